@@ -1,0 +1,81 @@
+import tseslint from 'typescript-eslint';
+
+/** The layer table of docs/architecture.md: a folder of src/ and the folders of ours that it may import. */
+const layers = {
+  runtime: [],
+  protocol: [],
+  gguf: [],
+  rules: ['protocol'],
+  machines: ['protocol', 'rules', 'runtime'],
+  engine: ['protocol', 'runtime'],
+  actors: ['runtime', 'protocol', 'rules', 'machines', 'gguf', 'engine'],
+  client: ['runtime', 'protocol', 'rules', 'machines', 'actors', 'gguf'],
+  cli: ['runtime', 'protocol', 'rules', 'machines', 'actors', 'engine', 'gguf', 'client'],
+};
+
+/** Time and chance are injected. The two files that may touch the real ones are exempted below. */
+const ambient = [
+  { object: 'Date', property: 'now', message: 'Take the time from a Clock (src/runtime/clock.ts).' },
+  { object: 'performance', property: 'now', message: 'Take the time from a Clock (src/runtime/clock.ts).' },
+  { object: 'Math', property: 'random', message: 'Take chance from a Random (src/runtime/random.ts).' },
+];
+const timers = ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval', 'setImmediate'].map((name) => ({
+  name,
+  message: 'Use the Clock port (src/runtime/clock.ts): simulated time must reach every timer.',
+}));
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', 'coverage/', 'models/', 'docs/', 'bench/out/'] },
+  {
+    files: ['src/**/*.ts', 'test/**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // xstate's `{} as Event` and empty callbacks of ports are idiomatic here
+      '@typescript-eslint/no-empty-function': 'off',
+      '@typescript-eslint/consistent-type-definitions': 'off',
+      '@typescript-eslint/no-invalid-void-type': 'off',
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: { 'no-restricted-properties': ['error', ...ambient], 'no-restricted-globals': ['error', ...timers], 'no-console': 'error' },
+  },
+  {
+    files: ['src/runtime/clock.ts', 'src/runtime/random.ts'],
+    rules: { 'no-restricted-properties': 'off', 'no-restricted-globals': 'off' },
+  },
+  ...Object.entries(layers).map(([layer, allowed]) => ({
+    files: [`src/${layer}/**/*.ts`],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: `^(\\.\\./)+(${[...Object.keys(layers), 'gateway', 'admin'].filter((l) => l !== layer && !allowed.includes(l)).join('|')})/`,
+              message: `src/${layer}/ may import of ours only: ${allowed.join(', ') || 'nothing'} (docs/architecture.md, Layers).`,
+            },
+          ],
+        },
+      ],
+    },
+  })),
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/no-explicit-any': 'off',
+    },
+  },
+);

@@ -1,0 +1,118 @@
+/**
+ * What the worker process and an engine process say to each other. An engine is one forked process that holds one model
+ * (docs/architecture.md, Inference); these messages cross its IPC channel as structured clones.
+ *
+ * A **run** is one attempt to answer one request in one slot. Its number is unique for the life of the engine process.
+ * Every `run` command is answered by exactly one `ended` or `failed`, unless the process dies.
+ */
+
+/** Sampling and length, as protocol.md's `prompt.options`. Absent fields take the engine's defaults. */
+export interface RunOptions {
+  /** Counts the tokens of `resumeText` too. Absent: until the model ends, or the context is full. */
+  readonly maxTokens?: number;
+  /** 0 is greedy. */
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  /** Equal seed, equal text. Random numbers depend on (seed, position) alone, so a resumed run draws the same ones. */
+  readonly seed?: number;
+  readonly stop?: readonly string[];
+  readonly repeatPenalty?: number;
+  readonly jsonSchema?: Readonly<Record<string, unknown>>;
+}
+
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+export interface ToolDefinition {
+  readonly name: string;
+  readonly description?: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+export interface ToolCall {
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+/** Exactly one of `prompt` and `messages`. */
+export interface RunRequest {
+  readonly prompt?: string;
+  readonly messages?: readonly ChatMessage[];
+  readonly options?: RunOptions;
+  readonly tools?: readonly ToolDefinition[];
+  /** What an earlier run of the same request already produced: the answer goes on right after it, and never repeats it. */
+  readonly resumeText?: string;
+}
+
+export interface LoadOptions {
+  readonly modelPath: string;
+  /** Tokens per sequence. Absent: chosen by the engine from the model and the memory. */
+  readonly contextSize?: number;
+  /** Slots: how many sequences one context holds. */
+  readonly slots: number;
+  /** Compute threads. Absent: chosen by the engine. */
+  readonly threads?: number;
+  /** -1 automatic, 0 CPU only, N layers. */
+  readonly gpuLayers: number;
+}
+
+export type EngineCommand =
+  | ({ readonly type: 'load' } & LoadOptions)
+  /** `reuse`: the slot last served the same client, so the prefix it still holds may be kept. */
+  | { readonly type: 'run'; readonly run: number; readonly slot: number; readonly reuse: boolean; readonly request: RunRequest }
+  /** Acts at the next token or prefill slice; the run then ends with `finishReason: 'cancelled'`. Unknown runs are ignored. */
+  | { readonly type: 'cancel'; readonly run: number }
+  /** Compute threads from now on; acts on a live context. */
+  | { readonly type: 'threads'; readonly threads: number }
+  | { readonly type: 'ping'; readonly nonce: number }
+  /** Cancel all, wait until idle, free the model, exit 0. */
+  | { readonly type: 'stop' };
+
+/** What was loaded, and what was chosen for it. */
+export interface LoadedModel {
+  readonly contextSize: number;
+  /** The context the model was trained for. */
+  readonly trainContextSize: number;
+  readonly slots: number;
+  readonly threads: number;
+  /** 'cuda', 'metal', 'vulkan', or 'cpu'. */
+  readonly device: string;
+  readonly gpuLayers: number;
+  /** Name of the chat wrapper in use; 'raw' where the model has none that is known. */
+  readonly chatFormat: string;
+  /** Of protocol.md's `capabilities`. */
+  readonly capabilities: readonly string[];
+}
+
+export type FinishReason = 'stop' | 'length' | 'cancelled' | 'tool_calls';
+
+/** Codes of protocol.md that an engine can give to a run, or to a load that failed cleanly (always `slot_failed`). */
+export type RunErrorCode = 'bad_request' | 'prompt_too_long' | 'slot_failed';
+
+export type EngineEvent =
+  /** The process is up and llama.cpp's binding is loaded; it waits for `load`. */
+  | { readonly type: 'up' }
+  | { readonly type: 'load_progress'; readonly share: number }
+  | { readonly type: 'loaded'; readonly model: LoadedModel }
+  /** The model was refused cleanly. The process stays up and may be told to `stop`. */
+  | { readonly type: 'load_failed'; readonly message: string }
+  /** The prompt was tokenised and fits; prefill begins. `reused` tokens need no evaluation. */
+  | { readonly type: 'started'; readonly run: number; readonly promptTokens: number; readonly reused: number }
+  /** After each prefill slice, so that progress can be told from a hang. */
+  | { readonly type: 'prefill'; readonly run: number; readonly done: number; readonly total: number }
+  /** New text. `tokens` counts what it holds. Never empty text; never half a character; never part of a stop string. */
+  | { readonly type: 'tokens'; readonly run: number; readonly text: string; readonly tokens: number }
+  | {
+      readonly type: 'ended';
+      readonly run: number;
+      readonly finishReason: FinishReason;
+      readonly promptTokens: number;
+      readonly completionTokens: number;
+      readonly toolCalls?: readonly ToolCall[];
+    }
+  | { readonly type: 'failed'; readonly run: number; readonly code: RunErrorCode; readonly message: string }
+  | { readonly type: 'pong'; readonly nonce: number; readonly threads: number };

@@ -1,0 +1,24 @@
+/**
+ * Time as a port. Everything that waits, measures or stamps asks a Clock, so a whole mesh can run on virtual time.
+ * This file and random.ts are the only places where real time and real chance enter the program (a lint rule holds it).
+ */
+
+/** Opaque: what `setTimeout` of the same clock returned. */
+export type TimerHandle = unknown;
+
+/** Shaped so that it can be given to XState's `createActor(…, { clock })` as it is. */
+export interface Clock {
+  /** Unix milliseconds. May step when the machine's clock is set. */
+  now(): number;
+  /** Milliseconds from an arbitrary start; never steps. For durations. */
+  monotonicMs(): number;
+  setTimeout(fn: () => void, delayMs: number): TimerHandle;
+  clearTimeout(handle: TimerHandle): void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimeout: (fn, delayMs) => setTimeout(fn, delayMs),
+  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout | undefined),
+};
