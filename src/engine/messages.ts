@@ -5,48 +5,17 @@
  * A **run** is one attempt to answer one request in one slot. Its number is unique for the life of the engine process.
  * Every `run` command is answered by exactly one `ended` or `failed`, unless the process dies.
  */
+import type { FinishReason, RunErrorCode, RunRequest, ToolCall } from '../protocol/run.js';
 
-/** Sampling and length, as protocol.md's `prompt.options`. Absent fields take the engine's defaults. */
-export interface RunOptions {
-  /** Counts the tokens of `resumeText` too. Absent: until the model ends, or the context is full. */
-  readonly maxTokens?: number;
-  /** 0 is greedy. */
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly topK?: number;
-  readonly minP?: number;
-  /** Equal seed, equal text. Random numbers depend on (seed, position) alone, so a resumed run draws the same ones. */
-  readonly seed?: number;
-  readonly stop?: readonly string[];
-  readonly repeatPenalty?: number;
-  readonly jsonSchema?: Readonly<Record<string, unknown>>;
-}
-
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-}
-
-export interface ToolDefinition {
-  readonly name: string;
-  readonly description?: string;
-  readonly parameters?: Readonly<Record<string, unknown>>;
-}
-
-export interface ToolCall {
-  readonly name: string;
-  readonly arguments: unknown;
-}
-
-/** Exactly one of `prompt` and `messages`. */
-export interface RunRequest {
-  readonly prompt?: string;
-  readonly messages?: readonly ChatMessage[];
-  readonly options?: RunOptions;
-  readonly tools?: readonly ToolDefinition[];
-  /** What an earlier run of the same request already produced: the answer goes on right after it, and never repeats it. */
-  readonly resumeText?: string;
-}
+export type {
+  ChatMessage,
+  FinishReason,
+  RunErrorCode,
+  RunOptions,
+  RunRequest,
+  ToolCall,
+  ToolDefinition,
+} from '../protocol/run.js';
 
 export interface LoadOptions {
   readonly modelPath: string;
@@ -63,7 +32,13 @@ export interface LoadOptions {
 export type EngineCommand =
   | ({ readonly type: 'load' } & LoadOptions)
   /** `reuse`: the slot last served the same client, so the prefix it still holds may be kept. */
-  | { readonly type: 'run'; readonly run: number; readonly slot: number; readonly reuse: boolean; readonly request: RunRequest }
+  | {
+      readonly type: 'run';
+      readonly run: number;
+      readonly slot: number;
+      readonly reuse: boolean;
+      readonly request: RunRequest;
+    }
   /** Acts at the next token or prefill slice; the run then ends with `finishReason: 'cancelled'`. Unknown runs are ignored. */
   | { readonly type: 'cancel'; readonly run: number }
   /** Compute threads from now on; acts on a live context. */
@@ -87,11 +62,6 @@ export interface LoadedModel {
   /** Of protocol.md's `capabilities`. */
   readonly capabilities: readonly string[];
 }
-
-export type FinishReason = 'stop' | 'length' | 'cancelled' | 'tool_calls';
-
-/** Codes of protocol.md that an engine can give to a run, or to a load that failed cleanly (always `slot_failed`). */
-export type RunErrorCode = 'bad_request' | 'prompt_too_long' | 'slot_failed';
 
 export type EngineEvent =
   /** The process is up and llama.cpp's binding is loaded; it waits for `load`. */

@@ -1,0 +1,23 @@
+/**
+ * The names under which actors of the worker's tree find each other (XState systemIds, given by supervisors only).
+ * An actor never holds another's reference: it tells a name, and bears that nobody answers.
+ */
+export const names = {
+  storage: 'storage',
+  models: 'models',
+  model: (model: number) => `model.${model}`,
+  health: 'health',
+  inference: 'inference',
+  engineGroup: (model: number) => `inference.${model}`,
+  engine: (model: number) => `engine.${model}`,
+  slots: (model: number) => `slots.${model}`,
+  slot: (model: number, slot: number) => `slot.${model}.${slot}`,
+  networks: 'networks',
+  dht: 'dht',
+  topics: 'topics',
+  topic: (network: 'inference' | 'scores' | 'models') => `topic.${network}`,
+  peers: 'peers',
+  peer: (place: number) => `peer.${place}`,
+  status: 'status',
+  scheduler: 'scheduler',
+} as const;

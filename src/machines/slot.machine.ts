@@ -1,0 +1,120 @@
+/**
+ * A slot: one sequence of an engine's context, and the run in it. Child of the engine's slots supervisor.
+ *
+ * Invariants: one run at a time; the scheduler hears of every run exactly one end (`run.ended`, `run.failed`, `run.lost`),
+ * unless this actor crashed, in which case the engine says `run.lost` for it when the next incarnation reports.
+ *
+ * Tokens do not pass here: they go from the engine's messages to the peer's writer (docs/architecture.md).
+ */
+import { setup } from 'xstate';
+import type { RunFailure, RunOrder, RunUsage } from './run.js';
+
+export type SlotEvent =
+  | { type: 'engine.ready' }
+  | { type: 'engine.lost' }
+  /** The scheduler asks what this slot is doing; it has forgotten. A run of before is cancelled. */
+  | { type: 'slot.report' }
+  | { type: 'slot.run'; order: RunOrder }
+  | { type: 'slot.cancel'; key: string }
+  | { type: 'run.started'; key: string; promptTokens: number }
+  | { type: 'run.progress'; key: string }
+  | { type: 'run.firstToken'; key: string }
+  | { type: 'run.ended'; key: string; usage: RunUsage }
+  | { type: 'run.failed'; key: string; failure: RunFailure }
+  | { type: 'run.lost'; key: string }
+  | { type: 'sys.shutdown' };
+
+/** What the actor does for the chart: speaks to the engine and to the scheduler. */
+export const slotMachine = setup({
+  types: { events: {} as SlotEvent },
+  actions: {
+    /** Tells the engine that this slot exists: it answers `engine.ready` as soon as the sequence is free. */
+    greetEngine: () => {},
+    /** Offers the sequence to the scheduler. */
+    offer: () => {},
+    /** Takes the offer back. */
+    withdraw: () => {},
+    startRun: (_, _params: { order: RunOrder }) => {},
+    cancelRun: () => {},
+    /** Hands a report of the run on to the scheduler. */
+    report: () => {},
+    /** Tells the scheduler that the run died with the engine. */
+    reportLost: () => {},
+    /** Refuses an order that came while this slot could not take it. */
+    refuse: (_, _params: { order: RunOrder }) => {},
+    /** The engine answers pings and gives no tokens: only a new process helps. */
+    restartEngine: () => {},
+  },
+  delays: {
+    /** rules.md: a slot that gives no token for 30 s is wedged. Progress in the prompt counts. */
+    wedgedMs: 30_000,
+    greetingMs: 1_000,
+    faultMs: 200,
+    cancelMs: 10_000,
+  },
+}).createMachine({
+  id: 'slot',
+  initial: 'offline',
+  on: {
+    'sys.shutdown': '.stopped',
+    'engine.lost': '.offline',
+    'slot.run': { actions: { type: 'refuse', params: ({ event }) => ({ order: event.order }) } },
+  },
+  states: {
+    /** No engine, or one that still ends the run of an earlier incarnation. Asks again until it is told otherwise. */
+    offline: {
+      entry: 'greetEngine',
+      on: { 'engine.ready': 'idle' },
+      after: { greetingMs: { target: 'offline', reenter: true } },
+    },
+    /** No timeout: a free slot waits for work. */
+    idle: {
+      entry: 'offer',
+      exit: 'withdraw',
+      on: {
+        'slot.report': { actions: 'offer' },
+        'slot.run': { target: 'busy', actions: { type: 'startRun', params: ({ event }) => ({ order: event.order }) } },
+      },
+    },
+    busy: {
+      initial: 'prefilling',
+      on: {
+        'engine.lost': { target: 'offline', actions: 'reportLost' },
+        'slot.cancel': { actions: 'cancelRun' },
+        'slot.report': { target: 'releasing', actions: 'cancelRun' },
+        'run.ended': { target: 'idle', actions: 'report' },
+        'run.failed': [
+          { guard: ({ event }) => event.failure.code === 'slot_failed', target: 'faulted', actions: 'report' },
+          { target: 'idle', actions: 'report' },
+        ],
+      },
+      states: {
+        prefilling: {
+          on: {
+            'run.started': { actions: 'report' },
+            'run.progress': { target: 'prefilling', reenter: true },
+            'run.firstToken': { target: 'decoding', actions: 'report' },
+          },
+          after: { wedgedMs: '#slot.wedged' },
+        },
+        decoding: {
+          on: { 'run.progress': { target: 'decoding', reenter: true } },
+          after: { wedgedMs: '#slot.wedged' },
+        },
+      },
+    },
+    /** A run nobody wants any more still holds the sequence. */
+    releasing: {
+      on: { 'run.ended': 'idle', 'run.failed': 'idle' },
+      after: { cancelMs: 'wedged' },
+    },
+    /** The engine gave this run up by itself. A short pause, so that a run that always fails does not spin. */
+    faulted: { after: { faultMs: 'idle' } },
+    wedged: {
+      entry: ['restartEngine', 'reportLost'],
+      on: { 'engine.lost': 'offline' },
+      after: { cancelMs: 'offline' },
+    },
+    stopped: { type: 'final' },
+  },
+});

@@ -1,0 +1,51 @@
+/**
+ * What one run of inference takes and gives, in the words of docs/protocol.md: shared by the wire's messages, the machines
+ * that route a request, and the engine that answers it.
+ */
+
+/** Sampling and length, as protocol.md's `prompt.options`. Absent fields take the engine's defaults. */
+export interface RunOptions {
+  /** Counts the tokens of `resumeText` too. Absent: until the model ends, or the context is full. */
+  readonly maxTokens?: number;
+  /** 0 is greedy. */
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  /** Equal seed, equal text. Random numbers depend on (seed, position) alone, so a resumed run draws the same ones. */
+  readonly seed?: number;
+  readonly stop?: readonly string[];
+  readonly repeatPenalty?: number;
+  readonly jsonSchema?: Readonly<Record<string, unknown>>;
+}
+
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+export interface ToolDefinition {
+  readonly name: string;
+  readonly description?: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+export interface ToolCall {
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+/** Exactly one of `prompt` and `messages`. */
+export interface RunRequest {
+  readonly prompt?: string;
+  readonly messages?: readonly ChatMessage[];
+  readonly options?: RunOptions;
+  readonly tools?: readonly ToolDefinition[];
+  /** What an earlier run of the same request already produced: the answer goes on right after it, and never repeats it. */
+  readonly resumeText?: string;
+}
+
+export type FinishReason = 'stop' | 'length' | 'cancelled' | 'tool_calls';
+
+/** The error codes that an engine can give to a run. */
+export type RunErrorCode = 'bad_request' | 'prompt_too_long' | 'slot_failed';
