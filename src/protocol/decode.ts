@@ -1,0 +1,55 @@
+/**
+ * A JSON object that arrived in a frame → a message, or why it is none. Never throws. What to do with each outcome
+ * (docs/protocol.md, Messages that do not fit) is for whoever owns the connection.
+ */
+import type { z } from 'zod';
+import type { FrameObject } from './frame.js';
+import { idPattern } from './limits.js';
+import { inferenceSchemas, protocolVersion, type InferenceMessage } from './messages.js';
+
+export type DecodeOutcome =
+  | { readonly kind: 'message'; readonly message: InferenceMessage }
+  /** A later version may send it: ignored. */
+  | { readonly kind: 'unknown_type'; readonly type: string }
+  /** `id` is there for a prompt whose id could be read: it is owed a `bad_request` with this message, which names the field. */
+  | {
+      readonly kind: 'invalid';
+      readonly type: string;
+      readonly id?: string;
+      readonly field: string;
+      readonly message: string;
+    }
+  /** `id` as above: owed `unsupported_version`. */
+  | { readonly kind: 'unsupported_version'; readonly id?: string };
+
+const schemas: ReadonlyMap<string, z.ZodType<InferenceMessage>> = new Map(Object.entries(inferenceSchemas));
+
+const maxTypeChars = 64;
+const maxProblemChars = 200;
+
+export function decodeMessage(value: FrameObject): DecodeOutcome {
+  const type = value.type;
+  if (typeof type !== 'string') return { kind: 'invalid', type: '', field: 'type', message: 'type: must be a string' };
+  const schema = schemas.get(type);
+  if (schema === undefined) return { kind: 'unknown_type', type: type.slice(0, maxTypeChars) };
+  if (typeof value.v === 'number' && value.v !== protocolVersion)
+    return { kind: 'unsupported_version', ...promptId(value) };
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return { kind: 'message', message: parsed.data };
+  return { kind: 'invalid', type, ...promptId(value), ...firstProblem(parsed.error) };
+}
+
+function promptId(value: FrameObject): { id?: string } {
+  return value.type === 'prompt' && typeof value.id === 'string' && idPattern.test(value.id) ? { id: value.id } : {};
+}
+
+function firstProblem(error: z.ZodError): { field: string; message: string } {
+  const [issue] = error.issues;
+  const field = issue === undefined ? '' : issue.path.reduce<string>(appendToPath, '');
+  return { field, message: `${field}: ${issue?.message ?? 'invalid'}`.slice(0, maxProblemChars) };
+}
+
+function appendToPath(path: string, key: PropertyKey): string {
+  if (typeof key === 'number') return `${path}[${key}]`;
+  return path === '' ? String(key) : `${path}.${String(key)}`;
+}

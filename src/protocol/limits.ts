@@ -1,0 +1,77 @@
+/**
+ * The numbers of the wire: docs/protocol.md says what each one promises to the other side. Units are in the names; where a
+ * number leans on another, the relation is asserted below, when the module loads.
+ */
+const numbers = {
+  // Frames
+  /** Bytes of a frame's body. Larger ones are refused before they are buffered. */
+  maxFrameBytes: 1_048_576,
+  /** Objects and arrays inside one another, the message itself being the first. */
+  maxNestingDepth: 32,
+  /** A peer may hold one frame incomplete for so long: longer is a slow-loris. */
+  incompleteFrameMs: 10_000,
+  /** A peer that does not read is closed beyond this: the transport has no end-to-end backpressure. */
+  maxUnsentBytes: 8 * 1_048_576,
+
+  // Pace of a worker's messages
+  /** Between two `status` frames that say something new: at most 4 a second. */
+  statusMinGapMs: 250,
+  /** A `status` at least this often, changed or not. */
+  statusHeartbeatMs: 5_000,
+  /** A client offers no request to a worker that it has not heard a `status` from for this long. */
+  statusStaleMs: 15_000,
+  /** Between two `queue_status` frames of one request: at most 4 a second. */
+  queueStatusMinGapMs: 250,
+  /** The longest silence on a connection with unfinished requests. A dead peer's transport stays silent for 13 to 17 s. */
+  keepaliveMs: 250,
+  /** Tokens gather for at most this long before they leave in one frame. The first leaves at once. */
+  tokenBatchMs: 20,
+  /** A decoding request that is cancelled ends within this of its next token. */
+  cancelDecodingMs: 250,
+
+  // Requests
+  maxIdChars: 64,
+  /** Unfinished requests of one client at one worker. */
+  maxUnfinishedPerClient: 8,
+  /** A finished request's result is kept this long for a client that reconnects and asks again. */
+  storedResultMs: 60_000,
+  /** The largest delay that a timer of the platform can hold: 2^31 - 1 ms, some 24 days. */
+  maxDeadlineMs: 2_147_483_647,
+  maxTokens: 2_147_483_647,
+
+  // Proof of work
+  workChallengeHexChars: 32,
+  workNonceMaxHexChars: 32,
+  workChallengeMs: 60_000,
+
+  // Counts and lengths inside a frame. The frame bounds the bytes; these bound the work that a hostile frame causes.
+  maxNameChars: 256,
+  maxRoleChars: 64,
+  maxErrorMessageChars: 1_024,
+  maxMessages: 4_096,
+  maxStopStrings: 16,
+  maxStopChars: 256,
+  maxTools: 128,
+  maxToolCalls: 128,
+  maxModels: 256,
+  maxCapabilities: 32,
+};
+
+export const limits: Readonly<typeof numbers> = Object.freeze(numbers);
+
+/** What a client may choose as the `id` of a request. */
+export const idPattern = new RegExp(`^[A-Za-z0-9_-]{1,${limits.maxIdChars}}$`);
+
+/** Relations that the numbers must keep, as sentences: each is true, or the module does not load. */
+export const limitRelations: readonly (readonly [sentence: string, holds: boolean])[] = [
+  ['several largest frames fit into what may be unsent', limits.maxUnsentBytes >= 4 * limits.maxFrameBytes],
+  ['two heartbeats may be lost before a status is stale', limits.statusStaleMs >= 3 * limits.statusHeartbeatMs],
+  ['a heartbeat is slower than the fastest status', limits.statusHeartbeatMs > limits.statusMinGapMs],
+  ['tokens leave well before a silence counts', limits.tokenBatchMs * 4 <= limits.keepaliveMs],
+  ['a queue_status can always serve as keepalive', limits.queueStatusMinGapMs <= limits.keepaliveMs],
+  ['an incomplete frame is closed before its sender counts as stale', limits.incompleteFrameMs < limits.statusStaleMs],
+];
+
+for (const [sentence, holds] of limitRelations) {
+  if (!holds) throw new Error(`src/protocol/limits.ts contradicts itself: "${sentence}" does not hold.`);
+}

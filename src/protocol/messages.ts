@@ -1,0 +1,173 @@
+/**
+ * The messages of the inference network: one schema each, and the type that follows from it. Fields that a schema does not
+ * name are left out of the decoded message, since a later version may send them. docs/protocol.md says what each field
+ * means; a test holds its table against these schemas.
+ */
+import { z } from 'zod';
+import { limits } from './limits.js';
+import * as s from './schema.js';
+import { ackSchema, orderSchema } from './signed-objects.js';
+
+export const protocolVersion = 2;
+
+const head = <Type extends string>(type: Type) => ({ v: z.literal(protocolVersion), type: z.literal(type) });
+
+const samplingOptions = s.fields({
+  maxTokens: z.number().int().min(1).max(limits.maxTokens).exactOptional(),
+  temperature: z.number().min(0).max(100).exactOptional(),
+  topP: z.number().min(0).max(1).exactOptional(),
+  topK: z.number().int().min(0).exactOptional(),
+  minP: z.number().min(0).max(1).exactOptional(),
+  seed: z.number().int().exactOptional(),
+  stop: s.list(z.string().min(1).max(limits.maxStopChars), limits.maxStopStrings).exactOptional(),
+  repeatPenalty: z.number().positive().max(100).exactOptional(),
+  jsonSchema: s.jsonObject.exactOptional(),
+});
+
+const tool = s.fields({
+  name: s.name,
+  description: z.string().exactOptional(),
+  parameters: s.jsonObject.exactOptional(),
+});
+
+const modelOffer = z.object({
+  name: s.name,
+  sha256: s.sha256,
+  bytes: s.count,
+  contextSize: s.count,
+  capabilities: s.list(s.name, limits.maxCapabilities),
+});
+
+/** From a worker: what it serves and how busy it is. Its first frame, then on change, then as a heartbeat. */
+const status = z.object({
+  ...head('status'),
+  workerId: s.publicKey,
+  models: s.list(modelOffer, limits.maxModels),
+  health: z.object({ score: s.percent, state: s.name, capacity: s.percent }),
+  queue: z.object({ length: s.count, capacity: s.count }),
+  slots: z.object({ total: s.count, busy: s.count }),
+  performance: z.object({ avgResponseMs: s.duration.nullable(), tokensPerSecond: z.number().min(0).nullable() }),
+  uptimeMs: s.duration,
+  agent: s.name,
+  at: s.time,
+});
+
+/** From a client: a request. Ends in exactly one `inference_result` or `inference_error`. */
+const prompt = s
+  .fields({
+    ...head('prompt'),
+    id: s.requestId,
+    prompt: z.string().exactOptional(),
+    messages: s
+      .list(z.object({ role: z.string().min(1).max(limits.maxRoleChars), content: z.string() }), limits.maxMessages, 1)
+      .exactOptional(),
+    model: s.name.exactOptional(),
+    options: samplingOptions.exactOptional(),
+    tools: s.list(tool, limits.maxTools).exactOptional(),
+    stream: z.boolean().exactOptional(),
+    resume: z.object({ text: z.string() }).exactOptional(),
+    deadlineMs: z.number().min(1).max(limits.maxDeadlineMs).exactOptional(),
+    order: orderSchema.exactOptional(),
+    salt: s.salt.exactOptional(),
+    work: z
+      .object({
+        challenge: s.challenge,
+        nonce: z.string().regex(/^[0-9a-f]{1,32}$/, 'must be 1 to 32 lower-case hex characters'),
+      })
+      .exactOptional(),
+    check: z.object({ text: z.string(), model: s.name }).exactOptional(),
+  })
+  .refine((request) => (request.prompt === undefined) !== (request.messages === undefined), {
+    path: ['prompt'],
+    message: 'exactly one of prompt and messages must be given',
+  });
+
+/** From a worker: where a request stands; also the keepalive. */
+const queueStatus = z.object({
+  ...head('queue_status'),
+  id: s.requestId,
+  position: s.count,
+  length: s.count,
+  tier: s.name,
+  estimatedWaitMs: s.duration,
+});
+
+/** From a worker: the next piece of text. */
+const inferenceToken = z.object({
+  ...head('inference_token'),
+  id: s.requestId,
+  index: s.count,
+  text: z.string(),
+  tokens: s.count,
+});
+
+export const finishReasons = ['stop', 'length', 'cancelled', 'tool_calls'] as const;
+
+/** From a worker: the end of a request that was answered. */
+const inferenceResult = s.fields({
+  ...head('inference_result'),
+  id: s.requestId,
+  text: z.string(),
+  model: z.object({ name: s.name, sha256: s.sha256 }),
+  usage: z.object({ promptTokens: s.count, completionTokens: s.count }),
+  timing: z.object({ queuedMs: s.duration, firstTokenMs: s.duration.nullable(), totalMs: s.duration }),
+  finishReason: z.enum(finishReasons),
+  toolCalls: s.list(z.object({ name: s.name, arguments: z.unknown() }), limits.maxToolCalls).exactOptional(),
+  check: z.object({ meanLogProb: z.number(), tokens: s.count, verdict: s.name }).exactOptional(),
+  /** Of any shape here: a bad receipt must not cost the client its answer. Whoever acks checks it with receiptSchema. */
+  receipt: s.jsonObject.exactOptional(),
+});
+
+/** From a worker: the end of a request that was not. `code` may be one that a later version added: `retryable` says what to do. */
+const inferenceError = s.fields({
+  ...head('inference_error'),
+  id: s.requestId,
+  code: s.name,
+  message: z.string().max(limits.maxErrorMessageChars),
+  retryable: z.boolean(),
+  retryAfterMs: s.duration.exactOptional(),
+  work: z.object({ challenge: s.challenge, bits: s.count.max(256) }).exactOptional(),
+});
+
+/** From a client: stop this request. It still ends in its result, with the text so far. */
+const cancel = z.object({ ...head('cancel'), id: s.requestId });
+
+/** From a client: its signature under the receipt. */
+const receiptAck = z.object({ ...head('receipt_ack'), id: s.requestId, ack: ackSchema });
+
+/** From whoever dials with a key that is not its identity: proof of the account that stands behind it. First frame only. */
+const hello = z.object({ ...head('hello'), node: s.publicKey, key: s.publicKey, signature: s.signature });
+
+export const inferenceSchemas = {
+  status,
+  prompt,
+  queue_status: queueStatus,
+  inference_token: inferenceToken,
+  inference_result: inferenceResult,
+  inference_error: inferenceError,
+  cancel,
+  receipt_ack: receiptAck,
+  hello,
+} as const;
+
+export type MessageType = keyof typeof inferenceSchemas;
+type Message<Type extends MessageType> = z.infer<(typeof inferenceSchemas)[Type]>;
+
+export type StatusMessage = Message<'status'>;
+export type PromptMessage = Message<'prompt'>;
+export type QueueStatusMessage = Message<'queue_status'>;
+export type InferenceTokenMessage = Message<'inference_token'>;
+export type InferenceResultMessage = Message<'inference_result'>;
+export type InferenceErrorMessage = Message<'inference_error'>;
+export type CancelMessage = Message<'cancel'>;
+export type ReceiptAckMessage = Message<'receipt_ack'>;
+export type HelloMessage = Message<'hello'>;
+
+export type ModelOffer = StatusMessage['models'][number];
+export type SamplingOptions = NonNullable<PromptMessage['options']>;
+export type FinishReason = (typeof finishReasons)[number];
+
+export type ClientMessage = PromptMessage | CancelMessage | ReceiptAckMessage | HelloMessage;
+export type WorkerMessage =
+  StatusMessage | QueueStatusMessage | InferenceTokenMessage | InferenceResultMessage | InferenceErrorMessage;
+export type InferenceMessage = ClientMessage | WorkerMessage;

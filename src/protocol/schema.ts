@@ -1,0 +1,56 @@
+/** The pieces that message schemas are made of. Each bounds the work that a hostile value can cause. */
+import { z } from 'zod';
+import { idPattern, limits } from './limits.js';
+
+const hex = (chars: number, what: string) => z.string().regex(new RegExp(`^[0-9a-f]{${chars}}$`), `must be ${what}`);
+
+export const requestId = z.string().regex(idPattern, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
+/** An ed25519 public key: of a node, or of one end of a connection. */
+export const publicKey = hex(64, 'a key of 64 lower-case hex characters');
+export const sha256 = hex(64, 'a SHA-256 of 64 lower-case hex characters');
+export const signature = hex(128, 'a signature of 128 lower-case hex characters');
+export const salt = hex(32, '32 lower-case hex characters');
+export const challenge = hex(limits.workChallengeHexChars, '32 lower-case hex characters');
+
+/** A non-negative integer below 2^53, as everything counted or signed is. */
+export const count = z.number().int().min(0);
+/** Unix milliseconds. */
+export const time = count;
+/** Milliseconds measured, not necessarily whole. */
+export const duration = z.number().min(0);
+export const percent = z.number().int().min(0).max(100);
+export const name = z.string().min(1).max(limits.maxNameChars);
+
+/** A JSON object that is passed on as it is, such as a JSON schema. */
+export const jsonObject = z.custom<Record<string, unknown>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'must be an object',
+);
+
+/** An array whose length is checked before its items are: a million bad items must not make a million complaints. */
+export function list<Item extends z.ZodType>(item: Item, maxItems: number, minItems = 0) {
+  return z
+    .custom<z.input<Item>[]>(
+      (value) => Array.isArray(value) && value.length >= minItems && value.length <= maxItems,
+      minItems > 0
+        ? `must be an array of ${minItems} to ${maxItems} items`
+        : `must be an array of at most ${maxItems} items`,
+    )
+    .pipe(z.array(item));
+}
+
+/** An object in which an optional field that is null counts as absent: so many JSON writers mean it. Unknown fields go. */
+export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
+  const object = z.object(shape);
+  const optional = Object.entries(object.shape)
+    .filter(([, field]) => field instanceof z.ZodExactOptional)
+    .map(([key]) => key);
+  return z.preprocess((value) => withoutNulls(value, optional), object);
+}
+
+function withoutNulls(value: unknown, keys: readonly string[]): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const given = value as Record<string, unknown>;
+  const nulls = keys.filter((key) => given[key] === null);
+  return nulls.length === 0 ? value : Object.fromEntries(Object.entries(given).filter(([key]) => !nulls.includes(key)));
+}
