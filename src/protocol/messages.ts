@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { limits } from './limits.js';
+import type { FinishReason } from './run.js';
 import * as s from './schema.js';
 import { ackSchema, orderSchema } from './signed-objects.js';
 
@@ -101,7 +102,7 @@ const inferenceToken = z.object({
   tokens: s.count,
 });
 
-export const finishReasons = ['stop', 'length', 'cancelled', 'tool_calls'] as const;
+const finishReasons = ['stop', 'length', 'cancelled', 'tool_calls'] as const satisfies readonly FinishReason[];
 
 /** From a worker: the end of a request that was answered. */
 const inferenceResult = s.fields({
@@ -112,7 +113,7 @@ const inferenceResult = s.fields({
   usage: z.object({ promptTokens: s.count, completionTokens: s.count }),
   timing: z.object({ queuedMs: s.duration, firstTokenMs: s.duration.nullable(), totalMs: s.duration }),
   finishReason: z.enum(finishReasons),
-  toolCalls: s.list(z.object({ name: s.name, arguments: z.unknown() }), limits.maxToolCalls).exactOptional(),
+  toolCalls: s.list(z.object({ name: s.name, arguments: s.json }), limits.maxToolCalls).exactOptional(),
   check: z.object({ meanLogProb: z.number(), tokens: s.count, verdict: s.name }).exactOptional(),
   /** Of any shape here: a bad receipt must not cost the client its answer. Whoever acks checks it with receiptSchema. */
   receipt: s.jsonObject.exactOptional(),
@@ -164,8 +165,6 @@ export type ReceiptAckMessage = Message<'receipt_ack'>;
 export type HelloMessage = Message<'hello'>;
 
 export type ModelOffer = StatusMessage['models'][number];
-export type SamplingOptions = NonNullable<PromptMessage['options']>;
-export type FinishReason = (typeof finishReasons)[number];
 
 export type ClientMessage = PromptMessage | CancelMessage | ReceiptAckMessage | HelloMessage;
 export type WorkerMessage =

@@ -27,6 +27,9 @@ export const jsonObject = z.custom<Record<string, unknown>>(
   'must be an object',
 );
 
+/** Any JSON value, passed on as it is. */
+export const json = z.custom<unknown>((value) => value !== undefined, 'must be given');
+
 /** An array whose length is checked before its items are: a million bad items must not make a million complaints. */
 export function list<Item extends z.ZodType>(item: Item, maxItems: number, minItems = 0) {
   return z

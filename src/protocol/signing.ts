@@ -1,0 +1,72 @@
+/**
+ * What is signed, and by whom: ed25519 over `qmesh/2/<kind>`, a newline, and the RFC 8785 canonical JSON of the object
+ * without its `signature`. The kind keeps a signature for one purpose from serving another. Which fields an object has is
+ * for its schema to say.
+ */
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import crypto from 'hypercore-crypto';
+import type { KeyPair } from './keys.js';
+
+export type SignedKind = 'hello' | 'order' | 'receipt' | 'ack' | 'attestation' | 'shelf';
+
+/**
+ * @throws TypeError where two languages could write the object differently: a number that is not a non-negative integer
+ * below 2^53, a lone surrogate, anything that is not JSON.
+ */
+export function signedBytes(kind: SignedKind, object: object): Uint8Array {
+  const { signature: _, ...body } = object as { signature?: unknown };
+  assertPortable(body);
+  return Buffer.from(`qmesh/2/${kind}\n${canonicalize(body) ?? ''}`, 'utf8');
+}
+
+/** The name of a signed object: SHA-256 of its signed bytes, hex. */
+export function signedHash(kind: SignedKind, object: object): string {
+  return createHash('sha256').update(signedBytes(kind, object)).digest('hex');
+}
+
+/** The signature, hex. */
+export function sign(kind: SignedKind, object: object, keyPair: KeyPair): string {
+  return Buffer.from(crypto.sign(signedBytes(kind, object), keyPair.secretKey)).toString('hex');
+}
+
+/** Never throws, whatever the other side sent. */
+export function verify(kind: SignedKind, object: object, signature: string, publicKeyHex: string): boolean {
+  if (!/^[0-9a-f]{128}$/.test(signature) || !/^[0-9a-f]{64}$/.test(publicKeyHex)) return false;
+  let bytes: Uint8Array;
+  try {
+    bytes = signedBytes(kind, object);
+  } catch {
+    return false;
+  }
+  return crypto.verify(bytes, Buffer.from(signature, 'hex'), Buffer.from(publicKeyHex, 'hex'));
+}
+
+function assertPortable(value: unknown): void {
+  switch (typeof value) {
+    case 'boolean':
+      return;
+    case 'string':
+      if (!isWellFormed(value)) throw new TypeError('a signed string holds a lone surrogate');
+      return;
+    case 'number':
+      if (!Number.isSafeInteger(value) || value < 0) {
+        throw new TypeError(`a signed number must be a non-negative integer below 2^53, not ${value}`);
+      }
+      return;
+    case 'object':
+      if (value === null) return;
+      for (const [key, item] of Object.entries(value)) {
+        assertPortable(key);
+        assertPortable(item);
+      }
+      return;
+    default:
+      throw new TypeError(`a signed object cannot hold a ${typeof value}`);
+  }
+}
+
+/** Without halves of surrogate pairs, which have no UTF-8. (String.prototype.isWellFormed is not in ES2023's types.) */
+function isWellFormed(text: string): boolean {
+  return !/[\ud800-\udfff]/u.test(text);
+}

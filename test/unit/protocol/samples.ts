@@ -1,0 +1,110 @@
+/** One of each message with every field filled: what the tests of the protocol start from. */
+import type { InferenceMessage, MessageType } from '../../../src/protocol/messages.js';
+
+const key = (byte: string) => byte.repeat(32);
+const signature = 'ab'.repeat(64);
+const at = 1_700_000_000_000;
+
+export const samples = {
+  status: {
+    v: 2,
+    type: 'status',
+    workerId: key('0a'),
+    models: [
+      {
+        name: 'counting',
+        sha256: key('0b'),
+        bytes: 1_900_000,
+        contextSize: 2_048,
+        capabilities: ['tools', 'jsonSchema'],
+      },
+    ],
+    health: { score: 97, state: 'idle', capacity: 100 },
+    queue: { length: 0, capacity: 100 },
+    slots: { total: 4, busy: 1 },
+    performance: { avgResponseMs: 812.5, tokensPerSecond: 31.25 },
+    uptimeMs: 61_000,
+    agent: 'qmesh/0.1.0',
+    at,
+  },
+  prompt: {
+    v: 2,
+    type: 'prompt',
+    id: 'Request_1-a',
+    prompt: 'count from 5',
+    model: 'counting',
+    options: {
+      maxTokens: 16,
+      temperature: 0.7,
+      topP: 0.95,
+      topK: 40,
+      minP: 0.05,
+      seed: -7,
+      stop: ['\n\n', 'é'],
+      repeatPenalty: 1.1,
+      jsonSchema: { type: 'object', properties: { n: { type: 'number' } } },
+    },
+    tools: [{ name: 'add', description: 'adds', parameters: { type: 'object' } }],
+    stream: false,
+    resume: { text: '6 7 ' },
+    deadlineMs: 30_000,
+    order: {
+      network: 'qmesh-inference-v2',
+      client: key('0c'),
+      worker: key('0a'),
+      id: 'Request_1-a',
+      promptHash: key('0d'),
+      promptChars: 12,
+      maxPrice: 1_000,
+      at,
+      expiresAt: at + 60_000,
+      signature,
+    },
+    salt: 'ef'.repeat(16),
+    work: { challenge: '01'.repeat(16), nonce: 'beef' },
+    check: { text: '6 7 8', model: key('0b') },
+  },
+  queue_status: {
+    v: 2,
+    type: 'queue_status',
+    id: 'a',
+    position: 3,
+    length: 9,
+    tier: 'guest',
+    estimatedWaitMs: 1_250.5,
+  },
+  inference_token: { v: 2, type: 'inference_token', id: 'a', index: 0, text: ' sieben 🦆', tokens: 2 },
+  inference_result: {
+    v: 2,
+    type: 'inference_result',
+    id: 'a',
+    text: '6 7 8',
+    model: { name: 'counting', sha256: key('0b') },
+    usage: { promptTokens: 4, completionTokens: 3 },
+    timing: { queuedMs: 0.4, firstTokenMs: 12.5, totalMs: 40 },
+    finishReason: 'tool_calls',
+    toolCalls: [{ name: 'add', arguments: { a: 1, b: null } }],
+    check: { meanLogProb: -0.45, tokens: 80, verdict: 'consistent' },
+    receipt: { order: key('0e') },
+  },
+  inference_error: {
+    v: 2,
+    type: 'inference_error',
+    id: 'a',
+    code: 'work_required',
+    message: 'ask again with a proof of work',
+    retryable: false,
+    retryAfterMs: 500,
+    work: { challenge: '01'.repeat(16), bits: 16 },
+  },
+  cancel: { v: 2, type: 'cancel', id: 'a' },
+  receipt_ack: {
+    v: 2,
+    type: 'receipt_ack',
+    id: 'a',
+    ack: { receipt: key('0f'), client: key('0c'), responseMs: 41, at, signature },
+  },
+  hello: { v: 2, type: 'hello', node: key('0c'), key: key('10'), signature },
+} as const satisfies { readonly [Type in MessageType]: DeepReadonly<Extract<InferenceMessage, { type: Type }>> };
+
+type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
