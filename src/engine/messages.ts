@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly threads?: number;
   /** -1 automatic, 0 CPU only, N layers. */
   readonly gpuLayers: number;
+  /** Looks at every weight while loading, and refuses a file with damaged ones. For a model that is tried out. */
+  readonly checkTensors?: boolean;
 }
 
 export type EngineCommand =

@@ -1,0 +1,21 @@
+/** Why a run or a load could not be done, in words for whoever asked: never a path, never a stack. */
+import type { RunErrorCode } from './messages.js';
+
+export class RunFailure extends Error {
+  readonly code: RunErrorCode;
+
+  constructor(code: RunErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const MAX_MESSAGE_CHARACTERS = 300;
+
+/** The first line of an error's message, folders cut off its paths. */
+export function plainMessage(error: unknown): string {
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  return line
+    .replaceAll(/(?:[A-Za-z]:)?(?:[\\/][^\\/\s'"]+)*[\\/](?=[^\\/\s'"]+)/gu, '')
+    .slice(0, MAX_MESSAGE_CHARACTERS);
+}

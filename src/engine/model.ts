@@ -1,0 +1,104 @@
+/** Loading: the model, one context of as many sequences as there are slots, and everything that is chosen for them. */
+import { availableParallelism, freemem } from 'node:os';
+import process from 'node:process';
+
+import { getLlama, LlamaLogLevel, type Llama, type LlamaContext, type LlamaModel } from 'node-llama-cpp';
+
+import { plainMessage } from './failure.js';
+import type { LoadedModel, LoadOptions } from './messages.js';
+import { nativeContextOf, type NativeContext } from './native.js';
+import { PREFILL_SLICE_TOKENS } from './scheduler.js';
+import { Tokenizer } from './tokenizer.js';
+
+/** Enough for a long conversation, and a slot of a 0.5B model then takes some 50 MB. */
+export const DEFAULT_CONTEXT_TOKENS = 4096;
+const MIN_CONTEXT_TOKENS = 256;
+/** How much of the memory that is free now contexts may take, when the size is ours to choose. */
+const CONTEXT_SHARE_OF_FREE_MEMORY = 0.5;
+/** Of what llama.cpp says while it loads, the end is kept: there it says why it refuses. */
+const MAX_LOG_LINES = 20;
+
+export interface Engine {
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  readonly context: NativeContext;
+  readonly tokenizer: Tokenizer;
+  readonly info: LoadedModel;
+  dispose(): Promise<void>;
+}
+
+export async function loadEngine(options: LoadOptions, onProgress: (share: number) => void): Promise<Engine> {
+  const log: string[] = [];
+  try {
+    return await load(options, onProgress, log);
+  } catch (error) {
+    const reason = log.findLast((line) => /error|fail|invalid|unable/iu.test(line));
+    throw new Error(reason === undefined ? plainMessage(error) : plainMessage(reason), { cause: error });
+  }
+}
+
+async function load(options: LoadOptions, onProgress: (share: number) => void, log: string[]): Promise<Engine> {
+  const llama = await getLlama({
+    gpu: options.gpuLayers === 0 ? false : 'auto',
+    build: 'never',
+    skipDownload: true,
+    maxThreads: 0, // ours to set: see setThreads
+    logLevel: LlamaLogLevel.error,
+    logger: (_level, message) => {
+      log.push(message.trim());
+      if (log.length > MAX_LOG_LINES) log.shift();
+      process.stderr.write(message.endsWith('\n') ? message : `${message}\n`);
+    },
+  });
+  const model = await llama.loadModel({
+    modelPath: options.modelPath,
+    gpuLayers: options.gpuLayers < 0 ? 'auto' : options.gpuLayers,
+    checkTensors: options.checkTensors ?? false,
+    onLoadProgress: onProgress,
+  });
+  const threads = options.threads ?? availableParallelism();
+  const context = await createContext(model, options, threads);
+  const tokenizer = new Tokenizer(model);
+  return {
+    llama,
+    model,
+    context: nativeContextOf(context),
+    tokenizer,
+    info: {
+      contextSize: Math.min(options.contextSize ?? context.contextSize, context.contextSize),
+      trainContextSize: model.trainContextSize,
+      slots: options.slots,
+      threads,
+      device: llama.gpu === false ? 'cpu' : llama.gpu,
+      gpuLayers: model.gpuLayers,
+      chatFormat: tokenizer.chatFormat.name,
+      capabilities: ['jsonSchema'],
+    },
+    dispose: async () => {
+      await context.dispose();
+      await model.dispose();
+      await llama.dispose();
+    },
+  };
+}
+
+async function createContext(model: LlamaModel, options: LoadOptions, threads: number): Promise<LlamaContext> {
+  const shape = { sequences: options.slots, batchSize: options.slots + PREFILL_SLICE_TOKENS };
+  const contextSize = options.contextSize ?? (await affordableContext(model, shape));
+  return model.createContext({ ...shape, contextSize, threads, failedCreationRemedy: false });
+}
+
+/** The default, or what the model was trained for, halved until all sequences together fit the free memory. */
+async function affordableContext(model: LlamaModel, shape: { sequences: number; batchSize: number }): Promise<number> {
+  let contextSize = Math.min(model.trainContextSize, DEFAULT_CONTEXT_TOKENS);
+  while (contextSize > MIN_CONTEXT_TOKENS) {
+    const needs = await model.fileInsights.estimateContextResourceRequirementsV2({
+      ...shape,
+      contextSize,
+      modelGpuLayers: model.gpuLayers,
+    });
+    if (needs.cpuRam <= freemem() * CONTEXT_SHARE_OF_FREE_MEMORY) break;
+    contextSize = Math.floor(contextSize / 2);
+  }
+  return contextSize;
+}

@@ -1,0 +1,114 @@
+/**
+ * The part of node-llama-cpp below its public API that the engine drives itself: one batch a step, composed by our own
+ * scheduler (scheduler.ts) instead of the library's queue. That buys what its public API cannot give: prompts and
+ * decodes mixed in one batch on our terms, random numbers that depend on (seed, position) alone, and no 0.5 ms of
+ * bookkeeping per token. The price is a tie to these members, so the package is pinned to an exact version, and
+ * `nativeContextOf` refuses a build that lacks one of them instead of failing in the middle of a request.
+ */
+import type { Llama, LlamaContext, LlamaGrammar, LlamaModel, Token } from 'node-llama-cpp';
+
+/** llama.cpp's context: memory for S sequences, and one batch at a time. Every call but `decodeBatch` is immediate. */
+export interface NativeContext {
+  /** Starts a new batch of at most `tokens` tokens. */
+  initBatch(tokens: number): void;
+  /** Adds tokens at consecutive positions; `logitsAt` are the indexes whose logits are wanted. Returns where they will be. */
+  addToBatch(sequence: number, firstPosition: number, tokens: Uint32Array, logitsAt: Uint32Array): Uint32Array;
+  /** Computes the batch, off this thread. */
+  decodeBatch(): Promise<void>;
+  /** Picks a token from the logits at `logitsIndex`, off this thread. -1 when there is none to pick. */
+  sampleToken(logitsIndex: number, sampler: NativeSampler): Promise<number>;
+  /** Forgets all of a sequence. */
+  disposeSequence(sequence: number): void;
+  /** Forgets positions `[start, end)`; false where the model's memory cannot do that in part. */
+  removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
+  /** The first position still held; more than 0 where a sliding window has dropped the start; -1 when empty. */
+  getSequenceKvCacheMinPosition(sequence: number): number;
+  setThreads(threads: number): void;
+}
+
+/** Opaque: how far a grammar has come. */
+export type NativeGrammarState = object;
+
+/** What a sampler is told before each token. A field that is absent switches its stage off. */
+export interface SamplerConfig {
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  /** A seed other than the last one starts the generator anew. */
+  readonly seed: number;
+  readonly repeatPenalty?: number;
+  readonly repeatPenaltyMaxTokens?: number;
+  readonly repeatPenaltyTokens?: Uint32Array;
+  readonly grammarEvaluationState?: NativeGrammarState;
+}
+
+export interface NativeSampler {
+  applyConfig(config: SamplerConfig): void;
+  dispose(): void;
+}
+
+interface NativeBindings {
+  readonly AddonSampler: {
+    new (model: object): NativeSampler;
+    canBeNextTokenForGrammarEvaluationState(state: NativeGrammarState, token: number): boolean;
+    acceptGrammarEvaluationStateToken(state: NativeGrammarState, token: number): void;
+  };
+  readonly AddonGrammarEvaluationState: new (model: object, grammar: object) => NativeGrammarState;
+}
+
+/** The members of the library's objects that lead to the native ones. */
+interface Internals {
+  readonly _ctx: NativeContext;
+  readonly _model: object;
+  readonly _grammar: object;
+  readonly _bindings: NativeBindings;
+}
+
+const CONTEXT_MEMBERS = [
+  'initBatch',
+  'addToBatch',
+  'decodeBatch',
+  'sampleToken',
+  'disposeSequence',
+  'removeTokenCellsFromSequence',
+  'getSequenceKvCacheMinPosition',
+  'setThreads',
+] as const satisfies readonly (keyof NativeContext)[];
+
+const inside = (object: object): Partial<Internals> => object as Partial<Internals>;
+
+function member<K extends keyof Internals>(object: object, name: K): Internals[K] {
+  const value = inside(object)[name];
+  if (value === undefined)
+    throw new Error(`this build of node-llama-cpp has no ${name}; install the version that package.json pins`);
+  return value;
+}
+
+export function nativeContextOf(context: LlamaContext): NativeContext {
+  const native = member(context, '_ctx');
+  const missing = CONTEXT_MEMBERS.find((name) => typeof native[name] !== 'function');
+  if (missing !== undefined)
+    throw new Error(`this build of node-llama-cpp has no ${missing}; install the version that package.json pins`);
+  return native;
+}
+
+/** A sampler has state (its generator, its grammar): one per run, to be disposed of at the run's end. */
+export function newSampler(llama: Llama, model: LlamaModel): NativeSampler {
+  return new (member(llama, '_bindings').AddonSampler)(member(model, '_model'));
+}
+
+export function newGrammarState(llama: Llama, model: LlamaModel, grammar: LlamaGrammar): NativeGrammarState {
+  return new (member(llama, '_bindings').AddonGrammarEvaluationState)(
+    member(model, '_model'),
+    member(grammar, '_grammar'),
+  );
+}
+
+/** Moves a grammar past a token that was produced elsewhere; false, and no change, where the grammar forbids it. */
+export function advanceGrammar(llama: Llama, state: NativeGrammarState, token: Token): boolean {
+  const { AddonSampler } = member(llama, '_bindings');
+  if (!AddonSampler.canBeNextTokenForGrammarEvaluationState(state, token)) return false;
+  AddonSampler.acceptGrammarEvaluationStateToken(state, token);
+  return true;
+}

@@ -1,0 +1,99 @@
+/**
+ * One run: what it must evaluate, what it has answered, and when it is over. It knows tokens and rules, and neither llama.cpp's
+ * batches (scheduler.ts) nor messages. Lifecycle: created with all its tokens known → its prompt is evaluated in slices →
+ * each picked token goes to `accept` → `finish` is called exactly once, by whoever ends it.
+ */
+import { AnswerText } from './answer-text.js';
+import type { FinishReason, RunOptions } from './messages.js';
+import type { NativeGrammarState, NativeSampler, SamplerConfig } from './native.js';
+import { samplerConfig } from './sampling.js';
+import { TokenOutlet } from './token-outlet.js';
+
+export interface RunSetup {
+  readonly id: number;
+  readonly slot: number;
+  readonly reuse: boolean;
+  readonly promptTokens: readonly number[];
+  /** Tokens of the answer that an earlier run produced. */
+  readonly resumedTokens: readonly number[];
+  readonly resumedText: string;
+  readonly options: RunOptions;
+  readonly seed: number;
+  /** Besides those of the options: the chat format's, the grammar's. */
+  readonly stops: readonly string[];
+  readonly contextSize: number;
+  readonly sampler: NativeSampler;
+  readonly grammar: NativeGrammarState | undefined;
+}
+
+/** What the model's vocabulary answers. */
+export interface Vocabulary {
+  text(tokens: readonly number[]): string;
+  ends(token: number): boolean;
+}
+
+export class Run {
+  readonly id: number;
+  readonly slot: number;
+  readonly reuse: boolean;
+  readonly promptTokens: number;
+  /** Prompt, resumed part and answer. */
+  readonly tokens: number[];
+  readonly sampler: NativeSampler;
+  /** How many tokens have to be in the sequence before the first one is picked. */
+  readonly prefillTokens: number;
+  cancelled = false;
+  readonly #setup: RunSetup;
+  readonly #vocabulary: Vocabulary;
+  readonly #answer: AnswerText;
+  readonly #outlet: TokenOutlet;
+  /** How many tokens the answer may have, the resumed ones included. */
+  readonly #limit: number;
+
+  constructor(setup: RunSetup, vocabulary: Vocabulary, outlet: TokenOutlet) {
+    this.id = setup.id;
+    this.slot = setup.slot;
+    this.reuse = setup.reuse;
+    this.sampler = setup.sampler;
+    this.promptTokens = setup.promptTokens.length;
+    this.tokens = [...setup.promptTokens, ...setup.resumedTokens];
+    this.prefillTokens = this.tokens.length;
+    this.#setup = setup;
+    this.#vocabulary = vocabulary;
+    this.#outlet = outlet;
+    this.#answer = new AnswerText((tokens) => vocabulary.text(tokens), setup.stops, setup.resumedText);
+    this.#limit = Math.min(setup.options.maxTokens ?? Infinity, setup.contextSize - this.promptTokens);
+  }
+
+  /** How many tokens of new text have left. */
+  get completionTokens(): number {
+    return this.#outlet.sentTokens;
+  }
+
+  /** Why there is nothing (more) to compute; undefined while there is. */
+  get over(): FinishReason | undefined {
+    if (this.#answer.stopped) return 'stop';
+    return this.tokens.length - this.promptTokens >= this.#limit ? 'length' : undefined;
+  }
+
+  /** For the token that comes next. */
+  samplerConfig(): SamplerConfig {
+    const { options, seed, grammar } = this.#setup;
+    return samplerConfig(options, seed, this.tokens.length - this.promptTokens, this.tokens, grammar);
+  }
+
+  /** Takes the next token; returns why the run is over with it, if it is. */
+  accept(token: number): FinishReason | undefined {
+    if (this.#vocabulary.ends(token)) return 'stop';
+    this.tokens.push(token);
+    this.#outlet.push(this.#answer.push(token));
+    return this.over;
+  }
+
+  /** Lets go of what was held back and of the sampler. */
+  finish(): void {
+    this.#outlet.push(this.#answer.end());
+    this.#outlet.flush();
+    this.sampler.dispose();
+  }
+}

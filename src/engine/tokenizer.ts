@@ -1,0 +1,80 @@
+/**
+ * Text ↔ tokens for one model, with three rules: what people wrote never becomes a control token; a text that goes on
+ * from another is tokenised without the space that some vocabularies put before the first word; and tokens are made text in
+ * a way that does not depend on what came before them, so that an answer reads the same wherever it was interrupted.
+ */
+import type { LlamaModel, Token } from 'node-llama-cpp';
+
+import { detectChatFormat, writeConversation, type ChatFormat } from './chat-format.js';
+import type { ChatMessage } from './messages.js';
+
+export class Tokenizer {
+  readonly chatFormat: ChatFormat;
+  readonly #model: LlamaModel;
+  /** Marks of the chat format that this vocabulary matches even in plain text: they are taken apart there. */
+  readonly #exposedMarks: RegExp | undefined;
+  /** The token that closes an answer, where the vocabulary does not list it among those that do. */
+  readonly #closing: Token | undefined;
+  /** Put before tokens that are made text, and cut off again: some vocabularies drop a space at the very start. */
+  readonly #anchor: readonly Token[];
+
+  constructor(model: LlamaModel) {
+    this.#model = model;
+    const isToken = (text: string): boolean => model.tokenize(text, true).length === 1;
+    this.chatFormat = detectChatFormat(chatTemplateOf(model), isToken);
+    const exposed = this.chatFormat.evidence.filter((mark) => model.tokenize(mark, false).length === 1);
+    if (exposed.length > 0) this.#exposedMarks = new RegExp(`(?<=${exposed.map(firstCharacter).join('|')})`, 'u');
+    const closing = model.tokenize(this.chatFormat.close('assistant').trim(), true);
+    this.#closing = closing.length === 1 ? closing[0] : undefined;
+    this.#anchor = model.tokenize('\n');
+  }
+
+  /** A prompt as it is, with the token that the model expects before everything. */
+  prompt(text: string): Token[] {
+    return [...this.#beginning(), ...this.#model.tokenize(text)];
+  }
+
+  conversation(messages: readonly ChatMessage[]): Token[] {
+    const tokens = this.#beginning();
+    for (const { text, marks } of writeConversation(this.chatFormat, messages))
+      for (const part of marks ? [text] : this.#takenApart(text))
+        tokens.push(...this.#model.tokenize(part, marks, tokens.length === 0 ? undefined : 'trimLeadingSpace'));
+    return tokens;
+  }
+
+  /** A text that goes on from what stands before it. */
+  continuation(text: string): Token[] {
+    return this.#model.tokenize(text, false, 'trimLeadingSpace');
+  }
+
+  /** Control tokens have no text; an incomplete character is U+FFFD. */
+  text(tokens: readonly Token[]): string {
+    return this.#model.detokenize(tokens, false, this.#anchor);
+  }
+
+  /** Whether the model says with this token that its answer is complete. */
+  ends(token: Token): boolean {
+    return token === this.#closing || this.#model.isEogToken(token);
+  }
+
+  #beginning(): Token[] {
+    const { bos, shouldPrependBosToken } = this.#model.tokens;
+    return shouldPrependBosToken && bos !== null ? [bos] : [];
+  }
+
+  #takenApart(text: string): string[] {
+    return this.#exposedMarks === undefined ? [text] : text.split(this.#exposedMarks);
+  }
+}
+
+/** Read as text only. */
+function chatTemplateOf(model: LlamaModel): string | undefined {
+  const template: unknown = model.fileInfo.metadata.tokenizer.chat_template;
+  return typeof template === 'string' ? template : undefined;
+}
+
+/** A pattern that matches the first character of a mark where the rest of the mark follows. */
+function firstCharacter(mark: string): string {
+  const [first = '', ...rest] = [...mark].map((character) => character.replace(/[.*+?^${}()|[\]\\]/u, '\\$&'));
+  return `${first}(?=${rest.join('')})`;
+}
