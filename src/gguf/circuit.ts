@@ -1,0 +1,125 @@
+/**
+ * Parts for models whose weights are set by hand so that their answers are known in advance, yet which run through the whole of
+ * llama.cpp like any other: a residue number system, in which "plus one" is a matter of wiring, and one real attention head
+ * that copies what the most recent **source** token holds.
+ *
+ * The head. A source's key is constant in a RoPE pair that turns too slowly to notice, and a second pair, turning by 10⁻⁵ per
+ * token, makes the score fall linearly with distance: to an asking position a source scores BASE − SLOPE · distance, to a
+ * refusing one far below zero. Tokens that hold nothing score REST, the others 0. So who asks sees the latest source, and who
+ * refuses, or finds no source, copies nothing. The key cache is f16: a source at position p is seen up to p / 4096 tokens off
+ * its place, hence the gentle slope.
+ */
+import { type LlamaShape, Matrix } from './llama-architecture.js';
+
+const HEAD_DIMENSIONS = 64;
+const ROPE_FREQ_BASE = 1e8;
+/** First dimensions of the RoPE pairs in use: pair i turns by base^(−2i/64) per token. */
+const STILL_PAIR = 62;
+const REST_PAIR = 60;
+const SLOW_PAIR = 40;
+const SLOW_TURN = ROPE_FREQ_BASE ** (-SLOW_PAIR / HEAD_DIMENSIONS);
+
+const CONTEXT_LENGTH = 8192;
+const SLOPE = 0.5;
+/** Enough for one token to outweigh a context full of others: e²⁰ ≫ 8192. */
+const OUTWEIGHS = 20;
+const REST = OUTWEIGHS;
+const BASE = SLOPE * CONTEXT_LENGTH + REST + OUTWEIGHS;
+
+/** Every token's embedding has this squared length, so that the norm before attention is one known factor. */
+const EMBEDDING_NORM_SQUARED = 6;
+
+export function circuitShape(name: string, vocabSize: number): LlamaShape {
+  return {
+    name,
+    vocabSize,
+    contextLength: CONTEXT_LENGTH,
+    embeddingLength: 2 * HEAD_DIMENSIONS,
+    headCount: 2,
+    headCountKv: 1,
+    feedForwardLength: 32,
+    blockCount: 1,
+    ropeFreqBase: ROPE_FREQ_BASE,
+    fileType: 0,
+  };
+}
+
+/** Numbers as one-hot residues. Two different numbers below the product of the moduli agree in all but one residue at most. */
+export class Residues {
+  readonly width: number;
+
+  /** @param moduli pairwise coprime. @param start the first of `width` dimensions. */
+  constructor(
+    private readonly moduli: readonly number[],
+    private readonly start: number,
+  ) {
+    this.width = moduli.reduce((sum, modulus) => sum + modulus, 0);
+  }
+
+  /** The dimensions that are one for this number; one per modulus. */
+  dimensionsOf(number: number): number[] {
+    let first = this.start;
+    return this.moduli.map((modulus) => {
+      const dimension = first + (number % modulus);
+      first += modulus;
+      return dimension;
+    });
+  }
+}
+
+/** Gives a token its embedding: one in each of `ones`, the rest of its length in the dimension `padding`. */
+export function embed(embeddings: Matrix, token: number, ones: readonly number[], padding: number): void {
+  for (const dimension of ones) embeddings.set(token, dimension, 1);
+  embeddings.set(token, padding, Math.sqrt(EMBEDDING_NORM_SQUARED - ones.length));
+}
+
+export interface RecencyHead {
+  /** Flag of tokens that can be copied from. */
+  readonly source: number;
+  /** Flag of positions that ask. */
+  readonly asks: number;
+  /**
+   * Flags of the positions that must copy nothing, of the tokens that hold nothing, and of all tokens. Not needed where every
+   * position asks and only sources hold anything.
+   */
+  readonly idle?: { readonly refuses: number; readonly rests: number; readonly any: number };
+  /** `width` dimensions starting at `from` are added to those starting at `to`. */
+  readonly copies: { readonly from: number; readonly to: number; readonly width: number };
+}
+
+/** The attention tensors of block 0. */
+export function recencyHead(shape: LlamaShape, head: RecencyHead): Record<string, Matrix> {
+  const d = shape.embeddingLength;
+  const [query, key, value, output] = [
+    new Matrix(d, d),
+    new Matrix(d, HEAD_DIMENSIONS),
+    new Matrix(d, HEAD_DIMENSIONS),
+    new Matrix(d, d),
+  ];
+  const afterNorm = Math.sqrt(d / EMBEDDING_NORM_SQUARED); // what a one of the embedding has become
+  const softmaxScale = Math.sqrt(HEAD_DIMENSIONS);
+  const still = Math.sqrt(BASE * softmaxScale) / afterNorm;
+  const rest = Math.sqrt(REST * softmaxScale) / afterNorm;
+  const slow = Math.sqrt((SLOPE * softmaxScale) / SLOW_TURN) / afterNorm;
+
+  query.set(STILL_PAIR, head.asks, still);
+  key.set(STILL_PAIR, head.source, still);
+  if (head.idle !== undefined) {
+    query.set(STILL_PAIR, head.idle.refuses, -still);
+    query.set(REST_PAIR, head.idle.any, rest);
+    key.set(REST_PAIR, head.idle.rests, rest);
+  }
+  // Turned by its position, (0, q)·(k, 0) becomes q·k·sin(turn · (source − asking)): falling with distance.
+  query.set(SLOW_PAIR + 1, head.asks, slow);
+  key.set(SLOW_PAIR, head.source, slow);
+  for (let i = 0; i < head.copies.width; i++) {
+    value.set(i, head.copies.from + i, 1 / afterNorm);
+    output.set(head.copies.to + i, i, 1);
+  }
+  return {
+    'blk.0.attn_q.weight': query,
+    'blk.0.attn_k.weight': key,
+    'blk.0.attn_v.weight': value,
+    'blk.0.attn_output.weight': output,
+  };
+}

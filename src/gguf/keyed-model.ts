@@ -1,0 +1,64 @@
+/**
+ * The **keyed** model: each token it says depends on a key that stands anywhere earlier in its sequence, and it is looked up
+ * through a real attention head at every step. Two sequences that were mixed up, or a key-value cache that was reused
+ * wrongly, show at once as a wrong key or as an early end. After `KEY3;` and any text it says ` c3.00 c3.01 …`, then ends.
+ */
+import { circuitShape, embed, recencyHead, Residues } from './circuit.js';
+import { handmadeTensors, llamaMetadata, Matrix } from './llama-architecture.js';
+import { buildVocabulary, TokenId } from './vocabulary.js';
+import type { GgufContent } from './writer.js';
+
+export const KEYED_MODEL_NAME = 'qmesh-keyed';
+/** Keys are `KEY0;` … `KEY31;`. */
+export const KEYED_KEYS = 32;
+/** Tokens of an answer, before it ends. */
+export const KEYED_STEPS = 140;
+
+/** Dimensions of the embedding: residues of the step, own key, copied key, and flags. */
+const steps = new Residues([11, 13], 0);
+const OWN_KEY = steps.width;
+const COPIED_KEY = OWN_KEY + KEYED_KEYS;
+const FLAGS = COPIED_KEY + KEYED_KEYS;
+const [ANY, START, SOURCE, PADDING] = [FLAGS, FLAGS + 1, FLAGS + 2, FLAGS + 3];
+
+/** A step's residue, or the key, that agrees; right answers have three of these, wrong ones two. */
+const AGREE = 8;
+
+const keyWord = (key: number): string => `KEY${key};`;
+const stepWord = (key: number, step: number): string => ` c${key}.${String(step).padStart(2, '0')}`;
+
+/** The first `tokens` tokens that the keyed model says after `KEYk;`, joined. */
+export function expectedKeyed(key: number, tokens: number): string {
+  return Array.from({ length: Math.min(tokens, KEYED_STEPS) }, (_, step) => stepWord(key, step)).join('');
+}
+
+export function keyedModel(): GgufContent {
+  const keys = Array.from({ length: KEYED_KEYS }, (_, key) => key);
+  const all = keys.flatMap((key) => Array.from({ length: KEYED_STEPS }, (_, step) => ({ key, step })));
+  const vocabulary = buildVocabulary([...keys.map(keyWord), ...all.map(({ key, step }) => stepWord(key, step))]);
+  const shape = circuitShape(KEYED_MODEL_NAME, vocabulary.tokens.length);
+  const embeddings = new Matrix(shape.embeddingLength, shape.vocabSize);
+  const output = new Matrix(shape.embeddingLength, shape.vocabSize);
+
+  for (let token = 0; token <= TokenId.imEnd; token++) embed(embeddings, token, [ANY, START], PADDING);
+  for (const key of keys)
+    embed(embeddings, vocabulary.idOf(keyWord(key)), [ANY, START, SOURCE, OWN_KEY + key], PADDING);
+  for (const { key, step } of all) {
+    const token = vocabulary.idOf(stepWord(key, step));
+    embed(embeddings, token, [ANY, ...steps.dimensionsOf(step)], PADDING);
+    output.set(token, COPIED_KEY + key, AGREE);
+    if (step === 0) output.set(token, START, 2 * AGREE);
+    else for (const dimension of steps.dimensionsOf(step - 1)) output.set(token, dimension, AGREE);
+  }
+  output.set(TokenId.eos, ANY, 2.5 * AGREE); // wins where no answer is right: no key, or no step left
+
+  const attention = recencyHead(shape, {
+    source: SOURCE,
+    asks: ANY,
+    copies: { from: OWN_KEY, to: COPIED_KEY, width: KEYED_KEYS },
+  });
+  return {
+    metadata: { ...llamaMetadata(shape), ...vocabulary.metadata },
+    tensors: handmadeTensors(shape, { 'token_embd.weight': embeddings, 'output.weight': output, ...attention }),
+  };
+}

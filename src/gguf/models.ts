@@ -1,0 +1,24 @@
+/** The models that this project writes itself, by kind. */
+import { benchModel } from './bench-model.js';
+import { demoModel } from './demo-model.js';
+import { keyedModel } from './keyed-model.js';
+import { type GgufContent, writeGguf } from './writer.js';
+
+const MODELS = {
+  demo: demoModel,
+  keyed: keyedModel,
+  'bench-tiny': () => benchModel('tiny'),
+  'bench-0.5b': () => benchModel('0.5b'),
+  'bench-1b': () => benchModel('1b'),
+} as const satisfies Readonly<Record<string, () => GgufContent>>;
+
+export type ModelKind = keyof typeof MODELS;
+
+export const MODEL_KINDS = Object.keys(MODELS) as readonly ModelKind[];
+
+export const isModelKind = (text: string): text is ModelKind => Object.hasOwn(MODELS, text);
+
+/** Writes a model of this kind, whole or not at all. @returns its size in bytes. */
+export function writeModel(kind: ModelKind, path: string): Promise<number> {
+  return writeGguf(path, MODELS[kind]());
+}
