@@ -1,0 +1,66 @@
+/**
+ * The one file that leans on internals of XState (5.33.3, pinned exactly): what its public interface cannot do and
+ * supervision needs. If an upgrade moves one of these, the unit tests of this folder say so.
+ */
+import type { AnyActorRef, AnyEventObject } from 'xstate';
+
+export type AnyActorSystem = AnyActorRef['system'];
+
+interface ActorInternals {
+  readonly _parent?: AnyActorRef;
+  _stop(): void;
+}
+
+interface SystemInternals {
+  _unregister: (ref: AnyActorRef) => void;
+  _relay: (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) => void;
+}
+
+const internalsOf = (ref: AnyActorRef): ActorInternals => ref as unknown as ActorInternals;
+const systemInternalsOf = (system: AnyActorSystem): SystemInternals => system as unknown as SystemInternals;
+
+export const parentOf = (ref: AnyActorRef): AnyActorRef | undefined => internalsOf(ref)._parent;
+
+/** In the order in which they were spawned. Only machines have children. */
+export function childrenOf(ref: AnyActorRef): AnyActorRef[] {
+  const snapshot = ref.getSnapshot() as { children?: Record<string, AnyActorRef | undefined> } | undefined;
+  return Object.values(snapshot?.children ?? {}).filter((child) => child !== undefined);
+}
+
+/** Like `target.send(event)`, and an inspector sees who sent it. */
+export function sendFrom(source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject): void {
+  systemInternalsOf(target.system)._relay(source, target, event);
+}
+
+/**
+ * Stops an actor and all below it at once, the youngest first. Their system ids are free when this returns. XState by itself stops
+ * the oldest first, and nothing below an actor that has failed.
+ */
+export function stopTree(ref: AnyActorRef): void {
+  for (const child of childrenOf(ref).reverse()) stopTree(child);
+  internalsOf(ref)._stop();
+  systemInternalsOf(ref.system)._unregister(ref); // an actor that is just processing an event stops only after it
+}
+
+const reaping = new WeakSet<AnyActorSystem>();
+
+/**
+ * From now on an actor of `system` that fails takes its descendants with it, wherever in the tree it is. XState leaves them
+ * running (statelyai/xstate#5153), and keeps the system ids of children spawned by the very step that threw.
+ */
+export function reapOrphans(system: AnyActorSystem): void {
+  if (reaping.has(system)) return;
+  reaping.add(system);
+  const internals = systemInternalsOf(system);
+  const unregister = internals._unregister;
+  // Every actor that is over is unregistered, before its parent hears of it.
+  internals._unregister = (ref) => {
+    unregister(ref);
+    const snapshot = ref.getSnapshot() as { status: string } | undefined;
+    if (snapshot?.status !== 'error') return;
+    const neverStarted = Object.values(system.getAll()).filter(
+      (named) => named && parentOf(named as AnyActorRef) === ref,
+    );
+    for (const orphan of [...childrenOf(ref), ...(neverStarted as AnyActorRef[])].reverse()) stopTree(orphan);
+  };
+}

@@ -1,0 +1,51 @@
+/** Starts a supervision tree, and ends it: the only place where an actor system is made. */
+import { createActor, type AnyActor, type InspectionEvent } from 'xstate';
+import type { AnyActorSystem } from './actor-system.js';
+import type { SupervisorPorts, SupervisorSpec } from './supervision.js';
+import { supervisor } from './supervisor.js';
+
+export interface Tree {
+  /** The root supervisor. */
+  readonly root: AnyActor;
+  readonly system: AnyActorSystem;
+  /** Shuts down in order. `stopped` is called once, when nothing of the tree is left: at once, if nothing is left by now. */
+  stop(stopped?: () => void): void;
+  /** `escalated` is called once the root has given up; nothing of the tree is left then. Until one is given, such an error is kept. */
+  onEscalation(escalated: (error: unknown) => void): void;
+}
+
+export interface TreeOptions {
+  /** Sees every event and snapshot of the tree. What it throws is dropped: XState would throw it at the sender of an event. */
+  readonly inspect?: ((event: InspectionEvent) => void) | undefined;
+}
+
+export function startTree(spec: SupervisorSpec, ports: SupervisorPorts, { inspect }: TreeOptions = {}): Tree {
+  const root: AnyActor = createActor(supervisor(spec, ports), {
+    id: spec.id,
+    systemId: spec.id,
+    clock: ports.clock,
+    ...(inspect && { inspect: harmless(inspect) }),
+  });
+  root.start();
+  return {
+    root,
+    system: root.system,
+    stop(stopped = () => {}) {
+      root.subscribe({ complete: stopped, error: stopped });
+      if (root.getSnapshot().status === 'active') root.send({ type: 'sys.shutdown' });
+    },
+    onEscalation(escalated) {
+      root.subscribe({ error: escalated });
+    },
+  };
+}
+
+function harmless(inspect: (event: InspectionEvent) => void): (event: InspectionEvent) => void {
+  return (event) => {
+    try {
+      inspect(event);
+    } catch {
+      // an observer has no say in what it observes
+    }
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * Speaking to an actor by name, when it may be down just now. XState's own `sendTo` will not do: with a target that is
+ * missing it delivers the event to the sender itself, or crashes the sender.
+ */
+import type { AnyActorRef, AnyEventObject } from 'xstate';
+import { sendFrom, type AnyActorSystem } from './actor-system.js';
+
+/** How many undelivered events are remembered by name; all are counted. */
+const MAX_RECENT_DEAD_LETTERS = 16;
+
+export interface DeadLetter {
+  readonly to: string;
+  readonly type: string;
+}
+
+export interface DeadLetters {
+  readonly count: number;
+  /** The last few, oldest first. */
+  readonly recent: readonly DeadLetter[];
+}
+
+const none: DeadLetters = { count: 0, recent: [] };
+const dead = new WeakMap<AnyActorSystem, DeadLetters>();
+
+/**
+ * Sends `event` to the actor that holds the system id `id`. Where there is none, or it is not active, or it is the sender, the event
+ * is dropped and counted. Never throws: a receiver that crashes on the event is its supervisor's matter.
+ *
+ * @param from the sender, for inspection.
+ * @returns whether it was delivered.
+ */
+export function tell(system: AnyActorSystem, id: string, event: AnyEventObject, from?: AnyActorRef): boolean {
+  const target = system.get(id) as AnyActorRef | undefined;
+  if (!target || target === from || (target.getSnapshot() as { status: string }).status !== 'active') {
+    bury(system, { to: id, type: event.type });
+    return false;
+  }
+  sendFrom(from, target, event);
+  return true;
+}
+
+export function deadLetters(system: AnyActorSystem): DeadLetters {
+  return dead.get(system) ?? none;
+}
+
+function bury(system: AnyActorSystem, letter: DeadLetter): void {
+  const { count, recent } = deadLetters(system);
+  dead.set(system, { count: count + 1, recent: [...recent, letter].slice(-MAX_RECENT_DEAD_LETTERS) });
+}
