@@ -45,19 +45,22 @@ function check(schema: unknown, field: string, depth: number): void {
   if (!isObject(schema)) refuse(field, 'must be a JSON schema object');
   for (const [name, definition] of Object.entries(objectAt(schema, '$defs', field) ?? {}))
     check(definition, `${field}.$defs.${name}`, depth + 1);
-  if ('$ref' in schema) return checkRef(schema, field);
-  if ('const' in schema) return checkKeywords(schema, field, ['const', 'type']);
-  if ('enum' in schema) {
-    if (!Array.isArray(schema.enum) || schema.enum.length === 0) refuse(`${field}.enum`, 'must be a list of values');
-    return checkKeywords(schema, field, ['enum', 'type']);
-  }
-  if ('oneOf' in schema) {
-    if (!Array.isArray(schema.oneOf) || schema.oneOf.length === 0)
-      refuse(`${field}.oneOf`, 'must be a list of schemas');
-    schema.oneOf.forEach((one, index) => check(one, `${field}.oneOf[${index}]`, depth + 1));
-    return checkKeywords(schema, field, ['oneOf']);
-  }
-  checkTyped(schema, field, depth);
+  if ('$ref' in schema) checkRef(schema, field);
+  else if ('const' in schema) checkKeywords(schema, field, ['const', 'type']);
+  else if ('enum' in schema) checkEnum(schema, field);
+  else if ('oneOf' in schema) checkOneOf(schema, field, depth);
+  else checkTyped(schema, field, depth);
+}
+
+function checkEnum(schema: Record<string, unknown>, field: string): void {
+  if (!Array.isArray(schema.enum) || schema.enum.length === 0) refuse(`${field}.enum`, 'must be a list of values');
+  checkKeywords(schema, field, ['enum', 'type']);
+}
+
+function checkOneOf(schema: Record<string, unknown>, field: string, depth: number): void {
+  if (!Array.isArray(schema.oneOf) || schema.oneOf.length === 0) refuse(`${field}.oneOf`, 'must be a list of schemas');
+  schema.oneOf.forEach((one, index) => check(one, `${field}.oneOf[${index}]`, depth + 1));
+  checkKeywords(schema, field, ['oneOf']);
 }
 
 function checkRef(schema: Record<string, unknown>, field: string): void {

@@ -76,10 +76,8 @@ const CONTEXT_MEMBERS = [
   'setThreads',
 ] as const satisfies readonly (keyof NativeContext)[];
 
-const inside = (object: object): Partial<Internals> => object as Partial<Internals>;
-
 function member<K extends keyof Internals>(object: object, name: K): Internals[K] {
-  const value = inside(object)[name];
+  const value = (object as Partial<Internals>)[name];
   if (value === undefined)
     throw new Error(`this build of node-llama-cpp has no ${name}; install the version that package.json pins`);
   return value;

@@ -7,7 +7,7 @@ import { AnswerText } from './answer-text.js';
 import type { FinishReason, RunOptions } from './messages.js';
 import type { NativeGrammarState, NativeSampler, SamplerConfig } from './native.js';
 import { samplerConfig } from './sampling.js';
-import { TokenOutlet } from './token-outlet.js';
+import type { TokenOutlet } from './token-outlet.js';
 
 export interface RunSetup {
   readonly id: number;

@@ -14,7 +14,7 @@ export class TokenOutlet {
   #tokens = 0;
   #sentTokens = 0;
   #lastSentMs = -Infinity;
-  #timer: TimerHandle | undefined;
+  #timer: { readonly handle: TimerHandle } | undefined;
 
   constructor(clock: Clock, send: (text: string, tokens: number) => void) {
     this.#clock = clock;
@@ -32,12 +32,12 @@ export class TokenOutlet {
     if (this.#text === '' || this.#timer !== undefined) return;
     const waitMs = this.#lastSentMs + OUTLET_INTERVAL_MS - this.#clock.monotonicMs();
     if (waitMs <= 0) this.flush();
-    else this.#timer = this.#clock.setTimeout(() => this.flush(), waitMs);
+    else this.#timer = { handle: this.#clock.setTimeout(() => this.flush(), waitMs) };
   }
 
   /** Sends what gathered. To be called at the end; also stops the timer. */
   flush(): void {
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer.handle);
     this.#timer = undefined;
     if (this.#text === '') return;
     const [text, tokens] = [this.#text, this.#tokens];

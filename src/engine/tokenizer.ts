@@ -75,6 +75,6 @@ function chatTemplateOf(model: LlamaModel): string | undefined {
 
 /** A pattern that matches the first character of a mark where the rest of the mark follows. */
 function firstCharacter(mark: string): string {
-  const [first = '', ...rest] = [...mark].map((character) => character.replace(/[.*+?^${}()|[\]\\]/u, '\\$&'));
-  return `${first}(?=${rest.join('')})`;
+  const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/gu, '\\$&');
+  return `${escaped(mark.slice(0, 1))}(?=${escaped(mark.slice(1))})`;
 }
