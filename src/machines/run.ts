@@ -3,8 +3,8 @@ import type { FinishReason, RunErrorCode, RunRequest, ToolCall } from '../protoc
 
 /** The order to run a request. `tokens` is the data path: called for every batch, never through a machine. */
 export interface RunOrder {
-  /** The request's key at the scheduler: account and id. */
-  readonly key: string;
+  /** Names this attempt: a second run of the same request has another name, so that late news of the first miss it. */
+  readonly run: string;
   /** Whose request it is: only the same client's prefix is reused. */
   readonly account: string;
   readonly request: RunRequest;

@@ -6,27 +6,32 @@
  *
  * Tokens do not pass here: they go from the engine's messages to the peer's writer (docs/architecture.md).
  */
-import { setup } from 'xstate';
+import { assign, setup } from 'xstate';
 import type { RunFailure, RunOrder, RunUsage } from './run.js';
 
 export type SlotEvent =
-  | { type: 'engine.ready' }
+  | { type: 'engine.ready'; model: string }
   | { type: 'engine.lost' }
   /** The scheduler asks what this slot is doing; it has forgotten. A run of before is cancelled. */
   | { type: 'slot.report' }
   | { type: 'slot.run'; order: RunOrder }
-  | { type: 'slot.cancel'; key: string }
-  | { type: 'run.started'; key: string; promptTokens: number }
-  | { type: 'run.progress'; key: string }
-  | { type: 'run.firstToken'; key: string }
-  | { type: 'run.ended'; key: string; usage: RunUsage }
-  | { type: 'run.failed'; key: string; failure: RunFailure }
-  | { type: 'run.lost'; key: string }
+  | { type: 'slot.cancel'; run: string }
+  | { type: 'run.started'; run: string; promptTokens: number }
+  | { type: 'run.progress'; run: string }
+  | { type: 'run.firstToken'; run: string }
+  | { type: 'run.ended'; run: string; usage: RunUsage }
+  | { type: 'run.failed'; run: string; failure: RunFailure }
+  | { type: 'run.lost'; run: string }
   | { type: 'sys.shutdown' };
 
-/** What the actor does for the chart: speaks to the engine and to the scheduler. */
+export interface SlotContext {
+  /** SHA-256 of the model that the engine holds. */
+  readonly model: string;
+  readonly run: string | undefined;
+}
+
 export const slotMachine = setup({
-  types: { events: {} as SlotEvent },
+  types: { context: {} as SlotContext, events: {} as SlotEvent },
   actions: {
     /** Tells the engine that this slot exists: it answers `engine.ready` as soon as the sequence is free. */
     greetEngine: () => {},
@@ -54,6 +59,7 @@ export const slotMachine = setup({
   },
 }).createMachine({
   id: 'slot',
+  context: { model: '', run: undefined },
   initial: 'offline',
   on: {
     'sys.shutdown': '.stopped',
@@ -64,7 +70,7 @@ export const slotMachine = setup({
     /** No engine, or one that still ends the run of an earlier incarnation. Asks again until it is told otherwise. */
     offline: {
       entry: 'greetEngine',
-      on: { 'engine.ready': 'idle' },
+      on: { 'engine.ready': { target: 'idle', actions: assign({ model: ({ event }) => event.model }) } },
       after: { greetingMs: { target: 'offline', reenter: true } },
     },
     /** No timeout: a free slot waits for work. */
@@ -73,16 +79,23 @@ export const slotMachine = setup({
       exit: 'withdraw',
       on: {
         'slot.report': { actions: 'offer' },
-        'slot.run': { target: 'busy', actions: { type: 'startRun', params: ({ event }) => ({ order: event.order }) } },
+        'slot.run': {
+          target: 'busy',
+          actions: [
+            assign({ run: ({ event }) => event.order.run }),
+            { type: 'startRun', params: ({ event }) => ({ order: event.order }) },
+          ],
+        },
       },
     },
     busy: {
       initial: 'prefilling',
       on: {
         'engine.lost': { target: 'offline', actions: 'reportLost' },
-        'slot.cancel': { actions: 'cancelRun' },
+        'slot.cancel': { guard: ({ context, event }) => context.run === event.run, actions: 'cancelRun' },
         'slot.report': { target: 'releasing', actions: 'cancelRun' },
         'run.ended': { target: 'idle', actions: 'report' },
+        'run.lost': { target: 'faulted', actions: 'report' },
         'run.failed': [
           { guard: ({ event }) => event.failure.code === 'slot_failed', target: 'faulted', actions: 'report' },
           { target: 'idle', actions: 'report' },

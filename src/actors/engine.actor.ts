@@ -1,0 +1,220 @@
+/**
+ * Parent: the engine's group, before its slots; permanent. Receives the model from its model actor, orders and cancels from
+ * slots. Sends them on to the engine process, and the process's word back to the slots. Token text goes to the order's own
+ * callback: it never passes a machine.
+ */
+import type { AnyActorLogic, AnyActorRef } from 'xstate';
+import type { EngineEvent } from '../engine/messages.js';
+import { engineMachine, type ProcessCommand } from '../machines/engine.machine.js';
+import type { LoadedModel, ServedModel } from '../machines/model.js';
+import type { RunOrder } from '../machines/run.js';
+import { guardedCallback } from '../runtime/guarded-callback.js';
+import { tell } from '../runtime/tell.js';
+import { names } from './names.js';
+import type { EngineProcess } from './ports.js';
+import type { WorkerDeps } from './worker-ports.js';
+
+/** How often a decoding slot hears that its tokens keep coming. Well under the time after which it would be wedged. */
+const progressMs = 5_000;
+
+/** A run in the process. `slot` is undefined once nobody waits for it any more. */
+interface Run {
+  readonly order: RunOrder;
+  readonly sequence: number;
+  slot: string | undefined;
+  started: boolean;
+  heardAtMs: number;
+}
+
+export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
+  const { board, log } = deps;
+  const tellSlots = (
+    system: AnyActorRef['system'],
+    self: AnyActorRef,
+    event: { type: string; model?: string },
+  ): void => {
+    for (let slot = 0; slot < deps.slots; slot++) tell(system, names.slot(place, slot), event, self);
+  };
+  return engineMachine.provide({
+    actors: { process: createProcess(deps, place) },
+    actions: {
+      askForModel: ({ system, self }) => tell(system, names.model(place), { type: 'model.wanted' }, self),
+      tellProcess: ({ self }, command) => self.getSnapshot().children.process?.send(command),
+      announceLost: ({ context, system, self }) => {
+        board.setModel(place, undefined);
+        tellSlots(system, self, { type: 'engine.lost' });
+        if (context.reason !== undefined)
+          log.warn({ event: 'engine.lost', engine: place, model: context.model?.name, reason: context.reason });
+      },
+      announceReady: ({ context, system, self }) => {
+        const { model, loaded } = context;
+        if (model === undefined || loaded === undefined) return;
+        const { contextSize, capabilities, ...chosen } = loaded;
+        const { name, sha256, bytes } = model;
+        log.info({ event: 'engine.ready', engine: place, model: name, contextSize, ...chosen });
+        board.setModel(place, { name, sha256, bytes, contextSize, capabilities: [...capabilities] });
+        tellSlots(system, self, { type: 'engine.ready', model: sha256 });
+      },
+      announceRefused: ({ context }) =>
+        log.error({ event: 'engine.refused', engine: place, model: context.model?.name, reason: context.reason }),
+      announceQuarantined: ({ context }) =>
+        log.error({
+          event: 'engine.quarantined',
+          engine: place,
+          model: context.model?.name,
+          reason: context.reason,
+          next: 'This model killed its engine three times in a row and is not started again. Replace the file, then restart.',
+        }),
+    },
+  });
+}
+
+/** The process, as long as the machine wants it. Its end, however it comes, is told once; its runs are never forgotten. */
+function createProcess(deps: WorkerDeps, place: number) {
+  return guardedCallback<ProcessCommand>(({ system, self, sendBack, receive, guard }) => {
+    const { clock, engines } = deps;
+    const runs = new Map<number, Run>();
+    /** What each sequence served last: the same client may find its prefix there. */
+    const lastAccount = new Map<number, string>();
+    let served: ServedModel | undefined;
+    let lastRun = 0;
+    let isGone = false;
+
+    const tellSlot = (slot: string | undefined, event: { type: string; [key: string]: unknown }): void => {
+      if (slot !== undefined) tell(system, slot, event, self);
+    };
+    const runIn = (sequence: number): readonly [number, Run] | undefined =>
+      [...runs].find(([, run]) => run.sequence === sequence);
+
+    const process: EngineProcess = engines.spawn({
+      message: guard((event: EngineEvent) => onEvent(event)),
+      exited: guard(({ code, signal, stderrTail }) => {
+        isGone = true;
+        const how = signal ?? `exit code ${code ?? 'unknown'}`;
+        const said = lastLine(stderrTail);
+        sendBack({
+          type: 'process.exited',
+          reason: `the engine process ended (${how})${said === '' ? '' : `: ${said}`}`,
+        });
+      }),
+    });
+
+    function onEvent(event: EngineEvent): void {
+      switch (event.type) {
+        case 'up':
+          return sendBack({ type: 'process.up' });
+        case 'load_progress':
+          return sendBack({ type: 'process.progress', share: event.share });
+        case 'loaded':
+          return sendBack({ type: 'process.loaded', loaded: event.model satisfies LoadedModel });
+        case 'load_failed':
+          return sendBack({ type: 'process.refused', reason: event.message });
+        case 'pong':
+          return;
+        default:
+          return onRunEvent(event);
+      }
+    }
+
+    function onRunEvent(event: Extract<EngineEvent, { run: number }>): void {
+      const run = runs.get(event.run);
+      if (run === undefined) return;
+      const name = run.order.run;
+      switch (event.type) {
+        case 'started':
+          return tellSlot(run.slot, { type: 'run.started', run: name, promptTokens: event.promptTokens });
+        case 'prefill':
+          return tellSlot(run.slot, { type: 'run.progress', run: name });
+        case 'tokens':
+          return onTokens(run, event.text, event.tokens);
+        case 'ended': {
+          const { finishReason, promptTokens, completionTokens, toolCalls } = event;
+          const usage = {
+            finishReason,
+            promptTokens,
+            completionTokens,
+            ...(toolCalls === undefined ? {} : { toolCalls }),
+          };
+          sendBack({ type: 'process.proved' });
+          return endRun(event.run, run, { type: 'run.ended', run: name, usage });
+        }
+        case 'failed':
+          return endRun(event.run, run, {
+            type: 'run.failed',
+            run: name,
+            failure: { code: event.code, message: event.message },
+          });
+      }
+    }
+
+    function onTokens(run: Run, text: string, count: number): void {
+      if (run.slot === undefined) return;
+      const now = clock.monotonicMs();
+      if (!run.started) tellSlot(run.slot, { type: 'run.firstToken', run: run.order.run });
+      else if (now - run.heardAtMs > progressMs) tellSlot(run.slot, { type: 'run.progress', run: run.order.run });
+      if (!run.started || now - run.heardAtMs > progressMs) run.heardAtMs = now;
+      run.started = true;
+      run.order.tokens(text, count);
+    }
+
+    function endRun(number: number, run: Run, event: { type: string; [key: string]: unknown }): void {
+      runs.delete(number);
+      if (run.slot !== undefined) tellSlot(run.slot, event);
+      else greet(run.sequence);
+    }
+
+    /** A slot that has started anew waits until the sequence is free of what its earlier incarnation had in it. */
+    function greet(slot: number): void {
+      const name = names.slot(place, slot);
+      const inherited = runIn(slot);
+      if (inherited === undefined) {
+        if (served !== undefined) tellSlot(name, { type: 'engine.ready', model: served.sha256 });
+        return;
+      }
+      const [number, run] = inherited;
+      if (run.slot === undefined) return;
+      run.slot = undefined;
+      process.send({ type: 'cancel', run: number });
+      tell(system, names.scheduler, { type: 'run.lost', run: run.order.run }, self);
+    }
+
+    receive((command) => {
+      switch (command.type) {
+        case 'process.load':
+          served = command.model;
+          process.send({ type: 'load', modelPath: served.path, slots: deps.slots, ...deps.engine });
+          break;
+        case 'process.order': {
+          const { slot, order } = command;
+          runs.set(++lastRun, { order, sequence: slot, slot: names.slot(place, slot), started: false, heardAtMs: 0 });
+          const reuse = lastAccount.get(slot) === order.account;
+          lastAccount.set(slot, order.account);
+          process.send({ type: 'run', run: lastRun, slot, reuse, request: order.request });
+          break;
+        }
+        case 'process.cancel': {
+          const inIt = runIn(command.slot);
+          if (inIt !== undefined) process.send({ type: 'cancel', run: inIt[0] });
+          break;
+        }
+        case 'process.greet':
+          greet(command.slot);
+          break;
+        case 'process.stop':
+          process.send({ type: 'stop' });
+          break;
+      }
+    });
+
+    return () => {
+      if (!isGone) process.kill();
+      // Where this machine crashed, its slots go down with it and cannot say so.
+      for (const { order, slot } of runs.values())
+        if (slot !== undefined) tell(system, names.scheduler, { type: 'run.lost', run: order.run }, self);
+      runs.clear();
+    };
+  });
+}
+
+/** The last thing an engine said on its error stream: where a native abort gives its reason. */
+const lastLine = (text: string): string => (text.trim().split('\n').at(-1) ?? '').slice(0, 300);

@@ -1,0 +1,132 @@
+/**
+ * What the worker owes its peers: one outbox a connection, and in it the requests that still need an end.
+ *
+ * Lives outside the actors, so that the promises of docs/protocol.md survive a crash of whoever made them:
+ *  - every request that was opened here is ended exactly once, while its connection lasts;
+ *  - while one is open, the peer hears something at least every `keepaliveMs`;
+ *  - a peer that does not read is closed, never buffered without bound.
+ *
+ * It is also the data path: tokens are written here without passing a machine.
+ */
+import { inferenceError, type ErrorCode } from '../protocol/errors.js';
+import { encodeFrame } from '../protocol/frame.js';
+import { limits } from '../protocol/limits.js';
+import { protocolVersion, type QueueStatusMessage, type WorkerMessage } from '../protocol/messages.js';
+import type { Clock, TimerHandle } from '../runtime/clock.js';
+import type { Connection } from './ports.js';
+
+/** Timers are late on a busy machine: this keeps the promise of `keepaliveMs` with room to spare. */
+const quietMs = Math.floor(limits.keepaliveMs * 0.6);
+
+interface Outbox {
+  readonly connection: Connection;
+  /** Unfinished requests by id, each with what the peer is told when there is nothing else to say. */
+  readonly unfinished: Map<string, QueueStatusMessage>;
+  lastWriteMs: number;
+  timer: TimerHandle;
+}
+
+export class Outboxes {
+  readonly #clock: Clock;
+  readonly #boxes = new Map<string, Outbox>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#boxes.size;
+  }
+
+  /** `peer` can be written to from now on. */
+  connect(peer: string, connection: Connection): void {
+    this.#boxes.set(peer, {
+      connection,
+      unfinished: new Map(),
+      lastWriteMs: this.#clock.monotonicMs(),
+      timer: undefined,
+    });
+  }
+
+  /** The connection is gone, and with it all that was owed on it. */
+  disconnect(peer: string): void {
+    const box = this.#boxes.get(peer);
+    if (box === undefined) return;
+    this.#clock.clearTimeout(box.timer);
+    this.#boxes.delete(peer);
+  }
+
+  /** No effect where the peer is gone. */
+  send(peer: string, message: WorkerMessage): void {
+    const box = this.#boxes.get(peer);
+    if (box !== undefined) this.#write(box, message);
+  }
+
+  broadcast(message: WorkerMessage): void {
+    for (const box of this.#boxes.values()) this.#write(box, message);
+  }
+
+  /** A request was admitted: it is owed an end. */
+  open(peer: string, id: string): void {
+    const box = this.#boxes.get(peer);
+    if (box === undefined) return;
+    box.unfinished.set(id, queueStatus({ id, position: 0, length: 0, waitMs: 0 }));
+    this.#keepAlive(box);
+  }
+
+  /** Where the request stands; also what is repeated when there is nothing else to say. */
+  tellPosition(peer: string, position: { id: string; position: number; length: number; waitMs: number }): void {
+    const box = this.#boxes.get(peer);
+    if (box?.unfinished.has(position.id) !== true) return;
+    const message = queueStatus(position);
+    box.unfinished.set(position.id, message);
+    this.#write(box, message);
+  }
+
+  /** The one end of a request. No effect where it is not open: it has ended, or moved to another connection. */
+  end(peer: string, message: Extract<WorkerMessage, { type: 'inference_result' | 'inference_error' }>): void {
+    const box = this.#boxes.get(peer);
+    if (box?.unfinished.delete(message.id) === true) this.#write(box, message);
+  }
+
+  /** The request goes on, but not on this connection. */
+  release(peer: string, id: string): void {
+    this.#boxes.get(peer)?.unfinished.delete(id);
+  }
+
+  /** Whoever answered is gone and knows of nothing: all that is open ends in an error. */
+  abandonAll(code: ErrorCode, message: string): void {
+    for (const [peer, box] of this.#boxes)
+      for (const id of [...box.unfinished.keys()]) this.end(peer, inferenceError({ id, code, message }));
+  }
+
+  #write(box: Outbox, message: WorkerMessage): void {
+    box.connection.write(encodeFrame(message));
+    box.lastWriteMs = this.#clock.monotonicMs();
+    if (box.connection.unsentBytes > limits.maxUnsentBytes) box.connection.destroy();
+  }
+
+  #keepAlive(box: Outbox): void {
+    if (box.timer !== undefined) return;
+    box.timer = this.#clock.setTimeout(() => {
+      box.timer = undefined;
+      const [waiting] = box.unfinished.values();
+      if (waiting === undefined) return;
+      if (this.#clock.monotonicMs() - box.lastWriteMs >= quietMs / 2) this.#write(box, waiting);
+      this.#keepAlive(box);
+    }, quietMs);
+  }
+}
+
+/** Until there is a ledger, everyone is a guest. */
+const tier = 'guest';
+
+const queueStatus = (at: { id: string; position: number; length: number; waitMs: number }): QueueStatusMessage => ({
+  v: protocolVersion,
+  type: 'queue_status',
+  id: at.id,
+  position: at.position,
+  length: at.length,
+  tier,
+  estimatedWaitMs: at.waitMs,
+});

@@ -1,0 +1,131 @@
+/**
+ * Parent: services; permanent. Receives prompts and cancels from peers, offers and ends of runs from slots. Sends runs to
+ * slots, and everything a client hears through the outboxes and transcripts.
+ */
+import type { AnyActorLogic } from 'xstate';
+import { inferenceError } from '../protocol/errors.js';
+import { protocolVersion, type InferenceResultMessage } from '../protocol/messages.js';
+import type { RunRequest } from '../protocol/run.js';
+import { requestMachine } from '../machines/request.machine.js';
+import type { RunOrder } from '../machines/run.js';
+import { runOf, type RequestEnd, type RequestRecord } from '../machines/scheduler.js';
+import { schedulerMachine } from '../machines/scheduler.machine.js';
+import { tell } from '../runtime/tell.js';
+import { names } from './names.js';
+import type { WorkerDeps } from './worker-ports.js';
+
+export function createScheduler(deps: WorkerDeps): AnyActorLogic {
+  const { outboxes, transcripts, board } = deps;
+  return schedulerMachine.provide({
+    actors: { request: createRequest(deps) },
+    actions: {
+      startClean: ({ system, self }) => {
+        transcripts.clear();
+        outboxes.abandonAll('internal', 'The worker lost this request inside; ask again.');
+        deps.models.forEach((_, model) => {
+          for (let slot = 0; slot < deps.slots; slot++)
+            tell(system, names.slot(model, slot), { type: 'slot.report' }, self);
+        });
+      },
+      refuse: (_, { peer, id, why }) => outboxes.send(peer, inferenceError({ id, ...why })),
+      open: (_, { record }) => {
+        const { key, id, peer, prompt } = record;
+        outboxes.open(peer, id);
+        transcripts.begin(key, { id, peer, streams: prompt.stream ?? true, resumeText: prompt.resume?.text ?? '' });
+      },
+      move: (_, { record, peer, resumeText }) => {
+        if (transcripts.move(record.key, peer, resumeText)) return;
+        const message = 'resume.text: this is not what the unfinished request with this id has said';
+        outboxes.send(peer, inferenceError({ id: record.id, code: 'bad_request', message }));
+      },
+      repeatResult: (_, { key, id, peer }) => {
+        const message = transcripts.result(key);
+        if (message !== undefined) outboxes.send(peer, { ...message, id });
+      },
+      tellPosition: (_, { record, ...position }) => outboxes.tellPosition(record.peer, { id: record.id, ...position }),
+      finish: (_, { record, end, queuedMs, totalMs }) => finish(deps, record, end, { queuedMs, totalMs }),
+      cancelRun: ({ system, self }, { slot, run }) => tell(system, slot, { type: 'slot.cancel', run }, self),
+      publish: (_, { queue, slots, avgResponseMs, tokensPerSecond, draining }) =>
+        board.write({
+          draining,
+          queue: { length: queue.items.size, capacity: queue.capacity },
+          slots: { total: slots.size, busy: [...slots.values()].filter((slot) => slot.key !== undefined).length },
+          performance: { avgResponseMs: rounded(avgResponseMs), tokensPerSecond: rounded(tokensPerSecond) },
+        }),
+    },
+  });
+}
+
+export const schedulerInput = (deps: WorkerDeps) => ({
+  queueCapacity: deps.queueCapacity,
+  drainMs: deps.drainMs,
+  owner: deps.identity.publicKeyHex,
+  monotonicMs: () => deps.clock.monotonicMs(),
+  models: () => deps.board.models,
+  hasResult: (key: string) => deps.transcripts.result(key) !== undefined,
+});
+
+function createRequest({ transcripts }: WorkerDeps): typeof requestMachine {
+  return requestMachine.provide({
+    actions: {
+      startRun: ({ context, system, self }) => {
+        const { record, slot } = context;
+        const order: RunOrder = {
+          run: runOf(record),
+          account: record.account,
+          request: runRequest(record, transcripts.resumePoint(record.key)),
+          tokens: (text, count) => transcripts.append(record.key, text, count),
+        };
+        if (!tell(system, slot, { type: 'slot.run', order }, self))
+          tell(system, names.scheduler, { type: 'run.lost', run: order.run }, self);
+      },
+      cancelRun: ({ context, system, self }) =>
+        tell(system, context.slot, { type: 'slot.cancel', run: runOf(context.record) }, self),
+    },
+  });
+}
+
+function runRequest({ prompt }: RequestRecord, resumeText: string): RunRequest {
+  const { prompt: text, messages, options, tools } = prompt;
+  return {
+    ...(text === undefined ? {} : { prompt: text }),
+    ...(messages === undefined ? {} : { messages }),
+    ...(options === undefined ? {} : { options }),
+    ...(tools === undefined ? {} : { tools }),
+    ...(resumeText === '' ? {} : { resumeText }),
+  };
+}
+
+function finish(
+  { outboxes, transcripts }: WorkerDeps,
+  record: RequestRecord,
+  end: RequestEnd,
+  took: { readonly queuedMs: number; readonly totalMs: number },
+): void {
+  const { text, tokens, firstTokenAtMs } = transcripts.take(record.key);
+  if (end.kind === 'error') {
+    outboxes.end(record.peer, inferenceError({ id: record.id, code: end.code, message: end.message }));
+    return;
+  }
+  const { finishReason, promptTokens, toolCalls } = end.usage;
+  const result: InferenceResultMessage = {
+    v: protocolVersion,
+    type: 'inference_result',
+    id: record.id,
+    text,
+    model: { name: record.modelName, sha256: record.model },
+    usage: { promptTokens, completionTokens: tokens },
+    timing: {
+      queuedMs: Math.round(took.queuedMs),
+      firstTokenMs: firstTokenAtMs === undefined ? null : Math.round(firstTokenAtMs - record.admittedAtMs),
+      totalMs: Math.round(took.totalMs),
+    },
+    finishReason,
+    ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
+  };
+  if (!record.cancelled) transcripts.store(record.key, result);
+  outboxes.end(record.peer, result);
+}
+
+const rounded = (value: number | undefined): number | null =>
+  value === undefined ? null : Math.round(10 * value) / 10;

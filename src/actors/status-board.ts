@@ -1,0 +1,86 @@
+/**
+ * What this worker says about itself, gathered from those who know. Lives outside the actors: one that restarts finds what
+ * the others wrote, and a new peer gets its first frame at once.
+ */
+import { protocolVersion, type StatusMessage } from '../protocol/messages.js';
+import type { Clock } from '../runtime/clock.js';
+
+type Said = Pick<StatusMessage, 'health' | 'queue' | 'slots' | 'performance'>;
+
+interface Parts extends Said {
+  /** It is being stopped and takes nothing new: said as a capacity of 0. */
+  readonly draining: boolean;
+}
+
+export class StatusBoard {
+  readonly #workerId: string;
+  readonly #agent: string;
+  readonly #clock: Clock;
+  readonly #startedAtMs: number;
+  readonly #models = new Map<number, StatusMessage['models'][number]>();
+  #parts: Parts;
+  #said = '';
+  #onChange: () => void = () => {};
+
+  constructor(options: { workerId: string; agent: string; clock: Clock; queueCapacity: number }) {
+    this.#workerId = options.workerId;
+    this.#agent = options.agent;
+    this.#clock = options.clock;
+    this.#startedAtMs = options.clock.monotonicMs();
+    this.#parts = {
+      draining: false,
+      health: { score: 100, state: 'Idle', capacity: 100 },
+      queue: { length: 0, capacity: options.queueCapacity },
+      slots: { total: 0, busy: 0 },
+      performance: { avgResponseMs: null, tokensPerSecond: null },
+    };
+  }
+
+  /** The models that are loaded, in the order in which the user named them. The first is the default. */
+  get models(): StatusMessage['models'] {
+    return [...this.#models].sort(([a], [b]) => a - b).map(([, model]) => model);
+  }
+
+  /** `undefined`: the model at this place is not served any more. */
+  setModel(place: number, model: StatusMessage['models'][number] | undefined): void {
+    if (model === undefined) this.#models.delete(place);
+    else this.#models.set(place, model);
+    this.#announce();
+  }
+
+  write(parts: Partial<Parts>): void {
+    this.#parts = { ...this.#parts, ...parts };
+    this.#announce();
+  }
+
+  /** Called at every change of substance; one listener, the latest. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
+  get queue(): Parts['queue'] {
+    return this.#parts.queue;
+  }
+
+  message(): StatusMessage {
+    const { draining, health, ...rest } = this.#parts;
+    return {
+      v: protocolVersion,
+      type: 'status',
+      workerId: this.#workerId,
+      models: this.models,
+      health: draining ? { ...health, capacity: 0 } : health,
+      ...rest,
+      uptimeMs: Math.round(this.#clock.monotonicMs() - this.#startedAtMs),
+      agent: this.#agent,
+      at: this.#clock.now(),
+    };
+  }
+
+  #announce(): void {
+    const says = JSON.stringify([this.models, this.#parts]);
+    if (says === this.#said) return;
+    this.#said = says;
+    this.#onChange();
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * What each unfinished request has said so far, and the results of those that ended lately. Data beside the scheduler's
+ * machine: tokens are appended here on their way to the peer.
+ */
+import { limits } from '../protocol/limits.js';
+import { protocolVersion, type InferenceResultMessage } from '../protocol/messages.js';
+import type { Outboxes } from './outboxes.js';
+
+/** Results kept for clients that lost theirs. */
+const maxResults = 1_000;
+/** In UTF-16 units of text, all results together: some 32 MiB of memory. */
+const maxResultChars = 16 * 1_048_576;
+
+interface Transcript {
+  readonly id: string;
+  readonly streams: boolean;
+  peer: string;
+  /** Index of the next token frame on the present connection. */
+  index: number;
+  /** What the client held when it asked: answers go on after it. */
+  resumeText: string;
+  /** What this worker has said since, over all runs. */
+  text: string;
+  tokens: number;
+  /** How much of `text` the present connection needs not be told: it asked again with a longer resume text. */
+  known: number;
+  firstTokenAtMs: number | undefined;
+}
+
+interface Stored {
+  readonly message: InferenceResultMessage;
+  readonly untilMs: number;
+}
+
+export class Transcripts {
+  readonly #outboxes: Outboxes;
+  readonly #monotonicMs: () => number;
+  readonly #open = new Map<string, Transcript>();
+  readonly #results = new Map<string, Stored>();
+  #resultChars = 0;
+
+  constructor(outboxes: Outboxes, monotonicMs: () => number) {
+    this.#outboxes = outboxes;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  begin(key: string, request: { id: string; peer: string; streams: boolean; resumeText: string }): void {
+    this.#open.set(key, { ...request, index: 0, text: '', tokens: 0, known: 0, firstTokenAtMs: undefined });
+  }
+
+  /** New text of a run, straight to the peer. */
+  append(key: string, text: string, tokens: number): void {
+    const transcript = this.#open.get(key);
+    if (transcript === undefined) return;
+    transcript.firstTokenAtMs ??= this.#monotonicMs();
+    transcript.text += text;
+    transcript.tokens += tokens;
+    this.#stream(transcript, text, tokens);
+  }
+
+  /** From where the next run of this request goes on: all that the client has, from here and from before. */
+  resumePoint(key: string): string {
+    const transcript = this.#open.get(key);
+    return transcript === undefined ? '' : transcript.resumeText + transcript.text;
+  }
+
+  /**
+   * The request goes on for another connection of its client, which holds `resumeText`. What that one has not seen is
+   * sent to it as its first tokens.
+   * @returns false where `resumeText` is not what this request said.
+   */
+  move(key: string, peer: string, resumeText: string): boolean {
+    const transcript = this.#open.get(key);
+    if (transcript === undefined) return false;
+    const said = transcript.resumeText + transcript.text;
+    if (!said.startsWith(resumeText) || resumeText.length < transcript.resumeText.length) return false;
+    this.#outboxes.release(transcript.peer, transcript.id);
+    transcript.peer = peer;
+    transcript.index = 0;
+    transcript.known = resumeText.length - transcript.resumeText.length;
+    this.#outboxes.open(peer, transcript.id);
+    const unseen = transcript.text.slice(transcript.known);
+    if (unseen !== '') this.#stream(transcript, unseen, transcript.tokens);
+    return true;
+  }
+
+  /** What the result says of this request, and forgets it. `firstTokenAtMs` is on the monotonic clock. */
+  take(key: string): { text: string; tokens: number; firstTokenAtMs: number | undefined } {
+    const transcript = this.#open.get(key);
+    this.#open.delete(key);
+    if (transcript === undefined) return { text: '', tokens: 0, firstTokenAtMs: undefined };
+    const { text, tokens, known, firstTokenAtMs } = transcript;
+    return { text: text.slice(known), tokens, firstTokenAtMs };
+  }
+
+  clear(): void {
+    this.#open.clear();
+  }
+
+  /** Keeps a result for a client that comes back for it. */
+  store(key: string, message: InferenceResultMessage): void {
+    this.#forget(key);
+    this.#results.set(key, { message, untilMs: this.#monotonicMs() + limits.storedResultMs });
+    this.#resultChars += message.text.length;
+    for (const [oldest, { untilMs }] of this.#results) {
+      const isOver = untilMs <= this.#monotonicMs();
+      if (!isOver && this.#results.size <= maxResults && this.#resultChars <= maxResultChars) break;
+      this.#forget(oldest);
+    }
+  }
+
+  result(key: string): InferenceResultMessage | undefined {
+    const stored = this.#results.get(key);
+    return stored !== undefined && stored.untilMs > this.#monotonicMs() ? stored.message : undefined;
+  }
+
+  #forget(key: string): void {
+    this.#resultChars -= this.#results.get(key)?.message.text.length ?? 0;
+    this.#results.delete(key);
+  }
+
+  #stream(transcript: Transcript, text: string, tokens: number): void {
+    if (!transcript.streams) return;
+    const { id, index } = transcript;
+    transcript.index++;
+    this.#outboxes.send(transcript.peer, { v: protocolVersion, type: 'inference_token', id, index, text, tokens });
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * An engine: one forked process that holds one model, the failure domain of native code. Its process may die at any time;
+ * this machine does not. Child of its engine group, beside the slots of its context.
+ *
+ * Invariants: at most one process at a time; slots are told `engine.ready` only while a model is loaded, and `engine.lost`
+ * after each loss; a process that dies `DEATHS_TO_QUARANTINE` times in a row without having finished a run in between is
+ * not started again.
+ */
+import { assign, setup, type CallbackActorLogic, type EventObject } from 'xstate';
+import type { LoadedModel, ServedModel } from './model.js';
+import type { RunOrder } from './run.js';
+
+export const DEATHS_TO_QUARANTINE = 3;
+/** An engine that has been up this long is no longer "at start": its next death counts from one again. */
+const PROVEN_MS = 60_000;
+
+export interface EngineContext {
+  readonly model: ServedModel | undefined;
+  readonly loaded: LoadedModel | undefined;
+  /** Deaths in a row. */
+  readonly deaths: number;
+  /** Why the last process ended, or why the model was refused: for people. */
+  readonly reason: string | undefined;
+}
+
+export type EngineEvent =
+  | { type: 'model.ready'; model: ServedModel }
+  | { type: 'process.up' }
+  | { type: 'process.progress'; share: number }
+  | { type: 'process.loaded'; loaded: LoadedModel }
+  | { type: 'process.refused'; reason: string }
+  | { type: 'process.exited'; reason: string }
+  /** A run came to a good end: this engine works. */
+  | { type: 'process.proved' }
+  /** A slot is wedged: the process must go. */
+  | { type: 'engine.restart'; reason: string }
+  /** A slot has (re)started, and wants to know. */
+  | { type: 'slot.hello'; slot: number }
+  | { type: 'slot.order'; slot: number; order: RunOrder }
+  | { type: 'slot.cancel'; slot: number }
+  | { type: 'sys.shutdown' };
+
+/** What the process actor is told by its engine. */
+export type ProcessCommand =
+  | { type: 'process.load'; model: ServedModel }
+  /** Greets a slot as soon as no run of an earlier incarnation holds its sequence. */
+  | { type: 'process.greet'; slot: number }
+  | { type: 'process.order'; slot: number; order: RunOrder }
+  | { type: 'process.cancel'; slot: number }
+  | { type: 'process.stop' };
+
+const base = setup({
+  types: { context: {} as EngineContext, events: {} as EngineEvent },
+  actors: { process: {} as CallbackActorLogic<EventObject> },
+  guards: { hopeless: ({ context }) => context.deaths >= DEATHS_TO_QUARANTINE },
+  actions: {
+    askForModel: () => {},
+    tellProcess: (_, _params: ProcessCommand) => {},
+    /** Tells every slot that there is no engine, and the rest of the node what became of the model. */
+    announceLost: () => {},
+    announceReady: () => {},
+    announceRefused: () => {},
+    announceQuarantined: () => {},
+  },
+  delays: {
+    askAgainMs: 1_000,
+    startMs: 30_000,
+    /** Without a sign of progress. Weights on a slow disk can take minutes, but llama.cpp reports on the way. */
+    loadMs: 120_000,
+    provenMs: PROVEN_MS,
+    stopMs: 5_000,
+    /** 100 ms, 400 ms, 1.6 s: with three deaths to quarantine there is no fourth. */
+    backoffMs: ({ context }) => 100 * 4 ** Math.max(0, context.deaths - 1),
+  },
+});
+
+const noteReason = base.assign({ reason: ({ event }) => ('reason' in event ? event.reason : undefined) });
+const noteModel = base.assign({
+  model: ({ context, event }) => (event.type === 'model.ready' ? event.model : context.model),
+  deaths: 0,
+  reason: undefined,
+});
+
+export const engineMachine = base.createMachine({
+  id: 'engine',
+  context: { model: undefined, loaded: undefined, deaths: 0, reason: undefined },
+  initial: 'waiting',
+  on: {
+    'sys.shutdown': '.stopped',
+    /** The slot has not yet heard that there is no engine. */
+    'slot.order': { actions: 'announceLost' },
+  },
+  states: {
+    /** For a model that is there, whole and harmless. Asks again, since the answer may have come before the question. */
+    waiting: {
+      entry: 'askForModel',
+      on: { 'model.ready': { target: 'running', actions: noteModel } },
+      after: { askAgainMs: { target: 'waiting', reenter: true } },
+    },
+    running: {
+      invoke: { id: 'process', src: 'process' },
+      exit: 'announceLost',
+      initial: 'starting',
+      on: {
+        'process.exited': { target: 'crashed', actions: noteReason },
+        'process.refused': { target: 'refused', actions: noteReason },
+        'engine.restart': { target: 'crashed', actions: noteReason },
+        'sys.shutdown': '.draining',
+      },
+      states: {
+        starting: {
+          on: { 'process.up': 'loading' },
+          after: {
+            startMs: {
+              target: '#engine.crashed',
+              actions: assign({ reason: 'the engine process did not start in time' }),
+            },
+          },
+        },
+        loading: {
+          entry: {
+            type: 'tellProcess',
+            params: ({ context }) => ({ type: 'process.load', model: context.model as ServedModel }),
+          },
+          on: {
+            'process.progress': { target: 'loading.waiting' },
+            'process.loaded': { target: 'ready', actions: assign({ loaded: ({ event }) => event.loaded }) },
+          },
+          initial: 'waiting',
+          states: {
+            waiting: {
+              after: {
+                loadMs: {
+                  target: '#engine.crashed',
+                  actions: assign({ reason: 'loading the model made no progress' }),
+                },
+              },
+            },
+          },
+        },
+        /** No timeout of its own: the slots watch for tokens. */
+        ready: {
+          entry: 'announceReady',
+          on: {
+            'slot.hello': {
+              actions: { type: 'tellProcess', params: ({ event }) => ({ type: 'process.greet', slot: event.slot }) },
+            },
+            'slot.order': {
+              actions: {
+                type: 'tellProcess',
+                params: ({ event }) => ({ type: 'process.order', slot: event.slot, order: event.order }),
+              },
+            },
+            'slot.cancel': {
+              actions: { type: 'tellProcess', params: ({ event }) => ({ type: 'process.cancel', slot: event.slot }) },
+            },
+            'process.proved': { actions: assign({ deaths: 0 }) },
+          },
+          after: { provenMs: { actions: assign({ deaths: 0 }) } },
+        },
+        draining: {
+          entry: { type: 'tellProcess', params: { type: 'process.stop' } },
+          on: { 'process.exited': '#engine.stopped' },
+          after: { stopMs: '#engine.stopped' },
+        },
+      },
+    },
+    crashed: {
+      entry: assign({ deaths: ({ context }) => context.deaths + 1, loaded: undefined }),
+      always: { guard: 'hopeless', target: 'quarantined' },
+      after: { backoffMs: 'running' },
+    },
+    /** llama.cpp said no, and why. Another file under the same name may do better. */
+    refused: {
+      entry: 'announceRefused',
+      on: { 'model.ready': { target: 'running', actions: noteModel } },
+    },
+    /** It killed its process again and again. Stays until the worker is restarted or the model replaced. */
+    quarantined: {
+      entry: 'announceQuarantined',
+      on: { 'model.ready': { target: 'running', actions: noteModel } },
+    },
+    stopped: { type: 'final' },
+  },
+});

@@ -1,0 +1,91 @@
+/**
+ * A model that this worker was told to serve: found, hashed, tried in a disposable engine, then given to its engine.
+ * (Fetching one from the mesh or a hub puts its states between `locating` and `verifying`.)
+ *
+ * Invariant: nothing reaches an engine that was not whole, hashed, and either built here or survived a probe.
+ */
+import { assign, setup, type CallbackActorLogic, type EventObject } from 'xstate';
+import type { ServedModel } from './model.js';
+
+export interface ModelContext {
+  /** As the user wrote it: a name or a path. */
+  readonly wanted: string;
+  readonly model: ServedModel | undefined;
+  /** False for a model that this program built itself, or that was probed before under the same hash. */
+  readonly mustProbe: boolean;
+  readonly reason: string | undefined;
+}
+
+export type ModelEvent =
+  | { type: 'file.found'; path: string }
+  | { type: 'file.verified'; model: ServedModel; mustProbe: boolean }
+  | { type: 'file.probed' }
+  | { type: 'file.refused'; reason: string }
+  /** The engine asks. */
+  | { type: 'model.wanted' }
+  | { type: 'sys.shutdown' };
+
+const step = {} as CallbackActorLogic<EventObject, { wanted: string; path: string }>;
+
+export const modelMachine = setup({
+  types: { context: {} as ModelContext, events: {} as ModelEvent, input: {} as { wanted: string } },
+  actors: { locate: step, verify: step, probe: step },
+  guards: { mustProbe: ({ context }) => context.mustProbe },
+  actions: { announceReady: () => {}, announceRefused: () => {} },
+  delays: {
+    /** A probe loads the weights and asks for one token. What takes longer than this is not for this machine. */
+    probeMs: 120_000,
+    /** SHA-256 of the largest model one would serve, from a slow disk. */
+    verifyMs: 1_800_000,
+  },
+}).createMachine({
+  id: 'model',
+  context: ({ input }) => ({ wanted: input.wanted, model: undefined, mustProbe: true, reason: undefined }),
+  initial: 'locating',
+  on: {
+    'sys.shutdown': '.stopped',
+    'file.refused': { target: '.failed', actions: assign({ reason: ({ event }) => event.reason }) },
+  },
+  states: {
+    locating: {
+      invoke: { id: 'locate', src: 'locate', input: ({ context }) => ({ wanted: context.wanted, path: '' }) },
+      on: { 'file.found': 'verifying' },
+    },
+    verifying: {
+      invoke: {
+        id: 'verify',
+        src: 'verify',
+        input: ({ context, event }) => ({
+          wanted: context.wanted,
+          path: event.type === 'file.found' ? event.path : '',
+        }),
+      },
+      on: {
+        'file.verified': [
+          {
+            guard: ({ event }) => event.mustProbe,
+            target: 'probing',
+            actions: assign({ model: ({ event }) => event.model, mustProbe: true }),
+          },
+          { target: 'ready', actions: assign({ model: ({ event }) => event.model, mustProbe: false }) },
+        ],
+      },
+      after: { verifyMs: { target: 'failed', actions: assign({ reason: 'reading the file took too long' }) } },
+    },
+    /** In an engine of its own: what kills that one is refused, and this worker does not notice. */
+    probing: {
+      invoke: {
+        id: 'probe',
+        src: 'probe',
+        input: ({ context }) => ({ wanted: context.wanted, path: context.model?.path ?? '' }),
+      },
+      on: { 'file.probed': 'ready' },
+      after: {
+        probeMs: { target: 'failed', actions: assign({ reason: 'the trial of the model did not end in time' }) },
+      },
+    },
+    ready: { entry: 'announceReady', on: { 'model.wanted': { actions: 'announceReady' } } },
+    failed: { entry: 'announceRefused' },
+    stopped: { type: 'final' },
+  },
+});

@@ -1,0 +1,30 @@
+/** The pace of `status`: at once on a change, but at most four times a second, and a heartbeat when nothing changes. */
+import { setup } from 'xstate';
+import { limits } from '../protocol/limits.js';
+
+export type StatusEvent = { type: 'status.changed' } | { type: 'sys.shutdown' };
+
+export const statusMachine = setup({
+  types: { events: {} as StatusEvent },
+  actions: { broadcast: () => {} },
+  delays: { heartbeatMs: limits.statusHeartbeatMs, minGapMs: limits.statusMinGapMs },
+}).createMachine({
+  id: 'status',
+  initial: 'quiet',
+  on: { 'sys.shutdown': '.stopped' },
+  states: {
+    quiet: {
+      on: { 'status.changed': { target: 'settling', actions: 'broadcast' } },
+      after: { heartbeatMs: { target: 'quiet', reenter: true, actions: 'broadcast' } },
+    },
+    /** Something was just said. What changes now is said together at the end of the gap. */
+    settling: {
+      initial: 'unchanged',
+      states: {
+        unchanged: { on: { 'status.changed': 'changed' }, after: { minGapMs: '#status.quiet' } },
+        changed: { after: { minGapMs: { target: 'unchanged', actions: 'broadcast' } } },
+      },
+    },
+    stopped: { type: 'final' },
+  },
+});
