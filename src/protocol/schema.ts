@@ -51,6 +51,14 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.preprocess((value) => withoutNulls(value, optional), object);
 }
 
+/** An object with these fields and no others; how many it has is looked at first, for the reason that `list` does. */
+export function exactly<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape);
+  return jsonObject
+    .refine((value) => Object.keys(value).length <= known.length, `must have no other fields than ${known.join(', ')}`)
+    .pipe(z.strictObject(shape));
+}
+
 function withoutNulls(value: unknown, keys: readonly string[]): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const given = value as Record<string, unknown>;

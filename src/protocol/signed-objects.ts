@@ -3,9 +3,9 @@
  * these fields, for one more would be signed without being understood. Whether they are true is not decided here.
  */
 import { z } from 'zod';
-import { count, publicKey, requestId, sha256, signature, name, time } from './schema.js';
+import { count, exactly, name, publicKey, requestId, sha256, signature, time } from './schema.js';
 
-export const orderSchema = z.strictObject({
+export const orderSchema = exactly({
   network: name,
   client: publicKey,
   worker: publicKey,
@@ -18,7 +18,7 @@ export const orderSchema = z.strictObject({
   signature,
 });
 
-export const receiptSchema = z.strictObject({
+export const receiptSchema = exactly({
   order: sha256,
   worker: publicKey,
   client: publicKey,
@@ -37,7 +37,7 @@ export const receiptSchema = z.strictObject({
   signature,
 });
 
-export const ackSchema = z.strictObject({
+export const ackSchema = exactly({
   receipt: sha256,
   client: publicKey,
   responseMs: count,
