@@ -94,9 +94,11 @@ export async function layOut(chart: Chart, elk: ELK): Promise<Drawing> {
   return misfit(down) <= misfit(right) ? down : right;
 }
 
-async function layOutTowards(direction: 'DOWN' | 'RIGHT', chart: Chart, elk: ELK): Promise<Drawing> {
+type Direction = 'DOWN' | 'RIGHT';
+
+async function layOutTowards(direction: Direction, chart: Chart, elk: ELK): Promise<Drawing> {
   const boxes = new Map<string, Omit<StateBox, keyof Box>>();
-  const root = toElkNode(chart.root, 0, boxes);
+  const root = toElkNode(chart.root, 0, direction, boxes);
   const connections = connectionsOf(chart);
   const graph: ElkNode = {
     id: '$',
@@ -124,14 +126,19 @@ async function layOutTowards(direction: 'DOWN' | 'RIGHT', chart: Chart, elk: ELK
   };
 }
 
-function toElkNode(state: ChartState, depth: number, boxes: Map<string, Omit<StateBox, keyof Box>>): ElkNode {
+function toElkNode(
+  state: ChartState,
+  depth: number,
+  direction: Direction,
+  boxes: Map<string, Omit<StateBox, keyof Box>>,
+): ElkNode {
   const lines = linesOfState(state);
   boxes.set(state.id, { state, lines, depth });
   const width = Math.max(state.name.length * metrics.nameCharWidth, widthOf(lines)) + 2 * metrics.paddingX;
   const height =
     metrics.nameHeight + lines.length * metrics.lineHeight + (lines.length > 0 ? metrics.paddingBottom : 2);
   if (state.states.length === 0) return { id: state.id, width, height };
-  const children = state.states.map((child) => toElkNode(child, depth + 1, boxes));
+  const children = state.states.map((child) => toElkNode(child, depth + 1, direction, boxes));
   if (state.initial !== undefined) {
     children.unshift({
       id: `${state.id}${initialSuffix}`,
@@ -147,7 +154,8 @@ function toElkNode(state: ChartState, depth: number, boxes: Map<string, Omit<Sta
       ...layoutOptions, // a nested graph does not inherit them
       'elk.padding': `[top=${height + 14},left=18,bottom=18,right=18]`,
       'elk.nodeSize.constraints': 'MINIMUM_SIZE',
-      'elk.nodeSize.minimum': `(${width},${height})`,
+      // ELK turns the graph for DOWN, but not this size of a nested one: it is given turned
+      'elk.nodeSize.minimum': direction === 'DOWN' ? `(${height},${width})` : `(${width},${height})`,
     },
   };
 }
