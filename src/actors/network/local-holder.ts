@@ -1,0 +1,73 @@
+/**
+ * The DHT node on this machine's well-known port, through which the nodes of a local mesh find each other. It alone
+ * stores announcements, so the mesh is a star: a look-up is one round trip, and no dead node is ever asked. Who binds
+ * the port holds the mesh; the kernel decides between those who try at once.
+ *
+ * Other programs speak this DHT protocol too, and one of them may join the world. So a holder answers a question that
+ * only QMesh asks, with a number that is new for each holder: that is how others know it, and see that it changed.
+ */
+import { createSocket } from 'node:dgram';
+import HyperDHT, { type Address } from 'hyperdht';
+import Plugin, { type IncomingRequest, type PluginReply } from 'hyperdht/lib/plugin.js';
+
+const pluginName = 'qmesh-local';
+const pluginVersion = 1;
+const commandWho = 0;
+
+/** Registered by the holder to answer, by the others to ask. */
+export class HolderMark extends Plugin {
+  readonly #mark: Uint8Array | null;
+
+  /** @param mark what this node answers; null if it only asks. */
+  constructor(mark: Uint8Array | null) {
+    super(pluginName, pluginVersion);
+    this.#mark = mark;
+  }
+
+  /** The mark of the node at `address`, in hex; undefined where nobody answers, or one who does not know the question. */
+  async ask(address: Address): Promise<string | undefined> {
+    const noAnswer = (): PluginReply => ({ error: 1, value: null });
+    const { error, value } = await this.request({ command: commandWho }, address, { retry: false }).catch(noAnswer);
+    return error === 0 && value !== null ? Buffer.from(value).toString('hex') : undefined;
+  }
+
+  override onrequest(request: { readonly command: number }, incoming: IncomingRequest): void {
+    if (this.#mark === null || request.command !== commandWho) return;
+    incoming.reply(this.#mark, { token: false, closerNodes: false });
+  }
+
+  override onpersistent(): void {}
+
+  override destroy(): void {}
+}
+
+/** Binds the port and answers on it; undefined if somebody else has it. */
+export async function holdPort(address: Address, mark: Uint8Array): Promise<HyperDHT | undefined> {
+  if (!(await isFree(address))) return undefined;
+  const node = HyperDHT.bootstrapper(address.port, address.host, { host: address.host });
+  node.register(pluginName, new HolderMark(mark));
+  try {
+    await node.bind();
+    return node;
+  } catch {
+    // Somebody was faster, between the question and the bind. The library leaves this watcher running.
+    await node.destroy().catch(() => {});
+    node.io.networkInterfaces.destroy();
+    return undefined;
+  }
+}
+
+/** Asked with a plain socket first: a DHT node that could not bind is a costly way to find out, every second. */
+function isFree(address: Address): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      socket.close();
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(error);
+    });
+    socket.bind({ address: address.host, port: address.port, exclusive: true }, () => {
+      socket.close(() => resolve(true));
+    });
+  });
+}

@@ -1,0 +1,99 @@
+/**
+ * Membership in the mesh of this machine, which survives every one of its members.
+ *
+ * 1. `open`: bind the well-known port, or else ask who holds it, until one of the two works: joined.
+ * 2. Every second: try to bind the port (it is free when its holder ended, however it ended), then ask who holds it.
+ * 3. A holder that is not the one of before knows nobody: `moved`, and everything has to be announced again.
+ * 4. `close`: give the port back, for another member to take.
+ *
+ * Streams between members do not pass the holder; they go on while it changes.
+ */
+import type HyperDHT from 'hyperdht';
+import type { Address } from 'hyperdht';
+import type { Clock, TimerHandle } from '../../runtime/clock.js';
+import type { Random } from '../../runtime/random.js';
+import { HolderMark, holdPort } from './local-holder.js';
+
+const checkIntervalMs = 1_000;
+/** Members do not all ask, or try to bind, at the same moment. */
+const checkJitterMs = 200;
+const openRetryMs = 150;
+/** A holder may be starting, or its process busy; a port in strange hands stays silent for longer. */
+const openTimeoutMs = 3_000;
+const markBytes = 16;
+
+export interface LocalMeshEvents {
+  joined(holds: boolean): void;
+  moved(holds: boolean): void;
+  /** Only before `joined`. */
+  failed(error: Error): void;
+}
+
+export class LocalMesh {
+  readonly #address: Address;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #on: LocalMeshEvents;
+  readonly #asker = new HolderMark(null);
+  readonly #deadlineMs: number;
+  #holder: HyperDHT | undefined;
+  #mark: string | undefined;
+  #timer: TimerHandle;
+  #closed = false;
+
+  /** @param node the process's own DHT node, bound. */
+  constructor(node: HyperDHT, address: Address, clock: Clock, random: Random, on: LocalMeshEvents) {
+    this.#address = address;
+    this.#clock = clock;
+    this.#random = random;
+    this.#on = on;
+    this.#deadlineMs = clock.monotonicMs() + openTimeoutMs;
+    node.register(this.#asker.name, this.#asker);
+    void this.#check();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#clock.clearTimeout(this.#timer);
+    await this.#holder?.destroy();
+  }
+
+  /** Never rejects. */
+  async #check(): Promise<void> {
+    let failure: unknown;
+    try {
+      if (this.#holder === undefined) await this.#tryToHold();
+    } catch (error) {
+      failure = error;
+    }
+    const mark = this.#closed ? undefined : await this.#asker.ask(this.#address);
+    if (this.#closed) return;
+    if (mark !== undefined) this.#heard(mark);
+    else if (this.#mark === undefined && this.#clock.monotonicMs() >= this.#deadlineMs) {
+      this.#on.failed(new Error(this.#whyNot(failure)));
+      return;
+    }
+    const waitMs = this.#mark === undefined ? openRetryMs : checkIntervalMs + this.#random.next() * checkJitterMs;
+    this.#timer = this.#clock.setTimeout(() => void this.#check(), waitMs);
+  }
+
+  async #tryToHold(): Promise<void> {
+    const holder = await holdPort(this.#address, this.#random.bytes(markBytes));
+    if (this.#closed) await holder?.destroy();
+    else this.#holder = holder;
+  }
+
+  #heard(mark: string): void {
+    const before = this.#mark;
+    this.#mark = mark;
+    const holds = this.#holder !== undefined;
+    if (before === undefined) this.#on.joined(holds);
+    else if (before !== mark) this.#on.moved(holds);
+  }
+
+  #whyNot(failure: unknown): string {
+    const where = `port ${this.#address.port} on ${this.#address.host}`;
+    if (failure instanceof Error) return `cannot bind ${where}: ${failure.message}`;
+    return `${where} is taken by another program; free it, or set QMESH_BOOTSTRAP=host:port to join a mesh elsewhere`;
+  }
+}
