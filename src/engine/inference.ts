@@ -92,6 +92,8 @@ export class Inference {
         this.#ended(id, 'cancelled', 0, 0);
         return;
       }
+      if (!(command.slot >= 0 && command.slot < engine.info.slots))
+        throw new RunFailure('slot_failed', `there is no slot ${command.slot}`);
       if (scheduler.busy(command.slot)) throw new RunFailure('slot_failed', `slot ${command.slot} has another run`);
       scheduler.start(this.#prepare(engine, command, grammar));
     } catch (error) {

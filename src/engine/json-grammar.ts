@@ -4,13 +4,14 @@
  */
 import type { Llama, LlamaGrammar } from 'node-llama-cpp';
 
-import { RunFailure } from './failure.js';
+import { plainMessage, RunFailure } from './failure.js';
 
 /** The grammar ends an answer with this; it is taken as a stop string and never leaves. */
 export const JSON_END = '\n\n\n\n';
 
 const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'object', 'array'];
 const MAX_SCHEMA_DEPTH = 32;
+const MAX_SCHEMA_CHARACTERS = 64 * 1024;
 
 /** Says nothing about the value: allowed everywhere, and passed over. */
 const ANNOTATIONS = [
@@ -31,76 +32,114 @@ const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
 };
 const FORMATS = ['date-time', 'time', 'date'];
 
-export function jsonGrammar(llama: Llama, schema: unknown): Promise<LlamaGrammar> {
-  check(schema, 'options.jsonSchema', 0);
-  return llama.createGrammarForJsonSchema(schema as { type: 'object' }); // one shape of many, for its types
+export async function jsonGrammar(llama: Llama, schema: unknown): Promise<LlamaGrammar> {
+  if (JSON.stringify(schema).length > MAX_SCHEMA_CHARACTERS)
+    refuse('options.jsonSchema', `longer than ${MAX_SCHEMA_CHARACTERS} characters`);
+  check(schema, { field: 'options.jsonSchema', depth: 0, definitions: [] });
+  try {
+    return await llama.createGrammarForJsonSchema(schema as { type: 'object' }); // one shape of many, for its types
+  } catch (error) {
+    return refuse('options.jsonSchema', plainMessage(error));
+  }
 }
+
+/** Where in the schema: its name for the message, its depth, and the definitions that a reference may mean. */
+interface Place {
+  readonly field: string;
+  readonly depth: number;
+  readonly definitions: readonly string[];
+}
+
+type Schema = Readonly<Record<string, unknown>>;
 
 function refuse(field: string, why: string): never {
   throw new RunFailure('bad_request', `${field}: ${why}`);
 }
 
-function check(schema: unknown, field: string, depth: number): void {
-  if (depth > MAX_SCHEMA_DEPTH) refuse(field, `nested deeper than ${MAX_SCHEMA_DEPTH}`);
-  if (!isObject(schema)) refuse(field, 'must be a JSON schema object');
-  for (const [name, definition] of Object.entries(objectAt(schema, '$defs', field) ?? {}))
-    check(definition, `${field}.$defs.${name}`, depth + 1);
-  if ('$ref' in schema) checkRef(schema, field);
-  else if ('const' in schema) checkKeywords(schema, field, ['const', 'type']);
-  else if ('enum' in schema) checkEnum(schema, field);
-  else if ('oneOf' in schema) checkOneOf(schema, field, depth);
-  else checkTyped(schema, field, depth);
+const within = (place: Place, name: string): Place => ({
+  ...place,
+  field: `${place.field}${name}`,
+  depth: place.depth + 1,
+});
+
+function check(schema: unknown, outer: Place): void {
+  if (outer.depth > MAX_SCHEMA_DEPTH) refuse(outer.field, `nested deeper than ${MAX_SCHEMA_DEPTH}`);
+  if (!isObject(schema)) refuse(outer.field, 'must be a JSON schema object');
+  const definitions = objectAt(schema, '$defs', outer);
+  const place = { ...outer, definitions: [...outer.definitions, ...Object.keys(definitions)] };
+  checkAll(definitions, '.$defs', place);
+  if ('$ref' in schema) checkRef(schema, place);
+  else if ('const' in schema) checkConst(schema, place);
+  else if ('enum' in schema) checkEnum(schema, place);
+  else if ('oneOf' in schema) checkOneOf(schema, place);
+  else checkTyped(schema, place);
 }
 
-function checkEnum(schema: Record<string, unknown>, field: string): void {
-  if (!Array.isArray(schema.enum) || schema.enum.length === 0) refuse(`${field}.enum`, 'must be a list of values');
-  checkKeywords(schema, field, ['enum', 'type']);
+function checkAll(schemas: Schema, name: string, place: Place): void {
+  for (const [key, schema] of Object.entries(schemas)) check(schema, within(place, `${name}.${key}`));
 }
 
-function checkOneOf(schema: Record<string, unknown>, field: string, depth: number): void {
-  if (!Array.isArray(schema.oneOf) || schema.oneOf.length === 0) refuse(`${field}.oneOf`, 'must be a list of schemas');
-  schema.oneOf.forEach((one, index) => check(one, `${field}.oneOf[${index}]`, depth + 1));
-  checkKeywords(schema, field, ['oneOf']);
+function checkList(schemas: readonly unknown[], name: string, place: Place): void {
+  schemas.forEach((schema, index) => check(schema, within(place, `${name}[${index}]`)));
 }
 
-function checkRef(schema: Record<string, unknown>, field: string): void {
-  if (typeof schema.$ref !== 'string' || !schema.$ref.startsWith('#/$defs/'))
-    refuse(`${field}.$ref`, 'must point into #/$defs/');
-  checkKeywords(schema, field, ['$ref']);
+function checkRef(schema: Schema, place: Place): void {
+  const name = /^#\/\$defs\/(?<name>.+)$/u.exec(String(schema.$ref))?.groups?.name;
+  if (name === undefined || !place.definitions.includes(name))
+    refuse(`${place.field}.$ref`, 'must name one of $defs, as #/$defs/name');
+  checkKeywords(schema, ['$ref'], place);
 }
 
-function checkTyped(schema: Record<string, unknown>, field: string, depth: number): void {
-  const types = Array.isArray(schema.type) ? (schema.type as unknown[]) : [schema.type];
-  const unknown = types.find((type) => typeof type !== 'string' || !TYPES.includes(type));
-  if (types.length === 0 || unknown !== undefined || schema.type === undefined)
+function checkConst(schema: Schema, place: Place): void {
+  if (!isPlainValue(schema.const)) refuse(`${place.field}.const`, `must be ${PLAIN_VALUE}`);
+  checkKeywords(schema, ['const', 'type'], place);
+}
+
+function checkEnum(schema: Schema, place: Place): void {
+  if (!Array.isArray(schema.enum) || schema.enum.length === 0 || !schema.enum.every(isPlainValue))
+    refuse(`${place.field}.enum`, `must be a list, each of its values ${PLAIN_VALUE}`);
+  checkKeywords(schema, ['enum', 'type'], place);
+}
+
+function checkOneOf(schema: Schema, place: Place): void {
+  if (!Array.isArray(schema.oneOf) || schema.oneOf.length === 0)
+    refuse(`${place.field}.oneOf`, 'must be a list of schemas');
+  checkList(schema.oneOf, '.oneOf', place);
+  checkKeywords(schema, ['oneOf'], place);
+}
+
+function checkTyped(schema: Schema, place: Place): void {
+  const { field } = place;
+  const types: readonly unknown[] = Array.isArray(schema.type) ? schema.type : [schema.type];
+  if (types.length === 0 || types.some((type) => typeof type !== 'string' || !TYPES.includes(type)))
     refuse(`${field}.type`, `must be ${TYPES.join(', ')}, or the schema must have enum, const, oneOf or $ref`);
   if (types.length > 1 && types.some((type) => type === 'object' || type === 'array'))
     refuse(`${field}.type`, 'a list of types may hold no object and no array; use oneOf');
   const [type] = types.length === 1 ? types : [];
-  checkKeywords(schema, field, ['type', ...(KEYWORDS[String(type)] ?? [])]);
+  checkKeywords(schema, ['type', ...(KEYWORDS[String(type)] ?? [])], place);
   if ('format' in schema && !FORMATS.includes(String(schema.format)))
     refuse(`${field}.format`, `must be ${FORMATS.join(', ')}`);
-  for (const [name, property] of Object.entries(objectAt(schema, 'properties', field) ?? {}))
-    check(property, `${field}.properties.${name}`, depth + 1);
-  if ('items' in schema) check(schema.items, `${field}.items`, depth + 1);
-  if (Array.isArray(schema.prefixItems))
-    schema.prefixItems.forEach((item, index) => check(item, `${field}.prefixItems[${index}]`, depth + 1));
-  if (isObject(schema.additionalProperties))
-    check(schema.additionalProperties, `${field}.additionalProperties`, depth + 1);
+  checkAll(objectAt(schema, 'properties', place), '.properties', place);
+  if ('items' in schema) check(schema.items, within(place, '.items'));
+  if (Array.isArray(schema.prefixItems)) checkList(schema.prefixItems, '.prefixItems', place);
+  if (isObject(schema.additionalProperties)) check(schema.additionalProperties, within(place, '.additionalProperties'));
 }
 
-function checkKeywords(schema: Record<string, unknown>, field: string, allowed: readonly string[]): void {
-  for (const keyword of Object.keys(schema))
-    if (!allowed.includes(keyword) && !ANNOTATIONS.includes(keyword))
-      refuse(`${field}.${keyword}`, 'is not supported here: this worker could not hold the answer to it');
+function checkKeywords(schema: Schema, allowed: readonly string[], place: Place): void {
+  const other = Object.keys(schema).find((keyword) => !allowed.includes(keyword) && !ANNOTATIONS.includes(keyword));
+  if (other !== undefined)
+    refuse(`${place.field}.${other}`, 'is not supported here: this worker could not hold the answer to it');
 }
 
-function objectAt(schema: Record<string, unknown>, name: string, field: string): Record<string, unknown> | undefined {
-  const value = schema[name];
-  if (value === undefined) return undefined;
-  if (!isObject(value)) refuse(`${field}.${name}`, 'must be an object');
+function objectAt(schema: Schema, name: string, place: Place): Schema {
+  const value = schema[name] ?? {};
+  if (!isObject(value)) refuse(`${place.field}.${name}`, 'must be an object');
   return value;
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+const PLAIN_VALUE = 'a string, a number, a boolean or null';
+const isPlainValue = (value: unknown): boolean =>
+  value === null || ['string', 'number', 'boolean'].includes(typeof value);
+
+const isObject = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

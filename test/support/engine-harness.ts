@@ -28,6 +28,7 @@ export interface StartedRun {
 
 /** Where the built engine is; `npm test` builds it before it runs. */
 const DIST = process.env.QMESH_DIST ?? 'dist';
+export const ENGINE_ENTRY = new URL(`../../${DIST}/engine/main.js`, import.meta.url);
 
 /** One compute thread: on a machine that does other things too, two would spin and wait for each other. */
 const THREADS = 1;
@@ -57,10 +58,10 @@ export class TestEngine {
   readonly #listeners = new Set<(event: EngineEvent) => void>();
   readonly #process;
 
-  constructor() {
+  constructor(entry = ENGINE_ENTRY) {
     let exit = (_how: Exit): void => {};
     this.exited = new Promise((resolve) => (exit = resolve));
-    const port = forkEngine({ entry: new URL(`../../${DIST}/engine/main.js`, import.meta.url) });
+    const port = forkEngine({ entry });
     this.#process = port.spawn({
       message: (event) => {
         this.events.push(event);
@@ -110,7 +111,8 @@ export class TestEngine {
   start(request: RunRequest, { slot = 0, reuse = false } = {}, onEvent?: (event: RunEvent) => void): StartedRun {
     const id = this.#nextRun++;
     const events: RunEvent[] = [];
-    const answer = new Promise<Answer>((resolve) => {
+    const answer = new Promise<Answer>((resolve, reject) => {
+      void this.exited.then((how) => reject(new Error(`the engine exited: ${JSON.stringify(how)}`)));
       const listener = (event: EngineEvent): void => {
         if (!('run' in event) || event.run !== id) return;
         events.push(event);
@@ -123,6 +125,7 @@ export class TestEngine {
       };
       this.#listeners.add(listener);
     });
+    answer.catch(() => {}); // a test that kills the engine on purpose need not look at it
     this.send({ type: 'run', run: id, slot, reuse, request });
     return { id, answer, cancel: () => this.send({ type: 'cancel', run: id }) };
   }
