@@ -1,0 +1,185 @@
+/**
+ * Is this header the header of a model? Refuses what makes llama.cpp abort its process or read beyond an array, and what it
+ * would refuse itself with less to say. Only what is surely wrong is refused: rules about shape hold for the architectures
+ * named here, all others are left to llama.cpp's own checks.
+ */
+import { ValueType } from './format.js';
+import { GgufError, type GgufErrorCode } from './error.js';
+import { type GgufHeader, quote } from './reader.js';
+
+/** Plain transformers whose blocks all have attention and a feed-forward part under the usual names. */
+const PLAIN_TRANSFORMERS = new Set([
+  ...['llama', 'qwen2', 'qwen2moe', 'qwen3', 'qwen3moe', 'gemma', 'gemma2', 'gemma3'],
+  ...['phi3', 'granite', 'smollm3', 'starcoder2'],
+]);
+
+/** What every block of a plain transformer has: one name of each row. Experts and fused tensors go by longer names. */
+const BLOCK_TENSORS: readonly RegExp[] = [
+  /^attn_norm\.weight$/,
+  /^attn_(q|qkv)\.weight$/,
+  /^attn_(k|qkv)\.weight$/,
+  /^attn_(v|qkv)\.weight$/,
+  /^attn_output\.weight$/,
+  /^ffn_up(_exps|\.\d+)?\.weight$/,
+  /^ffn_down(_exps|\.\d+)?\.weight$/,
+];
+
+/** llama.cpp stops at 512 (LLAMA_MAX_LAYERS); twice that leaves room for newer versions. */
+const MAX_BLOCKS = 1024;
+/** A special token's id that says "there is none". */
+const NO_TOKEN = 0xffff_ffff;
+
+type Fail = (code: GgufErrorCode, reason: string) => never;
+
+/** @throws GgufError */
+export function checkModel(header: GgufHeader): void {
+  const fail: Fail = (code, reason) => {
+    throw new GgufError(code, header.path, reason);
+  };
+  const architecture = header.scalars.get('general.architecture');
+  if (typeof architecture !== 'string' || architecture === '') {
+    fail('bad_metadata', 'it does not say which architecture it has (general.architecture)');
+  }
+  if (header.tensors.length === 0) fail('tensor_mismatch', 'it holds no tensors');
+  const numbers = new Numbers(header, architecture, fail);
+  checkFloats(header, fail);
+  if ((numbers.optional('block_count') ?? 0) > MAX_BLOCKS) {
+    fail('bad_metadata', `it claims ${numbers.required('block_count')} blocks`);
+  }
+  checkTokenizer(header, fail);
+  if (!PLAIN_TRANSFORMERS.has(architecture)) return;
+  checkHeads(numbers, fail);
+  checkTokenizerPresent(header, fail);
+  const isPart = Number(header.scalars.get('split.count') ?? 0) > 1;
+  if (!isPart) checkTensors(header, numbers, fail);
+}
+
+/** Metadata of the file's architecture, as numbers. */
+class Numbers {
+  constructor(
+    private readonly header: GgufHeader,
+    readonly architecture: string,
+    private readonly fail: Fail,
+  ) {}
+
+  /** Undefined also where the value is an array with a number per block. */
+  optional(key: string): number | undefined {
+    const value = this.header.scalars.get(`${this.architecture}.${key}`);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'number') this.fail('bad_metadata', `${this.architecture}.${key} is not a number`);
+    return value;
+  }
+
+  required(key: string): number {
+    const value = this.optional(key) ?? this.fail('bad_metadata', `${this.architecture}.${key} is missing`);
+    if (value < 1 || !Number.isSafeInteger(value)) this.fail('bad_metadata', `${this.architecture}.${key} is ${value}`);
+    return value;
+  }
+
+  isArray(key: string): boolean {
+    return this.header.arrays.has(`${this.architecture}.${key}`);
+  }
+}
+
+/** Of any architecture: a norm with such an epsilon fails an assertion, such a frequency makes every number NaN. */
+function checkFloats(header: GgufHeader, fail: Fail): void {
+  for (const [key, value] of header.scalars) {
+    if (typeof value !== 'number') continue;
+    if (key.endsWith('_epsilon') && !(value >= 0 && Number.isFinite(value))) fail('bad_metadata', `${key} is ${value}`);
+    if (/\.rope\.freq_base(_swa)?$/.test(key) && !(value > 0 && Number.isFinite(value))) {
+      fail('bad_metadata', `${key} is ${value}`);
+    }
+    if (/\.rope\..*factor$/.test(key) && !Number.isFinite(value)) fail('bad_metadata', `${key} is ${value}`);
+  }
+}
+
+function checkHeads(numbers: Numbers, fail: Fail): void {
+  numbers.required('context_length');
+  numbers.required('block_count');
+  const embedding = numbers.required('embedding_length');
+  if (numbers.isArray('attention.head_count')) return;
+  const heads = numbers.required('attention.head_count');
+  if (numbers.optional('attention.key_length') === undefined && embedding % heads !== 0) {
+    fail('bad_metadata', `its embedding of ${embedding} cannot be divided among ${heads} heads`);
+  }
+  if (numbers.isArray('attention.head_count_kv') || numbers.optional('attention.head_count_kv') === undefined) return;
+  const headsKv = numbers.required('attention.head_count_kv');
+  if (heads % headsKv !== 0) fail('bad_metadata', `its ${heads} heads cannot share ${headsKv} key-value heads`);
+}
+
+/** Of any architecture: llama.cpp reads these arrays without looking at their types and lengths. */
+function checkTokenizer(header: GgufHeader, fail: Fail): void {
+  const tokens = header.arrays.get('tokenizer.ggml.tokens');
+  if (tokens === undefined) return;
+  if (tokens.length === 0) fail('bad_tokenizer', 'its list of tokens is empty');
+  if (tokens.itemType !== ValueType.string) fail('bad_tokenizer', 'its tokens are not texts');
+  const columns: readonly [string, readonly number[]][] = [
+    ['tokenizer.ggml.scores', [ValueType.float32]],
+    ['tokenizer.ggml.token_type', [ValueType.int32, ValueType.uint32]],
+  ];
+  for (const [key, types] of columns) {
+    const column = header.arrays.get(key);
+    if (column === undefined) continue;
+    if (column.length !== tokens.length || !types.includes(column.itemType)) {
+      fail('bad_tokenizer', `${key} has ${column.length} items of type ${column.itemType} for ${tokens.length} tokens`);
+    }
+  }
+  for (const key of ['tokenizer.ggml.bos_token_id', 'tokenizer.ggml.eos_token_id', 'tokenizer.ggml.eot_token_id']) {
+    const id = header.scalars.get(key);
+    if (id === undefined || id === NO_TOKEN) continue;
+    if (typeof id !== 'number' || id < 0 || id >= tokens.length) {
+      fail('bad_tokenizer', `${key} is ${String(id)}, beyond its ${tokens.length} tokens`);
+    }
+  }
+  if (header.scalars.get('tokenizer.ggml.model') === 'llama' && header.byteTokens < 256) {
+    fail('bad_tokenizer', `${256 - header.byteTokens} of the 256 bytes have no token, so some texts would crash it`);
+  }
+}
+
+function checkTokenizerPresent(header: GgufHeader, fail: Fail): void {
+  const model = header.scalars.get('tokenizer.ggml.model');
+  if (typeof model !== 'string' || !header.arrays.has('tokenizer.ggml.tokens')) {
+    fail('bad_tokenizer', 'it has no tokenizer');
+  }
+}
+
+function checkTensors(header: GgufHeader, numbers: Numbers, fail: Fail): void {
+  const embeddings = header.tensors.find(({ name }) => name === 'token_embd.weight');
+  const [width, rows] = embeddings?.dims ?? fail('tensor_mismatch', 'it lacks the tensor token_embd.weight');
+  const embedding = numbers.required('embedding_length');
+  if (width !== embedding) {
+    fail(
+      'tensor_mismatch',
+      `its embedding has ${embedding} dimensions, its tensor token_embd.weight has ${width ?? 0}`,
+    );
+  }
+  const tokens = header.arrays.get('tokenizer.ggml.tokens')?.length;
+  if (rows !== tokens) {
+    fail('tensor_mismatch', `its tokenizer has ${tokens ?? 0} tokens, its tensor token_embd.weight has ${rows ?? 0}`);
+  }
+  if (!header.tensors.some(({ name }) => name === 'output_norm.weight')) {
+    fail('tensor_mismatch', 'it lacks the tensor output_norm.weight');
+  }
+  checkBlocks(header, numbers.required('block_count'), fail);
+}
+
+function checkBlocks(header: GgufHeader, blockCount: number, fail: Fail): void {
+  const blocks = new Map<number, string[]>();
+  for (const { name } of header.tensors) {
+    const [, index, part] = /^blk\.(\d{1,6})\.(.+)$/.exec(name) ?? [];
+    if (index === undefined || part === undefined) continue;
+    const parts = blocks.get(Number(index));
+    if (parts === undefined) blocks.set(Number(index), [part]);
+    else parts.push(part);
+  }
+  if (blocks.size !== blockCount) {
+    fail('tensor_mismatch', `it claims ${blockCount} blocks, its tensors make ${blocks.size}`);
+  }
+  for (let index = 0; index < blockCount; index++) {
+    const parts = blocks.get(index) ?? [];
+    const missing = BLOCK_TENSORS.find((pattern) => !parts.some((part) => pattern.test(part)));
+    if (missing !== undefined) {
+      fail('tensor_mismatch', `block ${index} has no tensor whose name matches ${quote(missing.source)}`);
+    }
+  }
+}

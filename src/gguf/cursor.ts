@@ -1,0 +1,105 @@
+/**
+ * Reads the header of an untrusted file front to back through one small window. Whatever the file claims, memory stays
+ * bounded by the window, and time by MAX_HEADER_BYTES; the event loop is free at each refill of the window.
+ */
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { GgufError, type GgufErrorCode } from './error.js';
+
+/** Real headers are below 30 MiB: 260,000 tokens with their merges, and a tokenizer as JSON. */
+export const MAX_HEADER_BYTES = 96 * 2 ** 20;
+/** Also the longest value that can be read in one piece. */
+export const WINDOW_BYTES = 2 ** 20;
+/** What is read from the file at once, unless more is asked for: some 10,000 tokens, parsed in a few milliseconds. */
+const REFILL_BYTES = 128 * 1024;
+
+export class HeaderCursor {
+  readonly #window = Buffer.allocUnsafe(WINDOW_BYTES);
+  #start = 0; // next unread byte of the window
+  #end = 0; // first byte of the window that holds nothing
+  #fileOffset = 0; // place in the file of the window's end
+
+  private constructor(
+    readonly path: string,
+    readonly fileBytes: number,
+    private readonly file: FileHandle,
+  ) {}
+
+  static async open(path: string): Promise<HeaderCursor> {
+    try {
+      const status = await stat(path); // before it is opened: opening a named pipe would wait for its writer
+      if (!status.isFile()) throw new Error('it is not a file');
+      return new HeaderCursor(path, status.size, await open(path, 'r'));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new GgufError('unreadable', path, `it cannot be read (${why})`, { cause: error });
+    }
+  }
+
+  get position(): number {
+    return this.#fileOffset - (this.#end - this.#start);
+  }
+
+  fail(code: GgufErrorCode, reason: string): never {
+    throw new GgufError(code, this.path, reason);
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+
+  /** True when the next `bytes` bytes can be taken without waiting. */
+  holds(bytes: number): boolean {
+    return this.#end - this.#start >= bytes;
+  }
+
+  /** Waits until `bytes` bytes (at most WINDOW_BYTES) can be taken; refuses where the file or the header may not be that long. */
+  async need(bytes: number): Promise<void> {
+    if (this.holds(bytes)) return;
+    this.#mayReach(this.position + bytes);
+    this.#window.copyWithin(0, this.#start, this.#end);
+    this.#end -= this.#start;
+    this.#start = 0;
+    while (this.#end < bytes) {
+      const want = Math.min(this.#window.length - this.#end, Math.max(bytes - this.#end, REFILL_BYTES));
+      const { bytesRead } = await this.file.read(this.#window, this.#end, want, this.#fileOffset);
+      if (bytesRead === 0) this.fail('truncated', 'it ends in the middle of its header');
+      this.#end += bytesRead;
+      this.#fileOffset += bytesRead;
+    }
+  }
+
+  /** Passes over bytes without reading them. */
+  skip(bytes: number): void {
+    const target = this.position + bytes;
+    this.#mayReach(target);
+    if (this.holds(bytes)) {
+      this.#start += bytes;
+    } else {
+      this.#start = this.#end = 0;
+      this.#fileOffset = target;
+    }
+  }
+
+  /** The next `bytes` bytes; valid until the next call. */
+  take(bytes: number): Buffer {
+    this.#start += bytes;
+    return this.#window.subarray(this.#start - bytes, this.#start);
+  }
+
+  takeUint32(): number {
+    this.#start += 4;
+    return this.#window.readUInt32LE(this.#start - 4);
+  }
+
+  /** Exact up to 2⁵³, and beyond every limit here above that. */
+  takeUint64(): number {
+    const low = this.takeUint32();
+    return low + this.takeUint32() * 2 ** 32;
+  }
+
+  #mayReach(offset: number): void {
+    if (offset > this.fileBytes) this.fail('truncated', 'it ends in the middle of its header');
+    if (offset > MAX_HEADER_BYTES)
+      this.fail('limit_exceeded', `its header is longer than ${MAX_HEADER_BYTES / 2 ** 20} MiB`);
+  }
+}

@@ -1,0 +1,47 @@
+/** Why a model file is refused: one code per cause, a reason that a person understands, and what to do next. */
+
+export type GgufErrorCode =
+  /** The file cannot be opened or read. */
+  | 'unreadable'
+  /** It is something else: empty, text, a web page, another format. */
+  | 'not_gguf'
+  /** A version of GGUF, or a byte order, that llama.cpp does not load. */
+  | 'unsupported_version'
+  /** The file ends before what its header promises. */
+  | 'truncated'
+  /** A count or length beyond every real model: damaged, or made to exhaust memory. */
+  | 'limit_exceeded'
+  /** A metadata value of a wrong type or with an impossible value. */
+  | 'bad_metadata'
+  /** A tensor's type, size or place is impossible. */
+  | 'bad_tensor'
+  /** Tensors that the architecture cannot do without are absent, or do not fit the metadata. */
+  | 'tensor_mismatch'
+  /** The tokenizer is absent, incomplete or contradicts itself. */
+  | 'bad_tokenizer';
+
+const ADVICE: Readonly<Record<GgufErrorCode, string>> = {
+  unreadable: 'Check the path and the permissions of the file.',
+  not_gguf: 'Give the path of a GGUF model; if this file was downloaded, the download brought something else.',
+  unsupported_version: 'Get the model in GGUF version 3, little-endian.',
+  truncated: 'Download it again: it is not whole.',
+  limit_exceeded: 'No real model is like this: delete the file, or get it from a source you trust.',
+  bad_metadata: 'llama.cpp would crash on it: get the model from another source, or convert it again.',
+  bad_tensor: 'llama.cpp cannot load it: get the model from another source, or convert it again.',
+  tensor_mismatch: 'The file is incomplete or was converted wrongly: get the model from another source.',
+  bad_tokenizer: 'The file was converted wrongly: get the model from another source.',
+};
+
+export class GgufError extends Error {
+  override readonly name = 'GgufError';
+
+  /** @param reason a clause without a full stop: what is wrong with the file. */
+  constructor(
+    readonly code: GgufErrorCode,
+    readonly file: string,
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${file}: ${reason}. ${ADVICE[code]}`, options);
+  }
+}

@@ -1,0 +1,37 @@
+/** How much memory a model needs, before it is loaded. */
+import type { GgufInfo } from './inspect.js';
+
+const F16_BYTES = 2;
+const F32_BYTES = 4;
+/** Tokens that llama.cpp evaluates at once (`n_ubatch`). */
+const BATCH_TOKENS = 512;
+/** The engine process itself: Node, the binding, the vocabulary. Measured: 90 to 130 MB. */
+const PROCESS_BYTES = 128 * 2 ** 20;
+/** Activations of one block that are alive at once, in embedding widths: the residual, its norm, queries, attention's output. */
+const LIVE_EMBEDDINGS = 4;
+
+export interface ContextPlan {
+  /** Tokens per slot. */
+  readonly contextSize: number;
+  readonly slots: number;
+}
+
+/**
+ * Weights + key-value cache + work space + process, in bytes.
+ *
+ * - Weights: all tensors, as they lie in the file (llama.cpp keeps their types).
+ * - Key-value cache, f16: for each token of each slot and each block, `heads_kv · (key length + value length)` numbers
+ *   (llama.cpp, `llama-kv-cache.cpp`, without sliding windows, so an upper bound for models that have them).
+ * - Work space: llama.cpp reserves a graph for BATCH_TOKENS tokens that all have logits, in f32.
+ */
+export function estimateMemoryBytes(info: GgufInfo, { contextSize, slots }: ContextPlan): number {
+  const blocks = info.blockCount ?? 0;
+  const headsKv = info.headCountKv ?? info.headCount ?? 0;
+  const headsOfAllBlocks =
+    typeof headsKv === 'number' ? headsKv * blocks : headsKv.reduce((sum, heads) => sum + heads, 0);
+  const numbersPerToken = headsOfAllBlocks * ((info.keyLength ?? 0) + (info.valueLength ?? 0));
+  const cacheBytes = contextSize * slots * numbersPerToken * F16_BYTES;
+  const workPerToken =
+    info.vocabSize + LIVE_EMBEDDINGS * (info.embeddingLength ?? 0) + 2 * (info.feedForwardLength ?? 0);
+  return Math.ceil(info.tensorBytes + cacheBytes + BATCH_TOKENS * workPerToken * F32_BYTES + PROCESS_BYTES);
+}

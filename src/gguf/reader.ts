@@ -1,0 +1,290 @@
+/**
+ * Parses the header of an untrusted GGUF file and checks that it is well formed: every count, length, type, size and offset.
+ * What the values mean is checked in checks.ts. Token texts are passed over, not kept: a header costs a few megabytes at most.
+ */
+import { HeaderCursor, WINDOW_BYTES } from './cursor.js';
+import { alignUp, DEFAULT_ALIGNMENT, GGUF_MAGIC, TENSOR_LAYOUTS, tensorBytes, ValueType } from './format.js';
+
+/** Real models have some 60 entries, the longest keys have 60 characters. */
+const MAX_METADATA_ENTRIES = 4096;
+const MAX_KEY_BYTES = 1024;
+/** Mixtures of experts whose experts are apart have some 20,000. */
+const MAX_TENSORS = 65_536;
+/** llama.cpp's own limits: GGML_MAX_NAME with its end, and GGML_MAX_DIMS. */
+const MAX_TENSOR_NAME_BYTES = 63;
+const MAX_DIMENSIONS = 4;
+/** Vocabularies have up to 270,000 tokens, merges up to 600,000. */
+const MAX_ARRAY_ITEMS = 2 ** 22;
+/** A tokenizer as JSON may have 20 MB; it is passed over. */
+const MAX_STRING_BYTES = 64 * 2 ** 20;
+/** Arrays with a number per block are kept, up to this many. */
+const MAX_KEPT_NUMBERS = 1024;
+
+/** The texts that somebody asks for; all others are passed over. */
+const KEPT_STRINGS = /^(general\.(architecture|name|type)|tokenizer\.(ggml\.(model|pre)|chat_template))$/;
+const KEPT_NUMBERS = /\.(head_count|head_count_kv|feed_forward_length)$/;
+
+const SCALAR_BYTES: Readonly<Record<number, number>> = {
+  [ValueType.uint8]: 1,
+  [ValueType.int8]: 1,
+  [ValueType.uint16]: 2,
+  [ValueType.int16]: 2,
+  [ValueType.uint32]: 4,
+  [ValueType.int32]: 4,
+  [ValueType.float32]: 4,
+  [ValueType.bool]: 1,
+  [ValueType.uint64]: 8,
+  [ValueType.int64]: 8,
+  [ValueType.float64]: 8,
+};
+
+export interface ArraySummary {
+  /** One of ValueType. */
+  readonly itemType: number;
+  readonly length: number;
+  /** The items, of the few arrays that are kept. */
+  readonly numbers?: readonly number[];
+}
+
+export interface TensorInfo {
+  readonly name: string;
+  /** Name of the type, such as `Q4_K`. */
+  readonly type: string;
+  readonly dims: readonly number[];
+  /** From the start of the file. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface GgufHeader {
+  readonly path: string;
+  readonly fileBytes: number;
+  readonly version: number;
+  /** Numbers and booleans, and the strings that are kept; a string that was passed over is ''. */
+  readonly scalars: ReadonlyMap<string, number | boolean | string>;
+  readonly arrays: ReadonlyMap<string, ArraySummary>;
+  /** How many of the 256 bytes have a token of their own, as `<0xNN>` or as that one byte. */
+  readonly byteTokens: number;
+  readonly tensors: readonly TensorInfo[];
+}
+
+/** @throws GgufError */
+export async function readHeader(path: string): Promise<GgufHeader> {
+  const cursor = await HeaderCursor.open(path);
+  try {
+    return await new HeaderReader(cursor).read();
+  } finally {
+    await cursor.close();
+  }
+}
+
+/** A tensor as the file describes it; its offset counts from the start of the data. */
+interface TensorClaim {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly type: number;
+  readonly offset: number;
+}
+
+class HeaderReader {
+  readonly #scalars = new Map<string, number | boolean | string>();
+  readonly #arrays = new Map<string, ArraySummary>();
+  readonly #bytesWithToken = new Uint8Array(256);
+
+  constructor(private readonly cursor: HeaderCursor) {}
+
+  async read(): Promise<GgufHeader> {
+    const { cursor } = this;
+    const version = await this.#version();
+    await cursor.need(16);
+    const tensorCount = this.#bounded(cursor.takeUint64(), MAX_TENSORS, 'tensors');
+    const entries = this.#bounded(cursor.takeUint64(), MAX_METADATA_ENTRIES, 'metadata entries');
+    for (let i = 0; i < entries; i++) await this.#entry();
+    const claims: TensorClaim[] = [];
+    for (let i = 0; i < tensorCount; i++) claims.push(await this.#tensorClaim());
+    return {
+      path: cursor.path,
+      fileBytes: cursor.fileBytes,
+      version,
+      scalars: this.#scalars,
+      arrays: this.#arrays,
+      byteTokens: this.#bytesWithToken.reduce((sum, has) => sum + has, 0),
+      tensors: this.#place(claims),
+    };
+  }
+
+  async #version(): Promise<number> {
+    const { cursor } = this;
+    if (cursor.fileBytes === 0) cursor.fail('not_gguf', 'it is empty');
+    if (cursor.fileBytes < 24) cursor.fail('not_gguf', `it has ${cursor.fileBytes} bytes, too few for any model`);
+    await cursor.need(8);
+    const magic = cursor.take(4).toString('latin1');
+    if (magic.startsWith('<')) cursor.fail('not_gguf', 'it is a web page or XML, not a GGUF model');
+    if (magic !== GGUF_MAGIC) cursor.fail('not_gguf', 'it is not a GGUF model: it does not begin with "GGUF"');
+    const version = cursor.takeUint32();
+    if (version !== 0 && version % 0x10000 === 0) cursor.fail('unsupported_version', 'it is a big-endian GGUF file');
+    if (version !== 2 && version !== 3) cursor.fail('unsupported_version', `it has GGUF version ${version}`);
+    return version;
+  }
+
+  async #entry(): Promise<void> {
+    const { cursor } = this;
+    const key = await this.#string(MAX_KEY_BYTES, 'metadata key');
+    if (this.#scalars.has(key) || this.#arrays.has(key)) cursor.fail('bad_metadata', `it has ${quote(key)} twice`);
+    await cursor.need(4);
+    const type = cursor.takeUint32();
+    if (type === ValueType.array) {
+      this.#arrays.set(key, await this.#array(key));
+    } else if (type === ValueType.string) {
+      this.#scalars.set(key, await this.#stringValue(key));
+    } else {
+      await cursor.need(this.#scalarBytes(type, key));
+      this.#scalars.set(key, this.#scalar(type));
+    }
+  }
+
+  async #stringValue(key: string): Promise<string> {
+    if (KEPT_STRINGS.test(key)) return this.#string(WINDOW_BYTES, `value of ${quote(key)}`);
+    await this.cursor.need(8);
+    this.cursor.skip(this.#bounded(this.cursor.takeUint64(), MAX_STRING_BYTES, `bytes in ${quote(key)}`));
+    return '';
+  }
+
+  async #array(key: string): Promise<ArraySummary> {
+    const { cursor } = this;
+    await cursor.need(12);
+    const itemType = cursor.takeUint32();
+    const length = this.#bounded(cursor.takeUint64(), MAX_ARRAY_ITEMS, `items in ${quote(key)}`);
+    if (itemType === ValueType.array) cursor.fail('bad_metadata', `${quote(key)} is an array of arrays`);
+    if (itemType === ValueType.string) {
+      await this.#passStrings(length, key === 'tokenizer.ggml.tokens');
+      return { itemType, length };
+    }
+    const itemBytes = this.#scalarBytes(itemType, key);
+    if (!KEPT_NUMBERS.test(key) || length > MAX_KEPT_NUMBERS) {
+      cursor.skip(length * itemBytes);
+      return { itemType, length };
+    }
+    await cursor.need(length * itemBytes);
+    return { itemType, length, numbers: Array.from({ length }, () => Number(this.#scalar(itemType))) };
+  }
+
+  /** Passes over strings, as fast as the window allows: this is where long headers spend their time. */
+  async #passStrings(count: number, areTokens: boolean): Promise<void> {
+    const { cursor } = this;
+    for (let i = 0; i < count; i++) {
+      if (!cursor.holds(8)) await cursor.need(8);
+      const bytes = cursor.takeUint64();
+      if (bytes > MAX_STRING_BYTES) this.#bounded(bytes, MAX_STRING_BYTES, 'bytes in a string');
+      if (areTokens && (bytes === 1 || bytes === 6)) {
+        if (!cursor.holds(bytes)) await cursor.need(bytes);
+        this.#noteByteToken(cursor.take(bytes));
+      } else {
+        cursor.skip(bytes);
+      }
+    }
+  }
+
+  #noteByteToken(text: Buffer): void {
+    const first = text[0] ?? 0;
+    if (text.length === 1) {
+      this.#bytesWithToken[first] = 1;
+    } else if (first === 0x3c) {
+      const hex = /^<0x([0-9A-F]{2})>$/.exec(text.toString('latin1'))?.[1];
+      if (hex !== undefined) this.#bytesWithToken[Number.parseInt(hex, 16)] = 1;
+    }
+  }
+
+  async #tensorClaim(): Promise<TensorClaim> {
+    const { cursor } = this;
+    const name = await this.#string(MAX_TENSOR_NAME_BYTES, 'tensor name');
+    await cursor.need(4);
+    const dimensions = cursor.takeUint32();
+    if (dimensions < 1 || dimensions > MAX_DIMENSIONS) {
+      cursor.fail('bad_tensor', `tensor ${quote(name)} has ${dimensions} dimensions`);
+    }
+    await cursor.need(dimensions * 8 + 12);
+    const dims = Array.from({ length: dimensions }, () => cursor.takeUint64());
+    return { name, dims, type: cursor.takeUint32(), offset: cursor.takeUint64() };
+  }
+
+  /** Checks each tensor's type, size and place; data follows the header in the order of the infos, aligned, inside the file. */
+  #place(claims: readonly TensorClaim[]): TensorInfo[] {
+    const { cursor } = this;
+    const alignment = this.#alignment();
+    const dataStart = alignUp(cursor.position, alignment);
+    const names = new Set<string>();
+    let expected = 0;
+    return claims.map(({ name, dims, type, offset }) => {
+      const label = `tensor ${quote(name)}`;
+      if (names.size === names.add(name).size) cursor.fail('bad_tensor', `it has ${label} twice`);
+      const layout = TENSOR_LAYOUTS.get(type) ?? cursor.fail('bad_tensor', `${label} has the unknown type ${type}`);
+      if (dims.some((size) => size === 0) || (dims[0] ?? 0) % layout.elements !== 0) {
+        cursor.fail('bad_tensor', `${label} has the size ${dims.join(' × ')}, impossible for ${layout.name}`);
+      }
+      const bytes = tensorBytes(layout, dims);
+      if (bytes > Number.MAX_SAFE_INTEGER) cursor.fail('bad_tensor', `${label} has the size ${dims.join(' × ')}`);
+      if (offset !== expected) {
+        cursor.fail('bad_tensor', `${label} is said to lie at offset ${offset}, where ${expected} is due`);
+      }
+      const end = dataStart + offset + bytes;
+      if (end > cursor.fileBytes) {
+        cursor.fail('truncated', `it has ${cursor.fileBytes} bytes, but ${label} needs it to have ${end}`);
+      }
+      expected = alignUp(offset + bytes, alignment);
+      return { name, type: layout.name, dims, offset: dataStart + offset, bytes };
+    });
+  }
+
+  #alignment(): number {
+    const alignment = this.#scalars.get('general.alignment') ?? DEFAULT_ALIGNMENT;
+    if (typeof alignment !== 'number' || !Number.isInteger(Math.log2(alignment)) || alignment > WINDOW_BYTES) {
+      this.cursor.fail('bad_metadata', `its alignment is ${String(alignment)}, not a power of two`);
+    }
+    return alignment;
+  }
+
+  async #string(maxBytes: number, what: string): Promise<string> {
+    await this.cursor.need(8);
+    const bytes = this.#bounded(this.cursor.takeUint64(), maxBytes, `bytes in a ${what}`);
+    await this.cursor.need(bytes);
+    return this.cursor.take(bytes).toString('utf8');
+  }
+
+  #bounded(count: number, limit: number, what: string): number {
+    if (count > limit) this.cursor.fail('limit_exceeded', `it claims ${count} ${what}, more than ${limit}`);
+    return count;
+  }
+
+  #scalarBytes(type: number, key: string): number {
+    return SCALAR_BYTES[type] ?? this.cursor.fail('bad_metadata', `${quote(key)} has the unknown type ${type}`);
+  }
+
+  #scalar(type: number): number | boolean {
+    const bytes = this.cursor.take(SCALAR_BYTES[type] ?? 0);
+    switch (type) {
+      case ValueType.bool:
+        return bytes[0] !== 0;
+      case ValueType.float32:
+        return bytes.readFloatLE();
+      case ValueType.float64:
+        return bytes.readDoubleLE();
+      case ValueType.int64:
+        return Number(bytes.readBigInt64LE());
+      case ValueType.uint64:
+        return Number(bytes.readBigUInt64LE());
+      case ValueType.int8:
+      case ValueType.int16:
+      case ValueType.int32:
+        return bytes.readIntLE(0, bytes.length);
+      default:
+        return bytes.readUIntLE(0, bytes.length);
+    }
+  }
+}
+
+/** Text of an untrusted file, fit for a line of a message. */
+export function quote(text: string): string {
+  const short = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return JSON.stringify(short);
+}
