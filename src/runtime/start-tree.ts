@@ -1,12 +1,12 @@
 /** Starts a supervision tree, and ends it: the only place where an actor system is made. */
-import { createActor, type AnyActor, type InspectionEvent } from 'xstate';
+import { createActor, type AnyActor, type AnyActorRef, type InspectionEvent, type Snapshot } from 'xstate';
 import type { AnyActorSystem } from './actor-system.js';
 import type { SupervisorPorts, SupervisorSpec } from './supervision.js';
 import { supervisor } from './supervisor.js';
 
 export interface Tree {
   /** The root supervisor. */
-  readonly root: AnyActor;
+  readonly root: AnyActorRef & { stop(): void };
   readonly system: AnyActorSystem;
   /** Shuts down in order. `stopped` is called once, when nothing of the tree is left: at once, if nothing is left by now. */
   stop(stopped?: () => void): void;
@@ -15,15 +15,18 @@ export interface Tree {
 }
 
 export interface TreeOptions {
+  /** What actors write to XState's logger, such as a cleanup that failed. Default: nowhere. */
+  readonly log?: ((message: unknown, error?: unknown) => void) | undefined;
   /** Sees every event and snapshot of the tree. What it throws is dropped: XState would throw it at the sender of an event. */
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
 }
 
-export function startTree(spec: SupervisorSpec, ports: SupervisorPorts, { inspect }: TreeOptions = {}): Tree {
+export function startTree(spec: SupervisorSpec, ports: SupervisorPorts, { inspect, log }: TreeOptions = {}): Tree {
   const root: AnyActor = createActor(supervisor(spec, ports), {
     id: spec.id,
     systemId: spec.id,
     clock: ports.clock,
+    logger: log ?? (() => {}),
     ...(inspect && { inspect: harmless(inspect) }),
   });
   root.start();
@@ -32,7 +35,7 @@ export function startTree(spec: SupervisorSpec, ports: SupervisorPorts, { inspec
     system: root.system,
     stop(stopped = () => {}) {
       root.subscribe({ complete: stopped, error: stopped });
-      if (root.getSnapshot().status === 'active') root.send({ type: 'sys.shutdown' });
+      if ((root.getSnapshot() as Snapshot<unknown>).status === 'active') root.send({ type: 'sys.shutdown' });
     },
     onEscalation(escalated) {
       root.subscribe({ error: escalated });

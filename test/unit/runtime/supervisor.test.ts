@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createMachine, fromCallback, fromPromise, setup, spawnChild, type AnyActorRef } from 'xstate';
+import { createMachine, fromCallback, fromPromise, sendTo, setup, spawnChild, type AnyActorRef } from 'xstate';
+import { guardedCallback } from '../../../src/runtime/guarded-callback.js';
 import { seededRandom } from '../../../src/runtime/random.js';
 import { startTree, type Tree } from '../../../src/runtime/start-tree.js';
 import {
@@ -10,7 +11,9 @@ import {
   type SupervisorSpec,
 } from '../../../src/runtime/supervision.js';
 import { supervisor } from '../../../src/runtime/supervisor.js';
+import { deadLetters, tell } from '../../../src/runtime/tell.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+import { crash, everyActor } from '../../support/crash.js';
 
 let uncaught: unknown[] = [];
 const onUncaught = (error: unknown): void => void uncaught.push(error);
@@ -34,7 +37,7 @@ function worker(name: string) {
   return setup({
     types,
     actors: {
-      presence: fromCallback(() => {
+      presence: guardedCallback(() => {
         journal.push(`${name} up`);
         return () => void journal.push(`${name} down`);
       }),
@@ -239,5 +242,313 @@ describe('shutdown', () => {
     expect(t.system.getAll()).toEqual({});
     t.stop(() => stopped++);
     expect(stopped).toBe(2);
+  });
+});
+
+describe('shutdown of a tree', () => {
+  it('goes through supervisors inside, which are awaited', () => {
+    const inner: SupervisorSpec = { id: 'inner', strategy: 'one-for-all', children: workers('x', 'y') };
+    const t = boot({ children: [...workers('a'), inner, ...workers('b')] });
+    journal = [];
+    let isStopped = false;
+    t.stop(() => (isStopped = true));
+    expect(journal.filter((line) => line.endsWith('down'))).toEqual(['b down', 'y down', 'x down', 'a down']);
+    expect(isStopped).toBe(true);
+  });
+
+  it('cancels restarts that are due', () => {
+    const t = boot({ children: workers('a', 'b') });
+    t.crash('a');
+    journal = [];
+    t.stop();
+    t.clock.advance(60_000);
+    expect(journal).toEqual(['b asked to end', 'b down']);
+  });
+
+  it('goes on when a child crashes instead of ending, or before its turn', () => {
+    const brittle = setup({}).createMachine({
+      on: {
+        'sys.shutdown': {
+          actions: () => {
+            throw new Error('cannot flush');
+          },
+        },
+      },
+    });
+    const slow = setup({ delays: { aWhile: 20 } }).createMachine({
+      initial: 'on',
+      states: { on: { on: { 'sys.shutdown': 'off' } }, off: { after: { aWhile: 'end' } }, end: { type: 'final' } },
+    });
+    const t = boot({
+      children: [
+        ...workers('a', 'early'),
+        { id: 'slow', logic: slow, shutdownMs: 50 },
+        { id: 'brittle', logic: brittle, shutdownMs: 50 },
+      ],
+    });
+    let isStopped = false;
+    t.stop(() => (isStopped = true));
+    t.crash('early');
+    t.clock.advance(20);
+    expect(isStopped).toBe(true);
+    expect(t.escalations).toEqual([]);
+  });
+
+  it('leaves nothing when the root is stopped without ceremony', () => {
+    const inner: SupervisorSpec = { id: 'inner', strategy: 'one-for-one', children: workers('x') };
+    const t = boot({ children: [...workers('a'), inner] });
+    t.crash('a');
+    t.root.stop();
+    expect(journal.filter((line) => line.startsWith('x'))).toEqual(['x up', 'x down']);
+    expect(t.clock.pending).toBe(0);
+    expect(t.system.getAll()).toEqual({});
+  });
+});
+
+describe('children that come and go', () => {
+  const start = (t: Bench, spec: ActorSpec) => t.root.send({ type: 'sup.start', spec });
+
+  it('start by event, under their name, and leave the table when they are over', () => {
+    const t = boot({ children: workers('a') });
+    for (const restart of ['temporary', 'transient'] as const) {
+      for (let round = 0; round < 3; round++) {
+        start(t, { id: 'peer.1', logic: worker('peer.1'), restart });
+        t.get('peer.1')!.send({ type: 'finish' });
+        expect(t.get('peer.1')).toBeUndefined();
+      }
+    }
+    start(t, { id: 'peer.1', logic: worker('peer.1'), restart: 'temporary' });
+    t.crash('peer.1');
+    t.clock.advance(60_000);
+    expect(t.get('peer.1')).toBeUndefined();
+    expect(t.events.filter(({ type }) => type === 'child.refused')).toEqual([]);
+  });
+
+  it('are refused when the id is in use, anywhere in the tree, or the table is full', () => {
+    const t = boot({ children: workers('a'), maxChildren: 2 });
+    const inner: SupervisorSpec = { id: 'inner', strategy: 'one-for-one', children: workers('x') };
+    start(t, { id: 'inner', logic: supervisor(inner, { clock: t.clock, random: seededRandom(1) }) });
+    for (const id of ['a', 'x', 'b']) start(t, { id, logic: worker(id) });
+    expect(t.events.filter(({ type }) => type === 'child.refused')).toMatchObject([
+      { id: 'a', reason: 'its id is in use' },
+      { id: 'x', reason: 'its id is in use' },
+      { id: 'b', reason: 'there are 2 children already' },
+    ]);
+    expect(t.get('a')?.getSnapshot().status).toBe('active');
+  });
+
+  it('are let go by event: asked first, stopped when out of time, never restarted', () => {
+    const deaf = setup({}).createMachine({});
+    const t = boot({ children: [...workers('a'), { id: 'deaf', logic: deaf, shutdownMs: 50 }] });
+    journal = [];
+    t.root.send({ type: 'sup.stop', id: 'a' });
+    t.root.send({ type: 'sup.stop', id: 'deaf' });
+    t.root.send({ type: 'sup.stop', id: 'nobody' });
+    expect(journal).toEqual(['a asked to end', 'a down']);
+    expect(t.get('deaf')?.getSnapshot().status).toBe('active');
+    t.clock.advance(50);
+    expect(t.system.getAll()).toEqual({ root: t.root });
+    t.clock.advance(60_000);
+    expect(Object.keys(t.root.getSnapshot().children)).toEqual([]);
+  });
+
+  it('of a group in backoff start with their group', () => {
+    const t = boot({ strategy: 'rest-for-one', children: workers('a') });
+    t.crash('a');
+    start(t, { id: 'late', logic: worker('late') });
+    expect(t.get('late')).toBeUndefined();
+    t.clock.advance(100);
+    expect(journal.slice(-2)).toEqual(['a up', 'late up']);
+  });
+
+  it('are not restarted by a group when temporary', () => {
+    const t = boot({ strategy: 'one-for-all', children: workers('a') });
+    start(t, { id: 'guest', logic: worker('guest'), restart: 'temporary' });
+    t.crash('a');
+    t.clock.advance(100);
+    expect(t.get('guest')).toBeUndefined();
+    expect(t.get('a')).toBeDefined();
+  });
+});
+
+describe('what XState would leave behind', () => {
+  const presence = (name: string) =>
+    guardedCallback(() => {
+      journal.push(`${name} up`);
+      return () => void journal.push(`${name} down`);
+    });
+
+  it('descendants of a machine that crashed are stopped, at any depth', () => {
+    // m > c > d > e: d crashes, c and m do not handle it and fail in turn; only m has a supervisor
+    const e = presence('e');
+    const d = setup({ actors: { e } }).createMachine({
+      invoke: { src: 'e' },
+      on: {
+        crash: {
+          actions: () => {
+            throw new Error('d crashed');
+          },
+        },
+      },
+    });
+    const side = presence('side');
+    const c = setup({ actors: { d, side } }).createMachine({
+      invoke: [
+        { src: 'd', id: 'd' },
+        { src: 'side', id: 'side' },
+      ],
+      on: { crash: { actions: sendTo('d', { type: 'crash' }) } },
+    });
+    const m = setup({ actors: { c } }).createMachine({
+      invoke: { src: 'c', id: 'c' },
+      on: { crash: { actions: sendTo('c', { type: 'crash' }) } },
+    });
+    const t = boot({ children: [{ id: 'm', logic: m }] });
+    expect(journal).toEqual(['e up', 'side up']);
+    t.crash('m');
+    expect(journal.slice(2).sort()).toEqual(['e down', 'side down']);
+    t.clock.advance(100);
+    expect(journal.slice(4)).toEqual(['e up', 'side up']);
+  });
+
+  it('system ids taken in a step that then throws are free for the restart', () => {
+    let starts = 0;
+    const half = createMachine({
+      entry: [
+        spawnChild(createMachine({}), { id: 'g', systemId: 'taken' }),
+        () => {
+          if (starts++ === 0) throw new Error('half way');
+        },
+      ],
+    });
+    const lazy = createMachine({
+      entry: spawnChild(createMachine({}), { id: 'h', systemId: 'inner-taken' }),
+      context: () => ({}),
+    });
+    let inits = 0;
+    const early = createMachine({
+      context: ({ spawn }) => {
+        spawn(lazy, { id: 'lazy', systemId: 'lazy' });
+        if (inits++ === 0) throw new Error('too early');
+        return {};
+      },
+    });
+    const t = boot({
+      children: [
+        { id: 'half', logic: half },
+        { id: 'early', logic: early },
+      ],
+    });
+    t.clock.advance(100);
+    expect(Object.keys(t.system.getAll()).sort()).toEqual(['early', 'half', 'inner-taken', 'lazy', 'root', 'taken']);
+    expect(t.escalations).toEqual([]);
+  });
+
+  it('the failure of an incarnation that was replaced is ignored', () => {
+    // Both fail in the step that starts them: the first failure takes the second child along, whose failure then comes late.
+    let starts = 0;
+    const bad = createMachine({
+      context: () => {
+        if (starts++ < 2) throw new Error('not yet');
+        return {};
+      },
+    });
+    const t = boot({
+      strategy: 'one-for-all',
+      children: [
+        { id: 'p', logic: bad },
+        { id: 'q', logic: bad },
+      ],
+      intensity: { maxRestarts: 1, windowMs: 60_000 },
+    });
+    t.clock.advance(100);
+    expect(t.escalations).toEqual([]);
+    expect(t.get('q')?.getSnapshot().status).toBe('active');
+  });
+
+  it('an input that throws, a rejected promise, a callback that throws: all are failures of the child', () => {
+    const t = boot({
+      children: [
+        {
+          id: 'input',
+          logic: createMachine({}),
+          input: () => {
+            throw new Error('no input');
+          },
+        },
+        { id: 'callback', logic: fromCallback(() => JSON.parse('{') as never) },
+        { id: 'promise', logic: fromPromise(() => Promise.reject(new Error('no promise'))) },
+      ],
+    });
+    const failed = () =>
+      t.events.filter(({ type }) => type === 'child.failed').map((event) => 'id' in event && event.id);
+    expect(failed()).toEqual(['input', 'callback']);
+    return new Promise(setImmediate).then(() => expect(failed()).toEqual(['input', 'callback', 'promise']));
+  });
+
+  it('nothing after a thousand restarts', () => {
+    const t = boot({ children: workers('a', 'b'), intensity: { maxRestarts: 3, windowMs: 10 } });
+    for (let i = 0; i < 1_000; i++) {
+      t.crash('b');
+      t.clock.advance(1_000);
+    }
+    expect(Object.keys(t.root.getSnapshot().children).sort()).toEqual(expect.arrayContaining(['a#1']));
+    expect(Object.keys(t.root.getSnapshot().children)).toHaveLength(2);
+    expect(t.clock.pending).toBe(0);
+  });
+});
+
+describe('tables', () => {
+  it('with one id twice are refused, wherever in the tree', () => {
+    const inner: SupervisorSpec = { id: 'inner', strategy: 'one-for-one', children: workers('a') };
+    expect(() => boot({ children: [...workers('a'), inner] })).toThrow('there are two actors named a');
+  });
+});
+
+describe('tell', () => {
+  it('delivers to who is up, and counts what it cannot deliver', () => {
+    const t = boot({ children: workers('a') });
+    const { system } = t;
+    expect(tell(system, 'a', { type: 'noted' })).toBe(true);
+    expect(tell(system, 'nobody', { type: 'hello' })).toBe(false);
+    expect(tell(system, 'a', { type: 'to.myself' }, t.get('a'))).toBe(false);
+    expect(tell(system, 'a', { type: 'crash' })).toBe(true); // the receiver's crash is not the sender's
+    expect(tell(system, 'a', { type: 'too.late' })).toBe(false);
+    expect(deadLetters(system)).toEqual({
+      count: 3,
+      recent: [
+        { to: 'nobody', type: 'hello' },
+        { to: 'a', type: 'to.myself' },
+        { to: 'a', type: 'too.late' },
+      ],
+    });
+    for (let i = 0; i < 100; i++) tell(system, 'nobody', { type: `n${i}` });
+    expect(deadLetters(system).count).toBe(103);
+    expect(deadLetters(system).recent).toHaveLength(16);
+    expect(deadLetters(system).recent.at(-1)).toEqual({ to: 'nobody', type: 'n99' });
+  });
+});
+
+describe('every actor of a tree', () => {
+  it('can crash, and the tree stands again within a second, with nothing left over', () => {
+    const inner: SupervisorSpec = { id: 'inner', strategy: 'rest-for-one', children: workers('x', 'y') };
+    const t = boot({
+      strategy: 'one-for-all',
+      children: [...workers('a'), inner, ...workers('b')],
+      backoff: { ...steady, factor: 1 },
+    });
+    const standing = () => everyActor(t.root).map(({ path }) => path.replace(/#\d+/g, ''));
+    const before = standing();
+    expect(before).toHaveLength(10); // 6 children, of which 4 workers with one callback each
+    for (const path of before.slice(1)) {
+      const { ref } = everyActor(t.root).find((actor) => actor.path.replace(/#\d+/g, '') === path)!;
+      crash(ref);
+      expect(ref.getSnapshot().status).toBe('error');
+      t.clock.advance(11_000);
+      expect(standing()).toEqual(before);
+    }
+    const ups = journal.filter((line) => line.endsWith('up')).length;
+    const downs = journal.filter((line) => line.endsWith('down')).length;
+    expect(ups - downs).toBe(4);
   });
 });
