@@ -71,7 +71,7 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
 
 /** The process, as long as the machine wants it. Its end, however it comes, is told once; its runs are never forgotten. */
 function createProcess(deps: WorkerDeps, place: number) {
-  return guardedCallback<ProcessCommand>(({ system, self, sendBack, receive, guard }) => {
+  return guardedCallback<undefined, ProcessCommand>(({ system, self, sendBack, receive, guard }) => {
     const { clock, engines } = deps;
     const runs = new Map<number, Run>();
     /** What each sequence served last: the same client may find its prefix there. */
@@ -182,7 +182,7 @@ function createProcess(deps: WorkerDeps, place: number) {
       switch (command.type) {
         case 'process.load':
           served = command.model;
-          process.send({ type: 'load', modelPath: served.path, slots: deps.slots, ...deps.engine });
+          process.send({ type: 'load', modelPath: command.model.path, slots: deps.slots, ...deps.engine });
           break;
         case 'process.order': {
           const { slot, order } = command;

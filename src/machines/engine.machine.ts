@@ -6,7 +6,8 @@
  * after each loss; a process that dies `DEATHS_TO_QUARANTINE` times in a row without having finished a run in between is
  * not started again.
  */
-import { assign, setup, type CallbackActorLogic, type EventObject } from 'xstate';
+import { assign, setup } from 'xstate';
+import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import type { LoadedModel, ServedModel } from './model.js';
 import type { RunOrder } from './run.js';
 
@@ -51,7 +52,7 @@ export type ProcessCommand =
 
 const base = setup({
   types: { context: {} as EngineContext, events: {} as EngineEvent },
-  actors: { process: {} as CallbackActorLogic<EventObject> },
+  actors: { process: {} as GuardedLogic<undefined, ProcessCommand> },
   guards: { hopeless: ({ context }) => context.deaths >= DEATHS_TO_QUARANTINE },
   actions: {
     askForModel: () => {},

@@ -4,20 +4,20 @@
  *
  * Invariant: nothing reaches an engine that was not whole, hashed, and either built here or survived a probe.
  */
-import { assign, setup, type CallbackActorLogic, type EventObject } from 'xstate';
+import { assign, setup, type AnyEventObject } from 'xstate';
+import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import type { ServedModel } from './model.js';
 
 export interface ModelContext {
   /** As the user wrote it: a name or a path. */
   readonly wanted: string;
   readonly model: ServedModel | undefined;
-  /** False for a model that this program built itself, or that was probed before under the same hash. */
-  readonly mustProbe: boolean;
   readonly reason: string | undefined;
 }
 
 export type ModelEvent =
   | { type: 'file.found'; path: string }
+  /** `mustProbe` is false for a model that this program built, or that survived a probe before under the same hash. */
   | { type: 'file.verified'; model: ServedModel; mustProbe: boolean }
   | { type: 'file.probed' }
   | { type: 'file.refused'; reason: string }
@@ -25,13 +25,13 @@ export type ModelEvent =
   | { type: 'model.wanted' }
   | { type: 'sys.shutdown' };
 
-const step = {} as CallbackActorLogic<EventObject, { wanted: string; path: string }>;
+/** One step of the way; says `file.…` when it is over. `path` is '' before the file is found. */
+type StepLogic = GuardedLogic<{ readonly wanted: string; readonly path: string }, AnyEventObject>;
 
 export const modelMachine = setup({
   types: { context: {} as ModelContext, events: {} as ModelEvent, input: {} as { wanted: string } },
-  actors: { locate: step, verify: step, probe: step },
-  guards: { mustProbe: ({ context }) => context.mustProbe },
-  actions: { announceReady: () => {}, announceRefused: () => {} },
+  actors: { locate: {} as StepLogic, verify: {} as StepLogic, probe: {} as StepLogic },
+  actions: { announceReady: () => {}, announceRefused: () => {}, rememberProbe: () => {} },
   delays: {
     /** A probe loads the weights and asks for one token. What takes longer than this is not for this machine. */
     probeMs: 120_000,
@@ -40,7 +40,7 @@ export const modelMachine = setup({
   },
 }).createMachine({
   id: 'model',
-  context: ({ input }) => ({ wanted: input.wanted, model: undefined, mustProbe: true, reason: undefined }),
+  context: ({ input }) => ({ wanted: input.wanted, model: undefined, reason: undefined }),
   initial: 'locating',
   on: {
     'sys.shutdown': '.stopped',
@@ -65,9 +65,9 @@ export const modelMachine = setup({
           {
             guard: ({ event }) => event.mustProbe,
             target: 'probing',
-            actions: assign({ model: ({ event }) => event.model, mustProbe: true }),
+            actions: assign({ model: ({ event }) => event.model }),
           },
-          { target: 'ready', actions: assign({ model: ({ event }) => event.model, mustProbe: false }) },
+          { target: 'ready', actions: assign({ model: ({ event }) => event.model }) },
         ],
       },
       after: { verifyMs: { target: 'failed', actions: assign({ reason: 'reading the file took too long' }) } },
@@ -79,7 +79,7 @@ export const modelMachine = setup({
         src: 'probe',
         input: ({ context }) => ({ wanted: context.wanted, path: context.model?.path ?? '' }),
       },
-      on: { 'file.probed': 'ready' },
+      on: { 'file.probed': { target: 'ready', actions: 'rememberProbe' } },
       after: {
         probeMs: { target: 'failed', actions: assign({ reason: 'the trial of the model did not end in time' }) },
       },

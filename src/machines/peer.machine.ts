@@ -2,13 +2,14 @@
  * A connection to one peer, as the worker sees it. Child of the peers supervisor, temporary: a connection that failed is
  * not made again from here, since the client dials.
  */
-import { setup, type CallbackActorLogic, type EventObject } from 'xstate';
+import { setup, type AnyEventObject } from 'xstate';
+import type { GuardedLogic } from '../runtime/guarded-callback.js';
 
 export type PeerEvent = { type: 'connection.frame' } | { type: 'connection.closed' } | { type: 'sys.shutdown' };
 
 export const peerMachine = setup({
   types: { events: {} as PeerEvent },
-  actors: { connection: {} as CallbackActorLogic<EventObject> },
+  actors: { connection: {} as GuardedLogic<undefined, AnyEventObject> },
   actions: {
     /** Flushes what was written, then closes. */
     endConnection: () => {},

@@ -6,10 +6,15 @@ export type StatusEvent = { type: 'status.changed' } | { type: 'sys.shutdown' };
 
 export const statusMachine = setup({
   types: { events: {} as StatusEvent },
-  actions: { broadcast: () => {} },
+  actions: {
+    /** From now on `status.changed` comes when there is news. */
+    watch: () => {},
+    broadcast: () => {},
+  },
   delays: { heartbeatMs: limits.statusHeartbeatMs, minGapMs: limits.statusMinGapMs },
 }).createMachine({
   id: 'status',
+  entry: ['watch', 'broadcast'],
   initial: 'quiet',
   on: { 'sys.shutdown': '.stopped' },
   states: {

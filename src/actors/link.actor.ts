@@ -1,0 +1,69 @@
+/**
+ * Parent: the links supervisor of a client; temporary, one per connection. Receives a worker's frames; hands status to the
+ * directory, and everything about a request to the request itself.
+ */
+import type { AnyActorLogic } from 'xstate';
+import { linkMachine } from '../machines/link.machine.js';
+import type { HelloMessage, InferenceMessage } from '../protocol/messages.js';
+import { encodeFrame } from '../protocol/frame.js';
+import type { Clock } from '../runtime/clock.js';
+import { guardedCallback } from '../runtime/guarded-callback.js';
+import type { Logger } from '../runtime/log.js';
+import { listenToFrames } from './framed-connection.js';
+import type { Connection } from './ports.js';
+import type { WorkerDirectory } from './worker-directory.js';
+
+export interface LinkDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly directory: WorkerDirectory;
+  /** Proof of the account behind this client's key; undefined asks as the key itself. */
+  readonly hello: HelloMessage | undefined;
+}
+
+/** @param gone called once the place of this link is free again. */
+export function createLink(deps: LinkDeps, connection: Connection, gone: () => void): AnyActorLogic {
+  return linkMachine.provide({
+    actors: { connection: createConnection(deps, connection, gone) },
+    actions: { endConnection: () => connection.end() },
+  });
+}
+
+function createConnection({ clock, log, directory, hello }: LinkDeps, connection: Connection, gone: () => void) {
+  const worker = connection.remoteKey;
+  return guardedCallback(({ sendBack, guard, defer }) => {
+    directory.connect(connection);
+    defer(() => {
+      directory.disconnect(worker, connection);
+      gone();
+    });
+    if (hello !== undefined) connection.write(encodeFrame(hello));
+
+    const take = (message: InferenceMessage): void => {
+      switch (message.type) {
+        case 'status':
+          sendBack({ type: 'connection.greeted' });
+          return directory.heard(worker, message);
+        case 'queue_status':
+          return directory.sink(worker, message.id)?.position(message);
+        case 'inference_token':
+          return directory.sink(worker, message.id)?.token(message);
+        case 'inference_result':
+          return directory.sink(worker, message.id)?.result(message);
+        case 'inference_error':
+          return directory.sink(worker, message.id)?.error(message);
+        default: // a client's own messages make no sense from a worker
+      }
+    };
+    defer(
+      listenToFrames(connection, clock, {
+        frame: guard((outcome) => {
+          if (outcome.kind === 'message') take(outcome.message);
+          else log.debug({ event: 'frame.dropped', worker, ...outcome });
+        }),
+        refused: guard((reason) => log.warn({ event: 'frame.refused', worker, reason })),
+        closed: guard(() => sendBack({ type: 'connection.closed' })),
+      }),
+    );
+  });
+}

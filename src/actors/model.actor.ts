@@ -1,0 +1,87 @@
+/**
+ * Parent: models; permanent. Finds, hashes and tries one model, then tells its engine. The disk is behind `ModelFiles`, the
+ * disposable engine behind the EnginePort.
+ */
+import type { AnyActorLogic } from 'xstate';
+import type { EngineEvent } from '../engine/messages.js';
+import { modelMachine } from '../machines/model.machine.js';
+import { guardedCallback } from '../runtime/guarded-callback.js';
+import { tell } from '../runtime/tell.js';
+import { names } from './names.js';
+import type { WorkerDeps } from './worker-ports.js';
+
+interface Step {
+  readonly wanted: string;
+  readonly path: string;
+}
+
+export function createModel(deps: WorkerDeps, place: number): AnyActorLogic {
+  const { modelFiles, log } = deps;
+  const locate = guardedCallback<Step>(({ input, sendBack, guard, defer }) => {
+    defer(
+      modelFiles.locate(input.wanted, {
+        found: guard((path: string) => sendBack({ type: 'file.found', path })),
+        refused: guard((reason: string) => sendBack({ type: 'file.refused', reason })),
+      }),
+    );
+  });
+  const verify = guardedCallback<Step>(({ input, sendBack, guard, defer }) => {
+    defer(
+      modelFiles.verify(input.wanted, input.path, {
+        verified: guard((model, mustProbe) => sendBack({ type: 'file.verified', model, mustProbe })),
+        refused: guard((reason: string) => sendBack({ type: 'file.refused', reason })),
+      }),
+    );
+  });
+  return modelMachine.provide({
+    actors: { locate, verify, probe: createProbe(deps) },
+    actions: {
+      announceReady: ({ context, system, self }) =>
+        tell(system, names.engine(place), { type: 'model.ready', model: context.model }, self),
+      announceRefused: ({ context }) =>
+        log.error({ event: 'model.refused', model: context.wanted, reason: context.reason }),
+      rememberProbe: ({ context }) => {
+        if (context.model !== undefined) modelFiles.rememberProbe(context.model.sha256);
+      },
+    },
+  });
+}
+
+/** Loads the model in an engine of its own and asks it for one token. Whatever that does, it does it over there. */
+function createProbe({ engines }: WorkerDeps) {
+  return guardedCallback<Step>(({ input, sendBack, guard, defer }) => {
+    let verdict: { type: 'file.probed' } | { type: 'file.refused'; reason: string } | undefined;
+    const decide = (value: NonNullable<typeof verdict>): void => {
+      if (verdict !== undefined) return;
+      verdict = value;
+      process.kill(); // disposable; the verdict is told when it is gone, and its memory with it
+    };
+    const refuse = (reason: string): void => decide({ type: 'file.refused', reason });
+    const process = engines.spawn({
+      message: guard((event: EngineEvent) => {
+        if (event.type === 'up')
+          process.send({ type: 'load', modelPath: input.path, slots: 1, contextSize: probeContext, gpuLayers: 0 });
+        else if (event.type === 'load_failed') refuse(event.message);
+        else if (event.type === 'loaded')
+          process.send({
+            type: 'run',
+            run: 1,
+            slot: 0,
+            reuse: false,
+            request: { prompt: 'Hello', options: { maxTokens: 1 } },
+          });
+        else if (event.type === 'failed') refuse(event.message);
+        else if (event.type === 'ended') decide({ type: 'file.probed' });
+      }),
+      exited: guard(({ code, signal, stderrTail }) => {
+        const said = stderrTail.trim().split('\n').at(-1)?.slice(0, 200) ?? '';
+        const how = `${signal ?? `exit code ${code ?? 'unknown'}`}${said === '' ? '' : `: ${said}`}`;
+        sendBack(verdict ?? { type: 'file.refused', reason: `it killed the engine that tried it (${how})` });
+      }),
+    });
+    defer(() => process.kill());
+  });
+}
+
+/** Tokens. Enough for a prompt of one word. */
+const probeContext = 64;

@@ -1,0 +1,96 @@
+/**
+ * Parent: the peers supervisor; temporary, one per connection. Receives bytes; sends prompts and cancels to the scheduler.
+ * What goes out to the peer is written through its outbox.
+ */
+import type { AnyActorLogic } from 'xstate';
+import { peerMachine } from '../machines/peer.machine.js';
+import type { DecodeOutcome } from '../protocol/decode.js';
+import { inferenceError } from '../protocol/errors.js';
+import { verifyHello } from '../protocol/hello.js';
+import type { InferenceMessage } from '../protocol/messages.js';
+import { topicName } from '../protocol/topics.js';
+import { guardedCallback } from '../runtime/guarded-callback.js';
+import { tell } from '../runtime/tell.js';
+import { listenToFrames } from './framed-connection.js';
+import { names } from './names.js';
+import type { Connection } from './ports.js';
+import type { WorkerDeps } from './worker-ports.js';
+
+/** @param gone called once the place of this peer is free again. */
+export function createPeer(deps: WorkerDeps, peer: string, connection: Connection, gone: () => void): AnyActorLogic {
+  return peerMachine.provide({
+    actors: { connection: createConnection(deps, peer, connection, gone) },
+    actions: { endConnection: () => connection.end() },
+  });
+}
+
+function createConnection(deps: WorkerDeps, peer: string, connection: Connection, gone: () => void) {
+  return guardedCallback(({ system, self, sendBack, guard, defer }) => {
+    const { clock, outboxes, board, log } = deps;
+    const network = topicName('inference', deps.networkPrefix);
+    /** Who asks: the key that the connection proves, or the node that a hello proves stands behind it. */
+    let account = connection.remoteKey;
+    let isFirst = true;
+
+    outboxes.connect(peer, connection);
+    defer(() => {
+      outboxes.disconnect(peer);
+      tell(system, names.scheduler, { type: 'peer.lost', peer }, self);
+      gone();
+    });
+
+    outboxes.send(peer, board.message()); // before anything that the peer says can be answered
+
+    const refuseFrame = (outcome: Exclude<DecodeOutcome, { kind: 'message' }>): void => {
+      if (outcome.kind === 'unknown_type') return;
+      if (outcome.id === undefined) log.debug({ event: 'frame.dropped', peer, ...outcome });
+      else if (outcome.kind === 'unsupported_version')
+        outboxes.send(
+          peer,
+          inferenceError({ id: outcome.id, code: 'unsupported_version', message: 'v: this worker speaks version 2' }),
+        );
+      else outboxes.send(peer, inferenceError({ id: outcome.id, code: 'bad_request', message: outcome.message }));
+    };
+
+    const take = (message: InferenceMessage): void => {
+      switch (message.type) {
+        case 'hello':
+          if (!isFirst) return;
+          if (verifyHello(message, { network, key: connection.remoteKey })) account = message.node;
+          else log.warn({ event: 'hello.refused', peer, key: connection.remoteKey });
+          return;
+        case 'prompt':
+          if (tell(system, names.scheduler, { type: 'prompt.received', peer, account, prompt: message }, self)) return;
+          outboxes.send(
+            peer,
+            inferenceError({
+              id: message.id,
+              code: 'internal',
+              message: 'The worker is recovering from a fault; ask again.',
+            }),
+          );
+          return;
+        case 'cancel':
+          tell(system, names.scheduler, { type: 'prompt.cancelled', account, id: message.id }, self);
+          return;
+        default: // a worker's own messages, and acks until there is a ledger
+          log.debug({ event: 'frame.dropped', peer, type: message.type });
+      }
+    };
+
+    defer(
+      listenToFrames(connection, clock, {
+        frame: guard((outcome: DecodeOutcome) => {
+          if (outcome.kind === 'message') take(outcome.message);
+          else refuseFrame(outcome);
+          if (isFirst) sendBack({ type: 'connection.frame' });
+          isFirst = false;
+        }),
+        refused: guard((reason: string) =>
+          log.warn({ event: 'frame.refused', peer, key: connection.remoteKey, reason }),
+        ),
+        closed: guard(() => sendBack({ type: 'connection.closed' })),
+      }),
+    );
+  });
+}
