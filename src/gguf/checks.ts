@@ -107,20 +107,20 @@ function checkHeads(numbers: Numbers, fail: Fail): void {
   if (heads % headsKv !== 0) fail('bad_metadata', `its ${heads} heads cannot share ${headsKv} key-value heads`);
 }
 
-/** Of any architecture: llama.cpp reads these arrays without looking at their types and lengths. */
+/** Of any architecture. Older versions of llama.cpp read these arrays without looking at their types and lengths. */
 function checkTokenizer(header: GgufHeader, fail: Fail): void {
   const tokens = header.arrays.get('tokenizer.ggml.tokens');
   if (tokens === undefined) return;
   if (tokens.length === 0) fail('bad_tokenizer', 'its list of tokens is empty');
   if (tokens.itemType !== ValueType.string) fail('bad_tokenizer', 'its tokens are not texts');
   const columns: readonly [string, readonly number[]][] = [
-    ['tokenizer.ggml.scores', [ValueType.float32]],
-    ['tokenizer.ggml.token_type', [ValueType.int32, ValueType.uint32]],
+    ['tokenizer.ggml.scores', [ValueType.float32, ValueType.int32]],
+    ['tokenizer.ggml.token_type', [ValueType.int32]],
   ];
   for (const [key, types] of columns) {
     const column = header.arrays.get(key);
     if (column === undefined) continue;
-    if (column.length !== tokens.length || !types.includes(column.itemType)) {
+    if (column.length < tokens.length || !types.includes(column.itemType)) {
       fail('bad_tokenizer', `${key} has ${column.length} items of type ${column.itemType} for ${tokens.length} tokens`);
     }
   }
