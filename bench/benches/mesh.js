@@ -1,0 +1,31 @@
+/** What the mesh costs: a stranger's prompt through DHT, Noise, worker and engine, against the same model used directly. */
+import { engine } from '../contenders/engine.js';
+import { llamaServer, llamaServerBinary } from '../contenders/llama-server.js';
+import { mesh } from '../contenders/mesh.js';
+import { nodeLlamaCpp } from '../contenders/node-llama-cpp.js';
+import { settingsOf } from '../context.js';
+import { resultOf } from '../report.js';
+import { runRounds } from '../rounds.js';
+import { loadMetrics } from '../workload.js';
+
+export const name = 'mesh';
+export const about = 'through the whole mesh, against the engine alone, node-llama-cpp and llama-server';
+
+/** @param {import('../context.js').Context} context */
+export async function run(context) {
+  const server = llamaServerBinary();
+  const contenders = [
+    mesh(context),
+    engine(context),
+    nodeLlamaCpp(context, { poolThreads: 1 }),
+
+    ...(server === undefined ? [] : [llamaServer(context, server)]),
+  ];
+  const rounds = await runRounds(contenders, {
+    rounds: context.rounds,
+    keepDisturbed: context.smoke,
+    say: context.say,
+  });
+  const names = contenders.map((contender) => contender.name);
+  return resultOf(name, settingsOf(context), loadMetrics(context.load), names, rounds);
+}

@@ -1,0 +1,62 @@
+/** The whole chain: a client in this process, Noise over loopback, a DHT of its own, a worker process, its engine. */
+import { join } from 'node:path';
+import { QMeshClient } from '../../dist/index.js';
+import { localMesh } from '../local-mesh.js';
+import { startWorker } from '../worker-process.js';
+import { measureLoad } from '../workload.js';
+
+/**
+ * @param {import('../context.js').Context} context
+ * @param {{ nodeOptions?: readonly string[], environment?: Record<string, string> }} [options] for the worker process
+ * @returns {import('../rounds.js').Contender & { workerPid: () => number }}
+ */
+export function mesh({ modelPath, load, threads, scratch }, { nodeOptions = [], environment = {} } = {}) {
+  /** What was started, in order. @type {(() => Promise<unknown>)[]} */
+  const stops = [];
+  /** @type {QMeshClient | undefined} */
+  let client;
+  let workerPid = 0;
+
+  /** @type {import('../workload.js').Ask} */
+  const ask = async ({ prompt, maxTokens, seed }) => {
+    if (client === undefined) throw new Error('the client is not connected');
+    const started = performance.now();
+    let firstTokenMs = NaN;
+    const stream = client.stream({ prompt, options: { maxTokens, temperature: 0, seed } });
+    for await (const chunk of stream) {
+      if (Number.isNaN(firstTokenMs) && chunk.text !== '') firstTokenMs = performance.now() - started;
+    }
+    const { usage } = await stream.result;
+    return { ...usage, firstTokenMs, totalMs: performance.now() - started };
+  };
+
+  return {
+    name: 'qmesh mesh',
+    workerPid: () => workerPid,
+    async start() {
+      const network = await localMesh();
+      stops.push(() => network.destroy());
+      const worker = await startWorker(
+        {
+          QMESH_HOME: join(scratch, 'mesh'),
+          QMESH_BOOTSTRAP: network.bootstrap,
+          QMESH_MODEL: modelPath,
+          QMESH_SLOTS: String(load.slots),
+          QMESH_CONTEXT: String(load.contextSize),
+          QMESH_THREADS: String(threads),
+          ...environment,
+        },
+        nodeOptions,
+      );
+      workerPid = worker.pid;
+      stops.push(() => worker.stop());
+      const connected = await QMeshClient.connect({ bootstrap: network.bootstrap, host: '127.0.0.1' });
+      stops.push(() => connected.close());
+      client = connected;
+    },
+    measure: (round) => measureLoad(ask, load, round),
+    async stop() {
+      for (const stop of stops.reverse()) await stop();
+    },
+  };
+}

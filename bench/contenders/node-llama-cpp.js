@@ -1,0 +1,58 @@
+/**
+ * node-llama-cpp used as its documentation shows, in a process of its own, with the product's threads, sequences and
+ * context. Its process takes the times, so nothing of ours lies between it and its figures.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { measureLoad } from '../workload.js';
+
+const program = fileURLToPath(new URL('node-llama-cpp-child.js', import.meta.url));
+
+/**
+ * @param {import('../context.js').Context} context
+ * @param {{ poolThreads?: number }} [options] size of libuv's pool, on which llama.cpp decodes; Node's default is 4
+ * @returns {import('../rounds.js').Contender}
+ */
+export function nodeLlamaCpp({ modelPath, load, threads }, { poolThreads } = {}) {
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  let child;
+  /** @type {Map<number, { resolve: (answer: import('../workload.js').Answer) => void, reject: (error: Error) => void }>} */
+  const waiting = new Map();
+  let lastId = 0;
+
+  /** @type {import('../workload.js').Ask} */
+  const ask = (request) => {
+    const id = ++lastId;
+    child?.send({ ...request, id });
+    return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+  };
+
+  return {
+    name: poolThreads === undefined ? 'node-llama-cpp' : `node-llama-cpp (pool ${poolThreads})`,
+    async start() {
+      const pool = poolThreads === undefined ? {} : { UV_THREADPOOL_SIZE: String(poolThreads) };
+      const settings = JSON.stringify({ modelPath, threads, contextSize: load.contextSize, sequences: load.slots });
+      child = fork(program, [settings], {
+        env: { ...process.env, ...pool },
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+      const [ready] = await Promise.race([once(child, 'message'), once(child, 'exit')]);
+      if (ready !== 'ready') throw new Error(`node-llama-cpp did not start: exit ${ready}`);
+      child.on('message', (message) => {
+        const { id, error, answer } =
+          /** @type {{ id: number, error?: string, answer: import('../workload.js').Answer }} */ (message);
+        const waiter = waiting.get(id);
+        waiting.delete(id);
+        if (error === undefined) waiter?.resolve(answer);
+        else waiter?.reject(new Error(error));
+      });
+    },
+    measure: (round) => measureLoad(ask, load, round),
+    async stop() {
+      child?.disconnect();
+      if (child?.exitCode === null) await once(child, 'exit');
+    },
+  };
+}

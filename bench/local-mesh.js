@@ -1,0 +1,14 @@
+/** A DHT of a few nodes on loopback, in this process: what `QMESH_BOOTSTRAP` is set to, so that no bench meets another mesh. */
+// @ts-expect-error the package ships no types
+import createTestnet from 'hyperdht/testnet.js';
+
+const nodes = 3;
+
+/** @returns {Promise<{ bootstrap: string, destroy: () => Promise<void> }>} */
+export async function localMesh() {
+  const testnet = await createTestnet(nodes, { host: '127.0.0.1' });
+  return {
+    bootstrap: testnet.bootstrap.map((/** @type {{ port: number }} */ { port }) => `127.0.0.1:${port}`).join(','),
+    destroy: () => testnet.destroy(),
+  };
+}
