@@ -7,22 +7,23 @@
  */
 import HyperDHT, { type Address, type HyperDHTOptions } from 'hyperdht';
 import type { Clock } from '../runtime/clock.js';
+import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
 import { LocalMesh } from './network/local-mesh.js';
 import { SwarmTopic } from './network/swarm-topic.js';
 import type { Bootstrap, Dht, DhtEvents, NetworkPort, Topic, TopicEvents, TopicOptions } from './ports.js';
 
 /** Where the nodes of one machine meet. */
-const defaultLocalPort = 49_737;
-const loopback = '127.0.0.1';
+const DEFAULT_LOCAL_PORT = 49_737;
+const LOOPBACK = '127.0.0.1';
 /** Left to itself the library tries the local mesh's port first. */
-const anyPort = [0, 0] as const;
+const ANY_PORT = [0, 0] as const;
 /** How long the node may take to let go of its sockets. */
-const closeTimeoutMs = 1_000;
+const CLOSE_TIMEOUT_MS = 1_000;
 
 export interface HyperswarmNetworkOptions {
   readonly bootstrap: Bootstrap;
-  /** IPv4 address to bind. On a mesh that only this machine can reach, loopback is bound whatever stands here. */
+  /** IPv4 address to bind. On a mesh that only this machine can reach, LOOPBACK is bound whatever stands here. */
   readonly host: string;
   /** UDP port to bind. Default: any free one. */
   readonly port?: number;
@@ -32,56 +33,52 @@ export interface HyperswarmNetworkOptions {
   readonly localPort?: number;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: NetworkLog;
-}
-
-/** The part of a pino logger that is used here. */
-export interface NetworkLog {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
+  readonly log: Logger;
 }
 
 export function createHyperswarmNetwork(options: HyperswarmNetworkOptions): NetworkPort {
-  return { open: (on) => new HyperswarmDht(options, on) };
+  let released = Promise.resolve();
+  return {
+    open(on) {
+      const dht = new HyperswarmDht(options, on, released);
+      released = dht.released;
+      return dht;
+    },
+  };
 }
 
 class HyperswarmDht implements Dht {
+  /** Resolves when sockets and ports are free again. Never rejects. */
+  readonly released: Promise<void>;
   readonly #options: HyperswarmNetworkOptions;
   readonly #on: DhtEvents;
-  readonly #node: HyperDHT;
-  readonly #topics = new Set<SwarmTopic>();
+  readonly #topics = new Map<SwarmTopic, string>();
+  #resolveReleased = (): void => {};
+  #node: HyperDHT | undefined;
   #mesh: LocalMesh | undefined;
-  #ended = false;
+  #isOver = false;
 
-  constructor(options: HyperswarmNetworkOptions, on: DhtEvents) {
+  /** @param before the release of an earlier node of this process, whose ports and announcements this one takes over. */
+  constructor(options: HyperswarmNetworkOptions, on: DhtEvents, before: Promise<void>) {
     this.#options = options;
     this.#on = on;
-    this.#node = new HyperDHT(nodeOptions(options));
-    this.#node.bind().then(
-      () => this.#bound(),
-      (error: unknown) => this.#fail(new Error(whyNotBound(options, error), { cause: error })),
-    );
+    this.released = new Promise((resolve) => (this.#resolveReleased = resolve));
+    void before.then(() => this.#start());
   }
 
   join(options: TopicOptions, on: TopicEvents): Topic {
-    const leave = (): boolean => this.#topics.delete(topic);
+    if (!this.#node) throw new Error('a topic can be joined once the DHT node is ready');
+    const key = Buffer.from(options.keySeed).toString('hex');
+    const earlier = [...this.#topics].filter(([, other]) => other === key).map(([topic]) => topic.ended);
     const topic = new SwarmTopic(
       this.#node,
       options,
-      {
-        connection: (connection) => on.connection(connection),
-        failed: (error) => {
-          leave();
-          on.failed(error);
-        },
-        closed: () => {
-          leave();
-          on.closed();
-        },
-      },
+      on,
       this.#options.clock,
+      Promise.all(earlier).then(() => {}),
     );
-    this.#topics.add(topic);
+    this.#topics.set(topic, key);
+    void topic.ended.then(() => this.#topics.delete(topic));
     return topic;
   }
 
@@ -89,8 +86,17 @@ class HyperswarmDht implements Dht {
     this.#end(() => this.#on.closed());
   }
 
+  #start(): void {
+    if (this.#isOver) return;
+    this.#node = new HyperDHT(nodeOptions(this.#options));
+    this.#node.bind().then(
+      () => this.#bound(),
+      (error: unknown) => this.#fail(new Error(whyNotBound(this.#options, error), { cause: error })),
+    );
+  }
+
   #bound(): void {
-    if (this.#ended) return;
+    if (this.#isOver || !this.#node) return;
     const { bootstrap, clock, random, log } = this.#options;
     if (bootstrap.kind !== 'local') {
       this.#on.ready({ bootstrap: bootstrapText(this.#options), holdsLocal: false });
@@ -99,8 +105,8 @@ class HyperswarmDht implements Dht {
     this.#mesh = new LocalMesh(this.#node, localAddress(this.#options), clock, random, {
       joined: (holdsLocal) => this.#on.ready({ bootstrap: bootstrapText(this.#options), holdsLocal }),
       moved: (holdsLocal) => {
-        log.info({ event: 'dht.moved', holdsLocal }, 'the local mesh has a new holder: announcing again');
-        for (const topic of this.#topics) topic.refresh();
+        log.info('dht.moved', { holdsLocal }); // the new holder knows nobody yet
+        for (const topic of this.#topics.keys()) topic.refresh();
       },
       failed: (error) => this.#fail(error),
     });
@@ -111,20 +117,25 @@ class HyperswarmDht implements Dht {
   }
 
   #end(report: () => void): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    void this.#release().then(report);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    void this.#release().then(() => {
+      report();
+      this.#resolveReleased();
+    });
   }
 
   async #release(): Promise<void> {
-    await Promise.all([...this.#topics].map((topic) => topic.ended()));
+    const topics = [...this.#topics.keys()];
+    for (const topic of topics) topic.close();
+    await Promise.all(topics.map((topic) => topic.ended));
     const { clock, log } = this.#options;
-    const released = Promise.allSettled([this.#mesh?.close(), this.#node.destroy()]);
+    const released = Promise.allSettled([this.#mesh?.close(), this.#node?.destroy()]);
     await new Promise<void>((resolve) => {
       const timer = clock.setTimeout(() => {
-        log.debug({ event: 'dht.close_timeout' }, 'the DHT node did not let go in time');
+        log.debug('dht.close_timed_out');
         resolve();
-      }, closeTimeoutMs);
+      }, CLOSE_TIMEOUT_MS);
       void released.then(() => {
         clock.clearTimeout(timer);
         resolve();
@@ -138,10 +149,10 @@ function nodeOptions(options: HyperswarmNetworkOptions): HyperDHTOptions {
   const host = bindHost(options);
   return {
     host,
-    port: options.port ?? anyPort,
+    port: options.port ?? ANY_PORT,
     ...(options.port !== undefined && { anyPort: false }),
-    // The NAT heuristics find a firewall on loopback where there is none, and then half of the connections stay half open.
-    ...(host === loopback && { firewalled: false }),
+    // The NAT heuristics find a firewall on LOOPBACK where there is none, and then half of the connections stay half open.
+    ...(host === LOOPBACK && { firewalled: false }),
     ...(bootstrap.kind === 'local' && { ephemeral: true }),
     ...(bootstrap.kind !== 'public' || options.publicNodes ? { bootstrap: bootstrapNodes(options) } : {}),
   };
@@ -159,13 +170,13 @@ function bootstrapNodes(options: HyperswarmNetworkOptions): readonly Address[] {
 }
 
 function localAddress(options: HyperswarmNetworkOptions): Address {
-  return { host: loopback, port: options.localPort ?? defaultLocalPort };
+  return { host: LOOPBACK, port: options.localPort ?? DEFAULT_LOCAL_PORT };
 }
 
 /** A mesh whose every way in is on this machine is bound to it. */
 function bindHost(options: HyperswarmNetworkOptions): string {
   const nodes = bootstrapNodes(options);
-  return nodes.length > 0 && nodes.every(({ host }) => isLoopback(host)) ? loopback : options.host;
+  return nodes.length > 0 && nodes.every(({ host }) => isLoopback(host)) ? LOOPBACK : options.host;
 }
 
 function isLoopback(host: string): boolean {

@@ -10,9 +10,9 @@ import { createSocket } from 'node:dgram';
 import HyperDHT, { type Address } from 'hyperdht';
 import Plugin, { type IncomingRequest, type PluginReply } from 'hyperdht/lib/plugin.js';
 
-const pluginName = 'qmesh-local';
-const pluginVersion = 1;
-const commandWho = 0;
+const PLUGIN_NAME = 'qmesh-local';
+const PLUGIN_VERSION = 1;
+const COMMAND_WHO = 0;
 
 /** Registered by the holder to answer, by the others to ask. */
 export class HolderMark extends Plugin {
@@ -20,19 +20,19 @@ export class HolderMark extends Plugin {
 
   /** @param mark what this node answers; null if it only asks. */
   constructor(mark: Uint8Array | null) {
-    super(pluginName, pluginVersion);
+    super(PLUGIN_NAME, PLUGIN_VERSION);
     this.#mark = mark;
   }
 
   /** The mark of the node at `address`, in hex; undefined where nobody answers, or one who does not know the question. */
   async ask(address: Address): Promise<string | undefined> {
     const noAnswer = (): PluginReply => ({ error: 1, value: null });
-    const { error, value } = await this.request({ command: commandWho }, address, { retry: false }).catch(noAnswer);
+    const { error, value } = await this.request({ command: COMMAND_WHO }, address, { retry: false }).catch(noAnswer);
     return error === 0 && value !== null ? Buffer.from(value).toString('hex') : undefined;
   }
 
   override onrequest(request: { readonly command: number }, incoming: IncomingRequest): void {
-    if (this.#mark === null || request.command !== commandWho) return;
+    if (this.#mark === null || request.command !== COMMAND_WHO) return;
     incoming.reply(this.#mark, { token: false, closerNodes: false });
   }
 
@@ -45,7 +45,7 @@ export class HolderMark extends Plugin {
 export async function holdPort(address: Address, mark: Uint8Array): Promise<HyperDHT | undefined> {
   if (!(await isFree(address))) return undefined;
   const node = HyperDHT.bootstrapper(address.port, address.host, { host: address.host });
-  node.register(pluginName, new HolderMark(mark));
+  node.register(PLUGIN_NAME, new HolderMark(mark));
   try {
     await node.bind();
     return node;

@@ -14,13 +14,13 @@ import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Random } from '../../runtime/random.js';
 import { HolderMark, holdPort } from './local-holder.js';
 
-const checkIntervalMs = 1_000;
+const CHECK_INTERVAL_MS = 1_000;
 /** Members do not all ask, or try to bind, at the same moment. */
-const checkJitterMs = 200;
-const openRetryMs = 150;
+const CHECK_JITTER_MS = 200;
+const OPEN_RETRY_MS = 150;
 /** A holder may be starting, or its process busy; a port in strange hands stays silent for longer. */
-const openTimeoutMs = 3_000;
-const markBytes = 16;
+const OPEN_TIMEOUT_MS = 3_000;
+const MARK_BYTES = 16;
 
 export interface LocalMeshEvents {
   joined(holds: boolean): void;
@@ -47,7 +47,7 @@ export class LocalMesh {
     this.#clock = clock;
     this.#random = random;
     this.#on = on;
-    this.#deadlineMs = clock.monotonicMs() + openTimeoutMs;
+    this.#deadlineMs = clock.monotonicMs() + OPEN_TIMEOUT_MS;
     node.register(this.#asker.name, this.#asker);
     void this.#check();
   }
@@ -73,12 +73,12 @@ export class LocalMesh {
       this.#on.failed(new Error(this.#whyNot(failure)));
       return;
     }
-    const waitMs = this.#mark === undefined ? openRetryMs : checkIntervalMs + this.#random.next() * checkJitterMs;
+    const waitMs = this.#mark === undefined ? OPEN_RETRY_MS : CHECK_INTERVAL_MS + this.#random.next() * CHECK_JITTER_MS;
     this.#timer = this.#clock.setTimeout(() => void this.#check(), waitMs);
   }
 
   async #tryToHold(): Promise<void> {
-    const holder = await holdPort(this.#address, this.#random.bytes(markBytes));
+    const holder = await holdPort(this.#address, this.#random.bytes(MARK_BYTES));
     if (this.#closed) await holder?.destroy();
     else this.#holder = holder;
   }

@@ -6,58 +6,49 @@ import Hyperswarm, { type DiscoverySession, type NoiseStream } from 'hyperswarm'
 import HyperDHT from 'hyperdht';
 import type { Clock } from '../../runtime/clock.js';
 import type { Topic, TopicEvents, TopicOptions } from '../ports.js';
-import { leaseDht, type DhtLease } from './dht-lease.js';
+import { leaseDht } from './dht-lease.js';
 import { NoiseConnection } from './noise-connection.js';
 
 /** Dead peers stay listed for up to 20 minutes; dialling them must not hold up the living. */
-const maxParallelDials = 24;
+const MAX_PARALLEL_DIALS = 24;
 /** The first is for peers that were just lost, the last for those that failed thrice. */
-const redialBackoffsMs = [250, 1_000, 5_000, 60_000] as const;
-const redialJitterMs = 100;
+const REDIAL_BACKOFFS_MS = [250, 1_000, 5_000, 60_000] as const;
+const REDIAL_JITTER_MS = 100;
 /** Taking back the announcement needs the network, which may be gone. */
-const closeTimeoutMs = 1_500;
+const CLOSE_TIMEOUT_MS = 1_500;
 
 export class SwarmTopic implements Topic {
+  /** Resolves when this topic has reported its end, and its key pair is free again. Never rejects. */
+  readonly ended: Promise<void>;
   readonly #options: TopicOptions;
   readonly #on: TopicEvents;
   readonly #clock: Clock;
-  readonly #lease: DhtLease;
-  readonly #swarm: Hyperswarm;
-  readonly #session: DiscoverySession;
   readonly #inbound = new Set<NoiseStream>();
-  readonly #reported: Promise<void>;
-  #resolveReported = (): void => {};
+  #resolveEnded = (): void => {};
+  #swarm: Hyperswarm | undefined;
+  #session: DiscoverySession | undefined;
+  #releaseDht = (): void => {};
   #refreshing = false;
   #refreshAgain = false;
-  #ended = false;
+  #isOver = false;
 
-  constructor(node: HyperDHT, options: TopicOptions, on: TopicEvents, clock: Clock) {
+  /** @param before what has to be over first: an earlier swarm on the same key pair would take back what this one announces. */
+  constructor(node: HyperDHT, options: TopicOptions, on: TopicEvents, clock: Clock, before: Promise<void>) {
     this.#options = options;
     this.#on = on;
     this.#clock = clock;
-    this.#reported = new Promise((resolve) => (this.#resolveReported = resolve));
-    this.#lease = leaseDht(node);
-    this.#swarm = new Hyperswarm({
-      dht: this.#lease.dht,
-      keyPair: HyperDHT.keyPair(options.keySeed),
-      maxParallel: maxParallelDials,
-      backoffs: redialBackoffsMs,
-      jitter: redialJitterMs,
-    });
-    this.#swarm.on('connection', (stream: NoiseStream) => this.#connected(stream));
-    this.#session = this.#swarm.join(Buffer.from(options.topic, 'hex'), options);
-    // A refused listen would otherwise only show as refreshes that fail for ever.
-    if (options.server) this.#swarm.listen().catch((error: unknown) => this.#fail(error));
+    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    void before.then(() => this.#start(node));
   }
 
   refresh(): void {
-    if (this.#ended) return;
+    if (this.#isOver || !this.#session) return;
     if (this.#refreshing) {
       this.#refreshAgain = true; // the running one may have asked before the answer changed
       return;
     }
     this.#refreshing = true;
-    if (this.#options.server) this.#swarm.server.refresh();
+    if (this.#options.server) this.#swarm?.server.refresh();
     const done = (): void => {
       this.#refreshing = false;
       if (!this.#refreshAgain) return;
@@ -68,22 +59,33 @@ export class SwarmTopic implements Topic {
   }
 
   dial(remoteKey: string): void {
-    if (!this.#ended) this.#swarm.joinPeer(Buffer.from(remoteKey, 'hex'));
+    if (!this.#isOver) this.#swarm?.joinPeer(Buffer.from(remoteKey, 'hex'));
   }
 
   close(): void {
     this.#end(() => this.#on.closed());
   }
 
-  /** Closes, and resolves once that is reported. */
-  ended(): Promise<void> {
-    this.close();
-    return this.#reported;
+  #start(node: HyperDHT): void {
+    if (this.#isOver) return;
+    const lease = leaseDht(node);
+    this.#releaseDht = () => lease.release();
+    this.#swarm = new Hyperswarm({
+      dht: lease.dht,
+      keyPair: HyperDHT.keyPair(this.#options.keySeed),
+      maxParallel: MAX_PARALLEL_DIALS,
+      backoffs: REDIAL_BACKOFFS_MS,
+      jitter: REDIAL_JITTER_MS,
+    });
+    this.#swarm.on('connection', (stream: NoiseStream) => this.#connected(stream));
+    this.#session = this.#swarm.join(Buffer.from(this.#options.topic, 'hex'), this.#options);
+    // A refused listen would otherwise only show as refreshes that fail for ever.
+    if (this.#options.server) this.#swarm.listen().catch((error: unknown) => this.#fail(error));
   }
 
   #connected(stream: NoiseStream): void {
-    const refused = !stream.isInitiator && this.#inbound.size >= this.#options.maxConnections;
-    if (this.#ended || refused) {
+    const isRefused = !stream.isInitiator && this.#inbound.size >= this.#options.maxConnections;
+    if (this.#isOver || isRefused) {
       stream.on('error', () => {});
       stream.destroy();
       return;
@@ -100,19 +102,20 @@ export class SwarmTopic implements Topic {
   }
 
   #end(report: () => void): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    for (const stream of this.#swarm.connections) stream.destroy();
-    let reported = false;
+    if (this.#isOver) return;
+    this.#isOver = true;
+    let isReported = false;
     const gone = (): void => {
-      if (reported) return;
-      reported = true;
+      if (isReported) return;
+      isReported = true;
       this.#clock.clearTimeout(timer);
-      this.#lease.release();
+      this.#releaseDht();
       report();
-      this.#resolveReported();
+      this.#resolveEnded();
     };
-    const timer = this.#clock.setTimeout(gone, closeTimeoutMs);
-    this.#swarm.destroy().then(gone, gone);
+    const timer = this.#clock.setTimeout(gone, CLOSE_TIMEOUT_MS);
+    for (const stream of this.#swarm?.connections ?? []) stream.destroy();
+    const destroyed = this.#swarm?.destroy() ?? Promise.resolve();
+    destroyed.then(gone, gone);
   }
 }

@@ -1,0 +1,72 @@
+/**
+ * Parent: topics (one-for-one); permanent. Joins one topic with the DHT node that the dht actor hands out, and hands each new
+ * connection to its owner-to-be. Receives `dht.here`; asks for it with `dht.get`.
+ */
+import type { AnyActorLogic, AnyActorRef } from 'xstate';
+import type { DhtHandle } from '../machines/dht.machine.js';
+import {
+  backoffDelayMs,
+  lookAroundDelayMs,
+  refreshDelayMs,
+  topicMachine,
+  type SwarmCommand,
+} from '../machines/topic.machine.js';
+import { guardedCallback } from '../runtime/guarded-callback.js';
+import type { AnyActorSystem } from '../runtime/actor-system.js';
+import type { Logger } from '../runtime/log.js';
+import type { Random } from '../runtime/random.js';
+import { tell } from '../runtime/tell.js';
+import { names } from './names.js';
+import { CountedConnection } from './network/counted-connection.js';
+import type { Connection, Dht, TopicOptions } from './ports.js';
+
+export interface TopicActorOptions extends TopicOptions {
+  readonly network: NetworkName;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Takes a connection over: listens to it, or destroys it. */
+  onConnection(connection: Connection, system: AnyActorSystem): void;
+}
+
+export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
+  const { network, random, log, client } = options;
+  /** What failed together must not come back together: less a random share of up to a fifth. */
+  const jittered = (delayMs: number): number => delayMs * (1 - 0.2 * random.next());
+  return topicMachine.provide({
+    actors: { swarm: createSwarm(options) },
+    actions: {
+      askForDht: ({ system, self }) => tell(system, names.dht, { type: 'dht.get', from: self.systemId }, self),
+      reportFailure: ({ event, self }) => {
+        if (event.type === 'topic.failed') log.warn('topic.failed', { topic: self.systemId, error: event.error });
+      },
+    },
+    delays: {
+      refreshMs: ({ context }) => jittered(refreshDelayMs(context.refreshes, client)),
+      lookAroundMs: () => jittered(lookAroundDelayMs(client)),
+      backoffMs: ({ context }) => jittered(backoffDelayMs(context.failures)),
+    },
+  });
+}
+
+function createSwarm(options: TopicActorOptions) {
+  return guardedCallback<DhtHandle | undefined, SwarmCommand>(({ input, system, sendBack, receive, guard, defer }) => {
+    const gone = guard(() => sendBack({ type: 'topic.disconnected' }));
+    const topic = (input as Dht).join(options, {
+      connection: guard((connection) => {
+        sendBack({ type: 'topic.connected', key: connection.remoteKey, isDialled: connection.initiator });
+        options.onConnection(new CountedConnection(connection, gone), system);
+      }),
+      failed: guard((error) => sendBack({ type: 'topic.failed', error })),
+      closed: guard(() => sendBack({ type: 'topic.closed' })),
+    });
+    defer(() => topic.close());
+    receive((command) => {
+      if (command.type === 'swarm.close') {
+        topic.close();
+        return;
+      }
+      topic.refresh();
+      for (const key of command.dial) topic.dial(key);
+    });
+  });
+}

@@ -1,0 +1,129 @@
+/**
+ * The DHT node of the process. Child of the networks supervisor, which restarts the topics with it: a handle is good for as
+ * long as this actor lives, and no longer. Opening is tried a few times; then, or when a node fails that was online, this
+ * actor fails, with the reason.
+ */
+import { not, setup } from 'xstate';
+import type { GuardedLogic } from '../runtime/guarded-callback.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
+
+export const MAX_OPEN_TRIES = 3;
+/** The wait after the first try; each next one is twice as long. */
+export const OPEN_BACKOFF_MS = 500;
+
+/** Opaque here: only actors look inside. */
+export type DhtHandle = object;
+
+/** Names of actors that asked too early, and are told later. */
+export const MAX_WAITING = 8;
+
+export interface DhtContext {
+  readonly dht: DhtHandle | undefined;
+  readonly waiting: readonly string[];
+  readonly tries: number;
+  readonly error: Error | undefined;
+}
+
+export type DhtMachineEvent =
+  | { readonly type: 'dht.ready'; readonly dht: DhtHandle; readonly bootstrap: string; readonly holdsLocal: boolean }
+  | { readonly type: 'dht.failed'; readonly error: Error }
+  | { readonly type: 'dht.closed' }
+  /** Answered with `dht.here` to the actor named `from`, as soon as there is a node. */
+  | { readonly type: 'dht.get'; readonly from: string }
+  | { readonly type: 'sys.shutdown' };
+
+/** What the node's actor takes. */
+export type DhtNodeCommand = { readonly type: 'node.close' };
+
+const base = setup({
+  types: { context: {} as DhtContext, events: {} as DhtMachineEvent },
+  actors: { node: {} as GuardedLogic<undefined, DhtNodeCommand> },
+  guards: { hasTriesLeft: ({ context }) => context.tries < MAX_OPEN_TRIES },
+  actions: {
+    /** Tells all who wait. */
+    answer: () => {},
+    reportReady: () => {},
+    reportFailure: () => {},
+  },
+  delays: {
+    /** Binding takes milliseconds; finding out who holds a local port that stays silent, three seconds. */
+    openTimeoutMs: 8_000,
+    backoffMs: ({ context }) => OPEN_BACKOFF_MS * 2 ** (context.tries - 1),
+    /** The node itself gives up earlier. */
+    closeTimeoutMs: 4_000,
+  },
+});
+
+const keep = base.assign(({ event }) => (event.type === 'dht.ready' ? { dht: event.dht } : {}));
+
+const noteFailure = base.assign(({ event }) => ({
+  error: event.type === 'dht.failed' ? event.error : new Error('the DHT node did not open in time'),
+}));
+
+const noteAsker = base.assign(({ context: { waiting }, event }) => {
+  if (event.type !== 'dht.get') return {};
+  return { waiting: [event.from, ...waiting.filter((name) => name !== event.from)].slice(0, MAX_WAITING) };
+});
+
+const chart = base.extend({
+  actions: {
+    keep,
+    noteFailure,
+    noteAsker,
+    forgetAskers: base.assign({ waiting: [] }),
+    countTry: base.assign({ tries: ({ context }) => context.tries + 1 }),
+    closeNode: base.sendTo('node', { type: 'node.close' }),
+    /** A throw in an action is how an actor fails. */
+    giveUp: ({ context }) => {
+      throw context.error ?? new Error('the DHT node closed by itself');
+    },
+  },
+});
+
+export const dhtMachine = chart.createMachine({
+  id: 'dht',
+  context: { dht: undefined, waiting: [], tries: 0, error: undefined },
+  options: { maxIterations: MAX_MICROSTEPS },
+  on: { 'dht.get': { actions: 'noteAsker' } },
+  initial: 'up',
+  states: {
+    up: {
+      entry: 'countTry',
+      invoke: { id: 'node', src: 'node' },
+      initial: 'opening',
+      states: {
+        opening: {
+          on: {
+            'dht.ready': { target: 'online', actions: ['keep', 'reportReady'] },
+            'dht.failed': { target: '#dht.backingOff', actions: ['noteFailure', 'reportFailure'] },
+            'sys.shutdown': 'closing',
+          },
+          after: { openTimeoutMs: { target: '#dht.backingOff', actions: ['noteFailure', 'reportFailure'] } },
+        },
+        /** No timeout: a node that hears nobody is still a node, and says nothing about it. */
+        online: {
+          entry: ['answer', 'forgetAskers'],
+          on: {
+            'dht.get': { actions: ['noteAsker', 'answer', 'forgetAskers'] },
+            'dht.failed': { target: '#dht.failed', actions: ['noteFailure', 'reportFailure'] },
+            'dht.closed': '#dht.failed',
+            'sys.shutdown': 'closing',
+          },
+        },
+        closing: {
+          entry: 'closeNode',
+          on: { 'dht.closed': '#dht.closed', 'dht.failed': '#dht.closed' },
+          after: { closeTimeoutMs: '#dht.closed' },
+        },
+      },
+    },
+    backingOff: {
+      always: { guard: not('hasTriesLeft'), target: 'failed' },
+      on: { 'sys.shutdown': 'closed' },
+      after: { backoffMs: 'up' },
+    },
+    /** Never left: its entry throws. */
+    failed: { entry: 'giveUp' },
+    closed: { type: 'final' },
+  },
+});

@@ -1,0 +1,157 @@
+/**
+ * One network's topic. Child of the topics supervisor, permanent. It holds the swarm, looks and announces again as long as
+ * nobody is connected, since the transport itself would do so in ten minutes, and redials peers that it knows.
+ * Invariants: a swarm exists in `joined` only; `connections` counts what is connected on that swarm.
+ */
+import { setup } from 'xstate';
+import type { GuardedLogic } from '../runtime/guarded-callback.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import type { DhtHandle } from './dht.machine.js';
+
+/** A program that somebody just started waits for the first connection. */
+const EAGER_REFRESHES_MS = [250, 500, 1_000, 2_000, 4_000, 8_000] as const;
+/** Who only waits to be found needs this where the DHT came later than it did. */
+const PATIENT_REFRESHES_MS = [2_000, 4_000, 8_000] as const;
+/** While nobody is connected. */
+export const WATCHDOG_REFRESH_MS = 15_000;
+/** While somebody is: others may have come. Who only waits to be found leaves that to the transport. */
+const EAGER_LOOK_AROUND_MS = 30_000;
+const PATIENT_LOOK_AROUND_MS = 600_000;
+/** A connection that lives shorter starts no new round of quick refreshes: peers that close at once are not chased. */
+export const SETTLE_MS = 5_000;
+/** Peers dialled before, latest first, that are dialled again without being found. */
+export const MAX_KNOWN_PEERS = 32;
+const FIRST_BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 30_000;
+
+export interface TopicContext {
+  readonly dht: DhtHandle | undefined;
+  readonly connections: number;
+  readonly known: readonly string[];
+  /** Refreshes since somebody was connected for a while. */
+  readonly refreshes: number;
+  /** Swarms that failed in a row. */
+  readonly failures: number;
+}
+
+export type TopicMachineEvent =
+  | { readonly type: 'dht.here'; readonly dht: DhtHandle }
+  | { readonly type: 'topic.connected'; readonly key: string; readonly isDialled: boolean }
+  | { readonly type: 'topic.disconnected' }
+  | { readonly type: 'topic.failed'; readonly error: Error }
+  | { readonly type: 'topic.closed' }
+  | { readonly type: 'sys.shutdown' };
+
+/** What the swarm's actor takes. */
+export type SwarmCommand =
+  { readonly type: 'swarm.refresh'; readonly dial: readonly string[] } | { readonly type: 'swarm.close' };
+
+/** @param refreshes made so far. @param isEager whether it looks for others itself. */
+export function refreshDelayMs(refreshes: number, isEager: boolean): number {
+  return (isEager ? EAGER_REFRESHES_MS : PATIENT_REFRESHES_MS)[refreshes] ?? WATCHDOG_REFRESH_MS;
+}
+
+export function lookAroundDelayMs(isEager: boolean): number {
+  return isEager ? EAGER_LOOK_AROUND_MS : PATIENT_LOOK_AROUND_MS;
+}
+
+/** @param failures in a row, from 1. */
+export function backoffDelayMs(failures: number): number {
+  return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
+}
+
+const base = setup({
+  types: { context: {} as TopicContext, events: {} as TopicMachineEvent },
+  actors: { swarm: {} as GuardedLogic<DhtHandle | undefined, SwarmCommand> },
+  guards: { hasOthers: ({ context }) => context.connections > 1 },
+  actions: {
+    askForDht: () => {},
+    reportFailure: () => {},
+  },
+  delays: {
+    askAgainMs: 1_000,
+    refreshMs: ({ context }) => refreshDelayMs(context.refreshes, true),
+    settleMs: SETTLE_MS,
+    lookAroundMs: lookAroundDelayMs(true),
+    backoffMs: ({ context }) => backoffDelayMs(context.failures),
+    /** The swarm itself gives up earlier. */
+    leaveTimeoutMs: 2_000,
+  },
+});
+
+const countUp = base.assign(({ context, event }) => {
+  if (event.type !== 'topic.connected') return {};
+  const others = context.known.filter((key) => key !== event.key);
+  return {
+    connections: context.connections + 1,
+    failures: 0,
+    known: event.isDialled ? [event.key, ...others].slice(0, MAX_KNOWN_PEERS) : context.known,
+  };
+});
+
+const chart = base.extend({
+  actions: {
+    keepDht: base.assign(({ event }) => (event.type === 'dht.here' ? { dht: event.dht } : {})),
+    startCounting: base.assign({ connections: 0, refreshes: 0 }),
+    settle: base.assign({ refreshes: 0 }),
+    countUp,
+    countDown: base.assign({ connections: ({ context }) => context.connections - 1 }),
+    countRefresh: base.assign({ refreshes: ({ context }) => context.refreshes + 1 }),
+    countFailure: base.assign({ failures: ({ context }) => context.failures + 1 }),
+    refresh: base.sendTo('swarm', ({ context }) => ({ type: 'swarm.refresh', dial: context.known })),
+    closeSwarm: base.sendTo('swarm', { type: 'swarm.close' }),
+  },
+});
+
+export const topicMachine = chart.createMachine({
+  id: 'topic',
+  context: { dht: undefined, connections: 0, known: [], refreshes: 0, failures: 0 },
+  options: { maxIterations: MAX_MICROSTEPS },
+  initial: 'joining',
+  states: {
+    joining: {
+      entry: 'askForDht',
+      on: { 'dht.here': { target: 'joined', actions: 'keepDht' }, 'sys.shutdown': 'left' },
+      after: { askAgainMs: { target: 'joining', reenter: true } },
+    },
+    joined: {
+      entry: 'startCounting',
+      invoke: { id: 'swarm', src: 'swarm', input: ({ context }) => context.dht },
+      on: {
+        'topic.failed': { target: 'backingOff', actions: ['countFailure', 'reportFailure'] },
+        'topic.closed': { target: 'backingOff', actions: 'countFailure' },
+        'sys.shutdown': '.leaving',
+      },
+      initial: 'discovering',
+      states: {
+        discovering: {
+          on: { 'topic.connected': { target: 'connected', actions: 'countUp' } },
+          after: { refreshMs: { target: 'discovering', reenter: true, actions: ['refresh', 'countRefresh'] } },
+        },
+        connected: {
+          on: {
+            'topic.connected': { actions: 'countUp' },
+            'topic.disconnected': [
+              { guard: 'hasOthers', actions: 'countDown' },
+              { target: 'discovering', actions: 'countDown' },
+            ],
+          },
+          after: {
+            settleMs: { actions: 'settle' },
+            lookAroundMs: { target: 'connected', reenter: true, actions: 'refresh' },
+          },
+        },
+        leaving: {
+          entry: 'closeSwarm',
+          on: { 'topic.closed': '#topic.left', 'topic.failed': '#topic.left', 'sys.shutdown': {} },
+          after: { leaveTimeoutMs: '#topic.left' },
+        },
+      },
+    },
+    backingOff: {
+      on: { 'sys.shutdown': 'left' },
+      after: { backoffMs: 'joining' },
+    },
+    left: { type: 'final' },
+  },
+});
