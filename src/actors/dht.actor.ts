@@ -11,32 +11,36 @@ import type { Dht, DhtEvents, NetworkPort } from './ports.js';
 
 export type DhtInfo = Parameters<DhtEvents['ready']>[0];
 
-export interface DhtDeps {
+export interface DhtActorOptions {
   readonly network: NetworkPort;
+  /** Names of the actors that are told when the node is there. */
+  readonly topics: readonly string[];
   readonly log: Logger;
   /** The node is usable. Called again after each restart. */
-  readonly dhtReady?: (info: DhtInfo) => void;
+  readonly ready?: (info: DhtInfo) => void;
   /** A try to open the node failed, or it failed later. The message says what to do. */
-  readonly dhtFailed?: (error: Error) => void;
+  readonly failed?: (error: Error) => void;
 }
 
-export function createDht(deps: DhtDeps): AnyActorLogic {
-  const { network, log } = deps;
+export function createDhtActor({ network, topics, log, ready, failed }: DhtActorOptions): AnyActorLogic {
   return dhtMachine.provide({
     actors: { node: createNode(network) },
     actions: {
-      answer: ({ context: { dht, waiting }, system, self }) => {
-        for (const name of waiting) tell(system, name, { type: 'dht.here', dht }, self);
+      announce: ({ context: { dht }, system, self }) => {
+        for (const topic of topics) tell(system, topic, { type: 'dht.here', dht }, self);
+      },
+      answer: ({ context: { dht }, event, system, self }) => {
+        if (event.type === 'dht.get') tell(system, event.from, { type: 'dht.here', dht }, self);
       },
       reportReady: ({ event }) => {
         if (event.type !== 'dht.ready') return;
         const { bootstrap, holdsLocal } = event;
         log.info('dht.ready', { bootstrap, holdsLocal });
-        deps.dhtReady?.({ bootstrap, holdsLocal });
+        ready?.({ bootstrap, holdsLocal });
       },
       reportFailure: ({ context: { error, tries } }) => {
         log.warn('dht.failed', { error, tries });
-        if (error) deps.dhtFailed?.(error);
+        if (error) failed?.(error);
       },
     },
   });

@@ -2,7 +2,7 @@
  * Parent: topics (one-for-one); permanent. Joins one topic with the DHT node that the dht actor hands out, and hands each new
  * connection to its owner-to-be. Receives `dht.here`; asks for it with `dht.get`.
  */
-import type { AnyActorLogic, AnyActorRef } from 'xstate';
+import type { AnyActorLogic } from 'xstate';
 import type { DhtHandle } from '../machines/dht.machine.js';
 import {
   backoffDelayMs,
@@ -11,6 +11,7 @@ import {
   topicMachine,
   type SwarmCommand,
 } from '../machines/topic.machine.js';
+import type { NetworkName } from '../protocol/topics.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import type { Logger } from '../runtime/log.js';
@@ -24,8 +25,8 @@ export interface TopicActorOptions extends TopicOptions {
   readonly network: NetworkName;
   readonly random: Random;
   readonly log: Logger;
-  /** Takes a connection over: listens to it, or destroys it. */
-  onConnection(connection: Connection, system: AnyActorSystem): void;
+  /** Takes a connection over: listens to it, or destroys it. `system` is where others can be told of it. */
+  readonly onConnection: (connection: Connection, system: AnyActorSystem) => void;
 }
 
 export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
@@ -35,9 +36,9 @@ export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
   return topicMachine.provide({
     actors: { swarm: createSwarm(options) },
     actions: {
-      askForDht: ({ system, self }) => tell(system, names.dht, { type: 'dht.get', from: self.systemId }, self),
-      reportFailure: ({ event, self }) => {
-        if (event.type === 'topic.failed') log.warn('topic.failed', { topic: self.systemId, error: event.error });
+      askForDht: ({ system, self }) => tell(system, names.dht, { type: 'dht.get', from: names.topic(network) }, self),
+      reportFailure: ({ event }) => {
+        if (event.type === 'topic.failed') log.warn('topic.failed', { network, error: event.error });
       },
     },
     delays: {

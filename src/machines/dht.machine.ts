@@ -14,12 +14,8 @@ export const OPEN_BACKOFF_MS = 500;
 /** Opaque here: only actors look inside. */
 export type DhtHandle = object;
 
-/** Names of actors that asked too early, and are told later. */
-export const MAX_WAITING = 8;
-
 export interface DhtContext {
   readonly dht: DhtHandle | undefined;
-  readonly waiting: readonly string[];
   readonly tries: number;
   readonly error: Error | undefined;
 }
@@ -28,7 +24,7 @@ export type DhtMachineEvent =
   | { readonly type: 'dht.ready'; readonly dht: DhtHandle; readonly bootstrap: string; readonly holdsLocal: boolean }
   | { readonly type: 'dht.failed'; readonly error: Error }
   | { readonly type: 'dht.closed' }
-  /** Answered with `dht.here` to the actor named `from`, as soon as there is a node. */
+  /** Answered with `dht.here` to the actor named `from`; by silence while there is no node. */
   | { readonly type: 'dht.get'; readonly from: string }
   | { readonly type: 'sys.shutdown' };
 
@@ -40,8 +36,10 @@ const base = setup({
   actors: { node: {} as GuardedLogic<undefined, DhtNodeCommand> },
   guards: { hasTriesLeft: ({ context }) => context.tries < MAX_OPEN_TRIES },
   actions: {
-    /** Tells all who wait. */
+    /** Tells the one who asked. */
     answer: () => {},
+    /** Tells the topics, which may have asked too early. */
+    announce: () => {},
     reportReady: () => {},
     reportFailure: () => {},
   },
@@ -60,17 +58,10 @@ const noteFailure = base.assign(({ event }) => ({
   error: event.type === 'dht.failed' ? event.error : new Error('the DHT node did not open in time'),
 }));
 
-const noteAsker = base.assign(({ context: { waiting }, event }) => {
-  if (event.type !== 'dht.get') return {};
-  return { waiting: [event.from, ...waiting.filter((name) => name !== event.from)].slice(0, MAX_WAITING) };
-});
-
 const chart = base.extend({
   actions: {
     keep,
     noteFailure,
-    noteAsker,
-    forgetAskers: base.assign({ waiting: [] }),
     countTry: base.assign({ tries: ({ context }) => context.tries + 1 }),
     closeNode: base.sendTo('node', { type: 'node.close' }),
     /** A throw in an action is how an actor fails. */
@@ -82,9 +73,8 @@ const chart = base.extend({
 
 export const dhtMachine = chart.createMachine({
   id: 'dht',
-  context: { dht: undefined, waiting: [], tries: 0, error: undefined },
+  context: { dht: undefined, tries: 0, error: undefined },
   options: { maxIterations: MAX_MICROSTEPS },
-  on: { 'dht.get': { actions: 'noteAsker' } },
   initial: 'up',
   states: {
     up: {
@@ -102,9 +92,9 @@ export const dhtMachine = chart.createMachine({
         },
         /** No timeout: a node that hears nobody is still a node, and says nothing about it. */
         online: {
-          entry: ['answer', 'forgetAskers'],
+          entry: 'announce',
           on: {
-            'dht.get': { actions: ['noteAsker', 'answer', 'forgetAskers'] },
+            'dht.get': { actions: 'answer' },
             'dht.failed': { target: '#dht.failed', actions: ['noteFailure', 'reportFailure'] },
             'dht.closed': '#dht.failed',
             'sys.shutdown': 'closing',
