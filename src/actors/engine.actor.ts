@@ -44,22 +44,21 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
         board.setModel(place, undefined);
         tellSlots(system, self, { type: 'engine.lost' });
         if (context.reason !== undefined)
-          log.warn({ event: 'engine.lost', engine: place, model: context.model?.name, reason: context.reason });
+          log.warn('engine.lost', { engine: place, model: context.model?.name, reason: context.reason });
       },
       announceReady: ({ context, system, self }) => {
         const { model, loaded } = context;
         if (model === undefined || loaded === undefined) return;
         const { contextSize, capabilities, ...chosen } = loaded;
         const { name, sha256, bytes } = model;
-        log.info({ event: 'engine.ready', engine: place, model: name, contextSize, ...chosen });
+        log.info('engine.ready', { engine: place, model: name, contextSize, ...chosen });
         board.setModel(place, { name, sha256, bytes, contextSize, capabilities: [...capabilities] });
         tellSlots(system, self, { type: 'engine.ready', model: sha256 });
       },
       announceRefused: ({ context }) =>
-        log.error({ event: 'engine.refused', engine: place, model: context.model?.name, reason: context.reason }),
+        log.error('engine.refused', { engine: place, model: context.model?.name, reason: context.reason }),
       announceQuarantined: ({ context }) =>
-        log.error({
-          event: 'engine.quarantined',
+        log.error('engine.quarantined', {
           engine: place,
           model: context.model?.name,
           reason: context.reason,

@@ -59,9 +59,9 @@ function createConnection({ clock, log, directory, hello }: LinkDeps, connection
       listenToFrames(connection, clock, {
         frame: guard((outcome) => {
           if (outcome.kind === 'message') take(outcome.message);
-          else log.debug({ event: 'frame.dropped', worker, ...outcome });
+          else log.debug('frame.dropped', { worker, ...outcome });
         }),
-        refused: guard((reason) => log.warn({ event: 'frame.refused', worker, reason })),
+        refused: guard((reason) => log.warn('frame.refused', { worker, reason })),
         closed: guard(() => sendBack({ type: 'connection.closed' })),
       }),
     );

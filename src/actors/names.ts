@@ -1,5 +1,5 @@
 /**
- * The names under which actors of the worker's tree find each other (XState systemIds, given by supervisors only).
+ * The names under which actors of the worker's tree find each other and of a client's (XState systemIds, given by supervisors only).
  * An actor never holds another's reference: it tells a name, and bears that nobody answers.
  */
 export const names = {
@@ -20,4 +20,8 @@ export const names = {
   peer: (place: number) => `peer.${place}`,
   status: 'status',
   scheduler: 'scheduler',
+  links: 'links',
+  link: (place: number) => `link.${place}`,
+  asks: 'asks',
+  ask: (place: number) => `ask.${place}`,
 } as const;

@@ -43,7 +43,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
 
     const refuseFrame = (outcome: Exclude<DecodeOutcome, { kind: 'message' }>): void => {
       if (outcome.kind === 'unknown_type') return;
-      if (outcome.id === undefined) log.debug({ event: 'frame.dropped', peer, ...outcome });
+      if (outcome.id === undefined) log.debug('frame.dropped', { peer, ...outcome });
       else if (outcome.kind === 'unsupported_version')
         outboxes.send(
           peer,
@@ -57,7 +57,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
         case 'hello':
           if (!isFirst) return;
           if (verifyHello(message, { network, key: connection.remoteKey })) account = message.node;
-          else log.warn({ event: 'hello.refused', peer, key: connection.remoteKey });
+          else log.warn('hello.refused', { peer, key: connection.remoteKey });
           return;
         case 'prompt':
           if (tell(system, names.scheduler, { type: 'prompt.received', peer, account, prompt: message }, self)) return;
@@ -74,7 +74,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
           tell(system, names.scheduler, { type: 'prompt.cancelled', account, id: message.id }, self);
           return;
         default: // a worker's own messages, and acks until there is a ledger
-          log.debug({ event: 'frame.dropped', peer, type: message.type });
+          log.debug('frame.dropped', { peer, type: message.type });
       }
     };
 
@@ -86,9 +86,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
           if (isFirst) sendBack({ type: 'connection.frame' });
           isFirst = false;
         }),
-        refused: guard((reason: string) =>
-          log.warn({ event: 'frame.refused', peer, key: connection.remoteKey, reason }),
-        ),
+        refused: guard((reason: string) => log.warn('frame.refused', { peer, key: connection.remoteKey, reason })),
         closed: guard(() => sendBack({ type: 'connection.closed' })),
       }),
     );

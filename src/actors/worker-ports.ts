@@ -4,6 +4,7 @@ import type { KeyPair } from '../protocol/keys.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
+import type { DhtInfo } from './dht.actor.js';
 import type { ModelFiles } from './model-files.js';
 import type { Outboxes } from './outboxes.js';
 import type { EnginePort, NetworkPort } from './ports.js';
@@ -17,6 +18,8 @@ export interface WorkerPorts {
   readonly network: NetworkPort;
   readonly engines: EnginePort;
   readonly modelFiles: ModelFiles;
+  /** The DHT is there, again after each restart. */
+  readonly onDhtReady: (info: DhtInfo) => void;
   /** Shares of 0..100 of this machine that others use; see rules/health.ts. */
   readonly sampleHealth: () => { readonly cpu: number; readonly memory: number; readonly load: number };
 }

@@ -1,0 +1,105 @@
+/** The supervision tree of a client: the network below, a link to each worker, and an actor for each request. */
+import { topicKey, topicName } from '../protocol/topics.js';
+import type { AnyActorSystem } from '../runtime/actor-system.js';
+import type { SupervisorSpec } from '../runtime/supervision.js';
+import { tell } from '../runtime/tell.js';
+import { createAsk, askInput, type AskCallbacks, type AskDeps, type AskRequest } from './ask.actor.js';
+import { createDhtActor, type DhtInfo } from './dht.actor.js';
+import { createLink, type LinkDeps } from './link.actor.js';
+import { names } from './names.js';
+import { Places } from './places.js';
+import type { Connection, NetworkPort } from './ports.js';
+import { createTopicActor } from './topic.actor.js';
+
+export interface ClientDeps extends AskDeps, LinkDeps {
+  readonly network: NetworkPort;
+  readonly networkPrefix: string;
+  /** Of the fresh key pair this process dials with. */
+  readonly keySeed: Uint8Array;
+  readonly maxConnections: number;
+  readonly maxRequests: number;
+  readonly onDhtReady: (info: DhtInfo) => void;
+  readonly onDhtFailed: (error: Error) => void;
+}
+
+const flushMs = 2_000;
+
+export function clientTree(deps: ClientDeps): SupervisorSpec {
+  const name = topicName('inference', deps.networkPrefix);
+  return {
+    id: 'root',
+    strategy: 'rest-for-one',
+    children: [
+      {
+        id: names.dht,
+        logic: createDhtActor({
+          ...deps,
+          topics: [names.topic('inference')],
+          ready: deps.onDhtReady,
+          failed: deps.onDhtFailed,
+        }),
+        shutdownMs: flushMs,
+      },
+      { id: names.links, strategy: 'one-for-one', children: [], maxChildren: deps.maxConnections },
+      {
+        id: names.topic('inference'),
+        logic: createTopicActor({
+          network: 'inference',
+          random: deps.random,
+          log: deps.log,
+          topic: topicKey(name),
+          keySeed: deps.keySeed,
+          server: false,
+          client: true,
+          maxConnections: deps.maxConnections,
+          onConnection: acceptLinks(deps),
+        }),
+        shutdownMs: flushMs,
+      },
+      { id: names.asks, strategy: 'one-for-one', children: [], maxChildren: deps.maxRequests },
+    ],
+  };
+}
+
+function acceptLinks(deps: ClientDeps) {
+  const places = new Places(deps.maxConnections);
+  return (connection: Connection, system: AnyActorSystem): void => {
+    const place = places.take();
+    if (place === undefined) return connection.destroy();
+    const logic = createLink(deps, connection, () => places.free(place));
+    const spec = { id: names.link(place), logic, restart: 'temporary', shutdownMs: flushMs };
+    if (tell(system, names.links, { type: 'sup.start', spec })) return;
+    places.free(place);
+    connection.destroy();
+  };
+}
+
+/** Starts requests in a running client tree. */
+export class Asks {
+  readonly #deps: ClientDeps;
+  readonly #places: Places;
+
+  constructor(deps: ClientDeps) {
+    this.#deps = deps;
+    this.#places = new Places(deps.maxRequests);
+  }
+
+  /** @returns what cancels it; undefined where too many are unfinished already, or the client is closing. */
+  start(system: AnyActorSystem, request: AskRequest, on: AskCallbacks): (() => void) | undefined {
+    const place = this.#places.take();
+    if (place === undefined) return undefined;
+    const id = names.ask(place);
+    let isOver = false;
+    const logic = createAsk(this.#deps, request, on, () => {
+      isOver = true;
+      this.#places.free(place);
+    });
+    const spec = { id, logic, input: askInput(this.#deps, request), restart: 'temporary' };
+    if (tell(system, names.asks, { type: 'sup.start', spec }))
+      return () => {
+        if (!isOver) tell(system, id, { type: 'ask.cancel' });
+      };
+    this.#places.free(place);
+    return undefined;
+  }
+}

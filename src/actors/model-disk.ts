@@ -1,0 +1,191 @@
+/**
+ * ModelFiles over the real disk: finds a model by name or path, writes the demo model where there is none, reads the header,
+ * and hashes the whole in a thread. What was learnt about a file is remembered in `models.json` of the home.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { availableParallelism, freemem } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { DEMO_MODEL_NAME } from '../gguf/demo-model.js';
+import { GgufError } from '../gguf/error.js';
+import { inspectGguf, type GgufInfo } from '../gguf/inspect.js';
+import { estimateMemoryBytes } from '../gguf/memory.js';
+import { writeModel } from '../gguf/models.js';
+import type { FileHash, HashFileTask } from '../runtime/hash-file.js';
+import { nearest } from '../runtime/near-match.js';
+import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
+import type { ModelFiles } from './model-files.js';
+
+export interface ModelDiskOptions {
+  /** Where `models.json` is kept. */
+  readonly home: string;
+  /** Where models are looked for, in this order. The demo model is written into the first. */
+  readonly folders: readonly string[];
+  /** Tokens a slot, as far as set; what is not set is what an engine would choose at most. */
+  readonly contextSize: number | undefined;
+  readonly slots: number;
+}
+
+/** The context that an engine chooses at most when it is not told. */
+const usualContextSize = 4_096;
+/** Files remembered in models.json. The oldest goes first. */
+const maxRemembered = 1_000;
+const extension = '.gguf';
+
+/** What is known of a file as long as it is the same file: by path, size and time of change. */
+interface Remembered {
+  readonly bytes: number;
+  readonly changedMs: number;
+  readonly sha256: string;
+}
+
+interface Memory {
+  files: Record<string, Remembered>;
+  /** SHA-256 of models that this program wrote, or that survived a probe. */
+  harmless: string[];
+}
+
+export class ModelDisk implements ModelFiles {
+  readonly #options: ModelDiskOptions;
+  readonly #pool: ThreadPool<HashFileTask, FileHash>;
+  readonly #memoryPath: string;
+
+  constructor(options: ModelDiskOptions) {
+    this.#options = options;
+    this.#memoryPath = join(options.home, 'models.json');
+    const entry = new URL('../runtime/hash-file.js', import.meta.url);
+    this.#pool = createThreadPool({ entry, maxThreads: Math.max(1, availableParallelism() - 1) });
+  }
+
+  /** No request to the disk is answered any more. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  locate: ModelFiles['locate'] = (wanted, on) =>
+    answer(
+      () => this.find(wanted),
+      on.found,
+      (error) => on.refused(error.message),
+    );
+
+  verify: ModelFiles['verify'] = (wanted, path, on) => {
+    const read = async () => {
+      const info = await inspectGguf(path);
+      this.#assertFits(info);
+      const sha256 = await this.#hash(path);
+      const isHarmless = this.#recall().harmless.includes(sha256);
+      const name = basename(path).replace(/\.gguf$/i, '');
+      return [{ name, sha256, bytes: info.fileBytes, path }, !isHarmless] as const;
+    };
+    return answer(
+      read,
+      ([model, mustProbe]) => on.verified(model, mustProbe),
+      (error) => on.refused(error.message),
+    );
+  };
+
+  rememberProbe: ModelFiles['rememberProbe'] = (sha256) => {
+    const memory = this.#recall();
+    if (memory.harmless.includes(sha256)) return;
+    this.#remember({ ...memory, harmless: [...memory.harmless, sha256].slice(-maxRemembered) });
+  };
+
+  /** @throws where no such file is there, or it is no model. The header alone is read: this is quick. */
+  async find(wanted: string): Promise<string> {
+    if (wanted === DEMO_MODEL_NAME || wanted === 'demo') return this.#demo();
+    if (/[/\\]/.test(wanted) || wanted.toLowerCase().endsWith(extension)) {
+      const path = resolve(wanted);
+      if (existsSync(path)) return path;
+      const inFolder = this.#options.folders.map((folder) => join(folder, basename(wanted))).find(existsSync);
+      if (inFolder !== undefined && inFolder.endsWith(wanted)) return inFolder;
+      throw new Error(
+        `The model ${path} does not exist. Check the path, or put the file into ${this.#options.folders[0] ?? '.'}.`,
+      );
+    }
+    const known = await this.#names();
+    const path = known.get(wanted.toLowerCase());
+    if (path !== undefined) return path;
+    const meant = nearest(wanted, known.keys());
+    const hint =
+      meant === undefined ? `Put ${wanted}.gguf into one of them, or give a path.` : `Did you mean ${meant}?`;
+    throw new Error(`There is no model ${wanted} in ${this.#options.folders.join(' or ')}. ${hint}`);
+  }
+
+  async #demo(): Promise<string> {
+    const folder = this.#options.folders[0] ?? this.#options.home;
+    const path = join(folder, `${DEMO_MODEL_NAME}${extension}`);
+    if (!existsSync(path)) {
+      mkdirSync(folder, { recursive: true });
+      await writeModel('demo', path);
+      this.rememberProbe(await this.#hash(path));
+    }
+    return path;
+  }
+
+  async #names(): Promise<Map<string, string>> {
+    const names = new Map<string, string>();
+    for (const folder of [...this.#options.folders].reverse())
+      for (const file of await readdir(folder).catch(() => []))
+        if (file.toLowerCase().endsWith(extension))
+          names.set(file.slice(0, -extension.length).toLowerCase(), join(folder, file));
+    return names;
+  }
+
+  async #hash(path: string): Promise<string> {
+    const { size, mtimeMs } = await stat(path);
+    const known = this.#recall().files[path];
+    if (known?.bytes === size && known.changedMs === mtimeMs) return known.sha256;
+    const { sha256 } = await this.#pool.run({ path });
+    const memory = this.#recall();
+    const others = Object.entries(memory.files).filter(([other]) => other !== path);
+    const files = Object.fromEntries(
+      [...others, [path, { bytes: size, changedMs: mtimeMs, sha256 }]].slice(-maxRemembered),
+    );
+    this.#remember({ ...memory, files });
+    return sha256;
+  }
+
+  #assertFits(info: GgufInfo): void {
+    const contextSize = this.#options.contextSize ?? Math.min(info.contextLength ?? usualContextSize, usualContextSize);
+    const needed = estimateMemoryBytes(info, { contextSize, slots: this.#options.slots });
+    const free = freemem();
+    if (needed <= free) return;
+    throw new GgufError(
+      'limit_exceeded',
+      info.path,
+      `it needs about ${gigabytes(needed)} of memory with ${this.#options.slots} slots of ${contextSize} tokens, and ` +
+        `${gigabytes(free)} are free; close other programs, lower --slots or --context, or take a smaller model`,
+    );
+  }
+
+  /** A file that cannot be read or understood is as good as none: everything in it can be learnt again. */
+  #recall(): Memory {
+    try {
+      const { files, harmless } = JSON.parse(readFileSync(this.#memoryPath, 'utf8')) as Partial<Memory>;
+      return { files: files ?? {}, harmless: harmless ?? [] };
+    } catch {
+      return { files: {}, harmless: [] };
+    }
+  }
+
+  #remember(memory: Memory): void {
+    const draft = `${this.#memoryPath}.new`;
+    writeFileSync(draft, JSON.stringify(memory, null, 2));
+    renameSync(draft, this.#memoryPath);
+  }
+}
+
+/** A promise as a callback that can be abandoned. */
+function answer<T>(work: () => Promise<T>, done: (value: T) => void, failed: (error: Error) => void): () => void {
+  let isWanted = true;
+  work().then(
+    (value) => isWanted && done(value),
+    (error: unknown) => isWanted && failed(error instanceof Error ? error : new Error(String(error))),
+  );
+  return () => {
+    isWanted = false;
+  };
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -1,0 +1,154 @@
+/**
+ * The supervision tree of a worker, as tables. Order is meaning: children start from the top and stop from the bottom, so
+ * on shutdown the scheduler drains first, while the connections it answers on and the engines it needs still stand.
+ */
+import type { Connection } from './ports.js';
+import { networks as networkNames, networkSeed, topicKey, topicName, type NetworkName } from '../protocol/topics.js';
+import type { AnyActorSystem } from '../runtime/actor-system.js';
+import type { SupervisorSpec } from '../runtime/supervision.js';
+import { tell } from '../runtime/tell.js';
+import { createDhtActor } from './dht.actor.js';
+import { createEngine } from './engine.actor.js';
+import { createHealth } from './health.actor.js';
+import { createModel } from './model.actor.js';
+import { names } from './names.js';
+import { createPeer } from './peer.actor.js';
+import { Places } from './places.js';
+import { createScheduler, schedulerInput } from './scheduler.actor.js';
+import { createSlot } from './slot.actor.js';
+import { createStatus } from './status.actor.js';
+import { createTopicActor } from './topic.actor.js';
+import type { WorkerDeps } from './worker-ports.js';
+
+/** How long an engine may take to free its model. */
+const engineStopMs = 6_000;
+const flushMs = 2_000;
+const dhtCloseMs = 3_000;
+
+export function workerTree(deps: WorkerDeps): SupervisorSpec {
+  return {
+    id: 'root',
+    strategy: 'rest-for-one',
+    children: [
+      {
+        id: 'services',
+        strategy: 'one-for-one',
+        children: [
+          models(deps),
+          { id: names.health, logic: createHealth(deps), shutdownMs: flushMs },
+          inference(deps),
+          networks(deps),
+          { id: names.status, logic: createStatus(deps), shutdownMs: flushMs },
+          {
+            id: names.scheduler,
+            logic: createScheduler(deps),
+            input: schedulerInput(deps),
+            shutdownMs: deps.drainMs + flushMs,
+          },
+        ],
+      },
+    ],
+  };
+}
+
+const models = (deps: WorkerDeps): SupervisorSpec => ({
+  id: names.models,
+  strategy: 'one-for-one',
+  children: deps.models.map((wanted, place) => ({
+    id: names.model(place),
+    logic: createModel(deps, place),
+    input: { wanted },
+    shutdownMs: flushMs,
+  })),
+});
+
+/** One group a model: when an engine's machine fails, its slots start anew with it. */
+const inference = (deps: WorkerDeps): SupervisorSpec => ({
+  id: names.inference,
+  strategy: 'one-for-one',
+  children: deps.models.map((_, place) => ({
+    id: names.engineGroup(place),
+    strategy: 'rest-for-one',
+    children: [
+      { id: names.engine(place), logic: createEngine(deps, place), shutdownMs: engineStopMs },
+      {
+        id: names.slots(place),
+        strategy: 'one-for-one',
+        children: Array.from({ length: deps.slots }, (_, slot) => ({
+          id: names.slot(place, slot),
+          logic: createSlot(place, slot),
+          shutdownMs: flushMs,
+        })),
+      },
+    ],
+  })),
+});
+
+/** The DHT under all three topics, and the connections under them all: who loses the ground starts anew. */
+const networks = (deps: WorkerDeps): SupervisorSpec => ({
+  id: names.networks,
+  strategy: 'rest-for-one',
+  children: [
+    {
+      id: names.dht,
+      logic: createDhtActor({ ...deps, topics: topicNames, ready: deps.onDhtReady }),
+      shutdownMs: dhtCloseMs,
+    },
+    { id: names.peers, strategy: 'one-for-one', children: [], maxChildren: deps.maxConnections },
+    {
+      id: names.topics,
+      strategy: 'one-for-one',
+      children: [
+        topic(deps, 'inference', acceptPeers(deps)),
+        // Joined, so that addresses are known and firewalls opened; what crosses them is not spoken yet.
+        topic(deps, 'scores', closeAtOnce),
+        topic(deps, 'models', closeAtOnce),
+      ],
+    },
+  ],
+});
+
+const topicNames = networkNames.map((network) => names.topic(network));
+
+type OnConnection = (connection: Connection, system: AnyActorSystem) => void;
+
+function topic(deps: WorkerDeps, network: NetworkName, onConnection: OnConnection) {
+  const name = topicName(network, deps.networkPrefix);
+  return {
+    id: names.topic(network),
+    logic: createTopicActor({
+      network,
+      random: deps.random,
+      log: deps.log,
+      topic: topicKey(name),
+      keySeed: network === 'inference' ? deps.seed : networkSeed(deps.seed, name),
+      server: true,
+      client: network !== 'inference',
+      maxConnections: deps.maxConnections,
+      onConnection,
+    }),
+    shutdownMs: flushMs,
+  };
+}
+
+/** Each connection gets an actor of its own, under a name from a finite pool. */
+function acceptPeers(deps: WorkerDeps): OnConnection {
+  const places = new Places(deps.maxConnections);
+  return (connection, system) => {
+    const place = places.take();
+    if (place === undefined) return connection.destroy();
+    const id = names.peer(place);
+    const logic = createPeer(deps, id, connection, () => places.free(place));
+    if (
+      tell(system, names.peers, { type: 'sup.start', spec: { id, logic, restart: 'temporary', shutdownMs: flushMs } })
+    )
+      return;
+    places.free(place);
+    connection.destroy();
+  };
+}
+
+const closeAtOnce: OnConnection = (connection) => {
+  connection.listen({ data: () => {}, closed: () => {} });
+  connection.destroy();
+};

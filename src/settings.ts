@@ -1,0 +1,182 @@
+/**
+ * The settings of QMesh: one table, from which flags, environment, configuration file and the reference in docs/ follow.
+ * Precedence: flags > environment > qmesh.config.json in the home > defaults.
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Bootstrap } from './actors/ports.js';
+import { integer, list, oneOf, text, toggle } from './runtime/config-values.js';
+import { defineConfig } from './runtime/config.js';
+import { LOG_LEVELS } from './runtime/log.js';
+
+const address = /^(?<host>[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\]):(?<port>\d{1,5})$/;
+const bootstrapExpected = '"local", "public", or addresses as host:port, separated by commas';
+
+/** `local`, `public`, or `host:port,…`. */
+export function parseBootstrap(given: string): Bootstrap | undefined {
+  if (given === 'local' || given === 'public') return { kind: given };
+  const nodes = given.split(',').map((part) => {
+    const match = address.exec(part.trim());
+    const port = Number(match?.groups?.port);
+    return match?.groups?.host === undefined || port < 1 || port > 65_535
+      ? undefined
+      : { host: match.groups.host, port };
+  });
+  return nodes.some((node) => node === undefined)
+    ? undefined
+    : { kind: 'nodes', nodes: nodes.filter((n) => n !== undefined) };
+}
+
+const bootstrap = z
+  .union([text(bootstrapExpected), z.custom<Bootstrap>((value) => typeof value === 'object')], {
+    error: bootstrapExpected,
+  })
+  .transform((given, context): Bootstrap => {
+    const parsed = typeof given === 'string' ? parseBootstrap(given) : given;
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: 'custom', message: bootstrapExpected });
+    return z.NEVER;
+  });
+
+const networkPrefix = z
+  .string({ error: 'a name of letters, digits, . _ and -' })
+  .trim()
+  .regex(/^[A-Za-z0-9._-]{0,64}$/, 'a name of at most 64 letters, digits, . _ and -');
+
+export interface Settings {
+  readonly home: string;
+  readonly models: string | undefined;
+  readonly model: readonly string[];
+  readonly bootstrap: Bootstrap;
+  readonly host: string;
+  readonly network: string;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly threads: number | undefined;
+  readonly slots: number;
+  readonly context: number | undefined;
+  readonly gpuLayers: number;
+  readonly drainMs: number;
+  readonly queue: number;
+  readonly connections: number;
+  readonly admin: string;
+  readonly inspect: boolean;
+}
+
+export const settings = defineConfig<Settings>({
+  home: {
+    env: 'QMESH_HOME',
+    flag: '--home',
+    schema: text('a folder'),
+    default: join(homedir(), '.qmesh'),
+    describe: 'Folder of the identity, the models and all that this node remembers.',
+  },
+  models: {
+    env: 'QMESH_MODELS',
+    flag: '--models',
+    schema: text('a folder'),
+    default: undefined,
+    describe: 'Folder in which models are looked for. By default `models` in the home.',
+  },
+  model: {
+    env: 'QMESH_MODEL',
+    flag: '--model',
+    schema: list(text('a name or a path')),
+    default: [],
+    describe:
+      'Models to serve, by name or path, separated by commas; the first is the default. Without any, the demo model.',
+  },
+  bootstrap: {
+    env: 'QMESH_BOOTSTRAP',
+    flag: '--bootstrap',
+    schema: bootstrap,
+    default: { kind: 'local' },
+    describe: 'Where to join: `local` is this machine only, `public` the world, `host:port,…` a mesh of your own.',
+  },
+  host: {
+    env: 'QMESH_HOST',
+    flag: '--host',
+    schema: text('an address of this machine'),
+    default: '0.0.0.0',
+    describe: 'Address to bind. 127.0.0.1 keeps everything on this machine; `local` always does.',
+  },
+  network: {
+    env: 'QMESH_NETWORK',
+    flag: '--network',
+    schema: networkPrefix,
+    default: '',
+    describe: 'Prefix of the topics: a mesh of your own among others on the same DHT.',
+  },
+  logLevel: {
+    env: 'QMESH_LOG_LEVEL',
+    flag: '--log-level',
+    schema: oneOf(LOG_LEVELS),
+    default: 'info',
+    describe: 'What is logged, from this level up.',
+  },
+  threads: {
+    env: 'QMESH_THREADS',
+    flag: '--threads',
+    schema: integer({ min: 1, max: 1024 }),
+    default: undefined,
+    describe: 'Compute threads of an engine. By default as many as there are cores.',
+  },
+  slots: {
+    env: 'QMESH_SLOTS',
+    flag: '--slots',
+    schema: integer({ min: 1, max: 64 }),
+    default: 4,
+    describe: 'Requests that a model answers at the same time.',
+  },
+  context: {
+    env: 'QMESH_CONTEXT',
+    flag: '--context',
+    schema: integer({ min: 64, max: 1_048_576 }),
+    default: undefined,
+    unit: 'tokens',
+    describe: 'Length of prompt and answer together. By default what the model was trained for, up to 4,096.',
+  },
+  gpuLayers: {
+    env: 'GPU_LAYERS',
+    flag: '--gpu-layers',
+    schema: integer({ min: -1, max: 10_000 }),
+    default: -1,
+    describe: 'Layers on the GPU: -1 chooses, 0 uses the CPU only.',
+  },
+  drainMs: {
+    env: 'QMESH_DRAIN_MS',
+    flag: '--drain-ms',
+    schema: integer({ min: 0, max: 3_600_000 }),
+    default: 30_000,
+    unit: 'ms',
+    describe: 'How long running answers may go on after the worker was told to stop.',
+  },
+  queue: {
+    env: 'QMESH_QUEUE',
+    flag: '--queue',
+    schema: integer({ min: 1, max: 1_000_000 }),
+    default: 100,
+    describe: 'Requests that may wait for a slot.',
+  },
+  connections: {
+    env: 'QMESH_CONNECTIONS',
+    flag: '--connections',
+    schema: integer({ min: 1, max: 10_000 }),
+    default: 256,
+    describe: 'Connections that are accepted on each network.',
+  },
+  admin: {
+    env: 'QMESH_ADMIN',
+    flag: '--admin',
+    schema: text('host:port, or "off"'),
+    default: 'off',
+    describe: 'Address of the admin page. (This version has none yet: only `off` does anything.)',
+  },
+  inspect: {
+    env: 'QMESH_INSPECT',
+    flag: '--inspect',
+    schema: toggle(),
+    default: false,
+    describe: 'Logs every message and transition of the actor tree to stderr.',
+  },
+});

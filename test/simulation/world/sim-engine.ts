@@ -1,0 +1,171 @@
+/**
+ * An engine process in memory on a virtual clock, behind the same port as the forked one, with the same message contract. It
+ * counts, as the demo model does, so that every answer is known in advance; and it can be made to die, hang or refuse.
+ */
+import type { EngineEvent, EngineCommand } from '../../../src/engine/messages.js';
+import type { EnginePort, EngineProcess, EngineProcessEvents } from '../../../src/actors/ports.js';
+import type { RunRequest } from '../../../src/protocol/run.js';
+import type { Random } from '../../../src/runtime/random.js';
+import type { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+
+/** What `count from N` is answered with, `tokens` tokens of it. */
+export const countFrom = (start: number, tokens: number): string =>
+  Array.from({ length: tokens }, (_, i) => `${start + 1 + i}`).join(' ');
+
+export interface SimEngineFaults {
+  /** Chance that a process dies at one token. */
+  readonly deathPerToken: number;
+  /** Chance that a process dies while it loads. */
+  readonly deathAtLoad: number;
+}
+
+interface Run {
+  readonly number: number;
+  readonly slot: number;
+  next: number;
+  left: number;
+  first: boolean;
+  cancelled: boolean;
+}
+
+const loadMs = 50;
+const sliceMs = 10;
+const tokenMs = 15;
+const contextSize = 4_096;
+
+export class SimEngines implements EnginePort {
+  readonly processes: SimEngineProcess[] = [];
+  #lastPid = 0;
+
+  constructor(
+    readonly clock: VirtualClock,
+    readonly random: Random,
+    public faults: SimEngineFaults = { deathPerToken: 0, deathAtLoad: 0 },
+  ) {}
+
+  spawn(on: EngineProcessEvents): EngineProcess {
+    const process = new SimEngineProcess(this, ++this.#lastPid, on, (gone) => {
+      this.processes.splice(this.processes.indexOf(gone), 1);
+    });
+    this.processes.push(process);
+    return process;
+  }
+}
+
+export class SimEngineProcess implements EngineProcess {
+  readonly #runs = new Map<number, Run>();
+  #isGone = false;
+
+  constructor(
+    readonly engines: SimEngines,
+    readonly pid: number,
+    readonly on: EngineProcessEvents,
+    readonly gone: (process: SimEngineProcess) => void,
+  ) {
+    this.#later(5, () => this.#say({ type: 'up' }));
+  }
+
+  send(command: EngineCommand): void {
+    // As a message through IPC: never within the sender's own step.
+    this.#later(0, () => this.#take(command));
+  }
+
+  kill(): void {
+    this.die('SIGKILL');
+  }
+
+  /** As when native code aborts, or the kernel takes the memory back. */
+  die(signal = 'SIGABRT'): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.gone(this);
+    this.engines.clock.setTimeout(() => this.on.exited({ code: null, signal, stderrTail: '' }), 1);
+  }
+
+  #take(command: EngineCommand): void {
+    switch (command.type) {
+      case 'load':
+        if (this.engines.random.next() < this.engines.faults.deathAtLoad) return this.die();
+        if (command.modelPath.includes('refused'))
+          return this.#later(loadMs, () => this.#say({ type: 'load_failed', message: 'it is no model' }));
+        return this.#later(loadMs, () =>
+          this.#say({
+            type: 'loaded',
+            model: {
+              contextSize,
+              trainContextSize: contextSize,
+              slots: command.slots,
+              threads: 1,
+              device: 'cpu',
+              gpuLayers: 0,
+              chatFormat: 'raw',
+              capabilities: [],
+            },
+          }),
+        );
+      case 'run':
+        return this.#begin(command.run, command.slot, command.request);
+      case 'cancel': {
+        const run = this.#runs.get(command.run);
+        if (run !== undefined) run.cancelled = true;
+        return;
+      }
+      case 'stop':
+        return this.#later(1, () => this.die('SIGTERM'));
+      default:
+    }
+  }
+
+  #begin(number: number, slot: number, request: RunRequest): void {
+    if ([...this.#runs.values()].some((run) => run.slot === slot))
+      throw new Error(`two runs in slot ${slot}: the worker gave one sequence to two requests`);
+    const asked = request.prompt ?? request.messages?.at(-1)?.content ?? '';
+    const said = request.resumeText ?? '';
+    const start = Number(/from (\d+)/.exec(asked)?.[1] ?? 0);
+    const next = Number(/(\d+)$/.exec(said)?.[1] ?? start) + 1;
+    const resumed = said === '' ? 0 : said.split(' ').length;
+    const left = (request.options?.maxTokens ?? 16) - resumed;
+    const run: Run = { number, slot, next, left, first: said === '', cancelled: false };
+    this.#runs.set(number, run);
+    this.#say({ type: 'started', run: number, promptTokens: asked.length, reused: 0 });
+    this.#prefill(run, Math.ceil(asked.length / 64));
+  }
+
+  #prefill(run: Run, slices: number): void {
+    this.#later(sliceMs, () => {
+      if (run.cancelled) return this.#end(run, 'cancelled', 0);
+      this.#say({ type: 'prefill', run: run.number, done: 1, total: slices });
+      if (slices > 1) this.#prefill(run, slices - 1);
+      else this.#decode(run, 0);
+    });
+  }
+
+  #decode(run: Run, said: number): void {
+    this.#later(tokenMs, () => {
+      if (this.engines.random.next() < this.engines.faults.deathPerToken) return this.die();
+      if (run.cancelled) return this.#end(run, 'cancelled', said);
+      if (run.left <= 0) return this.#end(run, 'length', said);
+      this.#say({ type: 'tokens', run: run.number, text: `${run.first ? '' : ' '}${run.next}`, tokens: 1 });
+      run.first = false;
+      run.next++;
+      run.left--;
+      if (run.left <= 0) this.#end(run, 'length', said + 1);
+      else this.#decode(run, said + 1);
+    });
+  }
+
+  #end(run: Run, finishReason: 'length' | 'cancelled', completionTokens: number): void {
+    this.#runs.delete(run.number);
+    this.#say({ type: 'ended', run: run.number, finishReason, promptTokens: 1, completionTokens });
+  }
+
+  #say(event: EngineEvent): void {
+    if (!this.#isGone) this.on.message(event);
+  }
+
+  #later(ms: number, act: () => void): void {
+    this.engines.clock.setTimeout(() => {
+      if (!this.#isGone) act();
+    }, ms);
+  }
+}
