@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '../..');
 const maxFileLines = 350;
 const longFiles: Readonly<Record<string, string>> = {};
 
-/** Lines a function may have, its signature included, and the functions (`path:name`) that may have more. */
+/** Lines of its own that a function may have (those of functions inside it are theirs), and `path:name` of those with more. */
 const maxFunctionLines = 60;
 const longFunctions: Readonly<Record<string, string>> = {};
 
@@ -78,7 +78,7 @@ describe('files', () => {
   });
 
   it('have names in kebab-case that say what is inside', () => {
-    const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.(machine|actor|supervisor|test|property|d|config))*\.(ts|js|mjs)$/;
+    const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.(machine|actor|supervisor|tree|test|property|d|config))*\.(ts|js|mjs)$/;
     const vague = /^(utils?|helpers?|manager|common|misc|stuff|types|base|shared)$/;
     const named = [...sourcePaths, ...tests, ...filesUnder('bench', /\.js$/), ...filesUnder('scripts', /\.mjs$/)];
     const offenders = named.filter((path) => {
@@ -127,13 +127,16 @@ describe('code', () => {
     expect(offenders).toEqual([]);
   });
 
-  it('imports files that exist, and no file that imports it in turn', () => {
+  it('imports files that exist', () => {
     const missing = sources.flatMap(({ path }) =>
       importsOf(path)
         .filter(({ specifier, target }) => specifier.startsWith('.') && target === undefined)
         .map(({ specifier }) => `${path}: ${specifier}`),
     );
     expect(missing).toEqual([]);
+  });
+
+  it('imports nothing that imports it in turn', () => {
     expect(cycle()).toEqual([]);
   });
 
@@ -223,12 +226,17 @@ function parse(path: string): SourceFile {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const imports: Import[] = [];
   const functions: { name: string; lines: number }[] = [];
-  const visit = (node: ts.Node): void => {
+  const visit = (node: ts.Node): number => {
     const specifier = importIn(node);
     if (specifier !== undefined) imports.push(specifier);
-    if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined)
-      functions.push({ name: nameOf(node), lines: linesOf(node, file) });
-    ts.forEachChild(node, visit);
+    let inner = 0; // lines of functions inside this node
+    ts.forEachChild(node, (child) => {
+      inner += visit(child);
+    });
+    if (!ts.isFunctionLike(node) || !('body' in node) || node.body === undefined) return inner;
+    const lines = linesOf(node, file);
+    functions.push({ name: nameOf(node), lines: lines - inner });
+    return lines - 1; // it still takes one line of the function around it
   };
   visit(file);
   return { path, text, lines: text.split('\n').length - 1, imports, functions };
