@@ -68,7 +68,7 @@ export class Inference {
       const engine = await loadEngine(options, (share) => this.#emit({ type: 'load_progress', share }));
       this.#engine = engine;
       this.#threads = engine.info.threads;
-      this.#scheduler = new Scheduler(engine.context, options.slots, {
+      this.#scheduler = new Scheduler(engine.context, options.slots, this.#clock, {
         started: (run, reused) => this.#emit({ type: 'started', run: run.id, promptTokens: run.promptTokens, reused }),
         prefill: (run, done) => this.#emit({ type: 'prefill', run: run.id, done, total: run.prefillTokens }),
         ended: (run, finishReason) => this.#ended(run.id, finishReason, run.promptTokens, run.completionTokens),

@@ -7,7 +7,7 @@ import { getLlama, LlamaLogLevel, type Llama, type LlamaContext, type LlamaModel
 import { plainMessage } from './failure.js';
 import type { LoadedModel, LoadOptions } from './messages.js';
 import { nativeContextOf, type NativeContext } from './native.js';
-import { PREFILL_SLICE_TOKENS } from './scheduler.js';
+import { MAX_SLICE_TOKENS } from './prefill-pace.js';
 import { Tokenizer } from './tokenizer.js';
 
 /** Enough for a long conversation, and a slot of a 0.5B model then takes some 50 MB. */
@@ -83,7 +83,7 @@ async function load(options: LoadOptions, onProgress: (share: number) => void, l
 }
 
 async function createContext(model: LlamaModel, options: LoadOptions, threads: number): Promise<LlamaContext> {
-  const shape = { sequences: options.slots, batchSize: options.slots + PREFILL_SLICE_TOKENS };
+  const shape = { sequences: options.slots, batchSize: Math.max(options.slots, MAX_SLICE_TOKENS) };
   const contextSize = options.contextSize ?? (await affordableContext(model, shape));
   return model.createContext({ ...shape, contextSize, threads, failedCreationRemedy: false });
 }

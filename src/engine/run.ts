@@ -43,6 +43,8 @@ export class Run {
   /** How many tokens have to be in the sequence before the first one is picked. */
   readonly prefillTokens: number;
   cancelled = false;
+  /** How often another prompt's slice went before this one's. */
+  passedOver = 0;
   readonly #setup: RunSetup;
   readonly #vocabulary: Vocabulary;
   readonly #answer: AnswerText;

@@ -1,20 +1,23 @@
 /**
- * Which tokens are computed together. One loop of steps: every running answer gives its latest token, prompts give
- * slices, all of it is one batch, and whoever had its last token in it picks the next one.
+ * Which tokens are computed together. A loop of steps: first every running answer's latest token, in one batch, and each of
+ * them picks its next; then one slice of one prompt.
  *
- * Why slices, and why in the same batch as decodes: a whole 500-token prompt would stop the other streams for seconds, and a
- * batch that is wide already takes the decodes along for nearly nothing. Prompts take turns, so a long one delays
- * a short one by a slice, not by its length.
+ * Why not one batch for both: llama.cpp computes sequences with unequal numbers of tokens in turns, so a mixed batch
+ * saves nothing and leaves the prompt a ragged number of rows, which cost a sixth more. Why slices: a whole 500-token
+ * prompt would stop the other streams for seconds. Which prompt: the one with the fewest tokens left, so that first
+ * tokens come early; one that was passed over MAX_PASSED_OVER times goes next, so that none starves.
  *
- * Memory of sequences may only be touched between steps, while nothing is being computed: runs are taken in, threads
+ * Memory of sequences may only be touched between batches, while nothing is being computed: runs are taken in, threads
  * changed and sequences cut there. Invariant: `#held[slot]` is what the sequence of that slot holds, token by token.
  */
+import type { Clock } from '../runtime/clock.js';
 import type { FinishReason } from './messages.js';
 import type { NativeContext } from './native.js';
+import { PrefillPace } from './prefill-pace.js';
 import type { Run } from './run.js';
 
-/** A cancel acts within one slice, and other streams wait for at most this many tokens more (docs/adr: measured 32, 64, 128). */
-export const PREFILL_SLICE_TOKENS = 64;
+/** How often shorter prompts may go first. */
+export const MAX_PASSED_OVER = 8;
 
 export interface SchedulerEvents {
   started(run: Run, reused: number): void;
@@ -24,7 +27,7 @@ export interface SchedulerEvents {
   failed(run: Run, error: unknown): void;
 }
 
-/** What a step computes for one run. */
+/** What a batch computes for one run. */
 interface Share {
   readonly run: Run;
   readonly tokens: readonly number[];
@@ -35,15 +38,18 @@ interface Share {
 export class Scheduler {
   readonly #context: NativeContext;
   readonly #on: SchedulerEvents;
+  readonly #clock: Clock;
+  readonly #pace = new PrefillPace();
   readonly #held: number[][];
   readonly #running = new Map<number, Run>();
-  /** What must wait for the end of a step: at most one entry per slot and command. */
-  #betweenSteps: (() => void)[] = [];
+  /** What must wait until nothing is being computed: at most one entry per slot and command. */
+  #betweenBatches: (() => void)[] = [];
   #looping = false;
   #idle: (() => void)[] = [];
 
-  constructor(context: NativeContext, slots: number, on: SchedulerEvents) {
+  constructor(context: NativeContext, slots: number, clock: Clock, on: SchedulerEvents) {
     this.#context = context;
+    this.#clock = clock;
     this.#on = on;
     this.#held = Array.from({ length: slots }, () => []);
   }
@@ -55,7 +61,7 @@ export class Scheduler {
 
   start(run: Run): void {
     this.#running.set(run.id, run);
-    this.betweenSteps(() => this.#admit(run));
+    this.#whenNothingComputes(() => this.#admit(run));
   }
 
   cancel(id: number): void {
@@ -70,27 +76,29 @@ export class Scheduler {
   }
 
   setThreads(threads: number): void {
-    this.betweenSteps(() => this.#context.setThreads(threads));
+    this.#whenNothingComputes(() => this.#context.setThreads(threads));
   }
 
-  /** Does it as soon as llama.cpp computes nothing. */
-  betweenSteps(action: () => void): void {
-    this.#betweenSteps.push(action);
+  #whenNothingComputes(action: () => void): void {
+    this.#betweenBatches.push(action);
     if (!this.#looping) void this.#loop();
   }
 
   async #loop(): Promise<void> {
     this.#looping = true;
-    for (;;) {
-      const actions = this.#betweenSteps;
-      this.#betweenSteps = [];
-      for (const action of actions) action();
-      for (const run of [...this.#running.values()]) if (run.cancelled) this.#end(run, 'cancelled');
-      if (this.#running.size > 0) await this.#step();
-      else if (this.#betweenSteps.length === 0) break;
+    while (this.#takeIn()) {
+      await this.#batch(this.#latestTokens());
+      if (this.#takeIn()) await this.#slice();
     }
     this.#looping = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Does what waited, lets cancelled runs go; whether anything is left to compute. */
+  #takeIn(): boolean {
+    for (const action of this.#betweenBatches.splice(0)) action();
+    for (const run of [...this.#running.values()]) if (run.cancelled) this.#end(run, 'cancelled');
+    return this.#running.size > 0;
   }
 
   /** Makes the sequence hold a prefix of the run's tokens. */
@@ -122,8 +130,36 @@ export class Scheduler {
     return 0;
   }
 
-  async #step(): Promise<void> {
-    const shares = this.#compose();
+  #latestTokens(): Share[] {
+    return [...this.#running.values()]
+      .filter((run) => this.#left(run) === 1)
+      .map((run) => ({ run, tokens: run.tokens.slice(-1) }));
+  }
+
+  async #slice(): Promise<void> {
+    const waiting = [...this.#running.values()].filter((run) => this.#left(run) > 1);
+    const [first, ...others] = waiting.sort(
+      (a, b) =>
+        Number(b.passedOver >= MAX_PASSED_OVER) - Number(a.passedOver >= MAX_PASSED_OVER) ||
+        this.#left(a) - this.#left(b),
+    );
+    if (first === undefined) return;
+    first.passedOver = 0;
+    for (const other of others) other.passedOver++;
+    const start = this.#heldBy(first.slot).length;
+    const tokens = first.tokens.slice(start, start + this.#pace.sliceTokens);
+    const startMs = this.#clock.monotonicMs();
+    await this.#batch([{ run: first, tokens }]);
+    this.#pace.measured(tokens.length, this.#clock.monotonicMs() - startMs);
+  }
+
+  /** How many of a run's tokens its sequence does not hold yet. */
+  #left(run: Run): number {
+    return run.tokens.length - this.#heldBy(run.slot).length;
+  }
+
+  async #batch(shares: readonly Share[]): Promise<void> {
+    if (shares.length === 0) return;
     try {
       await this.#compute(shares);
     } catch (error) {
@@ -134,21 +170,6 @@ export class Scheduler {
       return;
     }
     await Promise.all(shares.map((share) => this.#advance(share)));
-  }
-
-  /** Every run that only needs its latest token computed, and a slice of the prompt that waited longest. */
-  #compose(): Share[] {
-    const shares: Share[] = [];
-    let slice: Share | undefined;
-    for (const run of this.#running.values()) {
-      const evaluated = this.#heldBy(run.slot).length;
-      if (run.tokens.length - evaluated === 1) shares.push({ run, tokens: run.tokens.slice(evaluated) });
-      else slice ??= { run, tokens: run.tokens.slice(evaluated, evaluated + PREFILL_SLICE_TOKENS) };
-    }
-    if (slice === undefined) return shares;
-    this.#running.delete(slice.run.id); // to the end of the line
-    this.#running.set(slice.run.id, slice.run);
-    return [...shares, slice];
   }
 
   async #compute(shares: readonly Share[]): Promise<void> {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { RunOptions } from '../../src/engine/messages.js';
 import { DEMO_UNICODE_TEXT, expectedCount } from '../../src/gguf/demo-model.js';
+import { SLICE_UNIT_TOKENS } from '../../src/engine/prefill-pace.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { ModelFolder, TestEngine } from '../support/engine-harness.js';
 
@@ -168,14 +169,18 @@ describe('a prompt', () => {
   });
 
   it('is evaluated in slices, and a cancel acts within one', async () => {
-    const run = keyed.start({ prompt: `KEY2;${'x'.repeat(1000)}`, options: greedy }, {}, (event) => {
-      if (event.type === 'prefill' && event.done >= 128) run.cancel();
+    const slow = new TestEngine(); // a model that takes seconds for 1,000 tokens
+    await slow.load(await models.model('bench-0.5b'));
+    const run = slow.start({ prompt: 'x'.repeat(1000), options: greedy }, {}, (event) => {
+      if (event.type === 'prefill') run.cancel();
     });
     const { text, end, events } = await run.answer;
     expect([text, end]).toEqual(['', expect.objectContaining({ finishReason: 'cancelled', completionTokens: 0 })]);
-    const slices = events.filter((event) => event.type === 'prefill').map((event) => event.done);
-    expect(slices.slice(0, 2)).toEqual([64, 128]);
-    expect(slices.length).toBeLessThanOrEqual(5); // the cancel itself takes a moment, in which a tiny model goes on
+    const slices = events.filter((event) => event.type === 'prefill');
+    expect(slices[0]).toMatchObject({ done: SLICE_UNIT_TOKENS, total: 1001 });
+    expect(slices.length).toBeLessThanOrEqual(2); // the one it was sent after, and the one that it waited for
+    slow.kill();
+    await slow.exited;
   });
 
   it('cannot speak for another role: control tokens in it are plain text', async () => {
