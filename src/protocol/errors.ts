@@ -2,6 +2,7 @@
  * The codes an `inference_error` can carry: one registry, from which the table in docs/protocol.md is compared by a test.
  * `retryable` means: another worker may well do it, so the client goes there.
  */
+import { limits } from './limits.js';
 
 export interface ErrorCodeInfo {
   /** What happened, as a user would be told. */
@@ -68,7 +69,8 @@ export interface InferenceErrorDetails {
   readonly work?: { readonly challenge: string; readonly bits: number };
 }
 
-/** The frame that ends a request in an error. `retryable` follows from the code. */
+/** The frame that ends a request in an error. `retryable` follows from the code; a message of any length is made to fit. */
 export function inferenceError(details: InferenceErrorDetails) {
-  return { v: 2, type: 'inference_error', ...details, retryable: errorCodes[details.code].retryable } as const;
+  const message = details.message.slice(0, limits.maxErrorMessageChars);
+  return { v: 2, type: 'inference_error', ...details, message, retryable: errorCodes[details.code].retryable } as const;
 }

@@ -211,13 +211,19 @@ describe('while a request is unfinished', () => {
     expect((await owner.answer('mine')).end).toMatchObject({ text: counted(1, longTokens), finishReason: 'length' });
   });
 
-  it('a lost connection cancels it', async () => {
+  it('a lost connection cancels it: asked again later, it is a new request', async () => {
+    const account = new Account();
     const [lost, watcher] = await Promise.all([dial(), dial()]);
+    lost.send(account.hello(lost.key));
     for (const id of ['l1', 'l2', 'l3', 'l4']) lost.prompt(long(id));
     await firstToken(lost, 'l1');
-    await lost.close();
     const from = watcher.received.length;
+    await lost.close();
     await watcher.frame((m) => m.type === 'status' && m.slots.busy === 0 && m.queue.length === 0, 15_000, from);
+    watcher.send(account.hello(watcher.key));
+    for (const id of ['l1', 'l4']) {
+      expect((await watcher.ask({ id, ...count(1, 3) })).end).toMatchObject({ text: counted(1, 3) });
+    }
   });
 });
 
@@ -227,10 +233,10 @@ describe('a finished request', () => {
     const client = await dial();
     client.send(account.hello(client.key));
     const { end } = await client.ask({ id: 'again', ...count(5, 12) });
-    expect((await client.ask({ id: 'again', ...count(5, 12) })).end).toEqual(end);
+    expect((await client.ask({ id: 'again', ...count(5, 12) })).frames).toEqual([end]);
     const later = await dial();
     later.send(account.hello(later.key));
-    expect((await later.ask({ id: 'again', ...count(5, 12) })).end).toEqual(end);
+    expect((await later.ask({ id: 'again', ...count(5, 12) })).frames).toEqual([end]);
     const stranger = await dial();
     expect((await stranger.ask({ id: 'again', ...count(9, 2) })).end).toMatchObject({ text: counted(9, 2) });
   });

@@ -22,4 +22,9 @@ describe('error codes', () => {
     expect(decodeMessage({ ...message })).toEqual({ kind: 'message', message });
     expect(message.retryable).toBe(errorCodes[code].retryable);
   });
+
+  it('are never lost for a message that is too long', () => {
+    const message = inferenceError({ id: 'a', code: 'internal', message: 'x'.repeat(10_000) });
+    expect(decodeMessage({ ...message }).kind).toBe('message');
+  });
 });
