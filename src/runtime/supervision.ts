@@ -60,7 +60,7 @@ export type ChildSpec = ActorSpec | SupervisorSpec;
 export interface SupervisorPorts {
   readonly clock: Clock;
   readonly random: Random;
-  /** For logs. */
+  /** For logs. What it throws is dropped. */
   readonly onEvent?: (event: SupervisionEvent) => void;
 }
 

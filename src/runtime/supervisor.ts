@@ -10,215 +10,13 @@
  * When a crash takes siblings along they are stopped at once, in reverse order, and not asked: what they lean on is gone.
  * Only supervisors give out system ids.
  */
-import { fromCallback, setup, type AnyActorLogic, type AnyActorRef, type AnyEventObject } from 'xstate';
-import { reapOrphans, stopTree } from './actor-system.js';
+import type { AnyActorLogic } from 'xstate';
+import { reapOrphans } from './actor-system.js';
 import { MAX_MICROSTEPS } from './limits.js';
-import {
-  affectedBy,
-  backoffMs,
-  DEFAULT_BACKOFF,
-  DEFAULT_INTENSITY,
-  DEFAULT_MAX_CHILDREN,
-  EscalationError,
-  isRestarted,
-  recentRestarts,
-  type ActorSpec,
-  type ChildSpec,
-  type SupervisionReport,
-  type SupervisorCommand,
-  type SupervisorPorts,
-  type SupervisorSpec,
-} from './supervision.js';
+import type { ActorSpec, ChildSpec, SupervisorPorts, SupervisorSpec } from './supervision.js';
+import { actions, base, newChild, supervisors } from './supervisor-actions.js';
 
-/**
- * Incarnations of a child are told apart by a number in its actor id. It goes round because XState remembers every event type
- * for ever, and an actor id is part of two of them.
- */
-const INCARNATIONS = 16;
-
-interface Child {
-  readonly spec: ActorSpec;
-  /** Came by `sup.start`: leaves the table when it is over for good. */
-  readonly isDynamic: boolean;
-  /** waiting: will be started. retiring: asked to end, then leaves the table. down: has ended, unless its group restarts. */
-  readonly phase: 'waiting' | 'up' | 'retiring' | 'down';
-  /** The actor, while up or retiring. */
-  readonly ref: AnyActorRef | undefined;
-  readonly incarnation: number;
-  readonly upSinceMs: number;
-  /** Restarts in a row, without a stable time between them. */
-  readonly attempts: number;
-}
-
-interface Context {
-  readonly spec: SupervisorSpec;
-  readonly ports: SupervisorPorts;
-  /** In the order of start. */
-  readonly children: readonly Child[];
-  readonly restartsMs: readonly number[];
-}
-
-type ExitEvent =
-  | { readonly type: 'xstate.error.actor.*'; readonly actorId: string; readonly error: unknown }
-  | { readonly type: 'xstate.done.actor.*'; readonly actorId: string };
-
-type Event =
-  | SupervisorCommand
-  | ExitEvent
-  | { readonly type: 'sup.restart'; readonly id?: string }
-  | { readonly type: 'sup.kill'; readonly id: string };
-
-const base = setup({
-  types: { context: {} as Context, events: {} as Event },
-  guards: {
-    /** From an incarnation that was stopped or replaced meanwhile. */
-    isStale: ({ context, event }) => exitedChild(context, event) === undefined,
-    isRetiring: ({ context, event }) => exitedChild(context, event)?.phase === 'retiring',
-    comesBack: ({ context, event }) => comesBack(context, event),
-    isTooOften: ({ context, event }) => {
-      const { maxRestarts } = context.spec.intensity ?? DEFAULT_INTENSITY;
-      return comesBack(context, event) && recentlyRestarted(context).length >= maxRestarts;
-    },
-    isEmpty: ({ context }) => context.children.length === 0,
-  },
-});
-
-/** XState's own type accepts only logic that was named in `setup`; a table brings its own. */
-type Spawn = (logic: AnyActorLogic, options: { id: string; systemId: string; input: unknown }) => AnyActorRef;
-type Enqueue = Parameters<Parameters<typeof base.enqueueActions>[0]>[0]['enqueue'];
-
-/** Starts those that wait: all, or the one that the event names. */
-const startWaiting = base.enqueueActions(({ context, event, enqueue }) => {
-  const only = event.type === 'sup.restart' ? event.id : undefined;
-  const isDue = ({ phase, spec }: Child): boolean => phase === 'waiting' && (only === undefined || only === spec.id);
-  const upSinceMs = context.ports.clock.monotonicMs();
-  for (const { spec } of context.children.filter(isDue)) {
-    enqueue(() => report(context, { type: 'child.started', id: spec.id }));
-  }
-  enqueue.assign(({ spawn }) => ({
-    children: context.children.map((child) => {
-      if (!isDue(child)) return child;
-      const { id } = child.spec;
-      const { logic, input } = incarnate(child.spec);
-      const incarnation = (child.incarnation + 1) % INCARNATIONS;
-      const ref = (spawn as unknown as Spawn)(logic, { id: actorIdOf(id, incarnation), systemId: id, input });
-      return { ...child, phase: 'up' as const, ref, incarnation, upSinceMs };
-    }),
-  }));
-});
-
-/** A child is over, and stays so. */
-const leaveDown = base.enqueueActions(({ context, event, enqueue }) => {
-  const child = exitedChild(context, event);
-  if (!child) return;
-  forgetActor(child, enqueue);
-  const stays = !child.isDynamic && child.spec.restart === 'transient';
-  const down: Child = { ...child, phase: 'down', ref: undefined };
-  enqueue.assign({ children: context.children.flatMap((other) => (other !== child ? other : stays ? down : [])) });
-  enqueue(() => report(context, exitReport(child, event)));
-});
-
-/** A child is over, and comes back with those that its strategy ties to it. */
-const restartGroup = base.enqueueActions(({ context, event, enqueue }) => {
-  const child = exitedChild(context, event);
-  if (!child) return;
-  const { spec, ports, children } = context;
-  const group = affectedBy(spec.strategy, children, children.indexOf(child));
-  for (const member of [...group].reverse()) forgetActor(member, enqueue);
-
-  const nowMs = ports.clock.monotonicMs();
-  const isStable = nowMs - child.upSinceMs >= (spec.intensity ?? DEFAULT_INTENSITY).windowMs;
-  const attempts = isStable ? 1 : child.attempts + 1;
-  const delayMs = backoffMs(spec.backoff ?? DEFAULT_BACKOFF, attempts, ports.random.next());
-  const next = children.flatMap((member): Child | [] => {
-    if (!group.includes(member)) return member;
-    if (member.phase === 'retiring' || member.spec.restart === 'temporary') return []; // not among what is started again
-    return { ...member, phase: 'waiting', ref: undefined, attempts: member === child ? attempts : member.attempts };
-  });
-  enqueue.assign({ children: next, restartsMs: [...recentlyRestarted(context), nowMs] });
-
-  // One-for-one restarts each child on its own; otherwise one restart brings back all that wait.
-  const id = spec.strategy === 'one-for-one' ? child.spec.id : undefined;
-  const timer = restartTimer(id);
-  enqueue.cancel(timer);
-  enqueue.raise({ type: 'sup.restart', ...(id !== undefined && { id }) }, { delay: delayMs, id: timer });
-  enqueue(() => report(context, exitReport(child, event, delayMs)));
-});
-
-/** A throw in an action is how an actor fails. The children are stopped before. */
-const escalate = base.enqueueActions(({ context, event, enqueue }) => {
-  const id = exitedChild(context, event)?.spec.id;
-  const { maxRestarts, windowMs } = context.spec.intensity ?? DEFAULT_INTENSITY;
-  const cause = hasFailed(event) ? event.error : new Error(`${id} ended, and should not`);
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const error = new EscalationError(
-    `${context.spec.id}: more than ${maxRestarts} restarts within ${windowMs} ms, the last one of ${id}: ${reason}`,
-    { cause },
-  );
-  for (const child of [...context.children].reverse()) enqueue(() => child.ref && stopTree(child.ref));
-  enqueue(() => report(context, { type: 'escalated', error }));
-  enqueue(() => {
-    throw error;
-  });
-});
-
-const admit = base.enqueueActions(({ context, event, enqueue, system }) => {
-  if (event.type !== 'sup.start') return;
-  const { spec } = event;
-  const { children, spec: own } = context;
-  const reason = refusal(context, spec.id, system.get(spec.id) !== undefined);
-  if (reason !== undefined) {
-    enqueue(() => report(context, { type: 'child.refused', id: spec.id, reason }));
-    return;
-  }
-  enqueue.assign({ children: [...children, newChild(spec, true)] });
-  const startsWithGroup = own.strategy !== 'one-for-one' && children.some(({ phase }) => phase === 'waiting');
-  if (!startsWithGroup) enqueue.raise({ type: 'sup.restart', id: spec.id });
-});
-
-/** Lets the named child go. */
-const retireNamed = base.enqueueActions(({ context, event, enqueue }) => {
-  const child = 'id' in event ? context.children.find(({ spec }) => spec.id === event.id) : undefined;
-  if (!child || child.phase === 'retiring') return;
-  enqueue.cancel(restartTimer(child.spec.id));
-  enqueue.assign({ children: retire(context.children, child, enqueue) });
-});
-
-/** Lets children go from the youngest on, until one takes its time. */
-const retireYoungest = base.enqueueActions(({ context, enqueue }) => {
-  let { children } = context;
-  for (let child = children.at(-1); child && child.phase !== 'retiring'; child = children.at(-1)) {
-    children = retire(children, child, enqueue);
-  }
-  enqueue.assign({ children });
-});
-
-/** A retiring child is over, or out of time. In a shutdown, any child that is over. */
-const remove = base.enqueueActions(({ context, event, enqueue }) => {
-  const isOutOfTime = ({ phase, spec }: Child): boolean =>
-    event.type === 'sup.kill' && phase === 'retiring' && spec.id === event.id;
-  const child = exitedChild(context, event) ?? context.children.find(isOutOfTime);
-  if (!child) return;
-  forgetActor(child, enqueue);
-  enqueue.assign({ children: context.children.filter((other) => other !== child) });
-  enqueue(() => report(context, exitReport(child, event)));
-});
-
-const chart = base.extend({
-  actions: {
-    startWaiting,
-    leaveDown,
-    restartGroup,
-    escalate,
-    admit,
-    retireNamed,
-    retireYoungest,
-    remove,
-    reapOrphans: ({ system }) => reapOrphans(system),
-  },
-});
-
-const supervisors = new WeakSet<AnyActorLogic>();
+const chart = base.extend({ actions });
 
 /** @throws where two entries of the tables have the same id. */
 export function supervisor(spec: SupervisorSpec, ports: SupervisorPorts): AnyActorLogic {
@@ -227,9 +25,11 @@ export function supervisor(spec: SupervisorSpec, ports: SupervisorPorts): AnyAct
   const exit = ['xstate.error.actor.*', 'xstate.done.actor.*'] as const;
   const logic = chart.createMachine({
     id: 'supervisor',
-    context: { spec, ports, children, restartsMs: [] },
+    context: ({ self }) => {
+      reapOrphans(self.system); // before any child is made
+      return { spec, ports, children, restartsMs: [] };
+    },
     options: { maxIterations: MAX_MICROSTEPS },
-    entry: 'reapOrphans',
     initial: 'running',
     states: {
       // No timeout: this is where a supervisor lives.
@@ -271,88 +71,10 @@ export function supervisor(spec: SupervisorSpec, ports: SupervisorPorts): AnyAct
 const onEach = <K extends string, T>(events: readonly K[], transitions: T): Record<K, T> =>
   Object.fromEntries(events.map((event) => [event, transitions])) as Record<K, T>;
 
-const actorIdOf = (id: string, incarnation: number): string => `${id}#${incarnation}`;
-
-/** Whose exit it is. Undefined when it comes from an incarnation that was stopped or replaced meanwhile. */
-function exitedChild({ children }: Context, event: Event): Child | undefined {
-  if (!('actorId' in event)) return undefined;
-  return children.find(({ spec, ref, incarnation }) => ref && actorIdOf(spec.id, incarnation) === event.actorId);
-}
-
-function hasFailed(event: Event): event is Extract<ExitEvent, { error: unknown }> {
-  return event.type.startsWith('xstate.error.');
-}
-
-function comesBack(context: Context, event: Event): boolean {
-  const child = exitedChild(context, event);
-  return child !== undefined && isRestarted(child.spec.restart ?? 'permanent', hasFailed(event));
-}
-
-function recentlyRestarted({ spec, ports, restartsMs }: Context): readonly number[] {
-  return recentRestarts(restartsMs, ports.clock.monotonicMs(), spec.intensity ?? DEFAULT_INTENSITY);
-}
-
-const restartTimer = (id: string | undefined): string => (id === undefined ? 'restart' : `restart.${id}`);
-const killTimer = (id: string): string => `kill.${id}`;
-
-/** Stops the child's actor if it still runs, and lets XState forget it. */
-function forgetActor({ ref, spec }: Child, enqueue: Enqueue): void {
-  if (!ref) return;
-  enqueue.cancel(killTimer(spec.id));
-  enqueue(() => stopTree(ref));
-  enqueue.stopChild(ref);
-}
-
-/** Asks the child to end; where there is nothing to ask, or no time is given, it is gone at once. */
-function retire(children: readonly Child[], child: Child, enqueue: Enqueue): readonly Child[] {
-  const { ref, spec } = child;
-  const shutdownMs = spec.shutdownMs ?? (supervisors.has(spec.logic) ? Infinity : 0);
-  if (!ref || shutdownMs <= 0) {
-    forgetActor(child, enqueue);
-    return children.filter((other) => other !== child);
-  }
-  enqueue.sendTo(ref, { type: 'sys.shutdown' });
-  if (shutdownMs < Infinity) {
-    enqueue.raise({ type: 'sup.kill', id: spec.id }, { delay: shutdownMs, id: killTimer(spec.id) });
-  }
-  return children.map((other): Child => (other === child ? { ...child, phase: 'retiring' } : other));
-}
-
-function refusal({ children, spec }: Context, id: string, isTaken: boolean): string | undefined {
-  const maxChildren = spec.maxChildren ?? DEFAULT_MAX_CHILDREN;
-  if (isTaken || children.some((child) => child.spec.id === id)) return 'its id is in use';
-  return children.length >= maxChildren ? `there are ${maxChildren} children already` : undefined;
-}
-
-const newChild = (spec: ActorSpec, isDynamic: boolean): Child => ({
-  spec,
-  isDynamic,
-  phase: 'waiting',
-  ref: undefined,
-  incarnation: 0,
-  upSinceMs: 0,
-  attempts: 0,
-});
-
 function toActorSpec(spec: ChildSpec, ports: SupervisorPorts): ActorSpec {
   if ('logic' in spec) return spec;
   const { id, restart = 'permanent', shutdownMs = Infinity } = spec;
   return { id, restart, shutdownMs, logic: supervisor(spec, ports) };
-}
-
-const failAtStart = fromCallback<AnyEventObject, unknown>(({ input }) => {
-  throw input;
-});
-
-function exitReport({ spec: { id } }: Child, event: Event, restartInMs?: number): SupervisionReport {
-  const restart = restartInMs === undefined ? {} : { restartInMs };
-  return hasFailed(event)
-    ? { type: 'child.failed', id, error: event.error, ...restart }
-    : { type: 'child.ended', id, ...restart };
-}
-
-function report({ spec, ports }: Context, event: SupervisionReport): void {
-  ports.onEvent?.({ supervisor: spec.id, ...event });
 }
 
 /** @throws where one id is in the tables twice: names are unique in the whole tree. */
@@ -364,13 +86,4 @@ function assertUniqueIds(root: SupervisorSpec): void {
     if ('children' in spec) spec.children.forEach(visit);
   };
   visit(root);
-}
-
-/** What to spawn for a table entry. An input function that throws makes a child that fails at its start. */
-function incarnate({ logic, input }: ActorSpec): { logic: AnyActorLogic; input: unknown } {
-  try {
-    return { logic, input: typeof input === 'function' ? (input as () => unknown)() : input };
-  } catch (error) {
-    return { logic: failAtStart, input: error };
-  }
 }

@@ -1,0 +1,39 @@
+/** SHA-256 of a file, streamed: a task for a thread pool, since at a gigabyte a second it would still hold the event loop. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import type { MessagePort } from 'node:worker_threads';
+
+const CHUNK_BYTES = 1 << 20;
+
+/** Bytes between two reports of progress. */
+const PROGRESS_BYTES = 16 << 20;
+
+export interface HashFileTask {
+  readonly path: string;
+  /** Gets the number of bytes read so far, now and then. To be transferred with the task; closed at its end. */
+  readonly progress?: MessagePort;
+}
+
+export interface FileHash {
+  /** 64 hex characters. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export default async function hashFile({ path, progress }: HashFileTask): Promise<FileHash> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  let reportedBytes = 0;
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      if (bytes - reportedBytes < PROGRESS_BYTES) continue;
+      progress?.postMessage(bytes);
+      reportedBytes = bytes;
+    }
+  } finally {
+    progress?.close();
+  }
+  return { sha256: hash.digest('hex'), bytes };
+}

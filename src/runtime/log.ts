@@ -1,0 +1,88 @@
+/**
+ * Logs: pino's JSON lines on stdout, readable ones on a terminal. A line is an event with fields, `log.info('worker.ready', { workerId })`,
+ * so that programs can act on it. Writing never blocks the event loop nor keeps the process alive, and what is not yet written when
+ * the process exits is written then.
+ */
+import { pino, type DestinationStream } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** `event` is `noun.verb`; an error goes into the field `error`. */
+export interface Logger {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+  /** The same log, with these fields in each line. */
+  child(fields: LogFields): Logger;
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** Readable lines instead of JSON. Default: when stdout is a terminal. */
+  readonly pretty?: boolean;
+  /** Default: stdout. */
+  readonly destination?: DestinationStream;
+}
+
+/** Hidden wherever they stand, up to two levels deep. */
+const SECRETS = ['authorization', 'apiKey', 'identitySeed', 'keySeed', 'password', 'secretKey'];
+
+/** How deep causes are followed. */
+const MAX_CAUSES = 4;
+
+export function createLogger({ level, pretty, destination }: LoggerOptions): Logger {
+  const output = destination ?? pino.destination({ dest: 1, sync: false });
+  const isPretty = pretty ?? (destination === undefined && process.stdout.isTTY);
+  const options = {
+    level,
+    base: null,
+    redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '(secret)' },
+    serializers: { error: (error: unknown) => describeError(error) },
+  };
+  return wrap(pino(options, isPretty ? readable(output) : output));
+}
+
+export const nullLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => nullLogger,
+};
+
+function wrap(log: pino.Logger): Logger {
+  return {
+    debug: (event, fields) => log.debug({ event, ...fields }),
+    info: (event, fields) => log.info({ event, ...fields }),
+    warn: (event, fields) => log.warn({ event, ...fields }),
+    error: (event, fields) => log.error({ event, ...fields }),
+    child: (fields) => wrap(log.child(fields)),
+  };
+}
+
+function readable(output: DestinationStream): DestinationStream {
+  const format = prettyFactory({ colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true });
+  return {
+    write(line) {
+      output.write(format(line));
+    },
+  };
+}
+
+/** Only what every error has: own fields of an error may hold a request's text, or a key. */
+export function describeError(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return typeof error === 'object' ? Object.prototype.toString.call(error) : error;
+  const { code } = error as { code?: unknown };
+  return {
+    type: error.name,
+    message: error.message,
+    ...(typeof code === 'string' && { code }),
+    ...(depth === 0 && { stack: error.stack }),
+    ...(error.cause !== undefined && depth < MAX_CAUSES && { cause: describeError(error.cause, depth + 1) }),
+  };
+}

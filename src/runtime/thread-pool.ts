@@ -1,0 +1,55 @@
+/**
+ * A pool of threads for work that would hold the event loop: hashing files, checking signatures in bulk. Piscina with the settings
+ * that this program needs: waiting threads keep their event loop turning, the queue is bounded, idle threads end.
+ *
+ * For JavaScript only. A thread that is ended inside native code takes the process along.
+ */
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+
+const MAX_QUEUED_TASKS = 1_000;
+const IDLE_THREAD_MS = 10_000;
+
+export interface ThreadPoolOptions {
+  /** The module whose default export is the task: `new URL('./hash-file.js', import.meta.url)`. */
+  readonly entry: URL;
+  /** Default: all cores but one. */
+  readonly maxThreads?: number;
+  /** Tasks that may wait; one more is refused. */
+  readonly maxQueuedTasks?: number;
+}
+
+export interface ThreadPool<Task, Result> {
+  /** Rejects with what the task throws; when the queue is full; when the pool is closed or `signal` aborted before the end. */
+  run(
+    task: Task,
+    options?: { readonly transfer?: readonly MessagePort[]; readonly signal?: AbortSignal },
+  ): Promise<Result>;
+  /** Ends all threads; what runs or waits is rejected. */
+  close(): Promise<void>;
+}
+
+export function createThreadPool<Task, Result>(options: ThreadPoolOptions): ThreadPool<Task, Result> {
+  const maxThreads = options.maxThreads ?? Math.max(1, availableParallelism() - 1);
+  const piscina = new Piscina<Task, Result>({
+    filename: fileURLToPath(options.entry),
+    minThreads: 0,
+    maxThreads,
+    idleTimeout: IDLE_THREAD_MS,
+    maxQueue: options.maxQueuedTasks ?? MAX_QUEUED_TASKS,
+    atomics: 'disabled',
+  });
+  let isClosed = false;
+  return {
+    run(task, { transfer, signal } = {}) {
+      if (isClosed) return Promise.reject(new Error('the thread pool is closed')); // Piscina would start threads again
+      return piscina.run(task, { ...(transfer && { transferList: [...transfer] }), ...(signal && { signal }) });
+    },
+    close() {
+      isClosed = true;
+      return piscina.destroy();
+    },
+  };
+}
