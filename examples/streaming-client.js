@@ -1,0 +1,23 @@
+/**
+ * Prints an answer as it is made, and stops it on Ctrl-C or after ten seconds: `node examples/streaming-client.js "count from 5"`.
+ *
+ * A cancelled answer is an answer: the stream ends, and its result says `cancelled`.
+ */
+import process from 'node:process';
+import { QMeshClient } from 'qmesh';
+
+const prompt = process.argv[2] ?? 'count from 5';
+
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
+const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]);
+
+const client = await QMeshClient.connect({ bootstrap: process.env.QMESH_BOOTSTRAP ?? 'local' });
+try {
+  const stream = client.stream({ prompt, options: { temperature: 0 }, signal });
+  for await (const chunk of stream) process.stdout.write(chunk.text);
+  const { finishReason, usage } = await stream.result;
+  console.error(`\n${usage.completionTokens} tokens (${finishReason})`);
+} finally {
+  await client.close();
+}
