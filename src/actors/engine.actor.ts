@@ -55,15 +55,18 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
         board.setModel(place, { name, sha256, bytes, contextSize, capabilities: [...capabilities] });
         tellSlots(system, self, { type: 'engine.ready', model: sha256 });
       },
-      announceRefused: ({ context }) =>
-        log.error('engine.refused', { engine: place, model: context.model?.name, reason: context.reason }),
-      announceQuarantined: ({ context }) =>
-        log.error('engine.quarantined', {
-          engine: place,
-          model: context.model?.name,
-          reason: context.reason,
-          next: 'This model killed its engine three times in a row and is not started again. Replace the file, then restart.',
-        }),
+      announceRefused: ({ context }) => {
+        const { model, reason } = context;
+        log.error('engine.refused', { engine: place, model: model?.name, reason });
+        deps.onModelRefused(place, reason ?? '');
+      },
+      announceQuarantined: ({ context }) => {
+        const { model, reason } = context;
+        const next =
+          'It killed its engine three times in a row and is not started again: replace the file, then restart.';
+        log.error('engine.quarantined', { engine: place, model: model?.name, reason, next });
+        deps.onModelRefused(place, reason ?? '');
+      },
     },
   });
 }

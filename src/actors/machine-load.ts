@@ -5,9 +5,34 @@
 import { cpus, freemem, loadavg, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../runtime/clock.js';
+import type { EnginePort } from './ports.js';
 
 /** Linux's USER_HZ, fixed at 100 by its interface: what /proc counts CPU time in. */
 const ticksPerSecond = 100;
+
+/** The same engines, and the ids of those that live: what they use is ours. */
+export function countEngines(engines: EnginePort): {
+  readonly engines: EnginePort;
+  readonly pids: () => readonly number[];
+} {
+  const alive = new Set<number>();
+  return {
+    pids: () => [...alive],
+    engines: {
+      spawn: (on) => {
+        const engine = engines.spawn({
+          ...on,
+          exited: (how) => {
+            if (engine.pid !== undefined) alive.delete(engine.pid);
+            on.exited(how);
+          },
+        });
+        if (engine.pid !== undefined) alive.add(engine.pid);
+        return engine;
+      },
+    },
+  };
+}
 
 interface Reading {
   readonly atMs: number;

@@ -38,7 +38,11 @@ export function createModel(deps: WorkerDeps, place: number): AnyActorLogic {
     actions: {
       announceReady: ({ context, system, self }) =>
         tell(system, names.engine(place), { type: 'model.ready', model: context.model }, self),
-      announceRefused: ({ context }) => log.error('model.refused', { model: context.wanted, reason: context.reason }),
+      announceRefused: ({ context }) => {
+        const reason = context.reason ?? 'for a reason unknown';
+        log.error('model.refused', { model: context.wanted, reason });
+        deps.onModelRefused(place, reason);
+      },
       rememberProbe: ({ context }) => {
         if (context.model !== undefined) modelFiles.rememberProbe(context.model.sha256);
       },

@@ -9,7 +9,7 @@
  * It is also the data path: tokens are written here without passing a machine.
  */
 import { inferenceError, type ErrorCode } from '../protocol/errors.js';
-import { encodeFrame } from '../protocol/frame.js';
+import { encodeFrame, FrameTooLargeError } from '../protocol/frame.js';
 import { limits } from '../protocol/limits.js';
 import { protocolVersion, type QueueStatusMessage, type WorkerMessage } from '../protocol/messages.js';
 import type { Clock, TimerHandle } from '../runtime/clock.js';
@@ -86,7 +86,14 @@ export class Outboxes {
   /** The one end of a request. No effect where it is not open: it has ended, or moved to another connection. */
   end(peer: string, message: Extract<WorkerMessage, { type: 'inference_result' | 'inference_error' }>): void {
     const box = this.#boxes.get(peer);
-    if (box?.unfinished.delete(message.id) === true) this.#write(box, message);
+    if (box?.unfinished.delete(message.id) !== true) return;
+    try {
+      this.#write(box, message);
+    } catch (error) {
+      if (!(error instanceof FrameTooLargeError)) throw error;
+      const { id } = message;
+      this.#write(box, inferenceError({ id, code: 'internal', message: 'The answer is longer than a frame may be.' }));
+    }
   }
 
   /** The request goes on, but not on this connection. */

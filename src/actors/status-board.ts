@@ -21,6 +21,7 @@ export class StatusBoard {
   #parts: Parts;
   #said = '';
   #onChange: () => void = () => {};
+  #onReady: () => void = () => {};
 
   constructor(options: { workerId: string; agent: string; clock: Clock; queueCapacity: number }) {
     this.#workerId = options.workerId;
@@ -46,11 +47,17 @@ export class StatusBoard {
     if (model === undefined) this.#models.delete(place);
     else this.#models.set(place, model);
     this.#announce();
+    if (model !== undefined) this.#onReady();
   }
 
   write(parts: Partial<Parts>): void {
     this.#parts = { ...this.#parts, ...parts };
     this.#announce();
+  }
+
+  /** Called when a model is loaded; one listener, the latest. */
+  onReady(listener: () => void): void {
+    this.#onReady = listener;
   }
 
   /** Called at every change of substance; one listener, the latest. */

@@ -20,6 +20,8 @@ export interface WorkerPorts {
   readonly modelFiles: ModelFiles;
   /** The DHT is there, again after each restart. */
   readonly onDhtReady: (info: DhtInfo) => void;
+  /** The model at this place of the list cannot be served, for this reason. */
+  readonly onModelRefused: (place: number, reason: string) => void;
   /** Shares of 0..100 of this machine that others use; see rules/health.ts. */
   readonly sampleHealth: () => { readonly cpu: number; readonly memory: number; readonly load: number };
 }

@@ -1,0 +1,36 @@
+/** A running worker: its data, its tree, and nothing else. The same for the real one and for each of a simulated mesh. */
+import { startTree, type Tree, type TreeOptions } from '../runtime/start-tree.js';
+import type { SupervisionEvent } from '../runtime/supervision.js';
+import { Outboxes } from './outboxes.js';
+import { StatusBoard } from './status-board.js';
+import { Transcripts } from './transcripts.js';
+import type { WorkerDeps, WorkerOptions, WorkerPorts } from './worker-ports.js';
+import { workerTree } from './worker.tree.js';
+
+export interface RunningWorker {
+  readonly tree: Tree;
+  readonly deps: WorkerDeps;
+}
+
+export function startWorker(options: WorkerOptions, ports: WorkerPorts, treeOptions: TreeOptions = {}): RunningWorker {
+  const { clock, random, log } = ports;
+  const outboxes = new Outboxes(clock);
+  const deps: WorkerDeps = {
+    ...options,
+    ...ports,
+    outboxes,
+    transcripts: new Transcripts(outboxes, () => clock.monotonicMs()),
+    board: new StatusBoard({
+      workerId: options.identity.publicKeyHex,
+      agent: options.agent,
+      clock,
+      queueCapacity: options.queueCapacity,
+    }),
+  };
+  const onEvent = (event: SupervisionEvent): void => {
+    const { type, ...fields } = event;
+    if (type === 'child.failed' || type === 'escalated') log.error(type, fields);
+    else log.debug(type, fields);
+  };
+  return { tree: startTree(workerTree(deps), { clock, random, onEvent }, treeOptions), deps };
+}

@@ -1,0 +1,41 @@
+/** `qmesh dht`: a bootstrap node, for a network of one's own or for tests. */
+import { Command } from 'commander';
+import { runBootstrapNode } from '../../actors/bootstrap-node.js';
+import { CommandError, exitCode } from '../failure.js';
+import { untilSignal } from '../signals.js';
+
+interface Options {
+  readonly port: string;
+  readonly host: string;
+  readonly json?: boolean;
+}
+
+export const dhtCommand = (): Command =>
+  new Command('dht')
+    .description('Run a bootstrap node: what the other machines of a private mesh are pointed at.')
+    .option('--port <port>', 'UDP port; 0 takes a free one', '49737')
+    .option('--host <address>', 'address to bind; 127.0.0.1 keeps it on this machine', '0.0.0.0')
+    .option('--json', 'print one JSON line when it is ready')
+    .addHelpText('after', '\nExample:\n  qmesh dht --port 49737\n  QMESH_BOOTSTRAP=192.168.1.10:49737 qmesh worker')
+    .action(run);
+
+async function run({ port, host, json = false }: Options): Promise<void> {
+  const number = Number(port);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new CommandError(
+      `--port is "${port}"`,
+      'A port is a whole number from 0 to 65535.',
+      'Example: qmesh dht --port 49737',
+      exitCode.usage,
+      'usage',
+    );
+  const node = await runBootstrapNode({ host, port: number });
+  const bootstrap = `${node.host}:${node.port}`;
+  if (json) process.stdout.write(`${JSON.stringify({ event: 'dht.ready', bootstrap })}\n`);
+  else
+    process.stdout.write(
+      `Bootstrap node on ${bootstrap}. Others join with --bootstrap ${bootstrap}. Stop with Ctrl-C.\n`,
+    );
+  await untilSignal();
+  await node.close();
+}

@@ -1,0 +1,29 @@
+/** The settings as a command sees them: its flags, the environment, and the file in the home. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { loadConfig, type Config } from '../runtime/config.js';
+import { settings, type Settings } from '../settings.js';
+
+/** Variables with our prefix that only tests read. */
+const foreignEnv = ['QMESH_SOAK', 'QMESH_SEED'];
+
+/** Declares the named settings as flags of `command`. */
+export function withSettings(command: Command, keys: readonly (keyof Settings)[]): Command {
+  for (const key of keys) {
+    const { flag, describe } = settings[key];
+    if (flag !== undefined) command.option(key === 'inspect' ? flag : `${flag} <value>`, describe);
+  }
+  return command;
+}
+
+/** @throws ConfigError */
+export function readSettings(options: Readonly<Record<string, unknown>>): Config<Settings> {
+  const known = new Set<string>(Object.keys(settings));
+  const flags = Object.fromEntries(Object.entries(options).filter(([key]) => known.has(key)));
+  const { env } = process;
+  const first = loadConfig(settings, { flags, env, foreignEnv });
+  const path = join(first.values.home, 'qmesh.config.json');
+  if (!existsSync(path)) return first;
+  return loadConfig(settings, { flags, env, foreignEnv, file: { path, text: readFileSync(path, 'utf8') } });
+}

@@ -1,0 +1,28 @@
+/** A running client without promises: what the SDK's face and the simulated mesh both stand on. */
+import type { AskCallbacks, AskRequest } from '../actors/ask.actor.js';
+import { Asks, clientTree, type ClientDeps } from '../actors/client.tree.js';
+import { WorkerDirectory } from '../actors/worker-directory.js';
+import { startTree, type Tree, type TreeOptions } from '../runtime/start-tree.js';
+import type { SupervisionEvent } from '../runtime/supervision.js';
+
+export type ClientOptions = Omit<ClientDeps, 'directory'>;
+
+export interface ClientCore {
+  readonly tree: Tree;
+  readonly directory: WorkerDirectory;
+  /** @returns what cancels the request; undefined where too many are unfinished, or the client is closing. */
+  ask(request: AskRequest, on: AskCallbacks): (() => void) | undefined;
+}
+
+export function startClientCore(options: ClientOptions, treeOptions: TreeOptions = {}): ClientCore {
+  const { clock, random, log } = options;
+  const directory = new WorkerDirectory(clock);
+  const deps: ClientDeps = { ...options, directory };
+  const onEvent = (event: SupervisionEvent): void => {
+    const { type, ...fields } = event;
+    if (type === 'child.failed' || type === 'escalated') log.error(type, fields);
+  };
+  const tree = startTree(clientTree(deps), { clock, random, onEvent }, treeOptions);
+  const asks = new Asks(deps);
+  return { tree, directory, ask: (request, on) => asks.start(tree.system, request, on) };
+}

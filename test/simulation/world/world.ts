@@ -1,0 +1,164 @@
+/** A whole mesh in one process, from one seed: real workers and clients over a simulated network, engines and disk. */
+import { Buffer } from 'node:buffer';
+import type { ModelFiles } from '../../../src/actors/model-files.js';
+import { startWorker, type RunningWorker } from '../../../src/actors/start-worker.js';
+import type { AskAnswer, AskRequest } from '../../../src/actors/ask.actor.js';
+import { startClientCore, type ClientCore } from '../../../src/client/core.js';
+import type { AskFailure } from '../../../src/machines/ask.machine.js';
+import { createHello } from '../../../src/protocol/hello.js';
+import { keyPairFromSeed } from '../../../src/protocol/keys.js';
+import { topicName } from '../../../src/protocol/topics.js';
+import { traceHash } from '../../../src/runtime/inspection.js';
+import { nullLogger } from '../../../src/runtime/log.js';
+import { seededRandom, type Random } from '../../../src/runtime/random.js';
+import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+import { SimEngines } from './sim-engine.js';
+import { SimNetwork } from './sim-network.js';
+
+export interface SimWorker extends RunningWorker {
+  readonly name: string;
+  readonly id: string;
+  readonly engines: SimEngines;
+}
+
+/** One request of a simulated client, and all that it heard. */
+export interface SimRequest {
+  readonly request: AskRequest;
+  text: string;
+  ends: number;
+  answer: AskAnswer | undefined;
+  failure: AskFailure | undefined;
+  cancel: () => void;
+}
+
+export class World {
+  readonly clock = new VirtualClock(1_700_000_000_000);
+  readonly random: Random;
+  readonly network: SimNetwork;
+  readonly workers: SimWorker[] = [];
+  readonly clients: ClientCore[] = [];
+  readonly escalations: unknown[] = [];
+  readonly #hash;
+  #nodes = 0;
+
+  constructor(readonly seed: number) {
+    this.random = seededRandom(seed);
+    this.network = new SimNetwork(this.clock, this.#fork());
+    this.#hash = traceHash(this.clock);
+  }
+
+  startWorker(
+    options: { slots?: number; queueCapacity?: number; name?: string; models?: readonly string[] } = {},
+  ): SimWorker {
+    const name = options.name ?? `worker-${++this.#nodes}`;
+    const seed = seedOf(name);
+    const identity = keyPairFromSeed(seed);
+    const engines = new SimEngines(this.clock, this.#fork());
+    const random = this.#fork();
+    const { tree, deps } = startWorker(
+      {
+        identity,
+        seed,
+        models: options.models ?? ['counter'],
+        networkPrefix: '',
+        slots: options.slots ?? 2,
+        queueCapacity: options.queueCapacity ?? 20,
+        drainMs: 5_000,
+        maxConnections: 32,
+        engine: { gpuLayers: 0 },
+        agent: 'simulated',
+      },
+      {
+        clock: this.clock,
+        random,
+        log: nullLogger,
+        network: this.network.port(name),
+        engines,
+        modelFiles: simModelFiles(this.clock),
+        onDhtReady: () => {},
+        onModelRefused: () => {},
+        sampleHealth: () => ({ cpu: 10, memory: 20, load: 10 }),
+      },
+      { inspect: this.#hash.inspect },
+    );
+    tree.onEscalation((error) => this.escalations.push(error));
+    const worker = { name, id: identity.publicKeyHex, tree, deps, engines };
+    this.workers.push(worker);
+    return worker;
+  }
+
+  startClient(name = `client-${++this.#nodes}`): ClientCore {
+    const random = this.#fork();
+    const keySeed = random.bytes(32);
+    const hello = createHello(
+      { network: topicName('inference'), key: keyPairFromSeed(keySeed).publicKeyHex },
+      keyPairFromSeed(seedOf(name)),
+    );
+    const client = startClientCore(
+      {
+        clock: this.clock,
+        random,
+        log: nullLogger,
+        network: this.network.port(name),
+        networkPrefix: '',
+        keySeed,
+        hello,
+        maxConnections: 32,
+        maxRequests: 64,
+        onDhtReady: () => {},
+        onDhtFailed: () => {},
+      },
+      { inspect: this.#hash.inspect },
+    );
+    client.tree.onEscalation((error) => this.escalations.push(error));
+    this.clients.push(client);
+    return client;
+  }
+
+  ask(client: ClientCore, request: AskRequest): SimRequest {
+    const record: SimRequest = { request, text: '', ends: 0, answer: undefined, failure: undefined, cancel: () => {} };
+    const cancel = client.ask(request, {
+      text: (text) => {
+        if (record.ends > 0) throw new Error('text after the end');
+        record.text += text;
+      },
+      end: (answer, failure) => {
+        record.ends++;
+        record.answer = answer;
+        record.failure = failure;
+      },
+    });
+    if (cancel === undefined) throw new Error('the client refused the request');
+    record.cancel = cancel;
+    return record;
+  }
+
+  /** Everything that happened, as one hash: two runs of a seed are the same run. */
+  trace(): string {
+    return this.#hash.digest();
+  }
+
+  #fork(): Random {
+    return seededRandom(Math.floor(this.random.next() * 2 ** 32));
+  }
+}
+
+const seedOf = (name: string): Uint8Array => Buffer.from(name.padEnd(32, '.').slice(0, 32));
+
+function simModelFiles(clock: VirtualClock): ModelFiles {
+  const later = (act: () => void): (() => void) => {
+    const timer = clock.setTimeout(act, 10);
+    return () => clock.clearTimeout(timer);
+  };
+  return {
+    locate: (wanted, on) => later(() => on.found(`/models/${wanted}.gguf`)),
+    verify: (wanted, path, on) =>
+      later(() =>
+        on.verified(
+          { name: wanted, sha256: Buffer.from(wanted).toString('hex').padEnd(64, '0').slice(0, 64), bytes: 1, path },
+          wanted.startsWith('foreign'),
+        ),
+      ),
+    rememberProbe: () => {},
+  };
+}
