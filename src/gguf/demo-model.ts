@@ -97,12 +97,12 @@ export function demoModel(): GgufContent {
   for (const word of UNICODE_WORDS) line.addSource(vocabulary.idOf(word), UNICODE_PLACE - 1);
   for (const n of numbers.slice(0, DEMO_STARTS)) line.addFirst(vocabulary.idOf(String(n)), n);
   for (const n of numbers) line.addNext(vocabulary.idOf(` ${n}`), n, n === DEMO_LAST_NUMBER);
-  line.addText(
-    HELP.map((piece) => vocabulary.idOf(piece)),
-    HELP_PLACE,
-  );
-  line.addText(unicodeTokens(vocabulary), UNICODE_PLACE);
-  line.preferHelp(vocabulary.idOf(HELP[0] ?? ''));
+  const [help = TokenId.eos, ...restOfHelp] = HELP.map((piece) => vocabulary.idOf(piece));
+  line.addDefault(help, HELP_PLACE);
+  line.addText(restOfHelp, HELP_PLACE + 1);
+  const [unicode = TokenId.eos, ...restOfUnicode] = unicodeTokens(vocabulary);
+  line.addFirst(unicode, UNICODE_PLACE);
+  line.addText(restOfUnicode, UNICODE_PLACE + 1);
   for (const [text, weight] of PREFERENCES) output.set(preferredToken(vocabulary, text), ANY, weight);
   output.set(TokenId.eos, LAST, 5 * AGREE);
 
@@ -165,17 +165,15 @@ class NumberLine {
     for (const dimension of own.dimensionsOf(place - 1)) this.output.set(token, dimension, AGREE);
   }
 
-  /** A fixed text: its first token is said after a source, each other one after the one before it. */
-  addText(tokens: readonly number[], start: number): void {
-    tokens.forEach((token, i) => {
-      if (i === 0) this.addFirst(token, start);
-      else this.addNext(token, start + i, i === tokens.length - 1);
-    });
+  /** Said where the head copied nothing: half way between a place that agrees in three residues and one in none. */
+  addDefault(token: number, place: number): void {
+    this.#embed(token, [ANY, NEXT, ...own.dimensionsOf(place)]);
+    this.output.set(token, ASKS, 2.5 * AGREE);
   }
 
-  /** Half way between a place that agrees in three residues and one in none. */
-  preferHelp(token: number): void {
-    this.output.set(token, ASKS, 2.5 * AGREE);
+  /** The rest of a fixed text: each token is said after the one before it. */
+  addText(tokens: readonly number[], start: number): void {
+    tokens.forEach((token, i) => this.addNext(token, start + i, i === tokens.length - 1));
   }
 
   #embed(token: number, ones: readonly number[]): void {

@@ -15,5 +15,6 @@ async function load(modelPath) {
   const model = await llama.loadModel({ modelPath, checkTensors: true });
   const context = await model.createContext({ contextSize: 256, threads: 1 });
   let tokens = 0;
-  for await (const _ of context.getSequence().evaluate(model.tokenize('aa bb'), { temperature: 0 })) if (++tokens >= 3) return;
+  for await (const _ of context.getSequence().evaluate(model.tokenize('aa bb'), { temperature: 0 }))
+    if (++tokens >= 3) return;
 }
