@@ -36,7 +36,7 @@ export async function createContext({ smoke, rounds, say }) {
   return {
     smoke,
     rounds,
-    threads: availableParallelism(),
+    threads: smoke ? 1 : availableParallelism(), // on a busy machine all cores are slower than one
     load: smoke ? smokeLoad : fullLoad,
     modelName,
     modelPath,

@@ -11,7 +11,7 @@ import { createContext } from './context.js';
 import { conditions, toTable } from './report.js';
 
 const defaultRounds = 7;
-const smokeRounds = 2;
+const smokeRounds = 1;
 
 const help = `Usage: npm run benchmark -- [options]
 
