@@ -65,7 +65,7 @@ export class Inference {
 
   async #load(options: LoadOptions): Promise<void> {
     try {
-      const engine = await loadEngine(options, (share) => this.#emit({ type: 'load_progress', share }));
+      const engine = await loadEngine(options, this.#clock, (share) => this.#emit({ type: 'load_progress', share }));
       this.#engine = engine;
       this.#threads = engine.info.threads;
       this.#scheduler = new Scheduler(engine.context, options.slots, this.#clock, {

@@ -4,6 +4,7 @@ import process from 'node:process';
 
 import { getLlama, LlamaLogLevel, type Llama, type LlamaContext, type LlamaModel } from 'node-llama-cpp';
 
+import type { Clock } from '../runtime/clock.js';
 import { plainMessage } from './failure.js';
 import type { LoadedModel, LoadOptions } from './messages.js';
 import { nativeContextOf, type NativeContext } from './native.js';
@@ -17,6 +18,8 @@ const MIN_CONTEXT_TOKENS = 256;
 const CONTEXT_SHARE_OF_FREE_MEMORY = 0.5;
 /** Of what llama.cpp says while it loads, the end is kept: there it says why it refuses. */
 const MAX_LOG_LINES = 20;
+/** Its lines arrive a little later than its failure. */
+const LOG_SETTLES_MS = 20;
 
 export interface Engine {
   readonly llama: Llama;
@@ -27,14 +30,25 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
-export async function loadEngine(options: LoadOptions, onProgress: (share: number) => void): Promise<Engine> {
+export async function loadEngine(
+  options: LoadOptions,
+  clock: Clock,
+  onProgress: (share: number) => void,
+): Promise<Engine> {
   const log: string[] = [];
   try {
     return await load(options, onProgress, log);
   } catch (error) {
-    const reason = log.findLast((line) => /error|fail|invalid|unable/iu.test(line));
-    throw new Error(reason === undefined ? plainMessage(error) : plainMessage(reason), { cause: error });
+    await new Promise<void>((resolve) => void clock.setTimeout(resolve, LOG_SETTLES_MS));
+    throw new Error(reasonIn(log) ?? plainMessage(error), { cause: error });
   }
+}
+
+/** What llama.cpp said is wrong with the file; what the library throws is only that it could not be loaded. */
+function reasonIn(log: readonly string[]): string | undefined {
+  const reasons = log.map((line) => /(?:error loading model|^[a-z_]+): (?<reason>.+)/u.exec(line)?.groups?.reason);
+  const told = reasons.find((reason) => reason !== undefined && reason !== 'failed to load model');
+  return told === undefined ? undefined : plainMessage(told.replace(/^error loading model: /u, ''));
 }
 
 async function load(options: LoadOptions, onProgress: (share: number) => void, log: string[]): Promise<Engine> {
