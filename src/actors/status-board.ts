@@ -30,7 +30,7 @@ export class StatusBoard {
     this.#startedAtMs = options.clock.monotonicMs();
     this.#parts = {
       draining: false,
-      health: { score: 100, state: 'Idle', capacity: 100 },
+      health: { score: 100, state: 'idle', capacity: 100 },
       queue: { length: 0, capacity: options.queueCapacity },
       slots: { total: 0, busy: 0 },
       performance: { avgResponseMs: null, tokensPerSecond: null },

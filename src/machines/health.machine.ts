@@ -36,7 +36,7 @@ export const healthMachine = setup({
   delays: { sampleMs: SAMPLE_MS },
 }).createMachine({
   id: 'health',
-  context: { score: 100, capacity: 100, state: 'Idle', doubt: false },
+  context: { score: 100, capacity: 100, state: 'idle', doubt: false },
   initial: 'resting',
   on: { 'sys.shutdown': '.stopped' },
   states: {

@@ -13,15 +13,15 @@ export interface HealthSample {
   readonly queue: number;
 }
 
-export type HealthState = 'Idle' | 'Light' | 'Moderate' | 'Busy' | 'Overloaded';
+export type HealthState = 'idle' | 'light' | 'moderate' | 'busy' | 'overloaded';
 
 /** From the best: the least score, and the share of slots and queue that may be filled. */
 const states: readonly { readonly state: HealthState; readonly from: number; readonly capacity: number }[] = [
-  { state: 'Idle', from: 80, capacity: 100 },
-  { state: 'Light', from: 60, capacity: 80 },
-  { state: 'Moderate', from: 40, capacity: 60 },
-  { state: 'Busy', from: 20, capacity: 40 },
-  { state: 'Overloaded', from: 0, capacity: 0 },
+  { state: 'idle', from: 80, capacity: 100 },
+  { state: 'light', from: 60, capacity: 80 },
+  { state: 'moderate', from: 40, capacity: 60 },
+  { state: 'busy', from: 20, capacity: 40 },
+  { state: 'overloaded', from: 0, capacity: 0 },
 ];
 
 const share = (value: number): number => Math.min(100, Math.max(0, value));
@@ -32,5 +32,5 @@ export function healthScore({ cpu, memory, load, queue }: HealthSample): number 
 
 export function healthState(score: number): { readonly state: HealthState; readonly capacity: number } {
   for (const { state, from, capacity } of states) if (score >= from) return { state, capacity };
-  return { state: 'Overloaded', capacity: 0 };
+  return { state: 'overloaded', capacity: 0 };
 }

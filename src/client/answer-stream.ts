@@ -1,0 +1,98 @@
+/** The answer to a request, as it comes: iterate over its text, or await the whole. */
+import type { AskFailure, Try } from '../machines/ask.machine.js';
+import type { InferenceResultMessage } from '../protocol/messages.js';
+
+/** New text of an answer. All of them joined are the answer's text. */
+export interface AnswerChunk {
+  readonly text: string;
+  /** How many tokens it holds. */
+  readonly tokens: number;
+}
+
+export interface Answer {
+  readonly text: string;
+  readonly finishReason: InferenceResultMessage['finishReason'];
+  readonly model: InferenceResultMessage['model'] | undefined;
+  readonly usage: InferenceResultMessage['usage'] | undefined;
+  /** As the worker measured them. */
+  readonly timing: InferenceResultMessage['timing'] | undefined;
+  readonly toolCalls: InferenceResultMessage['toolCalls'];
+  /** ID of the worker that ended the answer. */
+  readonly worker: string | undefined;
+  /** Every worker that was asked, in order, with what went wrong where something did. */
+  readonly tries: readonly Try[];
+}
+
+/** Why a request has no answer. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+
+  constructor(
+    /** A wire code (docs/protocol.md), or the client's own: no_worker, worker_lost, bad_answer, client_closed, too_many_requests. */
+    readonly code: string,
+    message: string,
+    /** What had come by then. */
+    readonly text: string,
+    readonly tries: readonly Try[],
+  ) {
+    super(message);
+  }
+
+  static from(failure: AskFailure, text: string, tries: readonly Try[]): RequestError {
+    return new RequestError(failure.code, failure.message, text, tries);
+  }
+}
+
+/** Where a request stands while it waits. */
+export interface QueuePosition {
+  readonly worker: string;
+  /** 0: in a slot. */
+  readonly position: number;
+  readonly length: number;
+  readonly estimatedWaitMs: number;
+}
+
+export class AnswerStream implements AsyncIterable<AnswerChunk> {
+  /** The whole answer. Rejects with a RequestError. */
+  readonly result: Promise<Answer>;
+  readonly #cancel: () => void;
+  readonly #chunks: AnswerChunk[] = [];
+  #wake: () => void = () => {};
+  #isOver = false;
+
+  constructor(result: Promise<Answer>, cancel: () => void) {
+    this.#cancel = cancel;
+    this.result = result;
+    const end = (): void => {
+      this.#isOver = true;
+      this.#wake();
+    };
+    result.then(end, end); // an error is told by iterating or by awaiting, and is never unhandled
+  }
+
+  /** Stops the answer. The result then holds what had come, with `finishReason: 'cancelled'`. */
+  cancel(): void {
+    this.#cancel();
+  }
+
+  /** @internal */
+  push(chunk: AnswerChunk): void {
+    this.#chunks.push(chunk);
+    this.#wake();
+  }
+
+  /** Ends when the answer does; throws the RequestError where it failed. Leaving the loop early cancels the answer. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<AnswerChunk, void, undefined> {
+    try {
+      for (;;) {
+        const chunk = this.#chunks.shift();
+        if (chunk !== undefined) yield chunk;
+        else if (this.#isOver) break;
+        else await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+      await this.result;
+    } finally {
+      if (!this.#isOver) this.#cancel();
+    }
+  }
+}

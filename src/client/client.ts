@@ -1,0 +1,171 @@
+/**
+ * The SDK's face.
+ *
+ *     const client = await QMeshClient.connect();
+ *     for await (const { text } of client.stream({ prompt: 'count from 5' })) process.stdout.write(text);
+ *     await client.close();
+ */
+import type { AskRequest } from '../actors/ask.actor.js';
+import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
+import type { Bootstrap } from '../actors/ports.js';
+import { createHello } from '../protocol/hello.js';
+import { keyPairFromSeed, type KeyPair } from '../protocol/keys.js';
+import type { StatusMessage } from '../protocol/messages.js';
+import { topicName } from '../protocol/topics.js';
+import { isFresh } from '../rules/selection.js';
+import { systemClock } from '../runtime/clock.js';
+import { nullLogger, type Logger } from '../runtime/log.js';
+import { systemRandom } from '../runtime/random.js';
+import { parseBootstrap } from '../settings.js';
+import { AnswerStream, RequestError, type Answer, type QueuePosition } from './answer-stream.js';
+import { startClientCore, type ClientCore } from './core.js';
+
+export interface ConnectOptions {
+  /** `local` (default): this machine. `public`: the world. Or `host:port,…`. */
+  readonly bootstrap?: string | Bootstrap;
+  /** Address to bind. Default 0.0.0.0; a local mesh always binds 127.0.0.1. */
+  readonly host?: string;
+  /** Prefix of the topics. */
+  readonly network?: string;
+  /** The account to ask as. Without one, this client is a stranger to every worker. */
+  readonly identity?: KeyPair;
+  readonly log?: Logger;
+  /** How long the DHT node may take to open. */
+  readonly openTimeoutMs?: number;
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+  readonly onPosition?: (position: QueuePosition) => void;
+}
+
+export interface WorkerView {
+  readonly worker: string;
+  readonly status: StatusMessage;
+  /** Its status is at most 15 s old. */
+  readonly isFresh: boolean;
+}
+
+const maxConnections = 64;
+const maxRequests = 1_000;
+const openTimeoutMs = 10_000;
+
+export class QMeshClient {
+  readonly #core: ClientCore;
+  #isClosed = false;
+
+  private constructor(core: ClientCore) {
+    this.#core = core;
+  }
+
+  /** Opens this process's node and begins to look for workers. @throws where the node cannot be opened, or in time. */
+  static async connect(options: ConnectOptions = {}): Promise<QMeshClient> {
+    const bootstrap = bootstrapOf(options.bootstrap ?? 'local');
+    const networkPrefix = options.network ?? '';
+    const keySeed = systemRandom.bytes(32);
+    const key = keyPairFromSeed(keySeed).publicKeyHex;
+    const log = options.log ?? nullLogger;
+    const ports = { clock: systemClock, random: systemRandom, log };
+    let core: ClientCore | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const timer = systemClock.setTimeout(
+          () => reject(new Error('The network node of this client did not open in time.')),
+          options.openTimeoutMs ?? openTimeoutMs,
+        );
+        const opened = (error?: Error): void => {
+          systemClock.clearTimeout(timer);
+          if (error === undefined) resolve();
+          else reject(error);
+        };
+        core = startClientCore({
+          ...ports,
+          network: createHyperswarmNetwork({ ...ports, bootstrap, host: options.host ?? '0.0.0.0' }),
+          networkPrefix,
+          keySeed,
+          hello:
+            options.identity && createHello({ network: topicName('inference', networkPrefix), key }, options.identity),
+          maxConnections,
+          maxRequests,
+          onDhtReady: () => opened(),
+          onDhtFailed: (error) => opened(error),
+        });
+        core.tree.onEscalation((error) => opened(error instanceof Error ? error : new Error(String(error))));
+      });
+    } catch (error) {
+      await stop(core);
+      throw error;
+    }
+    return new QMeshClient(core as unknown as ClientCore);
+  }
+
+  /** Asks, and gives the answer as it comes. Never throws: what goes wrong is told by the stream. */
+  stream(request: AskRequest, { signal, onPosition }: RequestOptions = {}): AnswerStream {
+    let cancel: (() => void) | undefined;
+    let stream: AnswerStream | undefined;
+    const result = new Promise<Answer>((resolve, reject) => {
+      cancel = this.#core.ask(request, {
+        position: ({ position, length, estimatedWaitMs }, worker) =>
+          onPosition?.({ worker, position, length, estimatedWaitMs }),
+        text: (text, tokens) => stream?.push({ text, tokens }),
+        end: ({ text, result: last, tries }, failure) => {
+          if (failure !== undefined) return reject(RequestError.from(failure, text, tries));
+          resolve({
+            text,
+            finishReason: last?.finishReason ?? 'cancelled',
+            model: last?.model,
+            usage: last?.usage,
+            timing: last?.timing,
+            toolCalls: last?.toolCalls,
+            worker: last === undefined ? undefined : tries.at(-1)?.worker,
+            tries,
+          });
+        },
+      });
+      if (cancel !== undefined) return;
+      const [code, message] = this.#isClosed
+        ? ['client_closed', 'This client was closed.']
+        : ['too_many_requests', `A client may have ${maxRequests} unfinished requests.`];
+      reject(new RequestError(code, message, '', []));
+    });
+    const abort = (): void => cancel?.();
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    stream = new AnswerStream(result, abort);
+    void stream.result.finally(() => signal?.removeEventListener('abort', abort)).catch(() => {});
+    return stream;
+  }
+
+  /** Asks, and waits for the whole answer. @throws RequestError */
+  generate(request: AskRequest, options: RequestOptions = {}): Promise<Answer> {
+    return this.stream(request, options).result;
+  }
+
+  /** The workers that this client is connected to. */
+  workers(): WorkerView[] {
+    const now = systemClock.monotonicMs();
+    return this.#core.directory
+      .candidates()
+      .map((candidate) => ({ worker: candidate.worker, status: candidate.status, isFresh: isFresh(candidate, now) }));
+  }
+
+  /** Ends unfinished requests with `client_closed`, and leaves the network. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await stop(this.#core);
+  }
+}
+
+const stop = (core: ClientCore | undefined): Promise<void> =>
+  new Promise((resolve) => {
+    if (core === undefined) resolve();
+    else core.tree.stop(resolve);
+  });
+
+function bootstrapOf(given: string | Bootstrap): Bootstrap {
+  const parsed = typeof given === 'string' ? parseBootstrap(given) : given;
+  if (parsed === undefined)
+    throw new TypeError(`bootstrap is "${String(given)}"; expected "local", "public" or host:port,…`);
+  return parsed;
+}

@@ -1,0 +1,13 @@
+/** The package's public names. */
+export { QMeshClient, type ConnectOptions, type RequestOptions, type WorkerView } from './client/client.js';
+export {
+  AnswerStream,
+  RequestError,
+  type Answer,
+  type AnswerChunk,
+  type QueuePosition,
+} from './client/answer-stream.js';
+export type { AskRequest } from './actors/ask.actor.js';
+export type { Try } from './machines/ask.machine.js';
+export { keyPairFromSeed, type KeyPair } from './protocol/keys.js';
+export { version } from './version.js';
