@@ -26,7 +26,7 @@ const HELP = [
   ' the QMesh demo model:',
   ' I can only count.',
   ' Ask me',
-  ' to count from a number,',
+  ' to count from a number below 1000,',
   ' for example 5.',
 ];
 export const DEMO_HELP_TEXT = HELP.join('');

@@ -5,7 +5,7 @@ const F16_BYTES = 2;
 const F32_BYTES = 4;
 /** Tokens that llama.cpp evaluates at once (`n_ubatch`). */
 const BATCH_TOKENS = 512;
-/** The engine process itself: Node, the binding, the vocabulary. Measured: 90 to 130 MB. */
+/** The engine process itself: Node, the binding, the vocabulary. Measured: 116 MiB with the demo model and four slots loaded. */
 const PROCESS_BYTES = 128 * 2 ** 20;
 /** Activations of one block that are alive at once, in embedding widths: the residual, its norm, queries, attention's output. */
 const LIVE_EMBEDDINGS = 4;
@@ -19,7 +19,8 @@ export interface ContextPlan {
 /**
  * Weights + key-value cache + work space + process, in bytes.
  *
- * - Weights: all tensors, as they lie in the file (llama.cpp keeps their types).
+ * - Weights: all tensors, as they lie in the file (llama.cpp keeps their types). Where it repacks them for the processor, the
+ *   mapped file is resident beside the copy until the system wants those pages back: they are not counted.
  * - Key-value cache, f16: for each token of each slot and each block, `heads_kv · (key length + value length)` numbers
  *   (llama.cpp, `llama-kv-cache.cpp`, without sliding windows, so an upper bound for models that have them).
  * - Work space: llama.cpp reserves a graph for BATCH_TOKENS tokens that all have logits, in f32.

@@ -10,7 +10,8 @@ import { inspectGguf } from '../../../src/gguf/inspect.js';
 import { expectedKeyed, KEYED_STEPS } from '../../../src/gguf/keyed-model.js';
 import { estimateMemoryBytes } from '../../../src/gguf/memory.js';
 import { isModelKind, writeModel } from '../../../src/gguf/models.js';
-import { CHATML_TEMPLATE } from '../../../src/gguf/vocabulary.js';
+import { readHeader } from '../../../src/gguf/reader.js';
+import { buildVocabulary, CHATML_TEMPLATE } from '../../../src/gguf/vocabulary.js';
 import { writeGguf } from '../../../src/gguf/writer.js';
 import { soundModel } from '../../support/hostile-models.js';
 
@@ -72,6 +73,27 @@ describe('known answers', () => {
   it('carry the key in each step, and end', () => {
     expect(expectedKeyed(3, 3)).toBe(' c3.00 c3.01 c3.02');
     expect(expectedKeyed(3, 9999).split(' ')).toHaveLength(KEYED_STEPS + 1);
+  });
+});
+
+describe('reading', () => {
+  it('lets others run while it passes over a long vocabulary', async () => {
+    const path = join(folder, 'long.gguf');
+    const { tokens, metadata } = buildVocabulary(Array.from({ length: 150_000 }, (_, i) => `word-${i}`));
+    const sound = soundModel();
+    await writeGguf(path, { ...sound, metadata: { ...sound.metadata, ...metadata } });
+    let turns = 0;
+    let reading = true;
+    const turn = (): void => {
+      turns++;
+      if (reading) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const header = await readHeader(path);
+    reading = false;
+    expect(header.arrays.get('tokenizer.ggml.tokens')?.length).toBe(tokens.length);
+    expect(header.byteTokens).toBe(256);
+    expect(turns).toBeGreaterThan(10); // 3 MB of texts in windows of 128 KiB
   });
 });
 
