@@ -230,6 +230,7 @@ function retire(children: readonly Child[], child: Child, enqueue: Enqueue): rea
   const shutdownMs = spec.shutdownMs ?? (supervisors.has(spec.logic) ? Infinity : 0);
   if (!ref || shutdownMs <= 0) {
     forgetActor(child, enqueue);
+    if (ref) enqueue(({ context }) => report(context, { type: 'child.ended', id: spec.id }));
     return children.filter((other) => other !== child);
   }
   enqueue.sendTo(ref, { type: 'sys.shutdown' });
