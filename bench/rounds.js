@@ -19,15 +19,23 @@ import { canSeeOthers, foreignCores, maxForeignCores, sampleCpu } from './cpu.js
 
 /** @typedef {{ kept: Round[], discarded: number, checked: boolean }} Rounds */
 
+/**
+ * @typedef {object} RoundOptions
+ * @property {number} rounds how many must count
+ * @property {boolean} keepDisturbed count rounds in which others used the processors too
+ * @property {(line: string) => void} say
+ * @property {() => () => number | null} [watch] begins to watch others; what it returns ends that and tells how many cores they used, null where it cannot be known
+ */
+
 /** For each round wanted, how many may be thrown away before the bench gives up. */
 const maxDiscardedPerRound = 3;
 
 /**
  * @param {readonly Contender[]} contenders
- * @param {{ rounds: number, keepDisturbed: boolean, say: (line: string) => void }} options
+ * @param {RoundOptions} options
  * @returns {Promise<Rounds>}
  */
-export async function runRounds(contenders, { rounds, keepDisturbed, say }) {
+export async function runRounds(contenders, options) {
   const started = /** @type {Contender[]} */ ([]);
   try {
     for (const contender of contenders) {
@@ -35,25 +43,31 @@ export async function runRounds(contenders, { rounds, keepDisturbed, say }) {
       await contender.start();
       await contender.measure(-1); // warms up: files mapped, code compiled, memory touched
     }
-    return await measureInTurn(contenders, { rounds, keepDisturbed, say });
+    return await measureInTurn(contenders, options);
   } finally {
     for (const contender of started.reverse()) await contender.stop();
   }
 }
 
+/** What the kernel's accounting tells. */
+function watchOthers() {
+  const before = sampleCpu();
+  return () => (canSeeOthers ? foreignCores(before) : null);
+}
+
 /**
  * @param {readonly Contender[]} contenders
- * @param {{ rounds: number, keepDisturbed: boolean, say: (line: string) => void }} options
+ * @param {RoundOptions} options
  * @returns {Promise<Rounds>}
  */
-async function measureInTurn(contenders, { rounds, keepDisturbed, say }) {
+async function measureInTurn(contenders, { rounds, keepDisturbed, say, watch = watchOthers }) {
   const kept = /** @type {Round[]} */ ([]);
   let discarded = 0;
   for (let turn = 0; kept.length < rounds; turn++) {
-    const before = sampleCpu();
+    const usedByOthers = watch();
     const figures = /** @type {Record<string, Figures>} */ ({});
     for (const contender of contenders) figures[contender.name] = await contender.measure(turn);
-    const foreign = canSeeOthers ? foreignCores(before) : null;
+    const foreign = usedByOthers();
     if (foreign === null || foreign <= maxForeignCores || keepDisturbed) {
       kept.push({ foreignCores: foreign, figures });
       continue;
@@ -66,7 +80,7 @@ async function measureInTurn(contenders, { rounds, keepDisturbed, say }) {
       );
     }
   }
-  return { kept, discarded, checked: canSeeOthers };
+  return { kept, discarded, checked: kept.every(({ foreignCores: cores }) => cores !== null) };
 }
 
 /** @typedef {{ median: number, min: number, max: number, values: number[] }} Summary */

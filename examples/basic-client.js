@@ -6,9 +6,9 @@ const prompt = process.argv[2] ?? 'count from 5';
 
 const client = await QMeshClient.connect({ bootstrap: process.env.QMESH_BOOTSTRAP ?? 'local' });
 try {
-  const result = await client.generate({ prompt, options: { maxTokens: 32, temperature: 0 } });
-  console.log(result.text);
-  console.error(`${result.usage.completionTokens} tokens by ${result.model.name} (${result.finishReason})`);
+  const { text, model, worker } = await client.generate({ prompt, options: { maxTokens: 32, temperature: 0 } });
+  console.log(text);
+  console.error(`${model?.name ?? 'no model'} on worker ${worker?.slice(0, 8) ?? 'none'}`);
 } finally {
   await client.close();
 }

@@ -14,10 +14,10 @@ const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]);
 
 const client = await QMeshClient.connect({ bootstrap: process.env.QMESH_BOOTSTRAP ?? 'local' });
 try {
-  const stream = client.stream({ prompt, options: { temperature: 0 }, signal });
+  const stream = client.stream({ prompt, options: { temperature: 0 } }, { signal });
   for await (const chunk of stream) process.stdout.write(chunk.text);
   const { finishReason, usage } = await stream.result;
-  console.error(`\n${usage.completionTokens} tokens (${finishReason})`);
+  console.error(`\n${usage?.completionTokens ?? 0} tokens (${finishReason})`);
 } finally {
   await client.close();
 }

@@ -27,6 +27,7 @@ export function mesh({ modelPath, load, threads, scratch }, { nodeOptions = [], 
       if (Number.isNaN(firstTokenMs) && chunk.text !== '') firstTokenMs = performance.now() - started;
     }
     const { usage } = await stream.result;
+    if (usage === undefined) throw new Error('the answer came without its number of tokens');
     return { ...usage, firstTokenMs, totalMs: performance.now() - started };
   };
 
