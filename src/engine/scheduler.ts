@@ -17,7 +17,7 @@ import { PrefillPace } from './prefill-pace.js';
 import type { Run } from './run.js';
 
 /** How often shorter prompts may go first. */
-export const MAX_PASSED_OVER = 8;
+export const MAX_PASSED_OVER = 24;
 
 export interface SchedulerEvents {
   started(run: Run, reused: number): void;
