@@ -21,6 +21,11 @@ const systemInternalsOf = (system: AnyActorSystem): SystemInternals => system as
 
 export const parentOf = (ref: AnyActorRef): AnyActorRef | undefined => internalsOf(ref)._parent;
 
+/** active, done, error or stopped. Undefined for an actor whose logic could not even begin. */
+export function statusOf(ref: AnyActorRef): string | undefined {
+  return (ref.getSnapshot() as { readonly status: string } | undefined)?.status;
+}
+
 /** In the order in which they were spawned. Only machines have children. */
 export function childrenOf(ref: AnyActorRef): AnyActorRef[] {
   const snapshot = ref.getSnapshot() as { children?: Record<string, AnyActorRef | undefined> } | undefined;
@@ -56,8 +61,7 @@ export function reapOrphans(system: AnyActorSystem): void {
   // Every actor that is over is unregistered, before its parent hears of it.
   internals._unregister = (ref) => {
     unregister(ref);
-    const snapshot = ref.getSnapshot() as { status: string } | undefined;
-    if (snapshot?.status !== 'error') return;
+    if (statusOf(ref) !== 'error') return;
     const neverStarted = Object.values(system.getAll()).filter(
       (named) => named && parentOf(named as AnyActorRef) === ref,
     );

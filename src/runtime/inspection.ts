@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { AnyActorRef, AnyEventObject, InspectionEvent } from 'xstate';
-import { parentOf } from './actor-system.js';
+import { parentOf, statusOf } from './actor-system.js';
 import type { Clock } from './clock.js';
 
 export type Inspector = (event: InspectionEvent) => void;
@@ -96,13 +96,10 @@ function nameOf(ref: AnyActorRef): string {
   return systemId ?? (parent ? `${nameOf(parent)}/` : '') + cut(withoutSessionIds(ref.id));
 }
 
-const statusOf = (ref: AnyActorRef): string =>
-  (ref.getSnapshot() as { status: string } | undefined)?.status ?? 'failed';
-
 /** `serving`, `on.busy`, `{a: on, b: off}`; for what has no states, or is over, its status. */
 function stateOf(ref: AnyActorRef): string {
   const { value } = (ref.getSnapshot() ?? {}) as { value?: unknown };
-  const status = statusOf(ref);
+  const status = statusOf(ref) ?? 'error';
   return status === 'active' && value !== undefined ? cut(stateText(value)) : status;
 }
 

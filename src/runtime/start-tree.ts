@@ -1,6 +1,6 @@
 /** Starts a supervision tree, and ends it: the only place where an actor system is made. */
-import { createActor, type AnyActor, type AnyActorRef, type InspectionEvent, type Snapshot } from 'xstate';
-import type { AnyActorSystem } from './actor-system.js';
+import { createActor, type AnyActor, type AnyActorRef, type InspectionEvent } from 'xstate';
+import { statusOf, type AnyActorSystem } from './actor-system.js';
 import type { SupervisorPorts, SupervisorSpec } from './supervision.js';
 import { supervisor } from './supervisor.js';
 
@@ -35,7 +35,7 @@ export function startTree(spec: SupervisorSpec, ports: SupervisorPorts, { inspec
     system: root.system,
     stop(stopped = () => {}) {
       root.subscribe({ complete: stopped, error: stopped });
-      if ((root.getSnapshot() as Snapshot<unknown>).status === 'active') root.send({ type: 'sys.shutdown' });
+      if (statusOf(root) === 'active') root.send({ type: 'sys.shutdown' });
     },
     onEscalation(escalated) {
       root.subscribe({ error: escalated });

@@ -2,7 +2,7 @@
  * What a supervisor does, step by step: the guards and actions of the chart in supervisor.ts.
  */
 import { fromCallback, setup, type AnyActorLogic, type AnyActorRef, type AnyEventObject } from 'xstate';
-import { stopTree } from './actor-system.js';
+import { statusOf, stopTree } from './actor-system.js';
 import {
   affectedBy,
   backoffMs,
@@ -19,12 +19,6 @@ import {
   type SupervisorSpec,
 } from './supervision.js';
 
-/**
- * Incarnations of a child are told apart by a number in its actor id. It goes round because XState remembers every event type
- * for ever, and an actor id is part of two of them.
- */
-const INCARNATIONS = 16;
-
 export interface Child {
   readonly spec: ActorSpec;
   /** Came by `sup.start`: leaves the table when it is over for good. */
@@ -33,7 +27,6 @@ export interface Child {
   readonly phase: 'waiting' | 'up' | 'retiring' | 'down';
   /** The actor, while up or retiring. */
   readonly ref: AnyActorRef | undefined;
-  readonly incarnation: number;
   readonly upSinceMs: number;
   /** Restarts in a row, without a stable time between them. */
   readonly attempts: number;
@@ -60,7 +53,6 @@ type Event =
 export const base = setup({
   types: { context: {} as Context, events: {} as Event },
   guards: {
-    /** From an incarnation that was stopped or replaced meanwhile. */
     isStale: ({ context, event }) => exitedChild(context, event) === undefined,
     isRetiring: ({ context, event }) => exitedChild(context, event)?.phase === 'retiring',
     comesBack: ({ context, event }) => comesBack(context, event),
@@ -85,9 +77,8 @@ const startWaiting = base.assign(({ context, event, spawn }) => {
     if (child.phase !== 'waiting' || (only !== undefined && only !== id)) return child;
     report(context, { type: 'child.started', id });
     const { logic, input } = incarnate(child.spec);
-    const incarnation = (child.incarnation + 1) % INCARNATIONS;
-    const ref = (spawn as unknown as Spawn)(logic, { id: actorIdOf(id, incarnation), systemId: id, input });
-    return { ...child, phase: 'up', ref, incarnation, upSinceMs };
+    const ref = (spawn as unknown as Spawn)(logic, { id, systemId: id, input });
+    return { ...child, phase: 'up', ref, upSinceMs };
   };
   return { children: context.children.map(started) };
 });
@@ -161,6 +152,12 @@ const admit = base.enqueueActions(({ context, event, enqueue, system }) => {
   if (!startsWithGroup) enqueue.raise({ type: 'sup.restart', id: spec.id });
 });
 
+const refuse = base.enqueueActions(({ context, event, enqueue }) => {
+  if (event.type !== 'sup.start') return;
+  const { id } = event.spec;
+  enqueue(() => report(context, { type: 'child.refused', id, reason: 'its supervisor is stopping' }));
+});
+
 /** Lets the named child go. */
 const retireNamed = base.enqueueActions(({ context, event, enqueue }) => {
   const child = 'id' in event ? context.children.find(({ spec }) => spec.id === event.id) : undefined;
@@ -189,12 +186,13 @@ const remove = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue(() => report(context, exitReport(child, event)));
 });
 
-const actorIdOf = (id: string, incarnation: number): string => `${id}#${incarnation}`;
-
-/** Whose exit it is. Undefined when it comes from an incarnation that was stopped or replaced meanwhile. */
+/**
+ * Whose exit it is. Undefined when it comes from an actor that was stopped or replaced meanwhile: then the one that holds the id now
+ * is still active. (Ids stay the same over all restarts because XState remembers every event type for ever, and an id is part of two.)
+ */
 function exitedChild({ children }: Context, event: Event): Child | undefined {
   if (!('actorId' in event)) return undefined;
-  return children.find(({ spec, ref, incarnation }) => ref && actorIdOf(spec.id, incarnation) === event.actorId);
+  return children.find(({ spec, ref }) => ref && spec.id === event.actorId && statusOf(ref) !== 'active');
 }
 
 function hasFailed(event: Event): event is Extract<ExitEvent, { error: unknown }> {
@@ -273,14 +271,24 @@ function incarnate({ logic, input }: ActorSpec): { logic: AnyActorLogic; input: 
     return { logic: failAtStart, input: error };
   }
 }
+
 export const newChild = (spec: ActorSpec, isDynamic: boolean): Child => ({
   spec,
   isDynamic,
   phase: 'waiting',
   ref: undefined,
-  incarnation: 0,
   upSinceMs: 0,
   attempts: 0,
 });
 
-export const actions = { startWaiting, leaveDown, restartGroup, escalate, admit, retireNamed, retireYoungest, remove };
+export const actions = {
+  startWaiting,
+  leaveDown,
+  restartGroup,
+  escalate,
+  admit,
+  refuse,
+  retireNamed,
+  retireYoungest,
+  remove,
+};

@@ -59,6 +59,7 @@ export function supervisor(spec: SupervisorSpec, ports: SupervisorPorts): AnyAct
         on: {
           ...onEach(exit, [{ guard: 'isStale' }, { actions: ['remove', 'retireYoungest'] }]),
           'sup.kill': { actions: ['remove', 'retireYoungest'] },
+          'sup.start': { actions: 'refuse' },
         },
       },
       stopped: { type: 'final' },

@@ -3,7 +3,7 @@
  * missing it delivers the event to the sender itself, or crashes the sender.
  */
 import type { AnyActorRef, AnyEventObject } from 'xstate';
-import { sendFrom, type AnyActorSystem } from './actor-system.js';
+import { sendFrom, statusOf, type AnyActorSystem } from './actor-system.js';
 
 /** How many undelivered events are remembered by name; all are counted. */
 const MAX_RECENT_DEAD_LETTERS = 16;
@@ -31,7 +31,7 @@ const dead = new WeakMap<AnyActorSystem, DeadLetters>();
  */
 export function tell(system: AnyActorSystem, id: string, event: AnyEventObject, from?: AnyActorRef): boolean {
   const target = system.get(id) as AnyActorRef | undefined;
-  if (!target || target === from || (target.getSnapshot() as { status: string }).status !== 'active') {
+  if (!target || target === from || statusOf(target) !== 'active') {
     bury(system, { to: id, type: event.type });
     return false;
   }

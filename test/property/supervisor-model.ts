@@ -259,7 +259,10 @@ export class ModelSupervisor {
   }
 
   #haltAll(kids: readonly Kid[]): void {
-    for (const kid of kids.slice().reverse()) this.#halt(kid);
+    for (const kid of kids.slice().reverse()) {
+      this.#halt(kid);
+      kid.state = 'down';
+    }
     this.world.disarm(this);
   }
 

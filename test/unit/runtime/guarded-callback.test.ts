@@ -84,7 +84,7 @@ describe('guarded callback', () => {
     t.tree.stop();
     expect(order).toEqual(['last', 'first']);
     expect(t.clock.pending).toBe(0);
-    expect(t.logged).toMatchObject([['it#1: a release failed', { message: 'boom' }]]);
+    expect(t.logged).toMatchObject([['it: a release failed', { message: 'boom' }]]);
   });
 
   it('is idle once over: guarded functions, timers, and late errors do nothing', async () => {

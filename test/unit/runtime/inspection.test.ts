@@ -65,7 +65,7 @@ describe('inspection', () => {
       '0.005 bob ← bob xstate.after.breather.(machine).tired   [tired → ready]',
       '0.005 ann ← ann xstate.after.breather.(machine).tired   [tired → ready]',
       '0.010 bob ← · crash   [ready → error]',
-      '0.010 root ← bob xstate.error.actor.bob#1   [running → running]',
+      '0.010 root ← bob xstate.error.actor.bob   [running → running]',
       '1.010 root ← · sys.shutdown   [running → done]',
     ]);
   });
