@@ -88,12 +88,18 @@ process.once('SIGINT', () => process.exit(130));
 
 const context = await createContext({ smoke, rounds, say });
 const results = /** @type {import('./report.js').BenchResult[]} */ ([]);
+const failed = /** @type {string[]} */ ([]);
 try {
   for (const bench of chosen) {
     say(`${bench.name}: ${bench.about}`);
-    const result = await bench.run(context);
-    results.push(result);
-    say(`\n${toTable(result)}\n`);
+    try {
+      const result = await bench.run(context);
+      results.push(result);
+      say(`\n${toTable(result)}\n`);
+    } catch (error) {
+      failed.push(bench.name); // what the others found is kept
+      say(`\n${bench.name} failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+    }
   }
 } finally {
   context.dispose();
@@ -106,7 +112,8 @@ if (target !== undefined) {
   writeFileSync(target, `${JSON.stringify({ ...found, results }, null, 2)}\n`);
   say(`results: ${target}`);
 }
-process.exit(0); // a library's idle handle must not keep a finished bench alive
+if (failed.length > 0) say(`failed: ${failed.join(', ')}`);
+process.exit(failed.length > 0 ? 1 : 0); // a library's idle handle must not keep a finished bench alive
 
 /** @param {{ at: string, commit: string | null }} conditions */
 function defaultTarget({ at, commit }) {

@@ -21,14 +21,14 @@ const maxLogLines = 20;
 
 /**
  * Starts a worker and waits until it says that it is ready.
- * @param {Record<string, string>} environment on top of this process's own
+ * @param {Record<string, string>} environment its settings; none of the caller's own are passed on
  * @param {readonly string[]} [nodeOptions]
  * @returns {Promise<WorkerProcess>}
  */
 export async function startWorker(environment, nodeOptions = []) {
   const started = performance.now();
   const child = spawn(process.execPath, [...nodeOptions, program], {
-    env: { ...process.env, QMESH_ADMIN: 'off', GPU_LAYERS: '0', QMESH_HOST: '127.0.0.1', ...environment },
+    env: { ...foreignEnvironment(), QMESH_ADMIN: 'off', GPU_LAYERS: '0', QMESH_HOST: '127.0.0.1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   endWithUs(child);
@@ -61,4 +61,9 @@ export async function startWorker(environment, nodeOptions = []) {
       clearTimeout(late);
     },
   };
+}
+
+/** This process's environment without what configures QMesh: the bench says what it measures. */
+function foreignEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('QMESH_')));
 }

@@ -18,7 +18,7 @@ const pollMs = 20;
 export async function run(context) {
   const file = join(context.scratch, 'loop-delay.jsonl');
   const probe = new URL('../probes/loop-delay.js', import.meta.url).href;
-  const contender = mesh(context, { nodeOptions: ['--import', probe], environment: { QMESH_BENCH_LOOP_DELAY: file } });
+  const contender = mesh(context, { nodeOptions: ['--import', probe], environment: { LOOP_DELAY_FILE: file } });
   let seen = 0;
   /** What the probe saw since it was last asked. @returns {Promise<Record<string, number>>} */
   const ask = async () => {

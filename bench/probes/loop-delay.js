@@ -1,6 +1,6 @@
 /**
  * Loaded into a worker with `node --import`: watches how late its event loop is, and at SIGUSR2 appends what it saw since
- * the last time to the file that QMESH_BENCH_LOOP_DELAY names, as one line of JSON.
+ * the last time to the file that LOOP_DELAY_FILE names, as one line of JSON.
  */
 import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -10,7 +10,7 @@ import { isMainThread } from 'node:worker_threads';
 /** How often the loop is looked at; this much of each reading is not delay. */
 const resolutionMs = 1;
 
-const file = process.env.QMESH_BENCH_LOOP_DELAY;
+const file = process.env.LOOP_DELAY_FILE;
 
 if (isMainThread && file !== undefined) {
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
