@@ -6,9 +6,10 @@
  * Other programs speak this DHT protocol too, and one of them may join the world. So a holder answers a question that
  * only QMesh asks, with a number that is new for each holder: that is how others know it, and see that it changed.
  */
-import { createSocket } from 'node:dgram';
-import HyperDHT, { type Address } from 'hyperdht';
+import type HyperDHT from 'hyperdht';
+import type { Address } from 'hyperdht';
 import Plugin, { type IncomingRequest, type PluginReply } from 'hyperdht/lib/plugin.js';
+import { bindBootstrapper } from './bind-bootstrapper.js';
 
 const PLUGIN_NAME = 'qmesh-local';
 const PLUGIN_VERSION = 1;
@@ -43,31 +44,12 @@ export class HolderMark extends Plugin {
 
 /** Binds the port and answers on it; undefined if somebody else has it. */
 export async function holdPort(address: Address, mark: Uint8Array): Promise<HyperDHT | undefined> {
-  if (!(await isFree(address))) return undefined;
-  const node = HyperDHT.bootstrapper(address.port, address.host, { host: address.host });
-  node.register(PLUGIN_NAME, new HolderMark(mark));
   try {
-    await node.bind();
+    const { node } = await bindBootstrapper(address);
+    node.register(PLUGIN_NAME, new HolderMark(mark));
     return node;
-  } catch {
-    // Somebody was faster, between the question and the bind. The library leaves this watcher running.
-    await node.destroy().catch(() => {});
-    node.io.networkInterfaces.destroy();
-    return undefined;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return undefined;
+    throw error;
   }
-}
-
-/** Asked with a plain socket first: a DHT node that could not bind is a costly way to find out, every second. */
-function isFree(address: Address): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      socket.close();
-      if (error.code === 'EADDRINUSE') resolve(false);
-      else reject(error);
-    });
-    socket.bind({ address: address.host, port: address.port, exclusive: true }, () => {
-      socket.close(() => resolve(true));
-    });
-  });
 }

@@ -1,0 +1,40 @@
+/** A DHT node on exactly one port, which others can start from. */
+import { createSocket } from 'node:dgram';
+import HyperDHT, { type Address } from 'hyperdht';
+
+/**
+ * Rejects with the system's error (`EADDRINUSE` …), and leaves nothing behind then.
+ *
+ * @param address to bind; port 0 is any free one.
+ * @param host under which others reach it, if that is another one than they see bound: they refuse answers from elsewhere.
+ */
+export async function bindBootstrapper(
+  address: Address,
+  host = address.host,
+): Promise<{ readonly node: HyperDHT; readonly port: number }> {
+  const port = await freePort(address);
+  const node = HyperDHT.bootstrapper(port, host, { host: address.host });
+  try {
+    await node.bind();
+  } catch (error) {
+    await node.destroy().catch(() => {});
+    node.io.networkInterfaces.destroy(); // the library leaves it running, and with it the process
+    throw error;
+  }
+  return { node, port };
+}
+
+/** Asked with a plain socket first: whoever waits for a port asks every second, and a DHT node is a costly way to ask. */
+function freePort({ host, port }: Address): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    socket.once('error', (error) => {
+      socket.close();
+      reject(error);
+    });
+    socket.bind({ address: host, port, exclusive: true }, () => {
+      const free = socket.address().port;
+      socket.close(() => resolve(free));
+    });
+  });
+}
