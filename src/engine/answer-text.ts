@@ -60,7 +60,8 @@ export class AnswerText {
   /** The answer ends here, so what was held back cannot become a stop string any more. */
   end(): Piece {
     if (this.#stopped) return NOTHING;
-    if (this.#open.length > 0) this.#held.push({ text: this.#detokenize(this.#open), tokens: this.#open.length });
+    const text = this.#detokenize(this.#open).replace(/\uFFFD+$/u, ''); // half a character has no text
+    if (text !== '') this.#held.push({ text, tokens: this.#open.length });
     this.#open = [];
     const piece = joined(this.#held);
     this.#held = [];

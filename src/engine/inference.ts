@@ -23,6 +23,8 @@ export class Inference {
   readonly #clock: Clock;
   readonly #random: Random;
   #engine: Engine | undefined;
+  #loading: Promise<void> = Promise.resolve();
+  readonly #stopping = new AbortController();
   #scheduler: Scheduler | undefined;
   #threads = 0;
   /** Runs whose grammar is being made, so that a cancel finds them. At most one per slot. */
@@ -38,7 +40,7 @@ export class Inference {
   command(command: Exclude<EngineCommand, { type: 'stop' }>): void {
     switch (command.type) {
       case 'load':
-        void this.#load(command);
+        this.#loading = this.#load(command);
         break;
       case 'run':
         void this.#run(command);
@@ -59,13 +61,17 @@ export class Inference {
   /** Cancels all, waits until nothing is being computed, frees the model. */
   async stop(): Promise<void> {
     this.#preparing.clear();
+    this.#stopping.abort();
+    await this.#loading;
     await this.#scheduler?.stop();
     await this.#engine?.dispose();
   }
 
   async #load(options: LoadOptions): Promise<void> {
     try {
-      const engine = await loadEngine(options, this.#clock, (share) => this.#emit({ type: 'load_progress', share }));
+      if (this.#engine !== undefined) throw new Error('this engine holds a model already');
+      const progress = (share: number): void => this.#emit({ type: 'load_progress', share });
+      const engine = await loadEngine(options, this.#clock, progress, this.#stopping.signal);
       this.#engine = engine;
       this.#threads = engine.info.threads;
       this.#scheduler = new Scheduler(engine.context, options.slots, this.#clock, {

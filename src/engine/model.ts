@@ -18,6 +18,7 @@ const MIN_CONTEXT_TOKENS = 256;
 const CONTEXT_SHARE_OF_FREE_MEMORY = 0.5;
 /** Of what llama.cpp says while it loads, the end is kept: there it says why it refuses. */
 const MAX_LOG_LINES = 20;
+const PROGRESS_STEPS = 20;
 /** Its lines arrive a little later than its failure. */
 const LOG_SETTLES_MS = 20;
 
@@ -30,14 +31,22 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
+/** @param onProgress called at most PROGRESS_STEPS times, with the share of the file that is loaded */
 export async function loadEngine(
   options: LoadOptions,
   clock: Clock,
   onProgress: (share: number) => void,
+  signal: AbortSignal,
 ): Promise<Engine> {
   const log: string[] = [];
+  let step = 0;
+  const inSteps = (share: number): void => {
+    if (Math.floor(share * PROGRESS_STEPS) <= step) return;
+    step = Math.floor(share * PROGRESS_STEPS);
+    onProgress(share);
+  };
   try {
-    return await load(options, onProgress, log);
+    return await load(options, inSteps, signal, log);
   } catch (error) {
     await new Promise<void>((resolve) => void clock.setTimeout(resolve, LOG_SETTLES_MS));
     throw new Error(reasonIn(log) ?? plainMessage(error), { cause: error });
@@ -51,7 +60,12 @@ function reasonIn(log: readonly string[]): string | undefined {
   return told === undefined ? undefined : plainMessage(told.replace(/^error loading model: /u, ''));
 }
 
-async function load(options: LoadOptions, onProgress: (share: number) => void, log: string[]): Promise<Engine> {
+async function load(
+  options: LoadOptions,
+  onProgress: (share: number) => void,
+  signal: AbortSignal,
+  log: string[],
+): Promise<Engine> {
   const llama = await getLlama({
     gpu: options.gpuLayers === 0 ? false : 'auto',
     build: 'never',
@@ -69,6 +83,7 @@ async function load(options: LoadOptions, onProgress: (share: number) => void, l
     gpuLayers: options.gpuLayers < 0 ? 'auto' : options.gpuLayers,
     checkTensors: options.checkTensors ?? false,
     onLoadProgress: onProgress,
+    loadSignal: signal,
   });
   const threads = options.threads ?? availableParallelism();
   const context = await createContext(model, options, threads);
