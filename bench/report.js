@@ -81,10 +81,11 @@ export function toTable({ bench, figures, comparisons, rounds }) {
 /** What a figure means nothing without. */
 export function conditions() {
   const processors = cpus();
+  const changes = git('status', '--porcelain', '--untracked-files=no');
   return {
     at: new Date().toISOString(),
     commit: git('rev-parse', 'HEAD'),
-    uncommittedChanges: git('status', '--porcelain', '--untracked-files=no') !== '',
+    uncommittedChanges: changes === null ? null : changes !== '',
     node: process.version,
     packages: {
       qmesh: versionOf(new URL('../package.json', import.meta.url)),
