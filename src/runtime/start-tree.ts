@@ -10,7 +10,7 @@ export interface Tree {
   readonly system: AnyActorSystem;
   /** Shuts down in order. `stopped` is called once, when nothing of the tree is left: at once, if nothing is left by now. */
   stop(stopped?: () => void): void;
-  /** `escalated` is called once the root has given up; nothing of the tree is left then. Until one is given, such an error is kept. */
+  /** `escalated` is called once the root has given up; nothing of the tree is left then. At once, if it has by now. */
   onEscalation(escalated: (error: unknown) => void): void;
 }
 
@@ -29,13 +29,18 @@ export function startTree(spec: SupervisorSpec, ports: SupervisorPorts, { inspec
     logger: log ?? (() => {}),
     ...(inspect && { inspect: harmless(inspect) }),
   });
+  root.subscribe({ error: () => {} }); // a failure that nobody listens for yet is no uncaught exception
   root.start();
   return {
     root,
     system: root.system,
     stop(stopped = () => {}) {
+      if (statusOf(root) !== 'active') {
+        stopped();
+        return;
+      }
       root.subscribe({ complete: stopped, error: stopped });
-      if (statusOf(root) === 'active') root.send({ type: 'sys.shutdown' });
+      root.send({ type: 'sys.shutdown' });
     },
     onEscalation(escalated) {
       root.subscribe({ error: escalated });

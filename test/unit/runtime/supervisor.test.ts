@@ -223,6 +223,16 @@ describe('escalation', () => {
   });
 });
 
+describe('escalation at the very start', () => {
+  it('is kept until somebody asks', () => {
+    const bad = fromCallback(() => {
+      throw new Error('no disk');
+    });
+    const t = boot({ children: [{ id: 'bad', logic: bad }], intensity: { maxRestarts: 0, windowMs: 1 } });
+    expect(t.escalations).toMatchObject([{ cause: { message: 'no disk' } }]);
+  });
+});
+
 describe('shutdown', () => {
   it('asks the youngest first, waits for each, and stops who takes too long', () => {
     const deaf = setup({}).createMachine({
@@ -301,6 +311,9 @@ describe('shutdown of a tree', () => {
     const t = boot({ children: [...workers('a'), inner] });
     t.crash('a');
     t.root.stop();
+    let isStopped = false;
+    t.stop(() => (isStopped = true));
+    expect(isStopped).toBe(true);
     expect(journal.filter((line) => line.startsWith('x'))).toEqual(['x up', 'x down']);
     expect(t.clock.pending).toBe(0);
     expect(t.system.getAll()).toEqual({});
