@@ -100,7 +100,7 @@ export class AnswerText {
   }
 }
 
-const NOTHING: Piece = { text: '', tokens: 0 };
+export const NOTHING: Piece = { text: '', tokens: 0 };
 
 const joined = (pieces: readonly Piece[]): Piece => ({
   text: pieces.map((piece) => piece.text).join(''),

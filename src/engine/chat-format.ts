@@ -112,15 +112,19 @@ export function detectChatFormat(template: string | undefined, isToken: (text: s
 
 /** Index of the first message whose role no format can write, or -1. */
 export const firstUnknownRole = (messages: readonly ChatMessage[]): number =>
-  messages.findIndex(({ role }) => role !== 'system' && role !== 'user' && role !== 'assistant');
+  messages.findIndex(({ role }) => !['system', 'user', 'assistant', 'tool'].includes(role));
+
+/** What a tool gave back is told by the user: not every format has a role for it. */
+const spoken = ({ role, content }: ChatMessage): { role: ChatRole; content: string } =>
+  role === 'tool' ? { role: 'user', content: `Result of the tool:\n${content}` } : { role: role as ChatRole, content };
 
 /** The conversation up to where the answer begins. Every role must be known (`firstUnknownRole`). */
 export function writeConversation(format: ChatFormat, messages: readonly ChatMessage[]): Segment[] {
   const turns = format.systemTurn ? messages : withSystemInFirstUser(messages);
-  const segments = turns.flatMap(({ role, content }) => [
-    { text: format.open(role as ChatRole), marks: true },
+  const segments = turns.map(spoken).flatMap(({ role, content }) => [
+    { text: format.open(role), marks: true },
     { text: content, marks: false },
-    { text: format.close(role as ChatRole), marks: true },
+    { text: format.close(role), marks: true },
   ]);
   segments.push({ text: format.open('assistant'), marks: true });
   return segments.filter(({ text }) => text !== '');

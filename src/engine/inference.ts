@@ -2,19 +2,20 @@
  * The commands of messages.ts, carried out on one loaded model. Runs inside the inference thread; every failure of a run
  * becomes that run's `failed`, and nothing a run does ends the others.
  */
-import type { LlamaGrammar } from 'node-llama-cpp';
+import type { Llama, LlamaGrammar } from 'node-llama-cpp';
 
 import type { Clock } from '../runtime/clock.js';
 import type { Random } from '../runtime/random.js';
 import { firstUnknownRole } from './chat-format.js';
 import { plainMessage, RunFailure } from './failure.js';
-import { JSON_END, jsonGrammar } from './json-grammar.js';
+import { jsonGrammar } from './json-grammar.js';
 import type { EngineCommand, EngineEvent, FinishReason, LoadOptions, RunRequest } from './messages.js';
 import { loadEngine, type Engine } from './model.js';
 import { advanceGrammar, newGrammarState, newSampler, type NativeGrammarState } from './native.js';
 import { Run } from './run.js';
 import { Scheduler } from './scheduler.js';
 import { TokenOutlet } from './token-outlet.js';
+import { ToolCallSieve, toolGrammar, withToolMessage } from './tools.js';
 
 type RunCommand = Extract<EngineCommand, { type: 'run' }>;
 
@@ -77,7 +78,7 @@ export class Inference {
       this.#scheduler = new Scheduler(engine.context, options.slots, this.#clock, {
         started: (run, reused) => this.#emit({ type: 'started', run: run.id, promptTokens: run.promptTokens, reused }),
         prefill: (run, done) => this.#emit({ type: 'prefill', run: run.id, done, total: run.prefillTokens }),
-        ended: (run, finishReason) => this.#ended(run.id, finishReason, run.promptTokens, run.completionTokens),
+        ended: (run, reason) => this.#endedRun(run, reason),
         failed: (run, error) => this.#failed(run.id, error),
       });
       this.#emit({ type: 'loaded', model: engine.info });
@@ -92,8 +93,7 @@ export class Inference {
     try {
       const [engine, scheduler] = [this.#engine, this.#scheduler];
       if (engine === undefined || scheduler === undefined) throw new RunFailure('slot_failed', 'no model is loaded');
-      const schema = command.request.options?.jsonSchema;
-      const grammar = schema === undefined ? undefined : await jsonGrammar(engine.llama, schema);
+      const grammar = await grammarOf(command.request, engine.llama);
       if (!this.#preparing.has(id)) {
         this.#ended(id, 'cancelled', 0, 0);
         return;
@@ -124,15 +124,38 @@ export class Inference {
     const outlet = new TokenOutlet(this.#clock, (text, tokens) =>
       this.#emit({ type: 'tokens', run: id, text, tokens }),
     );
-    const stops = [
-      ...(options.stop ?? []),
-      ...(formatStop === undefined ? [] : [formatStop]),
-      ...(state === undefined ? [] : [JSON_END]),
-    ];
+    const stops = [...(options.stop ?? []), ...(formatStop === undefined ? [] : [formatStop])];
+    const sieve = toolsOf(request) === undefined ? undefined : new ToolCallSieve(resumedText);
     const seed = options.seed ?? Math.floor(this.#random.next() * 2 ** 32);
-    const setup = { id, slot, reuse, promptTokens, resumedTokens, resumedText, options, seed, stops, grammar: state };
+    const setup = {
+      id,
+      slot,
+      reuse,
+      promptTokens,
+      resumedTokens,
+      resumedText,
+      options,
+      seed,
+      stops,
+      grammar: state,
+      sieve,
+    };
     const sampler = newSampler(llama, model);
     return new Run({ ...setup, sampler, contextSize: info.contextSize }, tokenizer, outlet);
+  }
+
+  #endedRun(run: Run, reason: FinishReason): void {
+    const { id, promptTokens, completionTokens, toolCall } = run;
+    if (toolCall === undefined || reason === 'cancelled') this.#ended(id, reason, promptTokens, completionTokens);
+    else
+      this.#emit({
+        type: 'ended',
+        run: id,
+        finishReason: 'tool_calls',
+        promptTokens,
+        completionTokens,
+        toolCalls: [toolCall],
+      });
   }
 
   #ended(run: number, finishReason: FinishReason, promptTokens: number, completionTokens: number): void {
@@ -145,11 +168,27 @@ export class Inference {
   }
 }
 
-function tokensOf({ prompt, messages }: RunRequest, { tokenizer }: Engine): number[] {
+/** None is the same as an empty list. */
+const toolsOf = ({ tools }: RunRequest): RunRequest['tools'] => (tools?.length === 0 ? undefined : tools);
+
+/** What the answer is held to: the schema that was asked for, or that a call of a tool is well-formed. */
+async function grammarOf(request: RunRequest, llama: Llama): Promise<LlamaGrammar | undefined> {
+  const tools = toolsOf(request);
+  const schema = request.options?.jsonSchema;
+  if (tools === undefined) return schema === undefined ? undefined : jsonGrammar(llama, schema);
+  if (schema !== undefined) throw new RunFailure('bad_request', 'tools: cannot be combined with options.jsonSchema');
+  if (request.prompt !== undefined) throw new RunFailure('bad_request', 'tools: need messages, not a prompt');
+  return toolGrammar(llama, tools);
+}
+
+function tokensOf(request: RunRequest, { tokenizer }: Engine): number[] {
+  const { prompt, messages = [] } = request;
+  const tools = toolsOf(request);
   if (prompt !== undefined) return tokenizer.prompt(prompt);
-  const unknown = firstUnknownRole(messages ?? []);
-  if (unknown >= 0) throw new RunFailure('bad_request', `messages[${unknown}].role: must be system, user or assistant`);
-  return tokenizer.conversation(messages ?? []);
+  const unknown = firstUnknownRole(messages);
+  if (unknown >= 0)
+    throw new RunFailure('bad_request', `messages[${unknown}].role: must be system, user, assistant or tool`);
+  return tokenizer.conversation(tools === undefined ? messages : withToolMessage(tools, messages));
 }
 
 /** The grammar as it stands after what an earlier run produced. */
@@ -157,6 +196,6 @@ function grammarAfter({ llama, model }: Engine, grammar: LlamaGrammar, tokens: r
   const state = newGrammarState(llama, model, grammar);
   for (const token of tokens)
     if (!advanceGrammar(llama, state, token as never))
-      throw new RunFailure('bad_request', 'resume.text: does not fit options.jsonSchema');
+      throw new RunFailure('bad_request', 'resume.text: does not fit what the answer is held to');
   return state;
 }

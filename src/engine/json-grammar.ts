@@ -6,8 +6,8 @@ import type { Llama, LlamaGrammar } from 'node-llama-cpp';
 
 import { plainMessage, RunFailure } from './failure.js';
 
-/** The grammar ends an answer with this; it is taken as a stop string and never leaves. */
-export const JSON_END = '\n\n\n\n';
+/** How the library's JSON grammars begin. Their empty lines at the end are left out: the model may only end there. */
+const ROOT_RULE = /^root ::= (?<root>.+) "\\n\\n\\n\\n" \[\\n\]\*\n?/u;
 
 const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'object', 'array'];
 const MAX_SCHEMA_DEPTH = 32;
@@ -33,14 +33,32 @@ const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
 const FORMATS = ['date-time', 'time', 'date'];
 
 export async function jsonGrammar(llama: Llama, schema: unknown): Promise<LlamaGrammar> {
+  checkJsonSchema(schema, 'options.jsonSchema');
+  const { root, rules } = await jsonRules(llama, schema, 'options.jsonSchema');
+  return llama.createGrammar({ grammar: `root ::= ${root}\n${rules}` });
+}
+
+/** Refuses a schema, naming the field, that the grammar could not hold an answer to. */
+export function checkJsonSchema(schema: unknown, field: string): void {
   if (JSON.stringify(schema).length > MAX_SCHEMA_CHARACTERS)
-    refuse('options.jsonSchema', `longer than ${MAX_SCHEMA_CHARACTERS} characters`);
-  check(schema, { field: 'options.jsonSchema', depth: 0, definitions: [] });
+    refuse(field, `longer than ${MAX_SCHEMA_CHARACTERS} characters`);
+  check(schema, { field, depth: 0, definitions: [] });
+}
+
+/** The grammar of a schema that was checked: what its root is, and the rules that it uses. */
+export async function jsonRules(
+  llama: Llama,
+  schema: unknown,
+  field: string,
+): Promise<{ root: string; rules: string }> {
   try {
-    return await llama.createGrammarForJsonSchema(schema as { type: 'object' }); // one shape of many, for its types
+    const { grammar } = await llama.createGrammarForJsonSchema(schema as { type: 'object' }); // one shape of many, for its types
+    const root = ROOT_RULE.exec(grammar)?.groups?.root;
+    if (root !== undefined) return { root, rules: grammar.replace(ROOT_RULE, '') };
   } catch (error) {
-    return refuse('options.jsonSchema', plainMessage(error));
+    refuse(field, plainMessage(error));
   }
+  throw new RunFailure('slot_failed', 'this build of node-llama-cpp writes JSON grammars in another form');
 }
 
 /** Where in the schema: its name for the message, its depth, and the definitions that a reference may mean. */

@@ -101,7 +101,7 @@ async function load(
       device: llama.gpu === false ? 'cpu' : llama.gpu,
       gpuLayers: model.gpuLayers,
       chatFormat: tokenizer.chatFormat.name,
-      capabilities: ['jsonSchema'],
+      capabilities: ['tools', 'jsonSchema'],
     },
     dispose: async () => {
       await context.dispose();

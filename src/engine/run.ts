@@ -3,11 +3,12 @@
  * batches (scheduler.ts) nor messages. Lifecycle: created with all its tokens known → its prompt is evaluated in slices →
  * each picked token goes to `accept` → `finish` is called exactly once, by whoever ends it.
  */
-import { AnswerText } from './answer-text.js';
-import type { FinishReason, RunOptions } from './messages.js';
+import { AnswerText, NOTHING, type Piece } from './answer-text.js';
+import type { FinishReason, RunOptions, ToolCall } from './messages.js';
 import type { NativeGrammarState, NativeSampler, SamplerConfig } from './native.js';
 import { samplerConfig } from './sampling.js';
 import type { TokenOutlet } from './token-outlet.js';
+import type { ToolCallSieve } from './tools.js';
 
 export interface RunSetup {
   readonly id: number;
@@ -19,11 +20,13 @@ export interface RunSetup {
   readonly resumedText: string;
   readonly options: RunOptions;
   readonly seed: number;
-  /** Besides those of the options: the chat format's, the grammar's. */
+  /** The request's and the chat format's. */
   readonly stops: readonly string[];
   readonly contextSize: number;
   readonly sampler: NativeSampler;
   readonly grammar: NativeGrammarState | undefined;
+  /** Where the answer may be a call of a tool. */
+  readonly sieve: ToolCallSieve | undefined;
 }
 
 /** What the model's vocabulary answers. */
@@ -51,6 +54,8 @@ export class Run {
   readonly #outlet: TokenOutlet;
   /** How many tokens the answer may have, the resumed ones included. */
   readonly #limit: number;
+  #call: ToolCall | undefined;
+  #callTokens = 0;
 
   constructor(setup: RunSetup, vocabulary: Vocabulary, outlet: TokenOutlet) {
     this.id = setup.id;
@@ -67,9 +72,14 @@ export class Run {
     this.#limit = Math.min(setup.options.maxTokens ?? Infinity, setup.contextSize - this.promptTokens);
   }
 
-  /** How many tokens of new text have left. */
+  /** How many tokens the new text has that left, or the call that is given whole. */
   get completionTokens(): number {
-    return this.#outlet.sentTokens;
+    return this.#outlet.sentTokens + this.#callTokens;
+  }
+
+  /** The call that the answer turned out to be; known once the run is finished. */
+  get toolCall(): ToolCall | undefined {
+    return this.#call;
   }
 
   /** Why there is nothing (more) to compute; undefined while there is. */
@@ -88,14 +98,22 @@ export class Run {
   accept(token: number): FinishReason | undefined {
     if (this.#vocabulary.ends(token)) return 'stop';
     this.tokens.push(token);
-    this.#outlet.push(this.#answer.push(token));
+    this.#outlet.push(this.#sifted(this.#answer.push(token)));
     return this.over;
   }
 
   /** Lets go of what was held back and of the sampler. */
   finish(): void {
-    this.#outlet.push(this.#answer.end());
+    this.#outlet.push(this.#sifted(this.#answer.end()));
+    const { call, rest } = this.#setup.sieve?.end() ?? { rest: NOTHING };
+    this.#call = call;
+    if (call === undefined) this.#outlet.push(rest);
+    else this.#callTokens = rest.tokens;
     this.#outlet.flush();
     this.sampler.dispose();
+  }
+
+  #sifted(piece: Piece): Piece {
+    return this.#setup.sieve?.push(piece) ?? piece;
   }
 }

@@ -273,6 +273,53 @@ describe('a JSON schema', () => {
   });
 });
 
+describe('tools', () => {
+  const tools = [
+    { name: 'add', description: 'Adds.', parameters: { type: 'object', properties: { a: { type: 'integer' } } } },
+    { name: 'now' },
+  ];
+  const messages = [{ role: 'user', content: 'count from 7' }];
+  const request = { messages, tools, options: { ...greedy, maxTokens: 60 } };
+
+  it('leave an answer in words as it is, streamed', async () => {
+    const { text, tokens, end } = await demo.ask({ ...request, options: { ...greedy, maxTokens: 10 } });
+    expect([text, tokens]).toEqual([expectedCount(7, 10), 10]);
+    expect(end).toMatchObject({ finishReason: 'length' });
+  });
+
+  it('hold a call to its schema and give it whole', async () => {
+    const begun = '{"tool":"add"'; // the demo model would rather count; a call that was begun it must finish
+    const { text, end } = await demo.ask({ ...request, resumeText: begun });
+    expect(text).toBe('');
+    expect(end).toMatchObject({
+      finishReason: 'tool_calls',
+      toolCalls: [{ name: 'add', arguments: { a: expect.any(Number) } }],
+    });
+    expect(end).toHaveProperty(
+      'completionTokens',
+      expect.toSatisfy((tokens: number) => tokens > 5),
+    );
+    const other = await demo.ask({ ...request, resumeText: '{"tool":"nonesuch"' });
+    expect(other.end).toMatchObject({ type: 'failed', code: 'bad_request' });
+  });
+
+  it('give a call that was cut short as the text that it is', async () => {
+    const options = { ...greedy, maxTokens: 18 };
+    const { text, end } = await demo.ask({ ...request, options, resumeText: '{"tool":"add"' });
+    expect(end).toMatchObject({ finishReason: 'length' });
+    expect(text).toMatch(/^,\s?"arg/u);
+  });
+
+  it.each([
+    [{ ...request, tools: [{ name: 'x', parameters: { type: 'map' } }] }, 'tools[0].parameters.type'],
+    [{ ...request, options: { jsonSchema: { type: 'null' } } }, 'options.jsonSchema'],
+    [{ prompt: 'x', tools }, 'messages'],
+  ])('are refused with the field: %#', async (bad, field) => {
+    const { end } = await demo.ask(bad);
+    expect(end).toMatchObject({ type: 'failed', code: 'bad_request', message: expect.stringContaining(field) });
+  });
+});
+
 describe('the engine', () => {
   it('answers a ping while it computes, and changes its threads on a live context', async () => {
     const run = keyed.start({ prompt: `KEY3;${'x'.repeat(600)}`, options: { ...greedy, maxTokens: 60 } }, { slot: 1 });

@@ -115,7 +115,15 @@ class Bench {
   start(slot: number, prompt: readonly number[], maxTokens: number, reuse = false): { run: Run; told: Promise<Told> } {
     const setup = { id: this.#id++, slot, reuse, promptTokens: prompt, resumedTokens: [], resumedText: '', seed: 1 };
     const run = new Run(
-      { ...setup, options: { maxTokens }, stops: [], contextSize: CONTEXT, sampler, grammar: undefined },
+      {
+        ...setup,
+        options: { maxTokens },
+        stops: [],
+        contextSize: CONTEXT,
+        sampler,
+        grammar: undefined,
+        sieve: undefined,
+      },
       { text: (tokens) => tokens.join(' '), ends: () => false },
       new TokenOutlet(clock, () => {}),
     );
