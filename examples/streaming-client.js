@@ -10,11 +10,11 @@ const prompt = process.argv[2] ?? 'count from 5';
 
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
-const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]);
+setTimeout(() => stop.abort(), 10_000).unref();
 
 const client = await QMeshClient.connect({ bootstrap: process.env.QMESH_BOOTSTRAP ?? 'local' });
 try {
-  const stream = client.stream({ prompt, options: { temperature: 0 } }, { signal });
+  const stream = client.stream({ prompt, options: { temperature: 0 } }, { signal: stop.signal });
   for await (const chunk of stream) process.stdout.write(chunk.text);
   const { finishReason, usage } = await stream.result;
   console.error(`\n${usage?.completionTokens ?? 0} tokens (${finishReason})`);
