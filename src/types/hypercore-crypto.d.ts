@@ -1,3 +1,4 @@
+/** The part of hypercore-crypto 3.7 that src/protocol/ uses. The package ships no types. */
 declare module 'hypercore-crypto' {
   const crypto: {
     /** ed25519; from the 32-byte seed. */

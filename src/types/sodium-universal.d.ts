@@ -1,3 +1,4 @@
+/** The part of sodium-universal that src/protocol/ uses. The package ships no types. */
 declare module 'sodium-universal' {
   const sodium: {
     /** BLAKE2b of `input` into `output`, keyed. */

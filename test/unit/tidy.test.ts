@@ -24,8 +24,7 @@ const entries: Readonly<Record<string, string>> = {
   'src/index.ts': "the package's public names",
   'src/cli/qmesh.ts': "the package's command",
   'src/runtime/statechart-pages.ts': 'npm run statecharts',
-  'src/gguf/bench-model.ts': 'bench/ writes its models with it',
-  'src/gguf/keyed-model.ts': 'the model that exposes mixed-up sequences in tests',
+  'src/runtime/virtual-clock.ts': 'simulations and tests run on it; it stands beside the port it implements',
 };
 
 /** A folder of src/ and the folders of ours it may import (docs/architecture.md, Layers). Lint says it earlier, this says it all. */
