@@ -18,7 +18,6 @@ export async function run(context) {
     mesh(context),
     engine(context),
     nodeLlamaCpp(context, { poolThreads: 1 }),
-
     ...(server === undefined ? [] : [llamaServer(context, server)]),
   ];
   const rounds = await runRounds(contenders, {
