@@ -6,7 +6,7 @@
  * A port that cannot be had ends it with `failed`.
  */
 import { networkInterfaces } from 'node:os';
-import { bindBootstrapper } from './network/bind-bootstrapper.js';
+import { bindBootstrapper, destroyNode } from './network/bind-bootstrapper.js';
 
 export interface BootstrapNodeOptions {
   /** IPv4 address to bind; 0.0.0.0 binds all, and hands out the first one that other machines can reach. */
@@ -45,7 +45,7 @@ export function runBootstrapNode({ host, port }: BootstrapNodeOptions, on: Boots
       if (isOver) return;
       isOver = true;
       const closed = (): void => on.closed();
-      bound.then(({ node }) => node.destroy()).then(closed, closed);
+      bound.then(({ node }) => destroyNode(node)).then(closed, closed);
     },
   };
 }

@@ -9,6 +9,7 @@ import HyperDHT, { type Address, type HyperDHTOptions } from 'hyperdht';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
+import { destroyNode } from './network/bind-bootstrapper.js';
 import { LocalMesh } from './network/local-mesh.js';
 import { SwarmTopic } from './network/swarm-topic.js';
 import type { Bootstrap, Dht, DhtEvents, NetworkPort, Topic, TopicEvents, TopicOptions } from './ports.js';
@@ -130,7 +131,7 @@ class HyperswarmDht implements Dht {
     for (const topic of topics) topic.close();
     await Promise.all(topics.map((topic) => topic.ended));
     const { clock, log } = this.#options;
-    const released = Promise.allSettled([this.#mesh?.close(), this.#node?.destroy()]);
+    const released = Promise.all([this.#mesh?.close(), this.#node && destroyNode(this.#node)]);
     await new Promise<void>((resolve) => {
       const timer = clock.setTimeout(() => {
         log.debug('dht.close_timed_out');

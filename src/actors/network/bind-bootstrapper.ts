@@ -17,11 +17,15 @@ export async function bindBootstrapper(
   try {
     await node.bind();
   } catch (error) {
-    await node.destroy().catch(() => {});
-    node.io.networkInterfaces.destroy(); // the library leaves it running, and with it the process
+    await destroyNode(node);
     throw error;
   }
   return { node, port };
+}
+
+/** Also of a node that could not bind, which by itself leaves a watcher running, and with it the process. Never rejects. */
+export async function destroyNode(node: HyperDHT): Promise<void> {
+  await node.destroy().catch(() => node.io.networkInterfaces.destroy());
 }
 
 /** Asked with a plain socket first: whoever waits for a port asks every second, and a DHT node is a costly way to ask. */

@@ -12,6 +12,7 @@ import type HyperDHT from 'hyperdht';
 import type { Address } from 'hyperdht';
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Random } from '../../runtime/random.js';
+import { destroyNode } from './bind-bootstrapper.js';
 import { HolderMark, holdPort } from './local-holder.js';
 
 const CHECK_INTERVAL_MS = 1_000;
@@ -55,7 +56,7 @@ export class LocalMesh {
   async close(): Promise<void> {
     this.#closed = true;
     this.#clock.clearTimeout(this.#timer);
-    await this.#holder?.destroy();
+    if (this.#holder) await destroyNode(this.#holder);
   }
 
   /** Never rejects. */
@@ -79,8 +80,8 @@ export class LocalMesh {
 
   async #tryToHold(): Promise<void> {
     const holder = await holdPort(this.#address, this.#random.bytes(MARK_BYTES));
-    if (this.#closed) await holder?.destroy();
-    else this.#holder = holder;
+    if (!this.#closed) this.#holder = holder;
+    else if (holder) await destroyNode(holder);
   }
 
   #heard(mark: string): void {
