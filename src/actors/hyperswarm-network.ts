@@ -19,6 +19,8 @@ const DEFAULT_LOCAL_PORT = 49_737;
 const LOOPBACK = '127.0.0.1';
 /** Left to itself the library tries the local mesh's port first. */
 const ANY_PORT = [0, 0] as const;
+/** A dial over loopback takes some 10 ms, or hits a process that is gone. */
+const LOOPBACK_DIAL_TIMEOUT_MS = 1_000;
 /** How long the node may take to let go of its sockets. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -71,13 +73,12 @@ class HyperswarmDht implements Dht {
     if (!this.#node) throw new Error('a topic can be joined once the DHT node is ready');
     const key = Buffer.from(options.keySeed).toString('hex');
     const earlier = [...this.#topics].filter(([, other]) => other === key).map(([topic]) => topic.ended);
-    const topic = new SwarmTopic(
-      this.#node,
-      options,
-      on,
-      this.#options.clock,
-      Promise.all(earlier).then(() => {}),
-    );
+    const shared = {
+      node: this.#node,
+      clock: this.#options.clock,
+      dialTimeoutMs: bindHost(this.#options) === LOOPBACK ? LOOPBACK_DIAL_TIMEOUT_MS : undefined,
+    };
+    const topic = new SwarmTopic(shared, options, on, Promise.all(earlier));
     this.#topics.set(topic, key);
     void topic.ended.then(() => this.#topics.delete(topic));
     return topic;

@@ -1,6 +1,7 @@
 /** The part of hyperdht 6.34 that src/actors/ uses. The package ships no types. */
 declare module 'hyperdht' {
   import type { EventEmitter } from 'node:events';
+  import type { NoiseStream } from 'hyperswarm';
 
   export interface KeyPair {
     publicKey: Uint8Array;
@@ -41,6 +42,7 @@ declare module 'hyperdht' {
     bind(): Promise<void>;
     fullyBootstrapped(): Promise<void>;
     address(): Address | null;
+    connect(remoteKey: Uint8Array, options: object): NoiseStream;
     register(name: string, plugin: DhtPlugin): void;
     destroy(options?: { force?: boolean }): Promise<void>;
     /** Not documented: a node whose bind failed leaves this watcher running, and with it the process. */

@@ -41,6 +41,8 @@ declare module 'hyperswarm' {
   export class Hyperswarm extends EventEmitter {
     constructor(options: HyperswarmOptions);
     readonly connections: ReadonlySet<NoiseStream>;
+    /** By key in hex. */
+    readonly peers: ReadonlyMap<string, { readonly relayAddresses: readonly object[] | null }>;
     readonly server: { refresh(): void };
     /** Rejects when this key pair is in use on the DHT node. */
     listen(): Promise<unknown>;

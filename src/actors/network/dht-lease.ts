@@ -1,9 +1,12 @@
 /**
  * One swarm's share in the DHT node of the process. Hyperswarm takes a DHT node to be its own: it destroys it when it is
  * itself destroyed, and it never takes its listeners off. A lease looks like the node, outlives neither of the two, and
- * leaves nothing behind.
+ * leaves nothing behind. It also bounds dials: one to where a peer used to be goes on for four seconds, and as long as it
+ * does, Hyperswarm starts no other to where that peer is now.
  */
 import type HyperDHT from 'hyperdht';
+import type { NoiseStream } from 'hyperswarm';
+import type { Clock } from '../../runtime/clock.js';
 
 type Listener = (...args: unknown[]) => void;
 
@@ -13,16 +16,23 @@ export interface DhtLease {
   release(): void;
 }
 
-export function leaseDht(node: HyperDHT): DhtLease {
+/** @param dialTimeoutMs undefined leaves it to the library, which needs its time to get through firewalls. */
+export function leaseDht(node: HyperDHT, clock: Clock, dialTimeoutMs: number | undefined): DhtLease {
   const listeners: { readonly event: string | symbol; readonly listener: Listener }[] = [];
   const on = (event: string | symbol, listener: Listener): HyperDHT => {
     listeners.push({ event, listener });
     return node.on(event, listener);
   };
+  const connect: HyperDHT['connect'] = (key, options) => {
+    const stream = node.connect(key, options);
+    if (dialTimeoutMs !== undefined) boundDial(stream, clock, dialTimeoutMs);
+    return stream;
+  };
   const dht = new Proxy(node, {
     get(target, property): unknown {
       if (property === 'destroy') return () => Promise.resolve();
       if (property === 'on') return on;
+      if (property === 'connect') return connect;
       const value: unknown = Reflect.get(target, property, target);
       return typeof value === 'function' ? (value as Listener).bind(target) : value;
     },
@@ -33,4 +43,11 @@ export function leaseDht(node: HyperDHT): DhtLease {
       for (const { event, listener } of listeners.splice(0)) node.off(event, listener);
     },
   };
+}
+
+function boundDial(stream: NoiseStream, clock: Clock, timeoutMs: number): void {
+  const timer = clock.setTimeout(() => stream.destroy(), timeoutMs);
+  const decided = (): void => clock.clearTimeout(timer);
+  stream.once('open', decided);
+  stream.once('close', decided);
 }

@@ -17,6 +17,13 @@ const REDIAL_JITTER_MS = 100;
 /** Taking back the announcement needs the network, which may be gone. */
 const CLOSE_TIMEOUT_MS = 1_500;
 
+export interface SwarmShared {
+  readonly node: HyperDHT;
+  readonly clock: Clock;
+  /** For meshes where every peer is reached at once or not at all. */
+  readonly dialTimeoutMs: number | undefined;
+}
+
 export class SwarmTopic implements Topic {
   /** Resolves when this topic has reported its end, and its key pair is free again. Never rejects. */
   readonly ended: Promise<void>;
@@ -24,6 +31,7 @@ export class SwarmTopic implements Topic {
   readonly #on: TopicEvents;
   readonly #clock: Clock;
   readonly #inbound = new Set<NoiseStream>();
+  readonly #toDial = new Set<string>();
   #resolveEnded = (): void => {};
   #swarm: Hyperswarm | undefined;
   #session: DiscoverySession | undefined;
@@ -33,12 +41,12 @@ export class SwarmTopic implements Topic {
   #isOver = false;
 
   /** @param before what has to be over first: an earlier swarm on the same key pair would take back what this one announces. */
-  constructor(node: HyperDHT, options: TopicOptions, on: TopicEvents, clock: Clock, before: Promise<void>) {
+  constructor(shared: SwarmShared, options: TopicOptions, on: TopicEvents, before: Promise<unknown>) {
     this.#options = options;
     this.#on = on;
-    this.#clock = clock;
+    this.#clock = shared.clock;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
-    void before.then(() => this.#start(node));
+    void before.then(() => this.#start(shared));
   }
 
   refresh(): void {
@@ -49,26 +57,22 @@ export class SwarmTopic implements Topic {
     }
     this.#refreshing = true;
     if (this.#options.server) this.#swarm?.server.refresh();
-    const done = (): void => {
-      this.#refreshing = false;
-      if (!this.#refreshAgain) return;
-      this.#refreshAgain = false;
-      this.refresh();
-    };
+    const done = (): void => this.#refreshed();
     this.#session.refresh().then(done, done);
   }
 
   dial(remoteKey: string): void {
-    if (!this.#isOver) this.#swarm?.joinPeer(Buffer.from(remoteKey, 'hex'));
+    this.#toDial.add(remoteKey);
+    if (!this.#refreshing) this.#dialAll();
   }
 
   close(): void {
     this.#end(() => this.#on.closed());
   }
 
-  #start(node: HyperDHT): void {
+  #start({ node, clock, dialTimeoutMs }: SwarmShared): void {
     if (this.#isOver) return;
-    const lease = leaseDht(node);
+    const lease = leaseDht(node, clock, dialTimeoutMs);
     this.#releaseDht = () => lease.release();
     this.#swarm = new Hyperswarm({
       dht: lease.dht,
@@ -95,6 +99,23 @@ export class SwarmTopic implements Topic {
       stream.on('close', () => this.#inbound.delete(stream));
     }
     this.#on.connection(new NoiseConnection(stream, this.#clock));
+  }
+
+  #refreshed(): void {
+    this.#refreshing = false;
+    this.#dialAll();
+    if (!this.#refreshAgain) return;
+    this.#refreshAgain = false;
+    this.refresh();
+  }
+
+  /** After a look-up, not beside it: a dial by key alone goes to where the peer was last, and drops what the look-up found. */
+  #dialAll(): void {
+    for (const key of this.#toDial) {
+      const isFound = (this.#swarm?.peers.get(key)?.relayAddresses?.length ?? 0) > 0;
+      if (!this.#isOver && !isFound) this.#swarm?.joinPeer(Buffer.from(key, 'hex'));
+    }
+    this.#toDial.clear();
   }
 
   #fail(error: unknown): void {
