@@ -43,7 +43,7 @@ describe('the local mesh', () => {
     expect(ready.filter(({ holdsLocal }) => holdsLocal)).toHaveLength(1);
   });
 
-  it('survives kill -9 of its holder, twice: streams go on, and newcomers find who was there before', async () => {
+  it('survives kill -9 of its holder, then the end of all who were there: streams go on, newcomers find who is left', async () => {
     const port = await freePort();
     const holders = [new MeshProcess(port, 'server', 1)];
     await holders[0]!.says(is('ready'));
