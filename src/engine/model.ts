@@ -87,14 +87,15 @@ async function load(
   });
   const threads = options.threads ?? availableParallelism();
   const context = await createContext(model, options, threads);
-  const tokenizer = new Tokenizer(model);
+  const contextSize = Math.min(options.contextSize ?? context.contextSize, context.contextSize);
+  const tokenizer = new Tokenizer(model, contextSize);
   return {
     llama,
     model,
     context: nativeContextOf(context),
     tokenizer,
     info: {
-      contextSize: Math.min(options.contextSize ?? context.contextSize, context.contextSize),
+      contextSize,
       trainContextSize: model.trainContextSize,
       slots: options.slots,
       threads,

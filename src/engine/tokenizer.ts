@@ -6,11 +6,21 @@
 import type { LlamaModel, Token } from 'node-llama-cpp';
 
 import { detectChatFormat, writeConversation, type ChatFormat } from './chat-format.js';
+import { RunFailure } from './failure.js';
 import type { ChatMessage } from './messages.js';
+
+/**
+ * Tokenising takes up to the square of a text's length (a million equal letters: 50 s), and meanwhile no stream moves. So a
+ * long text is first counted in parts of this length, and refused as soon as it cannot fit.
+ */
+const COUNTED_PART_CHARACTERS = 8192;
+/** By so many tokens at most a text may come out shorter than its parts: one long word that a cut went through. */
+const TOKENS_PER_CUT = 64;
 
 export class Tokenizer {
   readonly chatFormat: ChatFormat;
   readonly #model: LlamaModel;
+  readonly #contextSize: number;
   /** Marks of the chat format that this vocabulary matches even in plain text: they are taken apart there. */
   readonly #exposedMarks: RegExp | undefined;
   /** The token that closes an answer, where the vocabulary does not list it among those that do. */
@@ -18,8 +28,10 @@ export class Tokenizer {
   /** Put before tokens that are made text, and cut off again: some vocabularies drop a space at the very start. */
   readonly #anchor: readonly Token[];
 
-  constructor(model: LlamaModel) {
+  /** @param contextSize texts that have more tokens for certain are refused */
+  constructor(model: LlamaModel, contextSize: number) {
     this.#model = model;
+    this.#contextSize = contextSize;
     const isToken = (text: string): boolean => model.tokenize(text, true).length === 1;
     this.chatFormat = detectChatFormat(chatTemplateOf(model), isToken);
     const exposed = this.chatFormat.evidence.filter((mark) => model.tokenize(mark, false).length === 1);
@@ -31,20 +43,22 @@ export class Tokenizer {
 
   /** A prompt as it is, with the token that the model expects before everything. */
   prompt(text: string): Token[] {
-    return [...this.#beginning(), ...this.#model.tokenize(text)];
+    return this.#beginning().concat(this.#tokenize(text));
   }
 
   conversation(messages: readonly ChatMessage[]): Token[] {
-    const tokens = this.#beginning();
-    for (const { text, marks } of writeConversation(this.chatFormat, messages))
+    let tokens = this.#beginning();
+    for (const { text, marks } of writeConversation(this.chatFormat, messages)) {
       for (const part of marks ? [text] : this.#takenApart(text))
-        tokens.push(...this.#model.tokenize(part, marks, tokens.length === 0 ? undefined : 'trimLeadingSpace'));
+        tokens = tokens.concat(this.#tokenize(part, marks, tokens.length === 0 ? undefined : 'trimLeadingSpace'));
+      if (tokens.length > this.#contextSize) throw promptTooLong(`more than ${this.#contextSize}`, this.#contextSize);
+    }
     return tokens;
   }
 
   /** A text that goes on from what stands before it. */
   continuation(text: string): Token[] {
-    return this.#model.tokenize(text, false, 'trimLeadingSpace');
+    return this.#tokenize(text, false, 'trimLeadingSpace');
   }
 
   /** Control tokens have no text; an incomplete character is U+FFFD. */
@@ -62,10 +76,29 @@ export class Tokenizer {
     return shouldPrependBosToken && bos !== null ? [bos] : [];
   }
 
+  #tokenize(text: string, marks = false, option?: 'trimLeadingSpace'): Token[] {
+    let atLeast = 0;
+    for (
+      let start = 0;
+      text.length > COUNTED_PART_CHARACTERS && start < text.length;
+      start += COUNTED_PART_CHARACTERS
+    ) {
+      atLeast += this.#model.tokenize(text.slice(start, start + COUNTED_PART_CHARACTERS)).length - TOKENS_PER_CUT;
+      if (atLeast >= this.#contextSize) throw promptTooLong(`more than ${atLeast}`, this.#contextSize);
+    }
+    return this.#model.tokenize(text, marks, option);
+  }
+
   #takenApart(text: string): string[] {
     return this.#exposedMarks === undefined ? [text] : text.split(this.#exposedMarks);
   }
 }
+
+export const promptTooLong = (tokens: number | string, contextSize: number): RunFailure =>
+  new RunFailure(
+    'prompt_too_long',
+    `the prompt has ${tokens} tokens and the context holds ${contextSize}, one of them for the answer`,
+  );
 
 /** Read as text only. */
 function chatTemplateOf(model: LlamaModel): string | undefined {

@@ -159,6 +159,13 @@ describe('a prompt', () => {
     expect(events).toHaveLength(1);
   });
 
+  it('of a megabyte is refused before it costs much', async () => {
+    const running = demo.start({ prompt: 'count from 5', options: { ...greedy, maxTokens: 500 } }, { slot: 1 });
+    const { end } = await demo.ask({ prompt: 'x'.repeat(1_000_000) }); // tokenised as a whole it would take 50 s
+    expect(end).toMatchObject({ type: 'failed', code: 'prompt_too_long', message: expect.stringContaining('1024') });
+    expect((await running.answer).text).toBe(expectedCount(5, 500));
+  });
+
   it('that nearly fills the context is answered until it is full', async () => {
     const prompt = `count from 5${'.'.repeat(1000)}`;
     const { text, end } = await demo.ask({ prompt, options: greedy });
