@@ -8,6 +8,7 @@ import type { EngineEvent } from '../engine/messages.js';
 import { engineMachine, type ProcessCommand } from '../machines/engine.machine.js';
 import type { LoadedModel, ServedModel } from '../machines/model.js';
 import type { RunOrder } from '../machines/run.js';
+import type { AnyActorSystem } from '../runtime/actor-system.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
@@ -35,13 +36,17 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
   ): void => {
     for (let slot = 0; slot < deps.slots; slot++) tell(system, names.slot(place, slot), event, self);
   };
+  /** Until then the model is offered, also while its engine starts anew: requests wait for it. */
+  const giveUp = (system: AnyActorSystem, self: AnyActorRef, model: ServedModel | undefined): void => {
+    board.setModel(place, undefined);
+    if (model !== undefined) tell(system, names.scheduler, { type: 'model.gone', model: model.sha256 }, self);
+  };
   return engineMachine.provide({
     actors: { process: createProcess(deps, place) },
     actions: {
       askForModel: ({ system, self }) => tell(system, names.model(place), { type: 'model.wanted' }, self),
       tellProcess: ({ self }, command) => self.getSnapshot().children.process?.send(command),
       announceLost: ({ context, system, self }) => {
-        board.setModel(place, undefined);
         tellSlots(system, self, { type: 'engine.lost' });
         if (context.reason !== undefined)
           log.warn('engine.lost', { engine: place, model: context.model?.name, reason: context.reason });
@@ -55,16 +60,18 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
         board.setModel(place, { name, sha256, bytes, contextSize, capabilities: [...capabilities] });
         tellSlots(system, self, { type: 'engine.ready', model: sha256 });
       },
-      announceRefused: ({ context }) => {
+      announceRefused: ({ context, system, self }) => {
         const { model, reason } = context;
         log.error('engine.refused', { engine: place, model: model?.name, reason });
+        giveUp(system, self, model);
         deps.onModelRefused(place, reason ?? '');
       },
-      announceQuarantined: ({ context }) => {
+      announceQuarantined: ({ context, system, self }) => {
         const { model, reason } = context;
         const next =
           'It killed its engine three times in a row and is not started again: replace the file, then restart.';
         log.error('engine.quarantined', { engine: place, model: model?.name, reason, next });
+        giveUp(system, self, model);
         deps.onModelRefused(place, reason ?? '');
       },
     },

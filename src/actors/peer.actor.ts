@@ -16,7 +16,11 @@ import { names } from './names.js';
 import type { Connection } from './ports.js';
 import type { WorkerDeps } from './worker-ports.js';
 
-/** @param gone called once the place of this peer is free again. */
+/**
+ * @param peer names this connection, and no other before or after: names of actors are recycled, and what is owed to one
+ *   connection is not owed to the next.
+ * @param gone called once the place of this peer is free again.
+ */
 export function createPeer(deps: WorkerDeps, peer: string, connection: Connection, gone: () => void): AnyActorLogic {
   return peerMachine.provide({
     actors: { connection: createConnection(deps, peer, connection, gone) },

@@ -8,7 +8,7 @@ import { protocolVersion, type InferenceResultMessage } from '../protocol/messag
 import type { RunRequest } from '../protocol/run.js';
 import { requestMachine } from '../machines/request.machine.js';
 import type { RunOrder } from '../machines/run.js';
-import { runOf, type RequestEnd, type RequestRecord } from '../machines/scheduler.js';
+import { resumeTextOf, runOf, type RequestEnd, type RequestRecord } from '../machines/scheduler.js';
 import { schedulerMachine } from '../machines/scheduler.machine.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
@@ -31,16 +31,16 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
       open: (_, { record }) => {
         const { key, id, peer, prompt } = record;
         outboxes.open(peer, id);
-        transcripts.begin(key, { id, peer, streams: prompt.stream ?? true, resumeText: prompt.resume?.text ?? '' });
+        transcripts.begin(key, { id, peer, streams: prompt.stream ?? true, resumeText: resumeTextOf(prompt) });
       },
       move: (_, { record, peer, resumeText }) => {
         if (transcripts.move(record.key, peer, resumeText)) return;
         const message = 'resume.text: this is not what the unfinished request with this id has said';
         outboxes.send(peer, inferenceError({ id: record.id, code: 'bad_request', message }));
       },
-      repeatResult: (_, { key, id, peer }) => {
-        const message = transcripts.result(key);
-        if (message !== undefined) outboxes.send(peer, { ...message, id });
+      repeatResult: (_, { key, resumeText, peer }) => {
+        const message = transcripts.result(key, resumeText);
+        if (message !== undefined) outboxes.send(peer, message);
       },
       tellPosition: (_, { record, ...position }) => outboxes.tellPosition(record.peer, { id: record.id, ...position }),
       finish: (_, { record, end, queuedMs, totalMs }) => finish(deps, record, end, { queuedMs, totalMs }),
@@ -62,7 +62,7 @@ export const schedulerInput = (deps: WorkerDeps) => ({
   owner: deps.identity.publicKeyHex,
   monotonicMs: () => deps.clock.monotonicMs(),
   models: () => deps.board.models,
-  hasResult: (key: string) => deps.transcripts.result(key) !== undefined,
+  hasResult: (key: string, resumeText: string) => deps.transcripts.result(key, resumeText) !== undefined,
 });
 
 function createRequest({ transcripts }: WorkerDeps): typeof requestMachine {
@@ -102,7 +102,7 @@ function finish(
   end: RequestEnd,
   took: { readonly queuedMs: number; readonly totalMs: number },
 ): void {
-  const { text, tokens, firstTokenAtMs } = transcripts.take(record.key);
+  const { resumeText, text, tokens, firstTokenAtMs } = transcripts.take(record.key);
   if (end.kind === 'error') {
     outboxes.end(record.peer, inferenceError({ id: record.id, code: end.code, message: end.message }));
     return;
@@ -123,7 +123,8 @@ function finish(
     finishReason,
     ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
   };
-  if (!record.cancelled) transcripts.store(record.key, result);
+  // What was cut short is not the answer to the same id asked again.
+  if (finishReason !== 'cancelled') transcripts.store(record.key, resumeText, result);
   outboxes.end(record.peer, result);
 }
 

@@ -28,6 +28,8 @@ interface Transcript {
 }
 
 interface Stored {
+  /** What its client held already: `message.text` goes on after it. */
+  readonly resumeText: string;
   readonly message: InferenceResultMessage;
   readonly untilMs: number;
 }
@@ -85,22 +87,22 @@ export class Transcripts {
   }
 
   /** What the result says of this request, and forgets it. `firstTokenAtMs` is on the monotonic clock. */
-  take(key: string): { text: string; tokens: number; firstTokenAtMs: number | undefined } {
+  take(key: string): { resumeText: string; text: string; tokens: number; firstTokenAtMs: number | undefined } {
     const transcript = this.#open.get(key);
     this.#open.delete(key);
-    if (transcript === undefined) return { text: '', tokens: 0, firstTokenAtMs: undefined };
-    const { text, tokens, known, firstTokenAtMs } = transcript;
-    return { text: text.slice(known), tokens, firstTokenAtMs };
+    if (transcript === undefined) return { resumeText: '', text: '', tokens: 0, firstTokenAtMs: undefined };
+    const { resumeText, text, tokens, known, firstTokenAtMs } = transcript;
+    return { resumeText: resumeText + text.slice(0, known), text: text.slice(known), tokens, firstTokenAtMs };
   }
 
   clear(): void {
     this.#open.clear();
   }
 
-  /** Keeps a result for a client that comes back for it. */
-  store(key: string, message: InferenceResultMessage): void {
+  /** Keeps a result for a client that comes back for it. @param resumeText what the client held when it asked. */
+  store(key: string, resumeText: string, message: InferenceResultMessage): void {
     this.#forget(key);
-    this.#results.set(key, { message, untilMs: this.#monotonicMs() + limits.storedResultMs });
+    this.#results.set(key, { resumeText, message, untilMs: this.#monotonicMs() + limits.storedResultMs });
     this.#resultChars += message.text.length;
     for (const [oldest, { untilMs }] of this.#results) {
       const isOver = untilMs <= this.#monotonicMs();
@@ -109,9 +111,12 @@ export class Transcripts {
     }
   }
 
-  result(key: string): InferenceResultMessage | undefined {
+  /** The result kept for `key`, for a client that holds `resumeText` by now; undefined where it never said that. */
+  result(key: string, resumeText: string): InferenceResultMessage | undefined {
     const stored = this.#results.get(key);
-    return stored !== undefined && stored.untilMs > this.#monotonicMs() ? stored.message : undefined;
+    if (stored === undefined || stored.untilMs <= this.#monotonicMs()) return undefined;
+    const whole = stored.resumeText + stored.message.text;
+    return whole.startsWith(resumeText) ? { ...stored.message, text: whole.slice(resumeText.length) } : undefined;
   }
 
   #forget(key: string): void {

@@ -91,7 +91,7 @@ const networks = (deps: WorkerDeps): SupervisorSpec => ({
   children: [
     {
       id: names.dht,
-      logic: createDhtActor({ ...deps, topics: topicNames, ready: deps.onDhtReady }),
+      logic: createDhtActor({ ...deps, topics: topicNames, ready: deps.onDhtReady, failed: deps.onDhtFailed }),
       shutdownMs: dhtCloseMs,
     },
     { id: names.peers, strategy: 'one-for-one', children: [], maxChildren: deps.maxConnections },
@@ -101,8 +101,8 @@ const networks = (deps: WorkerDeps): SupervisorSpec => ({
       children: [
         topic(deps, 'inference', acceptPeers(deps)),
         // Joined, so that addresses are known and firewalls opened; what crosses them is not spoken yet.
-        topic(deps, 'scores', closeAtOnce),
-        topic(deps, 'models', closeAtOnce),
+        topic(deps, 'scores', holdSilently),
+        topic(deps, 'models', holdSilently),
       ],
     },
   ],
@@ -134,11 +134,12 @@ function topic(deps: WorkerDeps, network: NetworkName, onConnection: OnConnectio
 /** Each connection gets an actor of its own, under a name from a finite pool. */
 function acceptPeers(deps: WorkerDeps): OnConnection {
   const places = new Places(deps.maxConnections);
+  let accepted = 0;
   return (connection, system) => {
     const place = places.take();
     if (place === undefined) return connection.destroy();
     const id = names.peer(place);
-    const logic = createPeer(deps, id, connection, () => places.free(place));
+    const logic = createPeer(deps, `${id}/${++accepted}`, connection, () => places.free(place));
     if (
       tell(system, names.peers, { type: 'sup.start', spec: { id, logic, restart: 'temporary', shutdownMs: flushMs } })
     )
@@ -148,7 +149,5 @@ function acceptPeers(deps: WorkerDeps): OnConnection {
   };
 }
 
-const closeAtOnce: OnConnection = (connection) => {
-  connection.listen({ data: () => {}, closed: () => {} });
-  connection.destroy();
-};
+/** Kept open: two workers that close on each other dial each other again, for ever. */
+const holdSilently: OnConnection = (connection) => connection.listen({ data: () => {}, closed: () => {} });

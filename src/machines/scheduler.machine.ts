@@ -33,7 +33,7 @@ const base = setup({
     open: (_, _params: { record: s.RequestRecord }) => {},
     /** The same request was asked for again, on a newer connection of its account. */
     move: (_, _params: { record: s.RequestRecord; resumeText: string; peer: string }) => {},
-    repeatResult: (_, _params: { key: string; id: string; peer: string }) => {},
+    repeatResult: (_, _params: { key: string; resumeText: string; peer: string }) => {},
     tellPosition: (_, _params: { record: s.RequestRecord; position: number; length: number; waitMs: number }) => {},
     /** The one end of a request. */
     finish: (_, _params: { record: s.RequestRecord; end: s.RequestEnd; queuedMs: number; totalMs: number }) => {},
@@ -45,7 +45,8 @@ const base = setup({
     empty: ({ context }) => context.records.size === 0,
     /** A finished id asked for again within a minute gets its result again. */
     isFinished: ({ context, event }) =>
-      event.type === 'prompt.received' && context.hasResult(s.keyOf(event.account, event.prompt.id)),
+      event.type === 'prompt.received' &&
+      context.hasResult(s.keyOf(event.account, event.prompt.id), s.resumeTextOf(event.prompt)),
     isUnfinished: ({ context, event }) =>
       event.type === 'prompt.received' && context.records.has(s.keyOf(event.account, event.prompt.id)),
   },
@@ -82,8 +83,8 @@ const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
     enqueue({ type: 'refuse', params: { peer, id: prompt.id, why } });
     return;
   }
-  enqueue({ type: 'move', params: { record, peer, resumeText: prompt.resume?.text ?? '' } });
-  const moved = { ...record, peer, toldPosition: s.nothingTold };
+  enqueue({ type: 'move', params: { record, peer, resumeText: s.resumeTextOf(prompt) } });
+  const moved = { ...record, peer, cancelled: false, toldPosition: s.nothingTold };
   enqueue.assign({
     records: s.update(context.records, record.key, moved),
     queue: s.replaceWaiting(context.queue, moved),
@@ -147,6 +148,20 @@ const endWaiting = base.enqueueActions(({ context, enqueue }) => {
   enqueue.assign({ records, queue });
 });
 
+const endOrphans = base.enqueueActions(({ context, event, enqueue }) => {
+  const { model } = event as Of<'model.gone'>;
+  const now = context.monotonicMs();
+  let { records, queue } = context;
+  for (const record of context.queue.items.values()) {
+    if (record.model !== model) continue;
+    enqueue({ type: 'finish', params: s.finished(record, s.modelGone, now) });
+    queue = remove(queue, record.key);
+    records = s.without(records, record.key);
+  }
+  enqueue.assign({ records, queue });
+  enqueue.raise({ type: 'queue.changed' });
+});
+
 /** Waiting ones end here, with the text they had; running ones at their next token or slice. */
 const cancelOne = base.enqueueActions(({ context, event, enqueue }) => {
   const { account, id } = event as Of<'prompt.cancelled'>;
@@ -183,9 +198,12 @@ const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
   const slots =
     outcome.kind === 'lost' || outcome.kind === 'expired' ? s.withoutSlotOf(context.slots, slot, key) : context.slots;
   if (outcome.kind === 'lost' || outcome.kind === 'expired') enqueue({ type: 'cancelRun', params: { slot, run } });
-  const end = s.settle(record, outcome, promptTokens);
+  const isServed = context.models().some(({ sha256 }) => sha256 === record.model);
+  const settled = s.settle(record, outcome, promptTokens);
+  const end = settled === 'again' && !isServed ? s.modelGone : settled;
   if (end === 'again') {
-    const again = { ...record, losses: record.losses + 1, toldPosition: s.nothingTold };
+    const losses = record.losses + (outcome.kind === 'lost' ? 1 : 0);
+    const again = { ...record, runs: record.runs + 1, losses, toldPosition: s.nothingTold };
     enqueue.assign({
       running,
       slots,
@@ -279,7 +297,7 @@ export const schedulerMachine = base.createMachine({
           type: 'repeatResult',
           params: ({ event }) => ({
             key: s.keyOf(event.account, event.prompt.id),
-            id: event.prompt.id,
+            resumeText: s.resumeTextOf(event.prompt),
             peer: event.peer,
           }),
         },
@@ -290,6 +308,7 @@ export const schedulerMachine = base.createMachine({
     'peer.lost': { actions: cancelAllOfPeer },
     'slot.idle': { actions: noteSlot },
     'slot.gone': { actions: forgetSlot },
+    'model.gone': { actions: endOrphans },
     'run.started': { actions: forward },
     'run.firstToken': { actions: forward },
     'run.ended': { actions: forward },

@@ -16,7 +16,9 @@ export interface RequestRecord extends Waiting {
   readonly admittedAtMs: number;
   /** When it left the queue for good; undefined before. */
   readonly startedAtMs: number | undefined;
-  /** Runs that were lost with their engine. */
+  /** Runs that have ended without ending it. */
+  readonly runs: number;
+  /** Those of them that were lost with their engine. */
   readonly losses: number;
   /** Set once its client no longer wants it, or is gone. */
   readonly cancelled: boolean;
@@ -49,8 +51,8 @@ export interface SchedulerInput {
   readonly monotonicMs: () => number;
   /** The models that are loaded just now. */
   readonly models: () => readonly OfferedModel[];
-  /** Whether a result is kept for this key. */
-  readonly hasResult: (key: string) => boolean;
+  /** Whether a result is kept for this key that goes on after `resumeText`. */
+  readonly hasResult: (key: string, resumeText: string) => boolean;
 }
 
 export interface SchedulerContext extends SchedulerInput {
@@ -76,6 +78,13 @@ export const initialContext = (input: SchedulerInput): SchedulerContext => ({
   draining: false,
 });
 
+/** What those get who wait for a model that will not come back. */
+export const modelGone: RequestEnd = {
+  kind: 'error',
+  code: 'slot_failed',
+  message: 'The engine of this model failed, and was given up.',
+};
+
 /** A position that no request ever holds. */
 export const nothingTold = -1;
 
@@ -96,6 +105,7 @@ export function newRecord(
     admittedAtMs: now,
     startedAtMs: undefined,
     expiresAtMs: deadlineMs === undefined ? undefined : now + deadlineMs,
+    runs: 0,
     losses: 0,
     cancelled: false,
     toldPosition: nothingTold,
@@ -129,6 +139,8 @@ export type SchedulerEvent =
   | { type: 'peer.lost'; peer: string }
   | { type: 'slot.idle'; slot: string; model: string }
   | { type: 'slot.gone'; slot: string }
+  /** No engine will serve this model any more. */
+  | { type: 'model.gone'; model: string }
   | { type: 'run.started'; run: string; promptTokens: number }
   | { type: 'run.firstToken'; run: string }
   | { type: 'run.ended'; run: string; usage: RunUsage }
@@ -139,7 +151,9 @@ export type SchedulerEvent =
   | { type: 'sys.shutdown' };
 
 /** Names the present attempt at a request. */
-export const runOf = (record: Pick<RequestRecord, 'key' | 'losses'>): string => `${record.key}#${record.losses}`;
+export const runOf = (record: Pick<RequestRecord, 'key' | 'runs'>): string => `${record.key}#${record.runs}`;
+
+export const resumeTextOf = (prompt: PromptMessage): string => prompt.resume?.text ?? '';
 
 export const keyOf = (account: string, id: string): string => `${account}/${id}`;
 
@@ -213,10 +227,14 @@ export const replaceWaiting = (queue: Queue<RequestRecord>, record: RequestRecor
 export const unfinishedOf = (context: SchedulerContext, account: string): number =>
   [...context.records.values()].filter((record) => record.account === account).length;
 
-/** How a request ends, or `again` where its slot was lost for the first time. */
+/**
+ * How a request ends; or `again`, where its slot was lost for the first time, or where its run was stopped for a client that
+ * is back by now.
+ */
 export function settle(record: RequestRecord, outcome: RequestOutcome, promptTokens: number): RequestEnd | 'again' {
   switch (outcome.kind) {
     case 'completed':
+      if (outcome.usage.finishReason === 'cancelled' && !record.cancelled) return 'again';
       return { kind: 'result', usage: outcome.usage };
     case 'failed':
       return { kind: 'error', ...outcome.failure };

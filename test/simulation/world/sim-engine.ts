@@ -35,6 +35,8 @@ const contextSize = 4_096;
 
 export class SimEngines implements EnginePort {
   readonly processes: SimEngineProcess[] = [];
+  /** Processes that died of themselves. */
+  deaths = 0;
   #lastPid = 0;
 
   constructor(
@@ -78,6 +80,7 @@ export class SimEngineProcess implements EngineProcess {
   die(signal = 'SIGABRT'): void {
     if (this.#isGone) return;
     this.#isGone = true;
+    if (signal === 'SIGABRT') this.engines.deaths++;
     this.gone(this);
     this.engines.clock.setTimeout(() => this.on.exited({ code: null, signal, stderrTail: '' }), 1);
   }

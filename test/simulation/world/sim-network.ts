@@ -191,6 +191,7 @@ class End implements Connection {
   #on: ConnectionEvents | undefined;
   #early: Uint8Array[] = [];
   #inFlight = 0;
+  #isBroken = false;
   #lastArrivalMs = 0;
 
   constructor(
@@ -254,6 +255,15 @@ class End implements Connection {
     this.clock.setTimeout(() => peer?.vanish(), streamTimeoutMs);
   }
 
+  /** Something was lost for good: nothing arrives any more, either way, and both sides notice in the end. */
+  #break(): void {
+    for (const end of [this, this.peer]) {
+      if (end === undefined || end.#isBroken) continue;
+      end.#isBroken = true;
+      this.clock.setTimeout(() => end.vanish(), streamTimeoutMs);
+    }
+  }
+
   #pieces(bytes: Uint8Array): Uint8Array[] {
     if (bytes.length < 2 || this.random.next() >= this.network.faults.cut) return [bytes];
     const at = 1 + Math.floor(this.random.next() * (bytes.length - 1));
@@ -265,12 +275,8 @@ class End implements Connection {
     const atMs = Math.max(this.#lastArrivalMs, this.clock.monotonicMs() + this.network.latencyMs());
     this.#lastArrivalMs = atMs;
     this.clock.setTimeout(() => {
-      if (!this.network.isCut(this.local.node, this.remote.node)) return arrive();
-      const { peer } = this;
-      this.clock.setTimeout(() => {
-        this.vanish();
-        peer?.vanish();
-      }, streamTimeoutMs);
+      if (this.network.isCut(this.local.node, this.remote.node)) this.#break();
+      if (!this.#isBroken) arrive();
     }, atMs - this.clock.monotonicMs());
   }
 }

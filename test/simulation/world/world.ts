@@ -12,6 +12,8 @@ import { traceHash } from '../../../src/runtime/inspection.js';
 import { nullLogger } from '../../../src/runtime/log.js';
 import { seededRandom, type Random } from '../../../src/runtime/random.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+import type { AnyActorRef } from 'xstate';
+import { crash as crashActor } from '../../support/crash.js';
 import { SimEngines } from './sim-engine.js';
 import { SimNetwork } from './sim-network.js';
 
@@ -19,6 +21,8 @@ export interface SimWorker extends RunningWorker {
   readonly name: string;
   readonly id: string;
   readonly engines: SimEngines;
+  /** Makes the actor of this name fail, if it is there. */
+  crash(name: string): void;
 }
 
 /** One request of a simulated client, and all that it heard. */
@@ -26,6 +30,7 @@ export interface SimRequest {
   readonly request: AskRequest;
   text: string;
   ends: number;
+  cancelled: boolean;
   answer: AskAnswer | undefined;
   failure: AskFailure | undefined;
   cancel: () => void;
@@ -76,13 +81,18 @@ export class World {
         engines,
         modelFiles: simModelFiles(this.clock),
         onDhtReady: () => {},
+        onDhtFailed: () => {},
         onModelRefused: () => {},
         sampleHealth: () => ({ cpu: 10, memory: 20, load: 10 }),
       },
       { inspect: this.#hash.inspect },
     );
     tree.onEscalation((error) => this.escalations.push(error));
-    const worker = { name, id: identity.publicKeyHex, tree, deps, engines };
+    const crash = (actor: string): void => {
+      const ref = tree.system.get(actor) as AnyActorRef | undefined;
+      if (ref?.getSnapshot().status === 'active') crashActor(ref, new Error(`crash of ${actor}`));
+    };
+    const worker = { name, id: identity.publicKeyHex, tree, deps, engines, crash };
     this.workers.push(worker);
     return worker;
   }
@@ -116,7 +126,15 @@ export class World {
   }
 
   ask(client: ClientCore, request: AskRequest): SimRequest {
-    const record: SimRequest = { request, text: '', ends: 0, answer: undefined, failure: undefined, cancel: () => {} };
+    const record: SimRequest = {
+      request,
+      text: '',
+      ends: 0,
+      cancelled: false,
+      answer: undefined,
+      failure: undefined,
+      cancel: () => {},
+    };
     const cancel = client.ask(request, {
       text: (text) => {
         if (record.ends > 0) throw new Error('text after the end');
@@ -129,7 +147,10 @@ export class World {
       },
     });
     if (cancel === undefined) throw new Error('the client refused the request');
-    record.cancel = cancel;
+    record.cancel = () => {
+      record.cancelled = true;
+      cancel();
+    };
     return record;
   }
 
