@@ -8,6 +8,7 @@ import { modelMachine } from '../machines/model.machine.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
+import type { Turns } from './turns.js';
 import type { WorkerDeps } from './worker-ports.js';
 
 interface Step {
@@ -15,7 +16,8 @@ interface Step {
   readonly path: string;
 }
 
-export function createModel(deps: WorkerDeps, place: number): AnyActorLogic {
+/** @param trials shared by all models: each trial costs an engine process. */
+export function createModel(deps: WorkerDeps, place: number, trials: Turns): AnyActorLogic {
   const { modelFiles, log } = deps;
   const locate = guardedCallback<Step>(({ input, sendBack, guard, defer }) => {
     defer(
@@ -33,8 +35,11 @@ export function createModel(deps: WorkerDeps, place: number): AnyActorLogic {
       }),
     );
   });
+  const turn = guardedCallback(({ sendBack, guard, defer }) => {
+    defer(trials.take(guard(() => sendBack({ type: 'turn.given' }))));
+  });
   return modelMachine.provide({
-    actors: { locate, verify, probe: createProbe(deps) },
+    actors: { locate, verify, probe: createProbe(deps), turn },
     actions: {
       announceReady: ({ context, system, self }) =>
         tell(system, names.engine(place), { type: 'model.ready', model: context.model }, self),
@@ -62,8 +67,7 @@ function createProbe({ engines }: WorkerDeps) {
     const refuse = (reason: string): void => decide({ type: 'file.refused', reason });
     const process = engines.spawn({
       message: guard((event: EngineEvent) => {
-        if (event.type === 'up')
-          process.send({ type: 'load', modelPath: input.path, slots: 1, contextSize: probeContext, gpuLayers: 0 });
+        if (event.type === 'up') process.send({ type: 'load', modelPath: input.path, ...probeLoad });
         else if (event.type === 'load_failed') refuse(event.message);
         else if (event.type === 'loaded')
           process.send({
@@ -86,5 +90,5 @@ function createProbe({ engines }: WorkerDeps) {
   });
 }
 
-/** Tokens. Enough for a prompt of one word. */
-const probeContext = 64;
+/** Small, on the processor, and with a look at every weight: damaged ones would load, and give garbage. */
+const probeLoad = { slots: 1, contextSize: 64, gpuLayers: 0, checkTensors: true } as const;

@@ -18,12 +18,15 @@ import { createScheduler, schedulerInput } from './scheduler.actor.js';
 import { createSlot } from './slot.actor.js';
 import { createStatus } from './status.actor.js';
 import { createTopicActor } from './topic.actor.js';
+import { Turns } from './turns.js';
 import type { WorkerDeps } from './worker-ports.js';
 
 /** How long an engine may take to free its model. */
 const engineStopMs = 6_000;
 const flushMs = 2_000;
 const dhtCloseMs = 3_000;
+/** A trial loads a whole model, beside those that are being served. */
+const maxTrialsAtOnce = 2;
 
 export function workerTree(deps: WorkerDeps): SupervisorSpec {
   return {
@@ -51,16 +54,19 @@ export function workerTree(deps: WorkerDeps): SupervisorSpec {
   };
 }
 
-const models = (deps: WorkerDeps): SupervisorSpec => ({
-  id: names.models,
-  strategy: 'one-for-one',
-  children: deps.models.map((wanted, place) => ({
-    id: names.model(place),
-    logic: createModel(deps, place),
-    input: { wanted },
-    shutdownMs: flushMs,
-  })),
-});
+function models(deps: WorkerDeps): SupervisorSpec {
+  const trials = new Turns(maxTrialsAtOnce);
+  return {
+    id: names.models,
+    strategy: 'one-for-one',
+    children: deps.models.map((wanted, place) => ({
+      id: names.model(place),
+      logic: createModel(deps, place, trials),
+      input: { wanted },
+      shutdownMs: flushMs,
+    })),
+  };
+}
 
 /** One group a model: when an engine's machine fails, its slots start anew with it. */
 const inference = (deps: WorkerDeps): SupervisorSpec => ({

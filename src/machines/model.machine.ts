@@ -4,7 +4,7 @@
  *
  * Invariant: nothing reaches an engine that was not whole, hashed, and either built here or survived a probe.
  */
-import { assign, setup, type AnyEventObject } from 'xstate';
+import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import type { ServedModel } from './model.js';
 
@@ -19,6 +19,7 @@ export type ModelEvent =
   | { type: 'file.found'; path: string }
   /** `mustProbe` is false for a model that this program built, or that survived a probe before under the same hash. */
   | { type: 'file.verified'; model: ServedModel; mustProbe: boolean }
+  | { type: 'turn.given' }
   | { type: 'file.probed' }
   | { type: 'file.refused'; reason: string }
   /** The engine asks. */
@@ -28,28 +29,50 @@ export type ModelEvent =
 /** One step of the way; says `file.…` when it is over. `path` is '' before the file is found. */
 type StepLogic = GuardedLogic<{ readonly wanted: string; readonly path: string }, AnyEventObject>;
 
-export const modelMachine = setup({
+const base = setup({
   types: { context: {} as ModelContext, events: {} as ModelEvent, input: {} as { wanted: string } },
-  actors: { locate: {} as StepLogic, verify: {} as StepLogic, probe: {} as StepLogic },
+  actors: {
+    locate: {} as StepLogic,
+    verify: {} as StepLogic,
+    probe: {} as StepLogic,
+    /** Says `turn.given` when this model may be tried, and holds the turn as long as it lives. */
+    turn: {} as GuardedLogic<undefined, AnyEventObject>,
+  },
   actions: { announceReady: () => {}, announceRefused: () => {}, rememberProbe: () => {} },
+  guards: { mustProbe: ({ event }) => event.type === 'file.verified' && event.mustProbe },
   delays: {
+    /** A look at the models folder; the demo model is built in less. */
+    locateMs: 60_000,
     /** A probe loads the weights and asks for one token. What takes longer than this is not for this machine. */
     probeMs: 120_000,
     /** SHA-256 of the largest model one would serve, from a slow disk. */
     verifyMs: 1_800_000,
   },
-}).createMachine({
+});
+
+const chart = base.extend({
+  actions: {
+    noteModel: base.assign(({ event }) => (event.type === 'file.verified' ? { model: event.model } : {})),
+    noteReason: base.assign(({ event }) => (event.type === 'file.refused' ? { reason: event.reason } : {})),
+    blameSearch: base.assign({ reason: 'looking for the file took too long' }),
+    blameReading: base.assign({ reason: 'reading the file took too long' }),
+    blameProbe: base.assign({ reason: 'the trial of the model did not end in time' }),
+  },
+});
+
+export const modelMachine = chart.createMachine({
   id: 'model',
   context: ({ input }) => ({ wanted: input.wanted, model: undefined, reason: undefined }),
   initial: 'locating',
   on: {
     'sys.shutdown': '.stopped',
-    'file.refused': { target: '.failed', actions: assign({ reason: ({ event }) => event.reason }) },
+    'file.refused': { target: '.failed', actions: 'noteReason' },
   },
   states: {
     locating: {
       invoke: { id: 'locate', src: 'locate', input: ({ context }) => ({ wanted: context.wanted, path: '' }) },
       on: { 'file.found': 'verifying' },
+      after: { locateMs: { target: 'failed', actions: 'blameSearch' } },
     },
     verifying: {
       invoke: {
@@ -62,26 +85,30 @@ export const modelMachine = setup({
       },
       on: {
         'file.verified': [
-          {
-            guard: ({ event }) => event.mustProbe,
-            target: 'probing',
-            actions: assign({ model: ({ event }) => event.model }),
-          },
-          { target: 'ready', actions: assign({ model: ({ event }) => event.model }) },
+          { guard: 'mustProbe', target: 'trying', actions: 'noteModel' },
+          { target: 'ready', actions: 'noteModel' },
         ],
       },
-      after: { verifyMs: { target: 'failed', actions: assign({ reason: 'reading the file took too long' }) } },
+      after: { verifyMs: { target: 'failed', actions: 'blameReading' } },
     },
-    /** In an engine of its own: what kills that one is refused, and this worker does not notice. */
-    probing: {
-      invoke: {
-        id: 'probe',
-        src: 'probe',
-        input: ({ context }) => ({ wanted: context.wanted, path: context.model?.path ?? '' }),
-      },
-      on: { 'file.probed': { target: 'ready', actions: 'rememberProbe' } },
-      after: {
-        probeMs: { target: 'failed', actions: assign({ reason: 'the trial of the model did not end in time' }) },
+    /** In an engine of its own: what kills that one is refused, and this worker does not notice. A few models at a time. */
+    trying: {
+      invoke: { id: 'turn', src: 'turn' },
+      initial: 'waiting',
+      states: {
+        /** No timeout: those before it in the line have theirs. */
+        waiting: { on: { 'turn.given': 'probing' } },
+        probing: {
+          invoke: {
+            id: 'probe',
+            src: 'probe',
+            input: ({ context }) => ({ wanted: context.wanted, path: context.model?.path ?? '' }),
+          },
+          on: { 'file.probed': { target: '#model.ready', actions: 'rememberProbe' } },
+          after: {
+            probeMs: { target: '#model.failed', actions: 'blameProbe' },
+          },
+        },
       },
     },
     ready: { entry: 'announceReady', on: { 'model.wanted': { actions: 'announceReady' } } },

@@ -1,32 +1,36 @@
-/** A stranger's client against a real worker: bytes, frames, and messages that do not fit. Budget: 40 s. */
+/** A stranger's client against a real worker: bytes, frames, and messages that do not fit. About 20 s. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Mesh, frame, frameOfBytes, type WireClient } from './wire-client.js';
-import { startWorker, type WorkerProcess } from './worker-process.js';
+import { startTestnet, WorkerProcess } from '../../support/worker-process.js';
 
 const maxFrameBytes = 1_048_576;
 
 let worker: WorkerProcess;
+let workerId: string;
 let mesh: Mesh;
 /** Connected throughout: whatever others do to the worker, this one is served. */
 let bystander: WireClient;
 
 beforeAll(async () => {
-  worker = await startWorker({ QMESH_SLOTS: '2' });
-  mesh = new Mesh(worker.bootstrap);
-  const apart = new Mesh(worker.bootstrap);
-  bystander = await apart.dial(worker.ready.workerId);
+  const testnet = await startTestnet();
+  worker = await WorkerProcess.start(testnet, { QMESH_SLOTS: '2' });
+  ({ workerId } = await worker.ready());
+  mesh = new Mesh(testnet.nodes);
+  const apart = new Mesh(testnet.nodes);
+  bystander = await apart.dial(workerId);
   return async () => {
     await apart.destroy();
     await mesh.destroy();
     await worker.stop();
+    await testnet.destroy();
   };
 });
 afterEach(async () => {
   await mesh.closeClients();
-  expect(worker.exited).toBe(false);
+  expect(worker.isRunning).toBe(true);
 });
 
-const dial = () => mesh.dial(worker.ready.workerId);
+const dial = () => mesh.dial(workerId);
 const count = (id: string, more: object = {}) => ({
   id,
   prompt: 'count from 5',
@@ -50,12 +54,12 @@ function promptOfBytes(bytes: number, id: string): Buffer {
 describe('finding a worker', () => {
   it('through its topic, where the handshake proves its ID and the first frame is a status', async () => {
     const client = await mesh.find();
-    expect(client.workerId).toBe(worker.ready.workerId);
+    expect(client.workerId).toBe(workerId);
     const [first] = client.received;
     expect(first?.message).toMatchObject({
       v: 2,
       type: 'status',
-      workerId: worker.ready.workerId,
+      workerId: workerId,
       health: { score: expect.any(Number), state: expect.any(String), capacity: expect.any(Number) },
       queue: { length: 0, capacity: expect.any(Number) },
       slots: { total: 2, busy: 0 },

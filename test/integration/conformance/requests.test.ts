@@ -1,29 +1,33 @@
 /** A stranger's client against a real worker: requests, from prompt to end. Budget: 60 s. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Account, Mesh, isEnd, type Answer, type WireClient } from './wire-client.js';
-import { startWorker, type WorkerProcess } from './worker-process.js';
+import { startTestnet, WorkerProcess } from '../../support/worker-process.js';
 
 const slots = 2;
 /** Enough that a request is still running when another frame arrives, on any machine. */
 const longTokens = 2_000;
 
 let worker: WorkerProcess;
+let workerId: string;
 let mesh: Mesh;
 
 beforeAll(async () => {
-  worker = await startWorker({ QMESH_SLOTS: String(slots), QMESH_CONTEXT: '4096' });
-  mesh = new Mesh(worker.bootstrap);
+  const testnet = await startTestnet();
+  worker = await WorkerProcess.start(testnet, { QMESH_SLOTS: String(slots), QMESH_CONTEXT: '4096' });
+  ({ workerId } = await worker.ready());
+  mesh = new Mesh(testnet.nodes);
   return async () => {
     await mesh.destroy();
     await worker.stop();
+    await testnet.destroy();
   };
 });
 afterEach(async () => {
   await mesh.closeClients();
-  expect(worker.exited).toBe(false);
+  expect(worker.isRunning).toBe(true);
 });
 
-const dial = () => mesh.dial(worker.ready.workerId);
+const dial = () => mesh.dial(workerId);
 
 /** What the demo model answers to "count from N", token for token: it is exact. */
 const counted = (from: number, tokens: number): string =>

@@ -1,0 +1,202 @@
+/** A real worker, `node dist/worker.js`, in a home of its own on a DHT of its own on loopback; and what /proc says of it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const require = createRequire(import.meta.url);
+const createTestnet = require('hyperdht/testnet.js') as (
+  size: number,
+  options: { host: string },
+) => Promise<{ bootstrap: { host: string; port: number }[]; destroy(): Promise<void> }>;
+
+const root = join(import.meta.dirname, '../..');
+const workerPath = resolve(root, process.env.QMESH_DIST ?? 'dist', 'worker.js');
+const readyMs = 45_000;
+const stopMs = 10_000;
+
+export interface Testnet {
+  readonly nodes: { host: string; port: number }[];
+  /** As `QMESH_BOOTSTRAP` takes it. */
+  readonly bootstrap: string;
+  destroy(): Promise<void>;
+}
+
+export async function startTestnet(): Promise<Testnet> {
+  const testnet = await createTestnet(3, { host: '127.0.0.1' });
+  const nodes = testnet.bootstrap;
+  const bootstrap = nodes.map(({ host, port }) => `${host}:${port}`).join(',');
+  return { nodes, bootstrap, destroy: () => testnet.destroy() };
+}
+
+/** A line of the worker's log; of what is no log line, `text` alone. */
+export interface LogLine {
+  readonly event?: string;
+  readonly text: string;
+  readonly [field: string]: unknown;
+}
+
+export class WorkerProcess {
+  readonly lines: LogLine[] = [];
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly #child: ChildProcess;
+  readonly #home: string;
+  readonly #heard = new Set<() => void>();
+
+  /** It is not ready yet when this resolves: see `ready`. */
+  static async start(testnet: Testnet, env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
+    return new WorkerProcess(testnet, await mkdtemp(join(tmpdir(), 'qmesh-worker-')), env);
+  }
+
+  private constructor(testnet: Testnet, home: string, env: Readonly<Record<string, string>>) {
+    this.#home = home;
+    this.#child = spawn(process.execPath, [workerPath], {
+      cwd: home,
+      env: {
+        PATH: process.env.PATH,
+        HOME: home,
+        QMESH_HOME: home,
+        QMESH_BOOTSTRAP: testnet.bootstrap,
+        QMESH_HOST: '127.0.0.1',
+        QMESH_ADMIN: 'off',
+        QMESH_THREADS: '1', // two on a machine that does other things too would spin and wait for each other
+        QMESH_LOG_LEVEL: 'info',
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.exited = once(this.#child, 'close').then(([code, signal]) => {
+      this.#wake();
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+    });
+    for (const output of [this.#child.stdout, this.#child.stderr])
+      if (output !== null)
+        createInterface({ input: output }).on('line', (text) => {
+          this.lines.push(parsed(text));
+          this.#wake();
+        });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** What its ready line says. */
+  async ready(): Promise<{ readonly workerId: string }> {
+    const { workerId } = await this.says(({ event }) => event === 'worker.ready', readyMs);
+    return { workerId: workerId as string };
+  }
+
+  /** The first line since number `from` that fits, said already or not. */
+  async says(fits: (line: LogLine) => boolean, withinMs = 30_000, from = 0): Promise<LogLine> {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const line = this.lines.slice(from).find(fits);
+      if (line !== undefined) return line;
+      const why = this.isRunning ? `not said within ${withinMs} ms` : 'the worker ended and had not said it';
+      if (!this.isRunning || performance.now() >= deadline) throw new Error(`${why}; it said:\n${this.#tail()}`);
+      await this.#somethingNew(deadline - performance.now());
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Its engine processes that are alive now. */
+  engines(): number[] {
+    return childrenOf(this.pid).filter((pid) => commandOf(pid).includes('engine/main.js'));
+  }
+
+  /** Processor time that it has used, without its engines. */
+  cpuMs(): number {
+    const fields = statOf(this.pid);
+    return 10 * (Number(fields[11]) + Number(fields[12])); // utime and stime, in ticks of 1/100 s
+  }
+
+  /** Ends it, however it stands, and removes its home. */
+  async stop(): Promise<void> {
+    if (this.isRunning) this.signal('SIGTERM');
+    const timer = setTimeout(() => this.signal('SIGKILL'), stopMs);
+    await this.exited;
+    clearTimeout(timer);
+    await rm(this.#home, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #tail(): string {
+    return this.lines
+      .slice(-20)
+      .map(({ text }) => text)
+      .join('\n');
+  }
+
+  #wake(): void {
+    for (const heard of this.#heard) heard();
+  }
+
+  #somethingNew(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#heard.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, withinMs);
+      this.#heard.add(done);
+    });
+  }
+}
+
+/** Whether this process has the file open or mapped: which model an engine serves. */
+export function holdsFile(pid: number, path: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/maps`, 'utf8').includes(path);
+  } catch {
+    return false;
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  const [state] = statOf(pid);
+  return state !== undefined && state !== 'Z';
+}
+
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && statOf(pid)[1] === String(parent));
+}
+
+/** The fields of /proc/PID/stat from the state on; none where the process is gone. */
+function statOf(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function parsed(text: string): LogLine {
+  try {
+    return { ...(JSON.parse(text) as object), text };
+  } catch {
+    return { text };
+  }
+}
