@@ -27,7 +27,8 @@ export class VirtualClock implements Clock {
     this.#startMs = startMs;
   }
 
-  readonly now = (): number => this.#startMs + this.#elapsedMs;
+  /** Whole milliseconds, as the real one gives. */
+  readonly now = (): number => Math.floor(this.#startMs + this.#elapsedMs);
 
   readonly monotonicMs = (): number => this.#elapsedMs;
 
