@@ -45,12 +45,9 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
     actors: { process: createProcess(deps, place) },
     actions: {
       askForModel: ({ system, self }) => tell(system, names.model(place), { type: 'model.wanted' }, self),
-      tellProcess: ({ self }, command) => self.getSnapshot().children.process?.send(command),
-      announceLost: ({ context, system, self }) => {
-        tellSlots(system, self, { type: 'engine.lost' });
-        if (context.reason !== undefined)
-          log.warn('engine.lost', { engine: place, model: context.model?.name, reason: context.reason });
-      },
+      announceLost: ({ system, self }) => tellSlots(system, self, { type: 'engine.lost' }),
+      announceCrash: ({ context: { model, deaths, reason } }) =>
+        log.warn('engine.lost', { engine: place, model: model?.name, deaths, reason }),
       announceReady: ({ context, system, self }) => {
         const { model, loaded } = context;
         if (model === undefined || loaded === undefined) return;
@@ -193,7 +190,7 @@ function createProcess(deps: WorkerDeps, place: number) {
           served = command.model;
           process.send({ type: 'load', modelPath: command.model.path, slots: deps.slots, ...deps.engine });
           break;
-        case 'process.order': {
+        case 'slot.order': {
           const { slot, order } = command;
           runs.set(++lastRun, { order, sequence: slot, slot: names.slot(place, slot), started: false, heardAtMs: 0 });
           const reuse = lastAccount.get(slot) === order.account;
@@ -201,12 +198,12 @@ function createProcess(deps: WorkerDeps, place: number) {
           process.send({ type: 'run', run: lastRun, slot, reuse, request: order.request });
           break;
         }
-        case 'process.cancel': {
+        case 'slot.cancel': {
           const inIt = runIn(command.slot);
           if (inIt !== undefined) process.send({ type: 'cancel', run: inIt[0] });
           break;
         }
-        case 'process.greet':
+        case 'slot.hello':
           greet(command.slot);
           break;
         case 'process.stop':

@@ -4,7 +4,7 @@
  *
  * Invariants: exactly one end; the text only grows; at most `MAX_TRIES` workers are asked, never past the deadline.
  */
-import { assign, setup, type AnyEventObject } from 'xstate';
+import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
 
 export const MAX_TRIES = 5;
@@ -53,7 +53,7 @@ const tooLate: AskFailure = {
 };
 const closed: AskFailure = { code: 'client_closed', message: 'The client was closed.', retryable: false };
 
-export const askMachine = setup({
+const base = setup({
   types: { context: {} as AskContext, events: {} as AskEvent, input: {} as AskInput },
   /** Owns the request's entry at its worker's link, and the application's callbacks. Says `answer.…`. */
   actors: { answer: {} as GuardedLogic<undefined, AnyEventObject> },
@@ -78,7 +78,25 @@ export const askMachine = setup({
     /** Full jitter. The first fail-over is at once: it is the worker that failed, not the mesh. */
     backoffMs: ({ context }) => (context.tries.length <= 1 ? 0 : context.chance() * 50 * 2 ** context.tries.length),
   },
-}).createMachine({
+});
+
+const chart = base.extend({
+  actions: {
+    noteTry: base.assign(({ context, event }) =>
+      event.type === 'worker.chosen' ? { tries: [...context.tries, { worker: event.worker, failure: undefined }] } : {},
+    ),
+    noteFailedTry: base.assign(({ context, event }) =>
+      event.type === 'answer.failed' ? { tries: failLast(context.tries, event.failure) } : {},
+    ),
+    failAsTold: base.assign(({ event }) => ('failure' in event ? { failure: event.failure } : {})),
+    /** Nobody is left to ask: what the last one said, or that there never was one. */
+    failWithoutWorker: base.assign({ failure: ({ context }) => context.tries.at(-1)?.failure ?? noWorker }),
+    failTooLate: base.assign({ failure: tooLate }),
+    failClosed: base.assign({ failure: closed }),
+  },
+});
+
+export const askMachine = chart.createMachine({
   id: 'ask',
   context: ({ input }) => ({ ...input, tries: [], failure: undefined }),
   invoke: { id: 'answer', src: 'answer' },
@@ -88,51 +106,35 @@ export const askMachine = setup({
       initial: 'choosing',
       on: {
         'ask.cancel': 'cancelling',
-        'sys.shutdown': { target: 'failed', actions: assign({ failure: closed }) },
-        'worker.refused': { target: 'failed', actions: assign({ failure: ({ event }) => event.failure }) },
+        'sys.shutdown': { target: 'failed', actions: 'failClosed' },
+        'worker.refused': { target: 'failed', actions: 'failAsTold' },
         'answer.ended': 'answered',
         'answer.failed': [
-          {
-            guard: 'mayTryAgain',
-            target: '.backingOff',
-            actions: assign({ tries: ({ context, event }) => failLast(context.tries, event.failure) }),
-          },
-          {
-            target: 'failed',
-            actions: assign({
-              tries: ({ context, event }) => failLast(context.tries, event.failure),
-              failure: ({ event }) => event.failure,
-            }),
-          },
+          { guard: 'mayTryAgain', target: '.backingOff', actions: 'noteFailedTry' },
+          { target: 'failed', actions: ['noteFailedTry', 'failAsTold'] },
         ],
       },
-      after: { deadlineMs: { target: 'failed', actions: ['sendCancel', assign({ failure: tooLate })] } },
+      after: { deadlineMs: { target: 'failed', actions: ['sendCancel', 'failTooLate'] } },
       states: {
         choosing: {
           initial: 'looking',
           on: {
-            'worker.chosen': {
-              target: 'asking',
-              actions: assign({
-                tries: ({ context, event }) => [...context.tries, { worker: event.worker, failure: undefined }],
-              }),
-            },
+            'worker.chosen': { target: 'asking', actions: 'noteTry' },
+            'ask.cancel': '#ask.answered',
           },
-          after: {
-            patienceMs: { target: '#ask.failed', actions: assign({ failure: ({ context }) => lastFailure(context) }) },
-          },
+          after: { patienceMs: { target: '#ask.failed', actions: 'failWithoutWorker' } },
           states: { looking: { entry: 'choose', after: { lookAgainMs: { target: 'looking', reenter: true } } } },
         },
         /** The worker's frames, every 250 ms at the latest, and its own deadlines bound these two. */
         asking: { entry: 'send', on: { 'answer.began': 'streaming' } },
         streaming: {},
-        backingOff: { after: { backoffMs: 'choosing' } },
+        backingOff: { on: { 'ask.cancel': '#ask.answered' }, after: { backoffMs: 'choosing' } },
       },
     },
     /** The worker answers a cancel with what it has; one that does not is not waited for. */
     cancelling: {
       entry: 'sendCancel',
-      on: { 'answer.ended': 'answered', 'answer.failed': 'answered' },
+      on: { 'answer.ended': 'answered', 'answer.failed': 'answered', 'sys.shutdown': 'answered' },
       after: { cancelMs: 'answered' },
     },
     answered: { type: 'final', entry: { type: 'finish', params: { failure: undefined } } },
@@ -142,6 +144,3 @@ export const askMachine = setup({
 
 const failLast = (tries: readonly Try[], failure: AskFailure): readonly Try[] =>
   tries.map((attempt, i) => (i === tries.length - 1 ? { ...attempt, failure } : attempt));
-
-/** Why nobody is left to ask: what the last one said, or that there never was one. */
-const lastFailure = ({ tries }: AskContext): AskFailure => tries.at(-1)?.failure ?? noWorker;

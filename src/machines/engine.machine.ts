@@ -6,7 +6,7 @@
  * after each loss; a process that dies `DEATHS_TO_QUARANTINE` times in a row without having finished a run in between is
  * not started again.
  */
-import { assign, setup } from 'xstate';
+import { setup } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import type { LoadedModel, ServedModel } from './model.js';
 import type { RunOrder } from './run.js';
@@ -41,13 +41,11 @@ export type EngineEvent =
   | { type: 'slot.cancel'; slot: number }
   | { type: 'sys.shutdown' };
 
-/** What the process actor is told by its engine. */
+/** What the process actor is told by its engine. The words of slots are handed on as they are. */
 export type ProcessCommand =
   | { type: 'process.load'; model: ServedModel }
-  /** Greets a slot as soon as no run of an earlier incarnation holds its sequence. */
-  | { type: 'process.greet'; slot: number }
-  | { type: 'process.order'; slot: number; order: RunOrder }
-  | { type: 'process.cancel'; slot: number }
+  /** Greets the slot as soon as no run of an earlier incarnation holds its sequence. */
+  | Extract<EngineEvent, { type: 'slot.hello' | 'slot.order' | 'slot.cancel' }>
   | { type: 'process.stop' };
 
 const base = setup({
@@ -56,10 +54,11 @@ const base = setup({
   guards: { hopeless: ({ context }) => context.deaths >= DEATHS_TO_QUARANTINE },
   actions: {
     askForModel: () => {},
-    tellProcess: (_, _params: ProcessCommand) => {},
-    /** Tells every slot that there is no engine, and the rest of the node what became of the model. */
+    /** Tells every slot that there is no engine. */
     announceLost: () => {},
     announceReady: () => {},
+    /** Says why the process ended: for people. */
+    announceCrash: () => {},
     announceRefused: () => {},
     announceQuarantined: () => {},
   },
@@ -75,14 +74,29 @@ const base = setup({
   },
 });
 
-const noteReason = base.assign({ reason: ({ event }) => ('reason' in event ? event.reason : undefined) });
-const noteModel = base.assign({
-  model: ({ context, event }) => (event.type === 'model.ready' ? event.model : context.model),
-  deaths: 0,
-  reason: undefined,
+const chart = base.extend({
+  actions: {
+    noteModel: base.assign(({ event }) =>
+      event.type === 'model.ready' ? { model: event.model, deaths: 0, reason: undefined } : {},
+    ),
+    noteLoaded: base.assign(({ event }) =>
+      event.type === 'process.loaded' ? { loaded: event.loaded, reason: undefined } : {},
+    ),
+    noteReason: base.assign(({ event }) => ('reason' in event ? { reason: event.reason } : {})),
+    blameStart: base.assign({ reason: 'the engine process did not start in time' }),
+    blameLoad: base.assign({ reason: 'loading the model made no progress' }),
+    countDeath: base.assign({ deaths: ({ context }) => context.deaths + 1, loaded: undefined }),
+    forgetDeaths: base.assign({ deaths: 0 }),
+    load: base.sendTo(
+      'process',
+      ({ context }) => ({ type: 'process.load', model: context.model as ServedModel }) satisfies ProcessCommand,
+    ),
+    handOn: base.sendTo('process', ({ event }) => event),
+    stop: base.sendTo('process', { type: 'process.stop' } satisfies ProcessCommand),
+  },
 });
 
-export const engineMachine = base.createMachine({
+export const engineMachine = chart.createMachine({
   id: 'engine',
   context: { model: undefined, loaded: undefined, deaths: 0, reason: undefined },
   initial: 'waiting',
@@ -95,7 +109,7 @@ export const engineMachine = base.createMachine({
     /** For a model that is there, whole and harmless. Asks again, since the answer may have come before the question. */
     waiting: {
       entry: 'askForModel',
-      on: { 'model.ready': { target: 'running', actions: noteModel } },
+      on: { 'model.ready': { target: 'running', actions: 'noteModel' } },
       after: { askAgainMs: { target: 'waiting', reenter: true } },
     },
     running: {
@@ -103,83 +117,63 @@ export const engineMachine = base.createMachine({
       exit: 'announceLost',
       initial: 'starting',
       on: {
-        'process.exited': { target: 'crashed', actions: noteReason },
-        'process.refused': { target: 'refused', actions: noteReason },
-        'engine.restart': { target: 'crashed', actions: noteReason },
+        'process.exited': { target: 'crashed', actions: 'noteReason' },
+        'process.refused': { target: 'refused', actions: 'noteReason' },
+        'engine.restart': { target: 'crashed', actions: 'noteReason' },
         'sys.shutdown': '.draining',
       },
       states: {
         starting: {
           on: { 'process.up': 'loading' },
-          after: {
-            startMs: {
-              target: '#engine.crashed',
-              actions: assign({ reason: 'the engine process did not start in time' }),
-            },
-          },
+          after: { startMs: { target: '#engine.crashed', actions: 'blameStart' } },
         },
         loading: {
-          entry: {
-            type: 'tellProcess',
-            params: ({ context }) => ({ type: 'process.load', model: context.model as ServedModel }),
-          },
+          entry: 'load',
           on: {
             'process.progress': { target: 'loading.waiting' },
-            'process.loaded': { target: 'ready', actions: assign({ loaded: ({ event }) => event.loaded }) },
+            'process.loaded': { target: 'ready', actions: 'noteLoaded' },
           },
           initial: 'waiting',
-          states: {
-            waiting: {
-              after: {
-                loadMs: {
-                  target: '#engine.crashed',
-                  actions: assign({ reason: 'loading the model made no progress' }),
-                },
-              },
-            },
-          },
+          states: { waiting: { after: { loadMs: { target: '#engine.crashed', actions: 'blameLoad' } } } },
         },
         /** No timeout of its own: the slots watch for tokens. */
         ready: {
           entry: 'announceReady',
           on: {
-            'slot.hello': {
-              actions: { type: 'tellProcess', params: ({ event }) => ({ type: 'process.greet', slot: event.slot }) },
-            },
-            'slot.order': {
-              actions: {
-                type: 'tellProcess',
-                params: ({ event }) => ({ type: 'process.order', slot: event.slot, order: event.order }),
-              },
-            },
-            'slot.cancel': {
-              actions: { type: 'tellProcess', params: ({ event }) => ({ type: 'process.cancel', slot: event.slot }) },
-            },
-            'process.proved': { actions: assign({ deaths: 0 }) },
+            'slot.hello': { actions: 'handOn' },
+            'slot.order': { actions: 'handOn' },
+            'slot.cancel': { actions: 'handOn' },
+            'process.proved': { actions: 'forgetDeaths' },
           },
-          after: { provenMs: { actions: assign({ deaths: 0 }) } },
+          after: { provenMs: { actions: 'forgetDeaths' } },
         },
+        /** Whatever else happens to it, it is not started again. */
         draining: {
-          entry: { type: 'tellProcess', params: { type: 'process.stop' } },
-          on: { 'process.exited': '#engine.stopped' },
+          entry: 'stop',
+          on: {
+            'process.exited': '#engine.stopped',
+            'process.refused': {},
+            'engine.restart': '#engine.stopped',
+            'sys.shutdown': {},
+          },
           after: { stopMs: '#engine.stopped' },
         },
       },
     },
     crashed: {
-      entry: assign({ deaths: ({ context }) => context.deaths + 1, loaded: undefined }),
+      entry: ['countDeath', 'announceCrash'],
       always: { guard: 'hopeless', target: 'quarantined' },
       after: { backoffMs: 'running' },
     },
     /** llama.cpp said no, and why. Another file under the same name may do better. */
     refused: {
       entry: 'announceRefused',
-      on: { 'model.ready': { target: 'running', actions: noteModel } },
+      on: { 'model.ready': { target: 'running', actions: 'noteModel' } },
     },
     /** It killed its process again and again. Stays until the worker is restarted or the model replaced. */
     quarantined: {
       entry: 'announceQuarantined',
-      on: { 'model.ready': { target: 'running', actions: noteModel } },
+      on: { 'model.ready': { target: 'running', actions: 'noteModel' } },
     },
     stopped: { type: 'final' },
   },

@@ -6,7 +6,7 @@
  *
  * Tokens do not pass here: they go from the engine's messages to the peer's writer (docs/architecture.md).
  */
-import { assign, setup } from 'xstate';
+import { setup } from 'xstate';
 import type { RunFailure, RunOrder, RunUsage } from './run.js';
 
 export type SlotEvent =
@@ -21,7 +21,6 @@ export type SlotEvent =
   | { type: 'run.firstToken'; run: string }
   | { type: 'run.ended'; run: string; usage: RunUsage }
   | { type: 'run.failed'; run: string; failure: RunFailure }
-  | { type: 'run.lost'; run: string }
   | { type: 'sys.shutdown' };
 
 export interface SlotContext {
@@ -30,7 +29,7 @@ export interface SlotContext {
   readonly run: string | undefined;
 }
 
-export const slotMachine = setup({
+const base = setup({
   types: { context: {} as SlotContext, events: {} as SlotEvent },
   actions: {
     /** Tells the engine that this slot exists: it answers `engine.ready` as soon as the sequence is free. */
@@ -50,6 +49,12 @@ export const slotMachine = setup({
     /** The engine answers pings and gives no tokens: only a new process helps. */
     restartEngine: () => {},
   },
+  guards: {
+    /** Late news of a run of before changes nothing. */
+    ofThisRun: ({ context, event }) => 'run' in event && event.run === context.run,
+    gaveUp: ({ context, event }) =>
+      event.type === 'run.failed' && event.run === context.run && event.failure.code === 'slot_failed',
+  },
   delays: {
     /** rules.md: a slot that gives no token for 30 s is wedged. Progress in the prompt counts. */
     wedgedMs: 30_000,
@@ -57,7 +62,16 @@ export const slotMachine = setup({
     faultMs: 200,
     cancelMs: 10_000,
   },
-}).createMachine({
+});
+
+const chart = base.extend({
+  actions: {
+    noteModel: base.assign(({ event }) => (event.type === 'engine.ready' ? { model: event.model } : {})),
+    noteRun: base.assign(({ event }) => (event.type === 'slot.run' ? { run: event.order.run } : {})),
+  },
+});
+
+export const slotMachine = chart.createMachine({
   id: 'slot',
   context: { model: '', run: undefined },
   initial: 'offline',
@@ -70,7 +84,7 @@ export const slotMachine = setup({
     /** No engine, or one that still ends the run of an earlier incarnation. Asks again until it is told otherwise. */
     offline: {
       entry: 'greetEngine',
-      on: { 'engine.ready': { target: 'idle', actions: assign({ model: ({ event }) => event.model }) } },
+      on: { 'engine.ready': { target: 'idle', actions: 'noteModel' } },
       after: { greetingMs: { target: 'offline', reenter: true } },
     },
     /** No timeout: a free slot waits for work. */
@@ -81,10 +95,7 @@ export const slotMachine = setup({
         'slot.report': { actions: 'offer' },
         'slot.run': {
           target: 'busy',
-          actions: [
-            assign({ run: ({ event }) => event.order.run }),
-            { type: 'startRun', params: ({ event }) => ({ order: event.order }) },
-          ],
+          actions: ['noteRun', { type: 'startRun', params: ({ event }) => ({ order: event.order }) }],
         },
       },
     },
@@ -92,33 +103,35 @@ export const slotMachine = setup({
       initial: 'prefilling',
       on: {
         'engine.lost': { target: 'offline', actions: 'reportLost' },
-        'slot.cancel': { guard: ({ context, event }) => context.run === event.run, actions: 'cancelRun' },
+        'slot.cancel': { guard: 'ofThisRun', actions: 'cancelRun' },
         'slot.report': { target: 'releasing', actions: 'cancelRun' },
-        'run.ended': { target: 'idle', actions: 'report' },
-        'run.lost': { target: 'faulted', actions: 'report' },
+        'run.ended': { guard: 'ofThisRun', target: 'idle', actions: 'report' },
         'run.failed': [
-          { guard: ({ event }) => event.failure.code === 'slot_failed', target: 'faulted', actions: 'report' },
-          { target: 'idle', actions: 'report' },
+          { guard: 'gaveUp', target: 'faulted', actions: 'report' },
+          { guard: 'ofThisRun', target: 'idle', actions: 'report' },
         ],
       },
       states: {
         prefilling: {
           on: {
-            'run.started': { actions: 'report' },
-            'run.progress': { target: 'prefilling', reenter: true },
-            'run.firstToken': { target: 'decoding', actions: 'report' },
+            'run.started': { guard: 'ofThisRun', actions: 'report' },
+            'run.progress': { guard: 'ofThisRun', target: 'prefilling', reenter: true },
+            'run.firstToken': { guard: 'ofThisRun', target: 'decoding', actions: 'report' },
           },
           after: { wedgedMs: '#slot.wedged' },
         },
         decoding: {
-          on: { 'run.progress': { target: 'decoding', reenter: true } },
+          on: { 'run.progress': { guard: 'ofThisRun', target: 'decoding', reenter: true } },
           after: { wedgedMs: '#slot.wedged' },
         },
       },
     },
     /** A run nobody wants any more still holds the sequence. */
     releasing: {
-      on: { 'run.ended': 'idle', 'run.failed': 'idle' },
+      on: {
+        'run.ended': { guard: 'ofThisRun', target: 'idle' },
+        'run.failed': { guard: 'ofThisRun', target: 'idle' },
+      },
       after: { cancelMs: 'wedged' },
     },
     /** The engine gave this run up by itself. A short pause, so that a run that always fails does not spin. */

@@ -1,5 +1,5 @@
 /** The pace of `status`: at once on a change, but at most four times a second, and a heartbeat when nothing changes. */
-import { setup } from 'xstate';
+import { setup, stateIn } from 'xstate';
 import { limits } from '../protocol/limits.js';
 
 export type StatusEvent = { type: 'status.changed' } | { type: 'sys.shutdown' };
@@ -11,6 +11,7 @@ export const statusMachine = setup({
     watch: () => {},
     broadcast: () => {},
   },
+  guards: { hasNews: stateIn({ settling: 'changed' }) },
   delays: { heartbeatMs: limits.statusHeartbeatMs, minGapMs: limits.statusMinGapMs },
 }).createMachine({
   id: 'status',
@@ -25,10 +26,10 @@ export const statusMachine = setup({
     /** Something was just said. What changes now is said together at the end of the gap. */
     settling: {
       initial: 'unchanged',
-      states: {
-        unchanged: { on: { 'status.changed': 'changed' }, after: { minGapMs: '#status.quiet' } },
-        changed: { after: { minGapMs: { target: 'unchanged', actions: 'broadcast' } } },
+      after: {
+        minGapMs: [{ guard: 'hasNews', target: 'settling', reenter: true, actions: 'broadcast' }, { target: 'quiet' }],
       },
+      states: { unchanged: { on: { 'status.changed': 'changed' } }, changed: {} },
     },
     stopped: { type: 'final' },
   },
