@@ -271,8 +271,14 @@ const forward = base.enqueueActions(({ context, event, enqueue }) => {
 
 const noteSlot = base.enqueueActions(({ context, event, enqueue }) => {
   const { slot, model } = event as Of<'slot.idle'>;
-  const lastAccount = context.slots.get(slot)?.lastAccount;
-  enqueue.assign({ slots: s.update(context.slots, slot, { model, key: undefined, lastAccount }) });
+  const before = context.slots.get(slot);
+  const record = context.records.get(before?.key ?? '');
+  const child = record === undefined ? undefined : context.running.get(s.runOf(record));
+  // It was stopped with a run in it, and has started anew: it cannot know.
+  if (child !== undefined) enqueue.sendTo(child, { type: 'run.lost' });
+  enqueue.assign({
+    slots: s.update(context.slots, slot, { model, key: undefined, lastAccount: before?.lastAccount }),
+  });
   enqueue.raise({ type: 'queue.changed' });
 });
 
