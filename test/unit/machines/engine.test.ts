@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest';
+import { DEATHS_TO_QUARANTINE, engineMachine } from '../../../src/machines/engine.machine.js';
+import { stage, untaken, type Staged } from './stage.js';
+
+const model = { name: 'counter', sha256: 'sha', bytes: 1, path: '/m.gguf' };
+const loaded = { contextSize: 512, slots: 2, threads: 2, device: 'cpu', capabilities: [] };
+const modelReady = { type: 'model.ready', model };
+const up = { type: 'process.up' };
+const isLoaded = { type: 'process.loaded', loaded };
+const exited = (reason: string) => ({ type: 'process.exited', reason });
+const backoffsMs = [100, 400];
+
+function engineWith(...events: { type: string }[]): Staged {
+  const engine = stage(engineMachine);
+  engine.send(...events);
+  engine.did();
+  engine.told();
+  return engine;
+}
+const serving = (): Staged => engineWith(modelReady, up, isLoaded);
+
+/** Dies as often as it takes, and is loaded anew in between. */
+function die(engine: Staged, times: number, prove: (engine: Staged) => void = () => {}): void {
+  for (let death = 1; death <= times; death++) {
+    engine.send(exited(`death ${death}`));
+    if (engine.state === 'quarantined') return;
+    engine.clock.advance(backoffsMs[Number(engine.context.deaths) - 1] ?? 0);
+    expect(engine.state).toEqual({ running: 'starting' });
+    engine.send(up, isLoaded);
+    prove(engine);
+  }
+}
+
+describe('an engine', () => {
+  it('asks for its model until it is there, then starts a process, loads, and says so', () => {
+    const engine = stage(engineMachine);
+    engine.clock.advance(2_000);
+    expect(engine.did()).toEqual(['askForModel', 'askForModel', 'askForModel']);
+    engine.send(modelReady, up, { type: 'process.progress', share: 0.5 }, isLoaded);
+    expect(engine.told()).toEqual(['process started', 'process: process.load']);
+    expect(engine.did()).toEqual(['announceReady']);
+    expect(engine.context).toMatchObject({ model, loaded, deaths: 0 });
+  });
+
+  it('hands what slots say to the process while a model is loaded, and only then', () => {
+    const words = [{ type: 'slot.hello' }, { type: 'slot.order' }, { type: 'slot.cancel' }];
+    const engine = serving();
+    engine.send(...words);
+    expect(engine.told()).toEqual(words.map(({ type }) => `process: ${type}`));
+    for (const early of [engineWith(), engineWith(modelReady), engineWith(modelReady, up)]) {
+      early.send(...words);
+      expect(early.told()).toEqual([]);
+      expect(early.did()).toEqual(['announceLost']); // to the slot that did not know
+    }
+  });
+
+  it('has one process at a time: the old one is stopped before the next starts', () => {
+    const engine = serving();
+    die(engine, 2);
+    engine.send({ type: 'engine.restart', reason: 'wedged' });
+    const life = engine.told().filter((word) => /started|stopped/.test(word));
+    expect(life).toEqual(['stopped', 'started', 'stopped', 'started', 'stopped'].map((word) => `process ${word}`));
+  });
+
+  it('tells its slots of each loss, and says for people why, with the reason of this death and no other', () => {
+    const engine = serving();
+    die(engine, 2);
+    const crashes = engine.effects();
+    expect(crashes.map(({ name }) => name)).toEqual(
+      Array.from({ length: 2 }, () => ['announceLost', 'announceCrash', 'announceReady']).flat(),
+    );
+    const reasons = crashes.filter(({ name }) => name === 'announceCrash').map(({ context }) => context.reason);
+    expect(reasons).toEqual(['death 1', 'death 2']);
+    expect(engine.context.reason).toBeUndefined(); // it runs: nothing is wrong with it
+  });
+
+  it(`is quarantined at the ${DEATHS_TO_QUARANTINE}rd death in a row, backing off longer before each start`, () => {
+    const engine = serving();
+    die(engine, DEATHS_TO_QUARANTINE);
+    expect(engine.state).toBe('quarantined');
+    expect(engine.did().at(-1)).toBe('announceQuarantined');
+    expect(engine.context).toMatchObject({ deaths: DEATHS_TO_QUARANTINE, reason: 'death 3' });
+    engine.clock.advance(3_600_000);
+    expect(engine.state).toBe('quarantined');
+    engine.send(modelReady);
+    expect(engine.state).toEqual({ running: 'starting' });
+    expect(engine.context.deaths).toBe(0);
+  });
+
+  it('that dies at every start is quarantined too, and starts no fourth process', () => {
+    const engine = engineWith(modelReady);
+    engine.told();
+    for (let i = 0; i < 10; i++) {
+      engine.send(exited('abort'));
+      engine.clock.advance(10_000);
+    }
+    expect(engine.state).toBe('quarantined');
+    expect(engine.told().filter((word) => word === 'process started')).toHaveLength(2);
+  });
+
+  it('has a clean record after a finished run, and after a minute in service', () => {
+    for (const prove of [
+      (engine: Staged) => engine.send({ type: 'process.proved' }),
+      (engine: Staged) => engine.clock.advance(60_000),
+    ]) {
+      const engine = serving();
+      die(engine, 10, prove);
+      expect(engine.state).toEqual({ running: 'ready' });
+      expect(engine.context.deaths).toBe(0);
+    }
+    const unproven = serving();
+    die(unproven, 10, (engine) => engine.clock.advance(59_999));
+    expect(unproven.state).toBe('quarantined');
+  });
+
+  it('counts a start, a load and a slot that hang as deaths', () => {
+    const starting = engineWith(modelReady);
+    starting.clock.advance(30_000);
+    expect(starting.state).toBe('crashed');
+    expect(starting.context.reason).toContain('did not start');
+
+    const loading = engineWith(modelReady, up);
+    for (let i = 0; i < 5; i++) {
+      loading.clock.advance(119_000);
+      loading.send({ type: 'process.progress', share: i / 5 }); // slow, but on its way
+    }
+    expect(loading.state).toEqual({ running: { loading: 'waiting' } });
+    loading.clock.advance(120_000);
+    expect(loading.state).toBe('crashed');
+    expect(loading.context.reason).toContain('no progress');
+
+    const wedged = serving();
+    wedged.send({ type: 'engine.restart', reason: 'slot 1 gave no sign' });
+    expect(wedged.context).toMatchObject({ deaths: 1, reason: 'slot 1 gave no sign' });
+  });
+
+  it('takes a refusal of the model as final, until there is another file', () => {
+    const engine = engineWith(modelReady, up);
+    engine.send({ type: 'process.refused', reason: 'not a GGUF' });
+    expect(engine.did()).toEqual(['announceLost', 'announceRefused']);
+    expect(engine.told()).toEqual(['process stopped']);
+    engine.clock.advance(3_600_000);
+    expect(engine.state).toBe('refused');
+    engine.send(modelReady);
+    expect(engine.state).toEqual({ running: 'starting' });
+  });
+
+  it('drains: the process is asked to stop, and has five seconds', () => {
+    const quick = serving();
+    quick.send({ type: 'sys.shutdown' });
+    expect(quick.told()).toEqual(['process: process.stop']);
+    quick.send(exited('exit code 0'));
+    expect(quick.isDone).toBe(true);
+    expect(quick.did()).toEqual(['announceLost']); // and no word of a crash
+
+    const slow = serving();
+    slow.send({ type: 'sys.shutdown' });
+    slow.clock.advance(4_999);
+    expect(slow.isDone).toBe(false);
+    slow.clock.advance(1);
+    expect(slow.isDone).toBe(true);
+    expect(slow.told()).toEqual(['process: process.stop', 'process stopped']);
+  });
+
+  it('that drains is never started again, whatever happens to it', () => {
+    for (const event of [{ type: 'engine.restart' }, { type: 'process.refused' }, { type: 'sys.shutdown' }]) {
+      const engine = engineWith(modelReady, up);
+      engine.send({ type: 'sys.shutdown' }, { ...event, reason: 'late' });
+      engine.clock.advance(5_000);
+      expect(engine.isDone, event.type).toBe(true);
+      expect(engine.told()).toEqual(['process: process.stop', 'process stopped']);
+    }
+  });
+
+  it('stops at once where there is no process', () => {
+    const refused = engineWith(modelReady, up, { type: 'process.refused', reason: '' });
+    for (const engine of [engineWith(), engineWith(modelReady, exited('x')), refused]) {
+      engine.send({ type: 'sys.shutdown' });
+      expect(engine.isDone).toBe(true);
+      expect(engine.clock.pending).toBe(0);
+    }
+  });
+
+  it('has no transition that was not taken here', () => expect(untaken(engineMachine)).toEqual([]));
+});
