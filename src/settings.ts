@@ -5,28 +5,11 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { bootstrapExpected, parseBootstrap } from './actors/network/bootstrap.js';
 import type { Bootstrap } from './actors/ports.js';
 import { integer, list, oneOf, text, toggle } from './runtime/config-values.js';
 import { defineConfig } from './runtime/config.js';
 import { LOG_LEVELS } from './runtime/log.js';
-
-const address = /^(?<host>[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\]):(?<port>\d{1,5})$/;
-const bootstrapExpected = '"local", "public", or addresses as host:port, separated by commas';
-
-/** `local`, `public`, or `host:port,…`. */
-export function parseBootstrap(given: string): Bootstrap | undefined {
-  if (given === 'local' || given === 'public') return { kind: given };
-  const nodes = given.split(',').map((part) => {
-    const match = address.exec(part.trim());
-    const port = Number(match?.groups?.port);
-    return match?.groups?.host === undefined || port < 1 || port > 65_535
-      ? undefined
-      : { host: match.groups.host, port };
-  });
-  return nodes.some((node) => node === undefined)
-    ? undefined
-    : { kind: 'nodes', nodes: nodes.filter((n) => n !== undefined) };
-}
 
 const bootstrap = z
   .union([text(bootstrapExpected), z.custom<Bootstrap>((value) => typeof value === 'object')], {
@@ -91,7 +74,8 @@ export const settings = defineConfig<Settings>({
     flag: '--bootstrap',
     schema: bootstrap,
     default: { kind: 'local' },
-    describe: 'Where to join: `local` is this machine only, `public` the world, `host:port,…` a mesh of your own.',
+    describe:
+      'Where to join: `local` is this machine only (`local:PORT` where its port 49737 is taken), `public` the world, `host:port,…` a mesh of your own.',
   },
   host: {
     env: 'QMESH_HOST',
@@ -170,7 +154,7 @@ export const settings = defineConfig<Settings>({
     flag: '--admin',
     schema: text('host:port, or "off"'),
     default: 'off',
-    describe: 'Address of the admin page. (This version has none yet: only `off` does anything.)',
+    describe: 'Address of the admin page. This version has none yet, so it has no effect.',
   },
   inspect: {
     env: 'QMESH_INSPECT',

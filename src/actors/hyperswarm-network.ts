@@ -32,8 +32,6 @@ export interface HyperswarmNetworkOptions {
   readonly port?: number;
   /** In place of Hyperswarm's public nodes. */
   readonly publicNodes?: readonly Address[];
-  /** In place of port 49737 for the mesh of this machine. */
-  readonly localPort?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -104,7 +102,7 @@ class HyperswarmDht implements Dht {
       this.#on.ready({ bootstrap: bootstrapText(this.#options), holdsLocal: false });
       return;
     }
-    this.#mesh = new LocalMesh(this.#node, localAddress(this.#options), clock, random, {
+    this.#mesh = new LocalMesh(this.#node, localAddress(bootstrap.port), clock, random, {
       joined: (holdsLocal) => this.#on.ready({ bootstrap: bootstrapText(this.#options), holdsLocal }),
       moved: (holdsLocal) => {
         log.info('dht.moved', { holdsLocal }); // the new holder knows nobody yet
@@ -163,7 +161,7 @@ function nodeOptions(options: HyperswarmNetworkOptions): HyperDHTOptions {
 function bootstrapNodes(options: HyperswarmNetworkOptions): readonly Address[] {
   switch (options.bootstrap.kind) {
     case 'local':
-      return [localAddress(options)];
+      return [localAddress(options.bootstrap.port)];
     case 'public':
       return options.publicNodes ?? [];
     case 'nodes':
@@ -171,8 +169,8 @@ function bootstrapNodes(options: HyperswarmNetworkOptions): readonly Address[] {
   }
 }
 
-function localAddress(options: HyperswarmNetworkOptions): Address {
-  return { host: LOOPBACK, port: options.localPort ?? DEFAULT_LOCAL_PORT };
+function localAddress(port = DEFAULT_LOCAL_PORT): Address {
+  return { host: LOOPBACK, port };
 }
 
 /** A mesh whose every way in is on this machine is bound to it. */

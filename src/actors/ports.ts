@@ -32,7 +32,8 @@ export interface ConnectionEvents {
 
 /** Where a node joins: its own machine, addresses given by the user, or the world. */
 export type Bootstrap =
-  | { readonly kind: 'local' }
+  /** `port` is where the nodes of this machine meet; usually there is no reason to choose it. */
+  | { readonly kind: 'local'; readonly port?: number }
   | { readonly kind: 'public' }
   | { readonly kind: 'nodes'; readonly nodes: readonly { readonly host: string; readonly port: number }[] };
 

@@ -20,6 +20,8 @@ export interface WorkerPorts {
   readonly modelFiles: ModelFiles;
   /** The DHT is there, again after each restart. */
   readonly onDhtReady: (info: DhtInfo) => void;
+  /** A try to open it failed, or it failed later; its supervisor sees to it. The message says what to do. */
+  readonly onDhtFailed: (error: Error) => void;
   /** The model at this place of the list cannot be served, for this reason. */
   readonly onModelRefused: (place: number, reason: string) => void;
   /** Shares of 0..100 of this machine that others use; see rules/health.ts. */

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { loadConfig, type Config } from '../runtime/config.js';
+import { ConfigError, loadConfig, type Config } from '../runtime/config.js';
 import { settings, type Settings } from '../settings.js';
 
 /** Variables with our prefix that only tests read. */
@@ -17,13 +17,22 @@ export function withSettings(command: Command, keys: readonly (keyof Settings)[]
   return command;
 }
 
-/** @throws ConfigError */
+/** `--public` is short for `--bootstrap public`. @throws ConfigError */
 export function readSettings(options: Readonly<Record<string, unknown>>): Config<Settings> {
+  const given = options.public === true ? { ...options, bootstrap: 'public' } : options;
   const known = new Set<string>(Object.keys(settings));
-  const flags = Object.fromEntries(Object.entries(options).filter(([key]) => known.has(key)));
+  const flags = Object.fromEntries(Object.entries(given).filter(([key]) => known.has(key)));
   const { env } = process;
   const first = loadConfig(settings, { flags, env, foreignEnv });
   const path = join(first.values.home, 'qmesh.config.json');
   if (!existsSync(path)) return first;
-  return loadConfig(settings, { flags, env, foreignEnv, file: { path, text: readFileSync(path, 'utf8') } });
+  return loadConfig(settings, { flags, env, foreignEnv, file: { path, text: readText(path) } });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`${path} cannot be read: ${(error as Error).message}`]);
+  }
 }

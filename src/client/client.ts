@@ -7,6 +7,7 @@
  */
 import type { AskRequest } from '../actors/ask.actor.js';
 import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
+import { bootstrapExpected, parseBootstrap } from '../actors/network/bootstrap.js';
 import type { Bootstrap } from '../actors/ports.js';
 import { createHello } from '../protocol/hello.js';
 import { keyPairFromSeed, type KeyPair } from '../protocol/keys.js';
@@ -16,12 +17,11 @@ import { isFresh } from '../rules/selection.js';
 import { systemClock } from '../runtime/clock.js';
 import { nullLogger, type Logger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
-import { parseBootstrap } from '../settings.js';
 import { AnswerStream, RequestError, type Answer, type QueuePosition } from './answer-stream.js';
 import { startClientCore, type ClientCore } from './core.js';
 
 export interface ConnectOptions {
-  /** `local` (default): this machine. `public`: the world. Or `host:port,…`. */
+  /** `local` (default) or `local:PORT`: this machine. `public`: the world. Or `host:port,…`. */
   readonly bootstrap?: string | Bootstrap;
   /** Address to bind. Default 0.0.0.0; a local mesh always binds 127.0.0.1. */
   readonly host?: string;
@@ -165,7 +165,6 @@ const stop = (core: ClientCore | undefined): Promise<void> =>
 
 function bootstrapOf(given: string | Bootstrap): Bootstrap {
   const parsed = typeof given === 'string' ? parseBootstrap(given) : given;
-  if (parsed === undefined)
-    throw new TypeError(`bootstrap is "${String(given)}"; expected "local", "public" or host:port,…`);
+  if (parsed === undefined) throw new TypeError(`bootstrap is "${String(given)}"; expected ${bootstrapExpected}`);
   return parsed;
 }

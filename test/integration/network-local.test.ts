@@ -79,7 +79,7 @@ describe('the local mesh', () => {
     await bind(port);
     const { message } = await new MeshProcess(port, 'server', 1).says(is('failed'));
     expect(message).toBe(
-      `port ${port} on 127.0.0.1 is taken by another program; free it, or set QMESH_BOOTSTRAP=host:port to join a mesh elsewhere`,
+      `port ${port} on 127.0.0.1 is taken by another program; free it, or meet on another one with QMESH_BOOTSTRAP=local:PORT`,
     );
   });
 });

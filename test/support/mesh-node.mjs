@@ -20,9 +20,8 @@ const log = {
 };
 
 const network = createHyperswarmNetwork({
-  bootstrap: { kind: 'local' },
+  bootstrap: { kind: 'local', port: Number(localPort) },
   host: '127.0.0.1',
-  localPort: Number(localPort),
   clock: systemClock,
   random: systemRandom,
   log,

@@ -95,6 +95,6 @@ export class LocalMesh {
   #whyNot(failure: unknown): string {
     const where = `port ${this.#address.port} on ${this.#address.host}`;
     if (failure instanceof Error) return `cannot bind ${where}: ${failure.message}`;
-    return `${where} is taken by another program; free it, or set QMESH_BOOTSTRAP=host:port to join a mesh elsewhere`;
+    return `${where} is taken by another program; free it, or meet on another one with QMESH_BOOTSTRAP=local:PORT`;
   }
 }

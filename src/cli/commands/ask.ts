@@ -2,15 +2,16 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { openHome } from '../../actors/home.js';
 import { loadIdentity } from '../../actors/identity.js';
-import { RequestError } from '../../client/answer-stream.js';
-import { QMeshClient } from '../../client/client.js';
-import { createLogger } from '../../runtime/log.js';
+import { RequestError, type Answer, type AnswerStream } from '../../client/answer-stream.js';
+import { QMeshClient, type WorkerView } from '../../client/client.js';
+import { nullLogger } from '../../runtime/log.js';
 import { systemClock } from '../../runtime/clock.js';
 import { systemRandom } from '../../runtime/random.js';
-import { CommandError, exitCode } from '../failure.js';
+import type { Settings } from '../../settings.js';
+import { CommandError, exitCode, splitAdvice } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 
-interface Options {
+interface Options extends Readonly<Record<string, unknown>> {
   readonly model?: string;
   readonly maxTokens?: number;
   readonly temperature?: number;
@@ -18,14 +19,7 @@ interface Options {
   readonly pin?: string;
   readonly timeout: number;
   readonly json?: boolean;
-  readonly public?: boolean;
 }
-
-const number = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It is not a number.');
-  return value;
-};
 
 export const askCommand = (): Command =>
   withSettings(
@@ -35,11 +29,11 @@ export const askCommand = (): Command =>
     ['bootstrap', 'host', 'network', 'home'],
   )
     .option('--model <name>', 'name or SHA-256 of the model; by default what the worker serves')
-    .option('--max-tokens <n>', 'length of the answer at most', number)
-    .option('--temperature <t>', '0 always takes the likeliest token', number)
-    .option('--seed <n>', 'same seed, same answer', number)
-    .option('--pin <worker>', 'only this worker, by its ID')
-    .option('--timeout <seconds>', 'give up after this long', number, 300)
+    .option('--max-tokens <n>', 'length of the answer at most', wholeNumber({ min: 1 }))
+    .option('--temperature <t>', '0 always takes the likeliest token', number({ min: 0 }))
+    .option('--seed <n>', 'same seed, same answer', wholeNumber({ min: 0 }))
+    .option('--pin <worker>', 'only this worker, by its ID', workerId)
+    .option('--timeout <seconds>', 'give up after this long', number({ min: 1 }), 300)
     .option('--public', 'ask the world: strangers will see the prompt')
     .option('--json', 'print one JSON object with the answer, the worker, the tries and the timings')
     .addHelpText(
@@ -49,58 +43,75 @@ export const askCommand = (): Command =>
     .action((words: string[], options: Options) => ask(words.join(' '), options));
 
 async function ask(prompt: string, options: Options): Promise<void> {
-  const { model: _model, ...shared } = options as Options & Record<string, unknown>;
-  const { values } = readSettings(options.public === true ? { ...shared, bootstrap: 'public' } : shared);
+  const abort = abortOnSignal();
+  const json = options.json === true;
+  const { model: _model, ...shared } = options; // here a request's model, not the setting of a worker
+  const { values } = readSettings(shared);
   const startedMs = systemClock.monotonicMs();
-  const { keyPair } = loadIdentity(openHome(values.home), systemRandom);
-  const client = await QMeshClient.connect({
-    bootstrap: values.bootstrap,
-    host: values.host,
-    network: values.network,
-    identity: keyPair,
-    log: createLogger({ level: 'silent' }),
-  });
+  const client = await connect(values);
   const connectedMs = systemClock.monotonicMs();
   try {
-    const abort = new AbortController();
-    process.once('SIGINT', () => {
-      process.once('SIGINT', () => process.exit(130));
-      abort.abort();
-    });
     const stream = client.stream(requestOf(prompt, options), { signal: abort.signal });
-    let firstTextMs: number | undefined;
-    for await (const { text } of stream) {
-      firstTextMs ??= systemClock.monotonicMs();
-      if (options.json !== true) process.stdout.write(text);
-    }
-    const answer = await stream.result;
-    if (options.json === true) {
-      const endedMs = systemClock.monotonicMs();
+    const { answer, firstTextMs } = await read(stream, json);
+    if (json) {
       const timings = {
         connectMs: Math.round(connectedMs - startedMs),
         firstTextMs: firstTextMs === undefined ? null : Math.round(firstTextMs - connectedMs),
-        totalMs: Math.round(endedMs - startedMs),
+        totalMs: Math.round(systemClock.monotonicMs() - startedMs),
       };
       process.stdout.write(`${JSON.stringify({ ...answer, timings })}\n`);
     } else if (!answer.text.endsWith('\n')) process.stdout.write('\n');
-    if (abort.signal.aborted) process.exitCode = 130;
+    if (abort.signal.aborted) process.exitCode = exitCode.interrupted;
   } catch (error) {
-    throw error instanceof RequestError ? explain(error, options.json !== true && error.text !== '') : error;
+    if (!(error instanceof RequestError)) throw error;
+    if (!json && error.text !== '') process.stdout.write('\n');
+    throw explain(error, options, client.workers());
   } finally {
     await client.close();
   }
 }
 
-const requestOf = (prompt: string, options: Options) => ({
+/** The first Ctrl-C cancels the request, and the answer ends where it is; a second one ends the process. */
+function abortOnSignal(): AbortController {
+  const abort = new AbortController();
+  process.once('SIGINT', () => {
+    process.once('SIGINT', () => process.exit(exitCode.interrupted));
+    abort.abort();
+  });
+  return abort;
+}
+
+async function connect({ bootstrap, host, network, home }: Settings): Promise<QMeshClient> {
+  const { keyPair } = loadIdentity(openHome(home), systemRandom, nullLogger);
+  return QMeshClient.connect({ bootstrap, host, network, identity: keyPair }).catch((error: unknown) => {
+    const [why, next] = splitAdvice(error instanceof Error ? error.message : String(error));
+    throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });
+  });
+}
+
+/** To the terminal as it comes, unless only the whole is wanted. */
+async function read(
+  stream: AnswerStream,
+  isSilent: boolean,
+): Promise<{ readonly answer: Answer; readonly firstTextMs: number | undefined }> {
+  let firstTextMs: number | undefined;
+  for await (const { text } of stream) {
+    firstTextMs ??= systemClock.monotonicMs();
+    if (!isSilent) process.stdout.write(text);
+  }
+  return { answer: await stream.result, firstTextMs };
+}
+
+const requestOf = (prompt: string, { maxTokens, temperature, seed, model, pin, timeout }: Options) => ({
   messages: [{ role: 'user', content: prompt }],
   options: {
-    ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
-    ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
-    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(seed === undefined ? {} : { seed }),
   },
-  ...(options.model === undefined ? {} : { model: options.model }),
-  ...(options.pin === undefined ? {} : { pin: options.pin }),
-  deadlineMs: Math.round(options.timeout * 1_000),
+  ...(model === undefined ? {} : { model }),
+  ...(pin === undefined ? {} : { pin }),
+  deadlineMs: Math.round(timeout * 1_000),
 });
 
 /** What a person can do about each way to fail. */
@@ -111,14 +122,43 @@ const advice: Readonly<Record<string, string>> = {
   deadline_exceeded: 'Give it more time with --timeout.',
 };
 
-function explain(error: RequestError, isMidLine: boolean): CommandError {
-  if (isMidLine) process.stdout.write('\n');
-  const tried = error.tries.length === 0 ? '' : ` (asked ${error.tries.length} of the workers)`;
+function explain(error: RequestError, { model, pin }: Options, workers: readonly WorkerView[]): CommandError {
+  const asked = error.tries.length;
+  const isModelMissing = error.code === 'no_worker' && model !== undefined && pin === undefined && workers.length > 0;
+  const reason = isModelMissing ? 'model_not_found' : error.code;
   return new CommandError(
-    `no answer${tried}`,
-    error.message,
-    advice[error.code] ?? 'Ask again; the log of the worker may have the cause.',
-    error.code === 'bad_request' ? exitCode.usage : exitCode.failed,
-    error.code,
+    asked === 0 ? 'no answer' : `no answer (asked ${asked === 1 ? 'one worker' : `${asked} times`})`,
+    isModelMissing ? `No worker here serves ${model}; they serve ${served(workers)}.` : error.message,
+    advice[reason] ?? 'Ask again; the log of the worker may have the cause.',
+    { code: reason === 'bad_request' ? exitCode.usage : exitCode.failed, reason },
   );
+}
+
+/** Names of models that are shown at most. */
+const maxShownModels = 8;
+
+function served(workers: readonly WorkerView[]): string {
+  const names = new Set(workers.flatMap(({ status }) => status.models.map(({ name }) => name)));
+  return names.size === 0 ? 'none' : [...names].slice(0, maxShownModels).join(', ');
+}
+
+function number({ min }: { readonly min: number }): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= min && Number.isFinite(value)) return value;
+    throw new InvalidArgumentError(`It must be a number of at least ${min}.`);
+  };
+}
+
+function wholeNumber({ min }: { readonly min: number }): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= min && Number.isSafeInteger(value)) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${min}.`);
+  };
+}
+
+function workerId(text: string): string {
+  if (/^[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError('A worker ID is 64 hex characters, as in its worker-id.txt.');
 }

@@ -1,7 +1,7 @@
 /** `qmesh dht`: a bootstrap node, for a network of one's own or for tests. */
 import { Command } from 'commander';
 import { runBootstrapNode } from '../../actors/bootstrap-node.js';
-import { CommandError, exitCode } from '../failure.js';
+import { CommandError, exitCode, splitAdvice } from '../failure.js';
 import { untilSignal } from '../signals.js';
 
 interface Options {
@@ -13,10 +13,10 @@ interface Options {
 export const dhtCommand = (): Command =>
   new Command('dht')
     .description('Run a bootstrap node: what the other machines of a private mesh are pointed at.')
-    .option('--port <port>', 'UDP port; 0 takes a free one', '49737')
+    .option('--port <port>', 'UDP port; 0 takes a free one', '50000')
     .option('--host <address>', 'address to bind; 127.0.0.1 keeps it on this machine', '0.0.0.0')
     .option('--json', 'print one JSON line when it is ready')
-    .addHelpText('after', '\nExample:\n  qmesh dht --port 49737\n  QMESH_BOOTSTRAP=192.168.1.10:49737 qmesh worker')
+    .addHelpText('after', '\nExample:\n  qmesh dht --port 50000\n  QMESH_BOOTSTRAP=192.168.1.10:50000 qmesh worker')
     .action(run);
 
 async function run({ port, host, json = false }: Options): Promise<void> {
@@ -25,17 +25,27 @@ async function run({ port, host, json = false }: Options): Promise<void> {
     throw new CommandError(
       `--port is "${port}"`,
       'A port is a whole number from 0 to 65535.',
-      'Example: qmesh dht --port 49737',
-      exitCode.usage,
-      'usage',
+      'Example: qmesh dht --port 50000',
+      { code: exitCode.usage, reason: 'usage' },
     );
-  const node = await runBootstrapNode({ host, port: number });
-  const bootstrap = `${node.host}:${node.port}`;
-  if (json) process.stdout.write(`${JSON.stringify({ event: 'dht.ready', bootstrap })}\n`);
-  else
-    process.stdout.write(
-      `Bootstrap node on ${bootstrap}. Others join with --bootstrap ${bootstrap}. Stop with Ctrl-C.\n`,
+  await new Promise<void>((resolve, reject) => {
+    const node = runBootstrapNode(
+      { host, port: number },
+      {
+        ready: ({ bootstrap }) => {
+          if (json) process.stdout.write(`${JSON.stringify({ event: 'dht.ready', bootstrap })}\n`);
+          else
+            process.stdout.write(
+              `Bootstrap node on ${bootstrap}. Others join with --bootstrap ${bootstrap}\nStop with Ctrl-C.\n`,
+            );
+        },
+        failed: ({ message }) => {
+          const [why, next] = splitAdvice(message);
+          reject(new CommandError('the bootstrap node cannot start', why, next, { reason: 'dht_failed' }));
+        },
+        closed: resolve,
+      },
     );
-  await untilSignal();
-  await node.close();
+    void untilSignal().then(() => node.close());
+  });
 }

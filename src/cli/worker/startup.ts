@@ -1,0 +1,71 @@
+/**
+ * How a starting worker becomes useful, or turns out never to. It is up once it is in its mesh and one of its models is loaded.
+ * It is hopeless once its DHT node cannot be opened, or every model is refused: its user is there to mend that, and a
+ * supervisor cannot. One of the two is said, once; what fails later is left to the supervisors.
+ */
+import type { DhtInfo } from '../../actors/dht.actor.js';
+import { CommandError, splitAdvice } from '../failure.js';
+
+export interface StartupEvents {
+  up(state: { readonly bootstrap: string; readonly models: readonly string[] }): void;
+  hopeless(why: CommandError): void;
+}
+
+export class Startup {
+  readonly #wanted: number;
+  readonly #on: StartupEvents;
+  readonly #refused = new Map<number, string>();
+  #bootstrap: string | undefined;
+  #models: readonly string[] = [];
+  #isOver = false;
+
+  /** @param wanted how many models are to be served. */
+  constructor(wanted: number, on: StartupEvents) {
+    this.#wanted = wanted;
+    this.#on = on;
+  }
+
+  meshed({ bootstrap }: DhtInfo): void {
+    this.#bootstrap = bootstrap;
+    this.#look();
+  }
+
+  meshFailed({ message }: Error): void {
+    const [why, next] = splitAdvice(message);
+    this.#giveUp(new CommandError('the worker cannot join its mesh', why, next, { reason: 'network_failed' }));
+  }
+
+  /** @param models the names of all that are loaded by now. */
+  loaded(models: readonly string[]): void {
+    this.#models = models;
+    this.#look();
+  }
+
+  /** @param place of the model in the list of those wanted. */
+  refused(place: number, reason: string): void {
+    this.#refused.set(place, reason);
+    if (this.#refused.size < this.#wanted) return;
+    const reasons = [...this.#refused].sort(([a], [b]) => a - b).map(([, why]) => why);
+    this.#giveUp(noModel(reasons));
+  }
+
+  #look(): void {
+    if (this.#isOver || this.#bootstrap === undefined || this.#models.length === 0) return;
+    this.#isOver = true;
+    this.#on.up({ bootstrap: this.#bootstrap, models: this.#models });
+  }
+
+  #giveUp(why: CommandError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#on.hopeless(why);
+  }
+}
+
+export const noModel = (reasons: readonly string[]): CommandError =>
+  new CommandError(
+    'no model can be served',
+    reasons.join('\n  '),
+    'See what is there with: qmesh models list. Without --model the demo model is served.',
+    { reason: 'no_model' },
+  );
