@@ -36,7 +36,13 @@ export function createModel(deps: WorkerDeps, place: number, trials: Turns): Any
     );
   });
   const turn = guardedCallback(({ sendBack, guard, defer }) => {
-    defer(trials.take(guard(() => sendBack({ type: 'turn.given' }))));
+    // Ranked as the user named them: the default model first.
+    defer(
+      trials.take(
+        place,
+        guard(() => sendBack({ type: 'turn.given' })),
+      ),
+    );
   });
   return modelMachine.provide({
     actors: { locate, verify, probe: createProbe(deps), turn },

@@ -1,14 +1,14 @@
-/** A few turns for many who want one, given in the order of asking. */
+/** A few turns for many who want one: the lowest rank goes first, and among equals the first to ask. */
 export class Turns {
   #free: number;
-  readonly #line = new Set<() => void>();
+  readonly #line = new Map<() => void, number>();
 
   constructor(atOnce: number) {
     this.#free = atOnce;
   }
 
   /** Calls `given` when it is the caller's turn: at once, where one is free. @returns what gives it back, or leaves the line. */
-  take(given: () => void): () => void {
+  take(rank: number, given: () => void): () => void {
     let isMine = false;
     const begin = (): void => {
       isMine = true;
@@ -17,18 +17,23 @@ export class Turns {
     if (this.#free > 0) {
       this.#free--;
       begin();
-    } else this.#line.add(begin);
+    } else this.#line.set(begin, rank);
     return () => {
       this.#line.delete(begin);
       if (!isMine) return;
       isMine = false;
-      const [next] = this.#line;
-      if (next === undefined) {
-        this.#free++;
-        return;
-      }
-      this.#line.delete(next);
-      next();
+      this.#pass();
     };
+  }
+
+  #pass(): void {
+    const [next] = [...this.#line].sort(([, a], [, b]) => a - b);
+    if (next === undefined) {
+      this.#free++;
+      return;
+    }
+    const [begin] = next;
+    this.#line.delete(begin);
+    begin();
   }
 }
