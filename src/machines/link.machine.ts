@@ -29,7 +29,7 @@ export const linkMachine = setup({
         handshake: { on: { 'connection.greeted': 'open' }, after: { greetingMs: '#link.closed' } },
         /** No timeout: freshness of the status says whether this worker is offered requests. */
         open: {},
-        draining: { entry: 'endConnection', after: { flushMs: '#link.closed' } },
+        draining: { entry: 'endConnection', on: { 'sys.shutdown': {} }, after: { flushMs: '#link.closed' } },
       },
     },
     closed: { type: 'final' },

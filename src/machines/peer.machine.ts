@@ -35,7 +35,7 @@ export const peerMachine = setup({
         handshake: { on: { 'connection.frame': 'open' }, after: { greetingMs: 'draining' } },
         /** No timeout: a client may stay to watch. What it sends is bounded frame by frame. */
         open: {},
-        draining: { entry: 'endConnection', after: { flushMs: '#peer.closed' } },
+        draining: { entry: 'endConnection', on: { 'sys.shutdown': {} }, after: { flushMs: '#peer.closed' } },
       },
     },
     closed: { type: 'final' },

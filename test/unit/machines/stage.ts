@@ -66,7 +66,9 @@ export function stage(machine: AnyStateMachine, input?: unknown): Staged {
   actor.start();
   return {
     clock,
-    send: (...events) => events.forEach((event) => actor.send(event)),
+    send(...events) {
+      for (const event of events) if (actor.getSnapshot().status === 'active') actor.send(event);
+    },
     did() {
       const names = effects.map(({ name }) => name);
       effects = [];
