@@ -12,6 +12,8 @@ export interface Course {
 const eventfulMs = 8_000;
 /** Long enough for a broken stream to be noticed and every deadline to pass. */
 const restMs = 120_000;
+/** Then: the last timers of those that are done. */
+const settleMs = 5_000;
 const deadlineMs = 60_000;
 
 export function playCourse(world: World): Course {
@@ -87,7 +89,7 @@ export function playCourse(world: World): Course {
   world.network.heal();
   note('calm');
   clock.runUntil(() => requests.every(({ ends }) => ends > 0), restMs);
-  clock.advance(20_000);
+  clock.advance(settleMs);
   return { requests, log };
 }
 

@@ -8,7 +8,7 @@ import type { AskFailure } from '../../../src/machines/ask.machine.js';
 import { createHello } from '../../../src/protocol/hello.js';
 import { keyPairFromSeed } from '../../../src/protocol/keys.js';
 import { topicName } from '../../../src/protocol/topics.js';
-import { traceHash } from '../../../src/runtime/inspection.js';
+import { traceHash, type TraceHash } from '../../../src/runtime/inspection.js';
 import { nullLogger } from '../../../src/runtime/log.js';
 import { seededRandom, type Random } from '../../../src/runtime/random.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
@@ -43,13 +43,17 @@ export class World {
   readonly workers: SimWorker[] = [];
   readonly clients: ClientCore[] = [];
   readonly escalations: unknown[] = [];
-  readonly #hash;
+  readonly #hash: TraceHash | undefined;
   #nodes = 0;
 
-  constructor(readonly seed: number) {
+  /** @param traced whether what happens is hashed, which costs half of the speed. */
+  constructor(
+    readonly seed: number,
+    traced = false,
+  ) {
     this.random = seededRandom(seed);
     this.network = new SimNetwork(this.clock, this.#fork());
-    this.#hash = traceHash(this.clock);
+    this.#hash = traced ? traceHash(this.clock) : undefined;
   }
 
   startWorker(
@@ -85,7 +89,7 @@ export class World {
         onModelRefused: () => {},
         sampleHealth: () => ({ cpu: 10, memory: 20, load: 10 }),
       },
-      { inspect: this.#hash.inspect },
+      { inspect: this.#hash?.inspect },
     );
     tree.onEscalation((error) => this.escalations.push(error));
     const crash = (actor: string): void => {
@@ -118,7 +122,7 @@ export class World {
         onDhtReady: () => {},
         onDhtFailed: () => {},
       },
-      { inspect: this.#hash.inspect },
+      { inspect: this.#hash?.inspect },
     );
     client.tree.onEscalation((error) => this.escalations.push(error));
     this.clients.push(client);
@@ -156,7 +160,7 @@ export class World {
 
   /** Everything that happened, as one hash: two runs of a seed are the same run. */
   trace(): string {
-    return this.#hash.digest();
+    return this.#hash?.digest() ?? '';
   }
 
   #fork(): Random {
