@@ -1,0 +1,53 @@
+/** `npm run configuration`: writes docs/configuration.md from the one table of settings, src/settings.ts. */
+import { writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const introduction = `<!-- Generated from src/settings.ts by \`npm run configuration\`. Edits here are lost, and fail a test. -->
+
+# Configuration
+
+Every setting can be given in four ways; the first one that is given wins:
+
+1. a flag: \`qmesh worker --slots 2\`, \`npm start -- --slots 2\`
+2. the environment: \`QMESH_SLOTS=2 npm start\`; an empty variable counts as not set
+3. \`qmesh.config.json\` in the home, by key: \`{"slots": 2}\`
+4. the default
+
+A value that does not fit, a variable that begins with \`QMESH_\` and is not in this table, or an unknown key in the file is an error that
+names it, where it came from and what is expected. All mistakes are told at once, also those that a stronger source would hide.
+\`qmesh ask\` and \`qmesh models\` take those flags that mean something to them; see their \`--help\`.
+`;
+
+/** @param {readonly {key: string, env: string, flag: string, default: string, unit: string, describe: string}[]} rows of \`describeConfig\` */
+export function configurationPage(rows) {
+  const sections = rows.map(({ key, env, flag, default: value, unit, describe }) => {
+    const shown = readable(value);
+    const facts = [
+      ['flag', `\`${flag}\``],
+      ['environment', `\`${env}\``],
+      ['default', shown === '' ? 'none' : `\`${shown}\`${unit === '' ? '' : ` ${unit}`}`],
+    ];
+    const unitOnly = shown === '' && unit !== '' ? ` In ${unit}.` : '';
+    return `## \`${key}\`\n\n${describe}${unitOnly}\n\n${facts.map(([name, what]) => `- ${name}: ${what}`).join('\n')}\n`;
+  });
+  return [introduction, ...sections].join('\n');
+}
+
+/** A default as one would type it; '' for none. @param {string} json */
+function readable(json) {
+  const home = homedir().replaceAll('\\', '\\\\'); // as it stands in JSON
+  const text = json.replaceAll(home, '~').replace(/^"(.*)"$/, '$1');
+  return text === '[]' ? '' : text.replace(/^\{"kind":"(\w+)"\}$/, '$1');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  const { describeConfig } = await import('../dist/runtime/config.js');
+  const { settings } = await import('../dist/settings.js');
+  const rows = describeConfig(settings);
+  writeFileSync(join(root, 'docs/configuration.md'), configurationPage(rows));
+  console.log(`docs/configuration.md: ${rows.length} settings`);
+}
