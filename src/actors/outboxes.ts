@@ -56,10 +56,18 @@ export class Outboxes {
     this.#boxes.delete(peer);
   }
 
-  /** No effect where the peer is gone. */
+  /** No effect where the peer is gone. What is too long for a frame is said to be that, and ends its request. */
   send(peer: string, message: WorkerMessage): void {
     const box = this.#boxes.get(peer);
-    if (box !== undefined) this.#write(box, message);
+    if (box === undefined) return;
+    try {
+      this.#write(box, message);
+    } catch (error) {
+      if (!(error instanceof FrameTooLargeError) || !('id' in message)) throw error;
+      const { id } = message;
+      box.unfinished.delete(id);
+      this.#write(box, inferenceError({ id, code: 'internal', message: 'The answer is longer than a frame may be.' }));
+    }
   }
 
   broadcast(message: WorkerMessage): void {
@@ -85,15 +93,7 @@ export class Outboxes {
 
   /** The one end of a request. No effect where it is not open: it has ended, or moved to another connection. */
   end(peer: string, message: Extract<WorkerMessage, { type: 'inference_result' | 'inference_error' }>): void {
-    const box = this.#boxes.get(peer);
-    if (box?.unfinished.delete(message.id) !== true) return;
-    try {
-      this.#write(box, message);
-    } catch (error) {
-      if (!(error instanceof FrameTooLargeError)) throw error;
-      const { id } = message;
-      this.#write(box, inferenceError({ id, code: 'internal', message: 'The answer is longer than a frame may be.' }));
-    }
+    if (this.#boxes.get(peer)?.unfinished.delete(message.id) === true) this.send(peer, message);
   }
 
   /** The request goes on, but not on this connection. */
@@ -119,8 +119,8 @@ export class Outboxes {
       box.timer = undefined;
       const [waiting] = box.unfinished.values();
       if (waiting === undefined) return;
+      this.#keepAlive(box); // first: the write may find a peer that does not read, and close it with this box
       if (this.#clock.monotonicMs() - box.lastWriteMs >= quietMs / 2) this.#write(box, waiting);
-      this.#keepAlive(box);
     }, quietMs);
   }
 }
