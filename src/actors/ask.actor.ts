@@ -10,6 +10,7 @@ import {
   type PromptMessage,
   type QueueStatusMessage,
 } from '../protocol/messages.js';
+import { FrameTooLargeError } from '../protocol/frame.js';
 import { hasModel, isFresh, selectWorker } from '../rules/selection.js';
 import type { Clock } from '../runtime/clock.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
@@ -64,24 +65,38 @@ export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, 
   const id = Buffer.from(random.bytes(12)).toString('hex');
   const answer = new Answer(on);
 
-  const sink = (say: (event: { type: string; failure?: AskFailure }) => void): AnswerSink => ({
-    position: (message) => {
-      if (answer.worker !== undefined) on.position?.(message, answer.worker);
-    },
-    token: ({ index, text, tokens }) => {
-      if (!answer.add(index, text, tokens)) say({ type: 'answer.failed', failure: contradiction });
-      else if (index === 0) say({ type: 'answer.began' });
-    },
-    result: (message) => {
+  const cancelAtWorker = (): void => {
+    if (answer.worker !== undefined) directory.send(answer.worker, { v: protocolVersion, type: 'cancel', id });
+  };
+  const sink = (say: (event: { type: string; failure?: AskFailure }) => void): AnswerSink => {
+    const breakOff = (): void => {
+      cancelAtWorker();
       answer.leave(directory, id);
-      say(answer.conclude(message) ? { type: 'answer.ended' } : { type: 'answer.failed', failure: contradiction });
-    },
-    error: ({ code, message, retryable }) => {
-      answer.leave(directory, id);
-      say({ type: 'answer.failed', failure: { code, message, retryable } });
-    },
-    lost: () => say({ type: 'answer.failed', failure: workerLost }),
-  });
+      say({ type: 'answer.failed', failure: contradiction });
+    };
+    return {
+      position: (message) => {
+        if (answer.worker !== undefined) on.position?.(message, answer.worker);
+      },
+      token: ({ index, text, tokens }) => {
+        if (!answer.add(index, text, tokens)) breakOff();
+        else if (index === 0) say({ type: 'answer.began' });
+      },
+      result: (message) => {
+        if (!answer.conclude(message)) return breakOff();
+        answer.leave(directory, id);
+        say({ type: 'answer.ended' });
+      },
+      error: ({ code, message, retryable }) => {
+        answer.leave(directory, id);
+        say({ type: 'answer.failed', failure: { code, message, retryable } });
+      },
+      lost: () => {
+        answer.leave(directory, id);
+        say({ type: 'answer.failed', failure: workerLost });
+      },
+    };
+  };
 
   return askMachine.provide({
     actors: {
@@ -90,7 +105,13 @@ export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, 
         receive((event) => {
           if (event.type !== 'answer.ask') return;
           const prompt = promptMessage(id, request, answer.text);
-          if (!directory.ask(answer.enter(event.worker as string), prompt, heard)) heard.lost();
+          try {
+            if (!directory.ask(answer.enter(event.worker as string), prompt, heard)) heard.lost();
+          } catch (error) {
+            if (!(error instanceof FrameTooLargeError)) throw error;
+            const message = `The request is too large: ${error.message}.`;
+            sendBack({ type: 'answer.failed', failure: { code: 'bad_request', message, retryable: false } });
+          }
         });
         defer(() => {
           answer.leave(directory, id);
@@ -114,9 +135,7 @@ export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, 
       },
       send: ({ context, self }) =>
         self.getSnapshot().children.answer?.send({ type: 'answer.ask', worker: context.tries.at(-1)?.worker }),
-      sendCancel: () => {
-        if (answer.worker !== undefined) directory.send(answer.worker, { v: protocolVersion, type: 'cancel', id });
-      },
+      sendCancel: cancelAtWorker,
       finish: ({ context }, { failure }) => answer.end(context.tries, failure),
     },
   });

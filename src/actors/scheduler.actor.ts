@@ -33,11 +33,7 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
         outboxes.open(peer, id);
         transcripts.begin(key, { id, peer, streams: prompt.stream ?? true, resumeText: resumeTextOf(prompt) });
       },
-      move: (_, { record, peer, resumeText }) => {
-        if (transcripts.move(record.key, peer, resumeText)) return;
-        const message = 'resume.text: this is not what the unfinished request with this id has said';
-        outboxes.send(peer, inferenceError({ id: record.id, code: 'bad_request', message }));
-      },
+      move: (_, { record, peer, resumeText }) => transcripts.move(record.key, peer, resumeText),
       repeatResult: (_, { key, resumeText, peer }) => {
         const message = transcripts.result(key, resumeText);
         if (message !== undefined) outboxes.send(peer, message);
@@ -62,6 +58,7 @@ export const schedulerInput = (deps: WorkerDeps) => ({
   owner: deps.identity.publicKeyHex,
   monotonicMs: () => deps.clock.monotonicMs(),
   models: () => deps.board.models,
+  canMove: (key: string, resumeText: string) => deps.transcripts.hasSaid(key, resumeText),
   hasResult: (key: string, resumeText: string) => deps.transcripts.result(key, resumeText) !== undefined,
 });
 

@@ -66,16 +66,20 @@ export class Transcripts {
     return transcript === undefined ? '' : transcript.resumeText + transcript.text;
   }
 
+  /** Whether a client that holds `resumeText` holds a beginning of this answer, and at least what it held before. */
+  hasSaid(key: string, resumeText: string): boolean {
+    const transcript = this.#open.get(key);
+    if (transcript === undefined || resumeText.length < transcript.resumeText.length) return false;
+    return (transcript.resumeText + transcript.text).startsWith(resumeText);
+  }
+
   /**
    * The request goes on for another connection of its client, which holds `resumeText`. What that one has not seen is
-   * sent to it as its first tokens.
-   * @returns false where `resumeText` is not what this request said.
+   * sent to it as its first tokens. The caller has asked `hasSaid`.
    */
-  move(key: string, peer: string, resumeText: string): boolean {
+  move(key: string, peer: string, resumeText: string): void {
     const transcript = this.#open.get(key);
-    if (transcript === undefined) return false;
-    const said = transcript.resumeText + transcript.text;
-    if (!said.startsWith(resumeText) || resumeText.length < transcript.resumeText.length) return false;
+    if (transcript === undefined) return;
     this.#outboxes.release(transcript.peer, transcript.id);
     transcript.peer = peer;
     transcript.index = 0;
@@ -83,7 +87,6 @@ export class Transcripts {
     this.#outboxes.open(peer, transcript.id);
     const unseen = transcript.text.slice(transcript.known);
     if (unseen !== '') this.#stream(transcript, unseen, transcript.tokens);
-    return true;
   }
 
   /** What the result says of this request, and forgets it. `firstTokenAtMs` is on the monotonic clock. */

@@ -74,12 +74,13 @@ export class WorkerDirectory {
     return this.#entries.get(worker)?.waiting.get(id);
   }
 
-  /** @returns false where the worker is not connected any more. */
+  /** @returns false where the worker is not connected any more. @throws FrameTooLargeError */
   ask(worker: string, message: Extract<ClientMessage, { type: 'prompt' }>, sink: AnswerSink): boolean {
     const entry = this.#entries.get(worker);
     if (entry === undefined) return false;
+    const frame = encodeFrame(message);
     entry.waiting.set(message.id, sink);
-    entry.connection.write(encodeFrame(message));
+    entry.connection.write(frame);
     return true;
   }
 

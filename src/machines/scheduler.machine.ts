@@ -78,12 +78,13 @@ const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const { peer, account, prompt } = event as Of<'prompt.received'>;
   const record = context.records.get(s.keyOf(account, prompt.id));
   if (record === undefined) return;
-  if (record.peer === peer) {
-    const why = { code: 'bad_request', message: 'id: a request with this id is not finished yet' } as const;
-    enqueue({ type: 'refuse', params: { peer, id: prompt.id, why } });
+  const resumeText = s.resumeTextOf(prompt);
+  const problem = s.repeatProblem(context, record, { peer, resumeText });
+  if (problem !== undefined) {
+    enqueue({ type: 'refuse', params: { peer, id: prompt.id, why: { code: 'bad_request', message: problem } } });
     return;
   }
-  enqueue({ type: 'move', params: { record, peer, resumeText: s.resumeTextOf(prompt) } });
+  enqueue({ type: 'move', params: { record, peer, resumeText } });
   const moved = { ...record, peer, cancelled: false, toldPosition: s.nothingTold };
   enqueue.assign({
     records: s.update(context.records, record.key, moved),

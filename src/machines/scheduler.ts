@@ -53,6 +53,8 @@ export interface SchedulerInput {
   readonly models: () => readonly OfferedModel[];
   /** Whether a result is kept for this key that goes on after `resumeText`. */
   readonly hasResult: (key: string, resumeText: string) => boolean;
+  /** Whether `resumeText` is what the unfinished request of this key has said so far, or the beginning of it. */
+  readonly canMove: (key: string, resumeText: string) => boolean;
 }
 
 export interface SchedulerContext extends SchedulerInput {
@@ -84,6 +86,17 @@ export const modelGone: RequestEnd = {
   code: 'slot_failed',
   message: 'The engine of this model failed, and was given up.',
 };
+
+/** Why an unfinished request cannot go on for whoever asked again; undefined where it can. */
+export function repeatProblem(
+  context: SchedulerContext,
+  record: RequestRecord,
+  asked: { readonly peer: string; readonly resumeText: string },
+): string | undefined {
+  if (record.peer === asked.peer) return 'id: a request with this id is not finished yet';
+  if (context.canMove(record.key, asked.resumeText)) return undefined;
+  return 'resume.text: this is not what the unfinished request with this id has said';
+}
 
 /** A position that no request ever holds. */
 export const nothingTold = -1;
