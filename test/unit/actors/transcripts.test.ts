@@ -1,0 +1,177 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Outboxes } from '../../../src/actors/outboxes.js';
+import { Transcripts } from '../../../src/actors/transcripts.js';
+import { limits } from '../../../src/protocol/limits.js';
+import type { InferenceResultMessage, InferenceTokenMessage } from '../../../src/protocol/messages.js';
+import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+import { FakeConnection } from './fake-connection.js';
+
+function desk(peers = ['p0', 'p1']) {
+  const clock = new VirtualClock();
+  const outboxes = new Outboxes(clock);
+  const connections = peers.map((peer) => {
+    const connection = new FakeConnection(peer);
+    outboxes.connect(peer, connection);
+    return connection;
+  });
+  const transcripts = new Transcripts(outboxes, clock.monotonicMs);
+  const begin = (resumeText = '', streams = true): void => {
+    outboxes.open('p0', 'a');
+    transcripts.begin('k', { id: 'a', peer: 'p0', streams, resumeText });
+  };
+  const tokensAt = (place: number): InferenceTokenMessage[] =>
+    connections[place]!.written.filter((message) => message.type === 'inference_token');
+  return { clock, outboxes, transcripts, begin, tokensAt, connections };
+}
+
+const textOf = (tokens: readonly InferenceTokenMessage[]): string => tokens.map(({ text }) => text).join('');
+
+const result = (text: string): InferenceResultMessage => ({
+  v: 2,
+  type: 'inference_result',
+  id: 'a',
+  text,
+  model: { name: 'm', sha256: '0'.repeat(64) },
+  usage: { promptTokens: 0, completionTokens: 0 },
+  timing: { queuedMs: 0, firstTokenMs: null, totalMs: 0 },
+  finishReason: 'stop',
+});
+
+/** Text with characters of every width, in pieces as they come from an engine: whole characters, none empty. */
+const pieces = fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }), { maxLength: 20 });
+
+describe('transcripts', () => {
+  it('stream tokens whose texts, joined, are the text of the result, with no gap in their indexes', () => {
+    fc.assert(
+      fc.property(pieces, fc.string(), (texts, resumeText) => {
+        const { transcripts, begin, tokensAt } = desk();
+        begin(resumeText);
+        for (const text of texts) transcripts.append('k', text, 2);
+        const taken = transcripts.take('k');
+        expect(taken).toMatchObject({ resumeText, text: texts.join(''), tokens: 2 * texts.length });
+        expect(textOf(tokensAt(0))).toBe(taken.text);
+        expect(tokensAt(0).map(({ index }) => index)).toEqual(texts.map((_, i) => i));
+      }),
+    );
+  });
+
+  it('moved to another connection go on after what that one holds: nothing twice, nothing missing', () => {
+    fc.assert(
+      fc.property(pieces, pieces, fc.string(), fc.nat(), (before, after, resumeText, cut) => {
+        const { transcripts, begin, tokensAt } = desk();
+        begin(resumeText);
+        for (const text of before) transcripts.append('k', text, 1);
+        const said = before.join('');
+        const held = resumeText + said.slice(0, cut % (said.length + 1));
+        expect(transcripts.move('k', 'p1', held)).toBe(true);
+        for (const text of after) transcripts.append('k', text, 1);
+        const whole = resumeText + said + after.join('');
+        const taken = transcripts.take('k');
+        expect(held + taken.text).toBe(whole);
+        expect(taken.resumeText).toBe(held);
+        expect(textOf(tokensAt(1))).toBe(taken.text);
+        expect(tokensAt(1).map(({ index }) => index)).toEqual(tokensAt(1).map((_, i) => i));
+        expect(textOf(tokensAt(0))).toBe(said); // and the old connection hears no more
+      }),
+    );
+  });
+
+  it('move back and forth, and the newest connection is the one that hears', () => {
+    const { transcripts, begin, tokensAt } = desk();
+    begin();
+    transcripts.append('k', 'one ', 1);
+    expect(transcripts.move('k', 'p1', 'one ')).toBe(true);
+    transcripts.append('k', 'two ', 1);
+    expect(transcripts.move('k', 'p0', '')).toBe(true);
+    transcripts.append('k', 'three', 1);
+    expect(textOf(tokensAt(1))).toBe('two ');
+    expect(tokensAt(0).map(({ index, text }) => [index, text])).toEqual([
+      [0, 'one '],
+      [0, 'one two '],
+      [1, 'three'],
+    ]);
+    expect(transcripts.take('k').text).toBe('one two three');
+  });
+
+  it('do not move for a client that holds what was never said, or less than it held at first', () => {
+    const { transcripts, begin, tokensAt } = desk();
+    begin('so far ');
+    transcripts.append('k', 'so good', 1);
+    for (const held of ['so bad', 'so far so good and more', 'so fa', ''])
+      expect(transcripts.move('k', 'p1', held)).toBe(false);
+    expect(transcripts.move('other', 'p1', '')).toBe(false);
+    transcripts.append('k', '!', 1);
+    expect(textOf(tokensAt(0))).toBe('so good!'); // it is still the first one's
+    expect(tokensAt(1)).toEqual([]);
+  });
+
+  it('resume a lost run after everything that the client holds', () => {
+    const { transcripts, begin } = desk();
+    begin('a');
+    transcripts.append('k', 'b', 1);
+    expect(transcripts.resumePoint('k')).toBe('ab');
+    transcripts.move('k', 'p1', 'a');
+    expect(transcripts.resumePoint('k')).toBe('ab');
+    expect(transcripts.resumePoint('unknown')).toBe('');
+  });
+
+  it('of a request that does not stream hold the text and send none', () => {
+    const { transcripts, begin, tokensAt } = desk();
+    begin('', false);
+    transcripts.append('k', 'quiet', 1);
+    expect(tokensAt(0)).toEqual([]);
+    expect(transcripts.take('k').text).toBe('quiet');
+  });
+
+  it('note when the first token came, and nothing after the request was taken or all was cleared', () => {
+    const { clock, transcripts, begin, tokensAt } = desk();
+    begin();
+    clock.advance(40);
+    transcripts.append('k', 'x', 1);
+    clock.advance(40);
+    transcripts.append('k', 'y', 1);
+    expect(transcripts.take('k').firstTokenAtMs).toBe(40);
+    transcripts.append('k', 'late', 1);
+    expect(transcripts.take('k')).toEqual({ resumeText: '', text: '', tokens: 0, firstTokenAtMs: undefined });
+    begin();
+    transcripts.clear();
+    transcripts.append('k', 'later', 1);
+    expect(textOf(tokensAt(0))).toBe('xy');
+  });
+});
+
+describe('stored results', () => {
+  it(`are kept for ${limits.storedResultMs} ms, cut to what the client does not hold yet`, () => {
+    const { clock, transcripts } = desk();
+    transcripts.store('k', 'once ', result('upon a time'));
+    expect(transcripts.result('k', 'once upon ')?.text).toBe('a time');
+    expect(transcripts.result('k', 'once ')?.text).toBe('upon a time');
+    expect(transcripts.result('k', 'twice')).toBeUndefined();
+    expect(transcripts.result('other', '')).toBeUndefined();
+    clock.advance(limits.storedResultMs - 1);
+    expect(transcripts.result('k', 'once ')).toBeDefined();
+    clock.advance(1);
+    expect(transcripts.result('k', 'once ')).toBeUndefined();
+  });
+
+  it('are bounded in number: the oldest goes first', () => {
+    const { transcripts } = desk();
+    for (let i = 0; i < 1_500; i++) transcripts.store(`k${i}`, '', result('x'));
+    const kept = Array.from({ length: 1_500 }, (_, i) => transcripts.result(`k${i}`, '') !== undefined);
+    expect(kept.indexOf(true)).toBe(500);
+    expect(kept.filter(Boolean)).toHaveLength(1_000);
+  });
+
+  it('are bounded in size: long ones push older ones out, and the same one stored again counts once', () => {
+    const { transcripts } = desk();
+    const long = 'x'.repeat(1_048_576);
+    transcripts.store('small', '', result('x'));
+    for (let i = 0; i < 50; i++) transcripts.store('same', '', result(long));
+    expect(transcripts.result('small', '')).toBeDefined();
+    for (let i = 0; i < 20; i++) transcripts.store(`k${i}`, '', result(long));
+    const kept = Array.from({ length: 20 }, (_, i) => transcripts.result(`k${i}`, '') !== undefined);
+    expect(kept).toEqual([...Array<boolean>(4).fill(false), ...Array<boolean>(16).fill(true)]);
+    expect(transcripts.result('small', '')).toBeUndefined();
+  });
+});
