@@ -33,7 +33,10 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
-      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       // xstate's `{} as Event` and empty callbacks of ports are idiomatic here
@@ -44,7 +47,11 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
-    rules: { 'no-restricted-properties': ['error', ...ambient], 'no-restricted-globals': ['error', ...timers], 'no-console': 'error' },
+    rules: {
+      'no-restricted-properties': ['error', ...ambient],
+      'no-restricted-globals': ['error', ...timers],
+      'no-console': 'error',
+    },
   },
   {
     files: ['src/runtime/clock.ts', 'src/runtime/random.ts'],

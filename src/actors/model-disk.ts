@@ -65,7 +65,7 @@ export class ModelDisk implements ModelFiles {
   locate: ModelFiles['locate'] = (wanted, on) =>
     answer(
       () => this.find(wanted),
-      on.found,
+      (path) => on.found(path),
       (error) => on.refused(error.message),
     );
 
@@ -139,10 +139,8 @@ export class ModelDisk implements ModelFiles {
     const { sha256 } = await this.#pool.run({ path });
     const memory = this.#recall();
     const others = Object.entries(memory.files).filter(([other]) => other !== path);
-    const files = Object.fromEntries(
-      [...others, [path, { bytes: size, changedMs: mtimeMs, sha256 }]].slice(-maxRemembered),
-    );
-    this.#remember({ ...memory, files });
+    const latest: [string, Remembered] = [path, { bytes: size, changedMs: mtimeMs, sha256 }];
+    this.#remember({ ...memory, files: Object.fromEntries([...others, latest].slice(-maxRemembered)) });
     return sha256;
   }
 

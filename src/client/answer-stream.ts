@@ -57,7 +57,8 @@ export class AnswerStream implements AsyncIterable<AnswerChunk> {
   readonly result: Promise<Answer>;
   readonly #cancel: () => void;
   readonly #chunks: AnswerChunk[] = [];
-  #wake: () => void = () => {};
+  /** Readers that wait for more. */
+  readonly #waiting: (() => void)[] = [];
   #isOver = false;
 
   constructor(result: Promise<Answer>, cancel: () => void) {
@@ -88,11 +89,15 @@ export class AnswerStream implements AsyncIterable<AnswerChunk> {
         const chunk = this.#chunks.shift();
         if (chunk !== undefined) yield chunk;
         else if (this.#isOver) break;
-        else await new Promise<void>((resolve) => (this.#wake = resolve));
+        else await new Promise<void>((resolve) => void this.#waiting.push(resolve));
       }
       await this.result;
     } finally {
       if (!this.#isOver) this.#cancel();
     }
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 }

@@ -102,12 +102,12 @@ export class QMeshClient {
   /** Asks, and gives the answer as it comes. Never throws: what goes wrong is told by the stream. */
   stream(request: AskRequest, { signal, onPosition }: RequestOptions = {}): AnswerStream {
     let cancel: (() => void) | undefined;
-    let stream: AnswerStream | undefined;
+    const made: { stream?: AnswerStream } = {}; // text comes later than this function returns
     const result = new Promise<Answer>((resolve, reject) => {
       cancel = this.#core.ask(request, {
         position: ({ position, length, estimatedWaitMs }, worker) =>
           onPosition?.({ worker, position, length, estimatedWaitMs }),
-        text: (text, tokens) => stream?.push({ text, tokens }),
+        text: (text, tokens) => made.stream?.push({ text, tokens }),
         end: ({ text, result: last, tries }, failure) => {
           if (failure !== undefined) return reject(RequestError.from(failure, text, tries));
           resolve({
@@ -131,7 +131,8 @@ export class QMeshClient {
     const abort = (): void => cancel?.();
     if (signal?.aborted === true) abort();
     signal?.addEventListener('abort', abort, { once: true });
-    stream = new AnswerStream(result, abort);
+    const stream = new AnswerStream(result, abort);
+    made.stream = stream;
     void stream.result.finally(() => signal?.removeEventListener('abort', abort)).catch(() => {});
     return stream;
   }
@@ -165,6 +166,6 @@ const stop = (core: ClientCore | undefined): Promise<void> =>
 
 function bootstrapOf(given: string | Bootstrap): Bootstrap {
   const parsed = typeof given === 'string' ? parseBootstrap(given) : given;
-  if (parsed === undefined) throw new TypeError(`bootstrap is "${String(given)}"; expected ${bootstrapExpected}`);
+  if (parsed === undefined) throw new TypeError(`bootstrap is ${JSON.stringify(given)}; expected ${bootstrapExpected}`);
   return parsed;
 }
