@@ -67,11 +67,12 @@ function createRequest({ transcripts }: WorkerDeps): typeof requestMachine {
     actions: {
       startRun: ({ context, system, self }) => {
         const { record, slot } = context;
+        const { resumeText, append } = transcripts.beginRun(record.key);
         const order: RunOrder = {
           run: runOf(record),
           account: record.account,
-          request: runRequest(record, transcripts.resumePoint(record.key)),
-          tokens: (text, count) => transcripts.append(record.key, text, count),
+          request: runRequest(record, resumeText),
+          tokens: append,
         };
         if (!tell(system, slot, { type: 'slot.run', order }, self))
           tell(system, names.scheduler, { type: 'run.lost', run: order.run }, self);

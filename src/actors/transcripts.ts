@@ -19,6 +19,8 @@ interface Transcript {
   index: number;
   /** What the client held when it asked: answers go on after it. */
   resumeText: string;
+  /** Begun so far. Only the latest may add to the text. */
+  runs: number;
   /** What this worker has said since, over all runs. */
   text: string;
   tokens: number;
@@ -47,23 +49,23 @@ export class Transcripts {
   }
 
   begin(key: string, request: { id: string; peer: string; streams: boolean; resumeText: string }): void {
-    this.#open.set(key, { ...request, index: 0, text: '', tokens: 0, known: 0, firstTokenAtMs: undefined });
+    this.#open.set(key, { ...request, index: 0, runs: 0, text: '', tokens: 0, known: 0, firstTokenAtMs: undefined });
   }
 
-  /** New text of a run, straight to the peer. */
-  append(key: string, text: string, tokens: number): void {
+  /**
+   * A run begins, or begins again, to answer this request: it goes on after `resumeText`, which is all that the client has, from
+   * here and from before. From now on the request hears this run alone: an earlier one may not know yet that it was given up.
+   */
+  beginRun(key: string): { readonly resumeText: string; readonly append: (text: string, tokens: number) => void } {
     const transcript = this.#open.get(key);
-    if (transcript === undefined) return;
-    transcript.firstTokenAtMs ??= this.#monotonicMs();
-    transcript.text += text;
-    transcript.tokens += tokens;
-    this.#stream(transcript, text, tokens);
-  }
-
-  /** From where the next run of this request goes on: all that the client has, from here and from before. */
-  resumePoint(key: string): string {
-    const transcript = this.#open.get(key);
-    return transcript === undefined ? '' : transcript.resumeText + transcript.text;
+    if (transcript === undefined) return { resumeText: '', append: () => {} };
+    const run = ++transcript.runs;
+    return {
+      resumeText: transcript.resumeText + transcript.text,
+      append: (text, tokens) => {
+        if (this.#open.get(key) === transcript && transcript.runs === run) this.#append(transcript, text, tokens);
+      },
+    };
   }
 
   /** Whether a client that holds `resumeText` holds a beginning of this answer, and at least what it held before. */
@@ -125,6 +127,14 @@ export class Transcripts {
   #forget(key: string): void {
     this.#resultChars -= this.#results.get(key)?.message.text.length ?? 0;
     this.#results.delete(key);
+  }
+
+  /** New text, straight to the peer. */
+  #append(transcript: Transcript, text: string, tokens: number): void {
+    transcript.firstTokenAtMs ??= this.#monotonicMs();
+    transcript.text += text;
+    transcript.tokens += tokens;
+    this.#stream(transcript, text, tokens);
   }
 
   #stream(transcript: Transcript, text: string, tokens: number): void {

@@ -16,13 +16,23 @@ function desk(peers = ['p0', 'p1']) {
     return connection;
   });
   const transcripts = new Transcripts(outboxes, clock.monotonicMs);
+  let append: (text: string, tokens: number) => void = () => {};
   const begin = (resumeText = '', streams = true): void => {
     outboxes.open('p0', 'a');
     transcripts.begin('k', { id: 'a', peer: 'p0', streams, resumeText });
+    ({ append } = transcripts.beginRun('k'));
+  };
+  /** What the engine does as the request's run gives text. */
+  const say = (text: string, tokens: number): void => append(text, tokens);
+  /** As the scheduler does where the same request comes on another connection. */
+  const move = (peer: string, resumeText: string, key = 'k'): boolean => {
+    const mayMove = transcripts.hasSaid(key, resumeText);
+    if (mayMove) transcripts.move(key, peer, resumeText);
+    return mayMove;
   };
   const tokensAt = (place: number): InferenceTokenMessage[] =>
     connections[place]!.written.filter((message) => message.type === 'inference_token');
-  return { clock, outboxes, transcripts, begin, tokensAt, connections };
+  return { clock, outboxes, transcripts, begin, say, move, tokensAt, connections };
 }
 
 const textOf = (tokens: readonly InferenceTokenMessage[]): string => tokens.map(({ text }) => text).join('');
@@ -45,9 +55,9 @@ describe('transcripts', () => {
   it('stream tokens whose texts, joined, are the text of the result, with no gap in their indexes', () => {
     fc.assert(
       fc.property(pieces, fc.string(), (texts, resumeText) => {
-        const { transcripts, begin, tokensAt } = desk();
+        const { transcripts, begin, tokensAt, say } = desk();
         begin(resumeText);
-        for (const text of texts) transcripts.append('k', text, 2);
+        for (const text of texts) say(text, 2);
         const taken = transcripts.take('k');
         expect(taken).toMatchObject({ resumeText, text: texts.join(''), tokens: 2 * texts.length });
         expect(textOf(tokensAt(0))).toBe(taken.text);
@@ -59,13 +69,13 @@ describe('transcripts', () => {
   it('moved to another connection go on after what that one holds: nothing twice, nothing missing', () => {
     fc.assert(
       fc.property(pieces, pieces, fc.string(), fc.nat(), (before, after, resumeText, cut) => {
-        const { transcripts, begin, tokensAt } = desk();
+        const { transcripts, begin, tokensAt, say, move } = desk();
         begin(resumeText);
-        for (const text of before) transcripts.append('k', text, 1);
+        for (const text of before) say(text, 1);
         const said = before.join('');
         const held = resumeText + said.slice(0, cut % (said.length + 1));
-        expect(transcripts.move('k', 'p1', held)).toBe(true);
-        for (const text of after) transcripts.append('k', text, 1);
+        expect(move('p1', held)).toBe(true);
+        for (const text of after) say(text, 1);
         const whole = resumeText + said + after.join('');
         const taken = transcripts.take('k');
         expect(held + taken.text).toBe(whole);
@@ -78,13 +88,13 @@ describe('transcripts', () => {
   });
 
   it('move back and forth, and the newest connection is the one that hears', () => {
-    const { transcripts, begin, tokensAt } = desk();
+    const { transcripts, begin, tokensAt, say, move } = desk();
     begin();
-    transcripts.append('k', 'one ', 1);
-    expect(transcripts.move('k', 'p1', 'one ')).toBe(true);
-    transcripts.append('k', 'two ', 1);
-    expect(transcripts.move('k', 'p0', '')).toBe(true);
-    transcripts.append('k', 'three', 1);
+    say('one ', 1);
+    expect(move('p1', 'one ')).toBe(true);
+    say('two ', 1);
+    expect(move('p0', '')).toBe(true);
+    say('three', 1);
     expect(textOf(tokensAt(1))).toBe('two ');
     expect(tokensAt(0).map(({ index, text }) => [index, text])).toEqual([
       [0, 'one '],
@@ -95,48 +105,62 @@ describe('transcripts', () => {
   });
 
   it('do not move for a client that holds what was never said, or less than it held at first', () => {
-    const { transcripts, begin, tokensAt } = desk();
+    const { begin, tokensAt, say, move } = desk();
     begin('so far ');
-    transcripts.append('k', 'so good', 1);
-    for (const held of ['so bad', 'so far so good and more', 'so fa', ''])
-      expect(transcripts.move('k', 'p1', held)).toBe(false);
-    expect(transcripts.move('other', 'p1', '')).toBe(false);
-    transcripts.append('k', '!', 1);
+    say('so good', 1);
+    for (const held of ['so bad', 'so far so good and more', 'so fa', '']) expect(move('p1', held)).toBe(false);
+    expect(move('p1', '', 'other')).toBe(false);
+    say('!', 1);
     expect(textOf(tokensAt(0))).toBe('so good!'); // it is still the first one's
     expect(tokensAt(1)).toEqual([]);
   });
 
   it('resume a lost run after everything that the client holds', () => {
-    const { transcripts, begin } = desk();
+    const { transcripts, begin, say, move } = desk();
     begin('a');
-    transcripts.append('k', 'b', 1);
-    expect(transcripts.resumePoint('k')).toBe('ab');
-    transcripts.move('k', 'p1', 'a');
-    expect(transcripts.resumePoint('k')).toBe('ab');
-    expect(transcripts.resumePoint('unknown')).toBe('');
+    say('b', 1);
+    expect(transcripts.beginRun('k').resumeText).toBe('ab');
+    move('p1', 'a');
+    expect(transcripts.beginRun('k').resumeText).toBe('ab');
+    expect(transcripts.beginRun('unknown').resumeText).toBe('');
+  });
+
+  it('hear the latest run alone: one that was given up may go on for a while without knowing', () => {
+    const { transcripts, begin, say, tokensAt } = desk();
+    begin();
+    say('one ', 1);
+    const second = transcripts.beginRun('k');
+    expect(second.resumeText).toBe('one ');
+    say('two ', 1);
+    second.append('two ', 1);
+    expect(textOf(tokensAt(0))).toBe('one two ');
+    begin(); // the same id, asked anew
+    second.append('three ', 1);
+    say('un ', 1);
+    expect(transcripts.take('k')).toMatchObject({ text: 'un ', tokens: 1 });
   });
 
   it('of a request that does not stream hold the text and send none', () => {
-    const { transcripts, begin, tokensAt } = desk();
+    const { transcripts, begin, tokensAt, say } = desk();
     begin('', false);
-    transcripts.append('k', 'quiet', 1);
+    say('quiet', 1);
     expect(tokensAt(0)).toEqual([]);
     expect(transcripts.take('k').text).toBe('quiet');
   });
 
   it('note when the first token came, and nothing after the request was taken or all was cleared', () => {
-    const { clock, transcripts, begin, tokensAt } = desk();
+    const { clock, transcripts, begin, tokensAt, say } = desk();
     begin();
     clock.advance(40);
-    transcripts.append('k', 'x', 1);
+    say('x', 1);
     clock.advance(40);
-    transcripts.append('k', 'y', 1);
+    say('y', 1);
     expect(transcripts.take('k').firstTokenAtMs).toBe(40);
-    transcripts.append('k', 'late', 1);
+    say('late', 1);
     expect(transcripts.take('k')).toEqual({ resumeText: '', text: '', tokens: 0, firstTokenAtMs: undefined });
     begin();
     transcripts.clear();
-    transcripts.append('k', 'later', 1);
+    say('later', 1);
     expect(textOf(tokensAt(0))).toBe('xy');
   });
 });
