@@ -40,8 +40,8 @@ export function listenToFrames(connection: Connection, clock: Clock, on: FramedE
     data(bytes) {
       if (isOver) return;
       for (const outcome of decoder.push(bytes)) {
-        if (outcome.kind === 'refusal') return refuse(outcome.reason);
-        on.frame(decodeMessage(outcome.value));
+        if (outcome.kind === 'object') on.frame(decodeMessage(outcome.value));
+        else refuse(outcome.reason);
       }
       watch();
     },
