@@ -4,7 +4,7 @@
  *
  * Invariant: reaches `ended` exactly once, whatever the slot does; its output says how.
  */
-import { assign, setup } from 'xstate';
+import { setup } from 'xstate';
 import type { RunFailure, RunUsage } from './run.js';
 import type { RequestRecord } from './scheduler.js';
 
@@ -42,10 +42,7 @@ export type RequestEvent =
   | { type: 'run.lost' }
   | { type: 'request.cancel' };
 
-const endWith = (outcome: RequestOutcome) =>
-  assign<RequestContext, RequestEvent, undefined, RequestEvent, never>({ outcome: () => outcome });
-
-export const requestMachine = setup({
+const base = setup({
   types: {
     context: {} as RequestContext,
     events: {} as RequestEvent,
@@ -66,7 +63,23 @@ export const requestMachine = setup({
     cancelMs: 15_000,
     expiresInMs: ({ context }) => context.expiresInMs ?? 2 ** 31 - 1,
   },
-}).createMachine({
+});
+
+const chart = base.extend({
+  actions: {
+    notePrompt: base.assign(({ event }) => (event.type === 'run.started' ? { promptTokens: event.promptTokens } : {})),
+    noteCompleted: base.assign(({ event }) =>
+      event.type === 'run.ended' ? { outcome: { kind: 'completed', usage: event.usage } } : {},
+    ),
+    noteFailed: base.assign(({ event }) =>
+      event.type === 'run.failed' ? { outcome: { kind: 'failed', failure: event.failure } } : {},
+    ),
+    noteLost: base.assign({ outcome: { kind: 'lost' } }),
+    noteExpired: base.assign({ outcome: { kind: 'expired' } }),
+  },
+});
+
+export const requestMachine = chart.createMachine({
   id: 'request',
   context: ({ input }) => ({ ...input, promptTokens: 0, outcome: undefined }),
   initial: 'running',
@@ -77,15 +90,9 @@ export const requestMachine = setup({
     outcome: context.outcome ?? { kind: 'lost' },
   }),
   on: {
-    'run.ended': {
-      target: '.ended',
-      actions: assign({ outcome: ({ event }) => ({ kind: 'completed', usage: event.usage }) }),
-    },
-    'run.failed': {
-      target: '.ended',
-      actions: assign({ outcome: ({ event }) => ({ kind: 'failed', failure: event.failure }) }),
-    },
-    'run.lost': { target: '.ended', actions: endWith({ kind: 'lost' }) },
+    'run.ended': { target: '.ended', actions: 'noteCompleted' },
+    'run.failed': { target: '.ended', actions: 'noteFailed' },
+    'run.lost': { target: '.ended', actions: 'noteLost' },
   },
   states: {
     running: {
@@ -96,12 +103,9 @@ export const requestMachine = setup({
         accepting: {
           entry: 'startRun',
           on: {
-            'run.started': {
-              target: 'prefilling',
-              actions: assign({ promptTokens: ({ event }) => event.promptTokens }),
-            },
+            'run.started': { target: 'prefilling', actions: 'notePrompt' },
           },
-          after: { acceptMs: { target: '#request.ended', actions: endWith({ kind: 'lost' }) } },
+          after: { acceptMs: { target: '#request.ended', actions: 'noteLost' } },
         },
         prefilling: { on: { 'run.firstToken': { target: 'decoding', actions: 'noteFirstToken' } } },
         decoding: {},
@@ -110,11 +114,11 @@ export const requestMachine = setup({
     /** The client wants no more: the run ends at its next token or slice, with what it has. */
     cancelling: {
       entry: 'cancelRun',
-      after: { cancelMs: { target: 'ended', actions: endWith({ kind: 'lost' }) } },
+      after: { cancelMs: { target: 'ended', actions: 'noteLost' } },
     },
     /** The request's own deadline passed in the slot. */
     expiring: {
-      entry: ['cancelRun', endWith({ kind: 'expired' })],
+      entry: ['cancelRun', 'noteExpired'],
       on: { 'run.ended': 'ended', 'run.failed': 'ended', 'run.lost': 'ended' },
       after: { cancelMs: 'ended' },
     },

@@ -163,17 +163,18 @@ describe('an engine', () => {
   });
 
   it('that drains is never started again, whatever happens to it', () => {
-    for (const event of [{ type: 'engine.restart' }, { type: 'process.refused' }, { type: 'sys.shutdown' }]) {
+    for (const type of ['engine.restart', 'process.refused', 'sys.shutdown']) {
       const engine = engineWith(modelReady, up);
-      engine.send({ type: 'sys.shutdown' }, { ...event, reason: 'late' });
+      engine.send({ type: 'sys.shutdown' }, { type, reason: 'late' });
       engine.clock.advance(5_000);
-      expect(engine.isDone, event.type).toBe(true);
+      expect(engine.isDone, type).toBe(true);
       expect(engine.told()).toEqual(['process: process.stop', 'process stopped']);
     }
   });
 
   it('stops at once where there is no process', () => {
-    const refused = engineWith(modelReady, up, { type: 'process.refused', reason: '' });
+    const noGguf = { type: 'process.refused', reason: 'not a GGUF' };
+    const refused = engineWith(modelReady, up, noGguf);
     for (const engine of [engineWith(), engineWith(modelReady, exited('x')), refused]) {
       engine.send({ type: 'sys.shutdown' });
       expect(engine.isDone).toBe(true);

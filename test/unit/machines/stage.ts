@@ -105,7 +105,11 @@ export function untaken(machine: AnyStateMachine): string[] {
   return transitionsOf(machine.root as AnyStateNode).filter((name) => !seen.has(name));
 }
 
-type Transition = NonNullable<AnyStateNode['always']>[number];
+/** XState types `source` as always there; a machine's first step has none. */
+interface Transition {
+  readonly source: AnyStateNode | undefined;
+  readonly eventType: string;
+}
 
 function noteTransitions(event: InspectionEvent): void {
   if (event.type !== '@xstate.microstep') return;
@@ -114,7 +118,16 @@ function noteTransitions(event: InspectionEvent): void {
     if (source === undefined) continue;
     const siblings = source.transitions.get(transition.eventType) ?? source.always ?? [];
     const names = taken.get(source.machine.id) ?? new Set();
-    taken.set(source.machine.id, names.add(nameOf(source, transition, siblings.indexOf(transition))));
+    taken.set(
+      source.machine.id,
+      names.add(
+        nameOf(
+          source,
+          transition,
+          siblings.findIndex((other) => other === transition),
+        ),
+      ),
+    );
   }
 }
 
