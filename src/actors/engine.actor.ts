@@ -11,6 +11,7 @@ import type { RunOrder } from '../machines/run.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
+import { describeExit, type EngineExit } from './engine-exit.js';
 import { names } from './names.js';
 import type { EngineProcess } from './ports.js';
 import type { WorkerDeps } from './worker-ports.js';
@@ -94,14 +95,9 @@ function createProcess(deps: WorkerDeps, place: number) {
 
     const process: EngineProcess = engines.spawn({
       message: guard((event: EngineEvent) => onEvent(event)),
-      exited: guard(({ code, signal, stderrTail }) => {
+      exited: guard((how: EngineExit) => {
         isGone = true;
-        const how = signal ?? `exit code ${code ?? 'unknown'}`;
-        const said = lastLine(stderrTail);
-        sendBack({
-          type: 'process.exited',
-          reason: `the engine process ended (${how})${said === '' ? '' : `: ${said}`}`,
-        });
+        sendBack({ type: 'process.exited', reason: `the engine process ended (${describeExit(how)})` });
       }),
     });
 
@@ -221,6 +217,3 @@ function createProcess(deps: WorkerDeps, place: number) {
     };
   });
 }
-
-/** The last thing an engine said on its error stream: where a native abort gives its reason. */
-const lastLine = (text: string): string => (text.trim().split('\n').at(-1) ?? '').slice(0, 300);

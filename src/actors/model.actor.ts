@@ -7,6 +7,7 @@ import type { EngineEvent } from '../engine/messages.js';
 import { modelMachine } from '../machines/model.machine.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
+import { describeExit, type EngineExit } from './engine-exit.js';
 import { names } from './names.js';
 import type { Turns } from './turns.js';
 import type { WorkerDeps } from './worker-ports.js';
@@ -86,10 +87,9 @@ function createProbe({ engines }: WorkerDeps) {
         else if (event.type === 'failed') refuse(event.message);
         else if (event.type === 'ended') decide({ type: 'file.probed' });
       }),
-      exited: guard(({ code, signal, stderrTail }) => {
-        const said = stderrTail.trim().split('\n').at(-1)?.slice(0, 200) ?? '';
-        const how = `${signal ?? `exit code ${code ?? 'unknown'}`}${said === '' ? '' : `: ${said}`}`;
-        sendBack(verdict ?? { type: 'file.refused', reason: `it killed the engine that tried it (${how})` });
+      exited: guard((how: EngineExit) => {
+        const reason = `it killed the engine that tried it (${describeExit(how)})`;
+        sendBack(verdict ?? { type: 'file.refused', reason });
       }),
     });
     defer(() => process.kill());

@@ -1,0 +1,18 @@
+/** How an engine process ended, in one line for people. */
+import type { EngineProcessEvents } from './ports.js';
+
+export type EngineExit = Parameters<EngineProcessEvents['exited']>[0];
+
+const maxReasonChars = 300;
+/** Where a native abort, or Node, says why. Stack traces and Node's version follow it. */
+const saysWhy = /^(?:Uncaught )?\w*Error\b|GGML_ASSERT|terminate called|what\(\):/;
+
+export function describeExit({ code, signal, stderrTail }: EngineExit): string {
+  const lines = stderrTail
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const how = signal ?? `exit code ${code ?? 'unknown'}`;
+  const why = lines.findLast((line) => saysWhy.test(line)) ?? lines.at(-1);
+  return why === undefined ? how : `${how}: ${why.slice(0, maxReasonChars)}`;
+}

@@ -1,0 +1,233 @@
+/**
+ * Every actor of a worker's tree is made to crash, whatever its level, and none of them takes the worker with it: the stream
+ * that was running ends whole, and a prompt asked right afterwards is answered soon. On a simulated mesh, where "soon" is
+ * exact, each in a world of its own; then over a real network and a real engine, one after another in one worker. Only the
+ * root is left out: its failure is the end of the process, for a service manager to see. About 1 minute.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { AnyActorRef } from 'xstate';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { forkEngine } from '../../src/actors/engine-process.js';
+import { createHyperswarmNetwork } from '../../src/actors/hyperswarm-network.js';
+import type { ModelFiles } from '../../src/actors/model-files.js';
+import { startWorker, type RunningWorker } from '../../src/actors/start-worker.js';
+import { QMeshClient } from '../../src/client/client.js';
+import { expectedCount } from '../../src/gguf/demo-model.js';
+import { keyPairFromSeed } from '../../src/protocol/keys.js';
+import { systemClock } from '../../src/runtime/clock.js';
+import { nullLogger } from '../../src/runtime/log.js';
+import { systemRandom } from '../../src/runtime/random.js';
+import { DEFAULT_INTENSITY } from '../../src/runtime/supervision.js';
+import { countFrom } from '../simulation/world/sim-engine.js';
+import { World } from '../simulation/world/world.js';
+import { crash, everyActor } from '../support/crash.js';
+import { ENGINE_ENTRY, ModelFolder } from '../support/engine-harness.js';
+import { startTestnet, type Testnet } from '../support/worker-process.js';
+
+/** What takes the connection along: a client first finds out, then dials anew. */
+const losesConnection = /^root\/services(?:$|\/networks(?:$|\/(?:dht|peers|topics)))/;
+
+/** Every actor but the root, by its path, parents first. */
+const pathsOf = (root: AnyActorRef): string[] =>
+  everyActor(root)
+    .map(({ path }) => path)
+    .slice(1);
+
+function crashAt(root: AnyActorRef, path: string): void {
+  const found = everyActor(root).find((actor) => actor.path === path);
+  if (found === undefined) throw new Error(`${path} is not there`);
+  crash(found.ref, new Error(`${path} was made to crash`));
+}
+
+describe('on a simulated mesh', () => {
+  const streamTokens = 100;
+
+  /** A worker and a client, connected, in the middle of a stream. */
+  function busyWorld(seed: number) {
+    const world = new World(seed);
+    const worker = world.startWorker();
+    const client = world.startClient();
+    const stream = world.ask(client, { prompt: 'count from 7', options: { maxTokens: streamTokens } });
+    if (!world.clock.runUntil(() => stream.text.length > 50, 20_000)) throw new Error('the stream did not begin');
+    return { world, worker, client, stream };
+  }
+
+  const paths = pathsOf(busyWorld(1).worker.tree.root);
+
+  /** Without those that come and go with connections and requests. */
+  const lasting = (all: readonly string[]): string[] =>
+    all.filter((path) => !/request|peer\.|connection/.test(path)).sort();
+
+  it('there are all kinds of actors to crash', () => {
+    for (const kind of [
+      'services',
+      'scheduler',
+      'request.0',
+      'engine.0',
+      'slot.0.0',
+      'process',
+      'peer.0',
+      'dht',
+      'swarm',
+    ])
+      expect(paths.some((path) => path.endsWith(`/${kind}`))).toBe(true);
+  });
+
+  it.each(paths)('%s', (path) => {
+    const limitMs = losesConnection.test(path) ? 5_000 : 1_000;
+    for (let seed = 1; seed <= 10; seed++) {
+      const { world, worker, client, stream } = busyWorld(seed);
+      crashAt(worker.tree.root, path);
+      const next = world.ask(client, { prompt: 'count from 30', options: { maxTokens: 5 } });
+      expect(
+        world.clock.runUntil(() => next.ends > 0, limitMs),
+        `answered within ${limitMs} ms, seed ${seed}`,
+      ).toBe(true);
+      expect(next).toMatchObject({ text: countFrom(30, 5), failure: undefined });
+      world.clock.advance(20_000);
+      expect(stream).toMatchObject({ ends: 1, text: countFrom(7, streamTokens), failure: undefined });
+      expect(world.escalations).toEqual([]);
+      expect(lasting(pathsOf(worker.tree.root))).toEqual(lasting(paths));
+    }
+  });
+});
+
+describe('over a real network and a real engine', () => {
+  const greedy = { temperature: 0 } as const;
+  const models = new ModelFolder();
+  let testnet: Testnet;
+  let worker: RunningWorker;
+  let client: QMeshClient;
+  const escalations: unknown[] = [];
+
+  beforeAll(async () => {
+    const path = await models.model('demo');
+    testnet = await startTestnet();
+    const seed = systemRandom.bytes(32);
+    const network = createHyperswarmNetwork({
+      bootstrap: { kind: 'nodes', nodes: testnet.nodes },
+      host: '127.0.0.1',
+      clock: systemClock,
+      random: systemRandom,
+      log: nullLogger,
+    });
+    worker = startWorker(
+      {
+        identity: keyPairFromSeed(seed),
+        seed,
+        models: ['demo'],
+        networkPrefix: '',
+        slots: 2,
+        queueCapacity: 10,
+        drainMs: 5_000,
+        maxConnections: 8,
+        engine: { gpuLayers: 0, threads: 1, contextSize: 1024 },
+        agent: 'test',
+      },
+      {
+        clock: systemClock,
+        random: systemRandom,
+        log: nullLogger,
+        network,
+        engines: forkEngine({ entry: ENGINE_ENTRY }),
+        modelFiles: oneFile(path),
+        onDhtReady: () => {},
+        onDhtFailed: () => {},
+        onModelRefused: () => {},
+        sampleHealth: () => ({ cpu: 10, memory: 20, load: 10 }),
+      },
+    );
+    worker.tree.onEscalation((error) => escalations.push(error));
+    client = await QMeshClient.connect({ bootstrap: testnet.bootstrap, host: '127.0.0.1' });
+  });
+  afterAll(async () => {
+    await client.close();
+    await new Promise<void>((stopped) => worker.tree.stop(stopped));
+    await testnet.destroy();
+    models.remove();
+  });
+
+  it('one after another, the worker goes on', { timeout: 180_000 }, async () => {
+    const begun = await streamFrom(client, 1);
+    const paths = pathsOf(worker.tree.root);
+    await begun.rest;
+    const pace = new Pace();
+    const slowest = new Map<string, number>();
+    for (const [i, path] of paths.entries()) {
+      await pace.beforeCrashOf(path);
+      // A connection has the lowest name that is free, so it may have changed since.
+      const { rest } = await streamFrom(client, i);
+      const now = pathsOf(worker.tree.root).find((other) => kindOf(other) === kindOf(path));
+      expect(now, `${path} is back`).toBeDefined();
+      crashAt(worker.tree.root, now ?? path);
+      const startMs = performance.now();
+      const { text } = await client.generate({
+        prompt: `count from ${i}`,
+        options: { ...greedy, maxTokens: 5 },
+        patienceMs: 20_000,
+      });
+      slowest.set(path, performance.now() - startMs);
+      expect(text).toBe(expectedCount(i, 5));
+      await rest;
+    }
+    expect(escalations).toEqual([]);
+    // An engine starts in a second or two, a peer is dialled anew within as much: far less than this on any machine.
+    expect(Math.max(...slowest.values())).toBeLessThan(15_000);
+    if (process.env.QMESH_FIGURES === '1')
+      process.stdout.write(`${[...slowest].map(([p, ms]) => `${ms.toFixed(0).padStart(6)} ms ${p}`).join('\n')}\n`);
+  });
+
+  const kindOf = (path: string): string => path.replace(/(peer|request)\.\d+/g, '$1');
+
+  /** Resolves in the middle of a stream; `rest` when it has ended, and whole. */
+  async function streamFrom(asking: QMeshClient, start: number): Promise<{ rest: Promise<void> }> {
+    const tokens = 600;
+    const stream = asking.stream({
+      prompt: `count from ${start}`,
+      options: { ...greedy, maxTokens: tokens },
+      patienceMs: 20_000,
+    });
+    let begun = (): void => {};
+    const beginning = new Promise<void>((resolve) => (begun = resolve));
+    const rest = (async () => {
+      let text = '';
+      for await (const chunk of stream) {
+        text += chunk.text;
+        begun();
+      }
+      expect(text).toBe(expectedCount(start, tokens));
+    })();
+    await Promise.race([beginning, rest]);
+    return { rest };
+  }
+});
+
+/** More crashes than `DEFAULT_INTENSITY` allows would rightly make a supervisor give up: this keeps each of them below it. */
+class Pace {
+  readonly #crashesMs = new Map<string, number[]>();
+
+  async beforeCrashOf(path: string): Promise<void> {
+    const { maxRestarts, windowMs } = DEFAULT_INTENSITY;
+    const actor = path.replace(/\/(?:process|node|swarm|connection)$/, ''); // fails with its part
+    const crashes = this.#crashesMs.get(dirname(actor)) ?? [];
+    const waitMs = (crashes.at(-maxRestarts) ?? -Infinity) + windowMs - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    this.#crashesMs.set(dirname(actor), [...crashes, performance.now()]);
+  }
+}
+
+/** A model that is where it is, and known to be harmless. */
+const oneFile = (path: string): ModelFiles => ({
+  locate: (_, on) => {
+    on.found(path);
+    return () => {};
+  },
+  verify: (name, _, on) => {
+    const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
+    on.verified({ name, sha256, bytes: statSync(path).size, path }, false);
+    return () => {};
+  },
+  rememberProbe: () => {},
+});
