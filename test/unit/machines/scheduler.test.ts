@@ -1,0 +1,444 @@
+/**
+ * The scheduler with its real request machines, and slots that are played here. The paths that matter one by one, then
+ * random courses of events in any order, after each of which the invariants of its file must hold.
+ */
+import * as fc from 'fast-check';
+import { createActor, type AnyActorRef } from 'xstate';
+import { describe, expect, it } from 'vitest';
+import { requestMachine } from '../../../src/machines/request.machine.js';
+import { schedulerMachine } from '../../../src/machines/scheduler.machine.js';
+import { runOf, type RequestEnd, type SchedulerContext, type SchedulerEvent } from '../../../src/machines/scheduler.js';
+import { limits } from '../../../src/protocol/limits.js';
+import type { PromptMessage } from '../../../src/protocol/messages.js';
+import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+import { crash } from '../../support/crash.js';
+
+const owner = 'owner';
+const queueCapacity = 4;
+const drainMs = 5_000;
+const models = ['m0', 'm1'].map((name) => ({ name, sha256: `sha of ${name}`, capabilities: [] }));
+
+interface FakeSlot {
+  readonly model: string;
+  state: 'offline' | 'idle' | 'busy';
+  run: string | undefined;
+}
+
+class Office {
+  readonly clock = new VirtualClock();
+  readonly slots = new Map<string, FakeSlot>();
+  served = models;
+  /** Keys that are owed an end. */
+  readonly open = new Set<string>();
+  readonly ends: { key: string; peer: string; end: RequestEnd }[] = [];
+  readonly refusals: { id: string; code: string }[] = [];
+  readonly told: { id: string; peer: string; position: number }[] = [];
+  readonly cancels: string[] = [];
+  readonly violations: string[] = [];
+  readonly ref: AnyActorRef;
+
+  constructor(slots: readonly string[] = ['m0', 'm0', 'm1'], said = '') {
+    slots.forEach((name, i) =>
+      this.slots.set(`slot.${i}`, { model: `sha of ${name}`, state: 'offline', run: undefined }),
+    );
+    const request = requestMachine.provide({
+      actions: {
+        startRun: ({ context: { slot, record } }) => this.#start(slot, record.key, runOf(record)),
+        cancelRun: ({ context: { record } }) => void this.cancels.push(runOf(record)),
+      },
+    });
+    const machine = schedulerMachine.provide({
+      actors: { request },
+      actions: {
+        refuse: (_, { id, why }) => void this.refusals.push({ id, code: why.code }),
+        open: (_, { record }) => {
+          if (this.open.has(record.key)) this.violations.push(`${record.key} opened twice`);
+          this.open.add(record.key);
+        },
+        tellPosition: (_, { record, position }) => void this.told.push({ id: record.id, peer: record.peer, position }),
+        finish: (_, { record, end }) => {
+          if (!this.open.delete(record.key)) this.violations.push(`${record.key} ended without being open`);
+          this.ends.push({ key: record.key, peer: record.peer, end });
+        },
+        cancelRun: (_, { run }) => void this.cancels.push(run),
+      },
+    });
+    const input = {
+      queueCapacity,
+      drainMs,
+      owner,
+      monotonicMs: this.clock.monotonicMs,
+      models: () => this.served,
+      hasResult: () => false,
+      canMove: (_key: string, resumeText: string) => said.startsWith(resumeText),
+    };
+    const actor = createActor(machine, { clock: this.clock, input });
+    actor.subscribe({ error: (error) => this.violations.push(`failed: ${String(error)}`) });
+    this.ref = actor.start();
+  }
+
+  get context(): SchedulerContext {
+    return this.ref.getSnapshot().context as SchedulerContext;
+  }
+
+  get isDone(): boolean {
+    return this.ref.getSnapshot().status === 'done';
+  }
+
+  /** How each ended: a finish reason or an error's code. */
+  get outcomes(): string[] {
+    return this.ends.map(({ end }) => (end.kind === 'result' ? end.usage.finishReason : end.code));
+  }
+
+  send(event: SchedulerEvent): void {
+    if (!this.isDone) this.ref.send(event);
+  }
+
+  prompt(id: string, fields: Partial<PromptMessage> = {}, from: { account?: string; peer?: string } = {}): void {
+    const { account = 'a', peer = 'p' } = from;
+    this.send({ type: 'prompt.received', account, peer, prompt: { v: 2, type: 'prompt', id, prompt: '', ...fields } });
+  }
+
+  /** The slot is free and says so. */
+  idle(...names: string[]): void {
+    for (const name of names.length > 0 ? names : this.slots.keys()) {
+      const slot = this.slots.get(name)!;
+      Object.assign(slot, { state: 'idle', run: undefined });
+      this.send({ type: 'slot.idle', slot: name, model: slot.model });
+    }
+  }
+
+  /** The run in the slot is over, and the slot offers itself again. */
+  end(name: string, finishReason: 'stop' | 'cancelled' = 'stop'): void {
+    const { run } = this.slots.get(name)!;
+    if (run === undefined) return;
+    const usage = { finishReason, promptTokens: 3, completionTokens: 5 };
+    this.send({ type: 'run.ended', run, usage });
+    this.idle(name);
+  }
+
+  /** The slot's engine died: it says so, and is away. */
+  lose(name: string): void {
+    const slot = this.slots.get(name)!;
+    const { run, state } = slot;
+    Object.assign(slot, { state: 'offline', run: undefined });
+    if (run !== undefined) this.send({ type: 'run.lost', run });
+    else if (state === 'idle') this.send({ type: 'slot.gone', slot: name });
+  }
+
+  crashRequest(): void {
+    const [child] = Object.values((this.ref.getSnapshot() as { children: Record<string, AnyActorRef> }).children);
+    if (child?.getSnapshot().status === 'active') crash(child);
+  }
+
+  /** @throws where one of the scheduler's invariants does not hold. */
+  check(): void {
+    expect(this.violations).toEqual([]);
+    const { records, queue, running, slots } = this.context;
+    expect(new Set(records.keys())).toEqual(this.open);
+    for (const [key, record] of records)
+      expect([queue.items.has(key), running.has(runOf(record))].filter(Boolean), key).toHaveLength(1);
+    for (const key of queue.items.keys()) expect(records.get(key)).toBe(queue.items.get(key));
+    expect(running.size).toBe(records.size - queue.items.size);
+    expect(new Set(running.values()).size).toBe(running.size);
+    const taken = [...slots.values()].flatMap(({ key }) => key ?? []);
+    expect(new Set(taken).size).toBe(taken.length);
+    expect(queue.items.size).toBeLessThanOrEqual(queueCapacity + this.slots.size); // what lost its slot is never refused
+    for (const [name, { key }] of slots) if (key === undefined) expect(this.slots.get(name)?.state).toBe('idle');
+    for (const account of ['a', 'b'])
+      expect([...records.values()].filter((record) => record.account === account).length).toBeLessThanOrEqual(
+        limits.maxUnfinishedPerClient,
+      );
+  }
+
+  #start(name: string, key: string, run: string): void {
+    const slot = this.slots.get(name);
+    if (slot?.state !== 'idle') this.violations.push(`${run} given to ${name}, which is ${slot?.state ?? 'unknown'}`);
+    if (!this.open.has(key)) this.violations.push(`${run} started after its end`);
+    if (slot !== undefined) Object.assign(slot, { state: 'busy', run });
+  }
+}
+
+describe('the scheduler', () => {
+  it('gives a free slot the next request for its model, and ends it with its run', () => {
+    const office = new Office();
+    office.idle();
+    office.prompt('a', { model: 'm1' });
+    expect(office.slots.get('slot.2')).toMatchObject({ state: 'busy', run: 'a/a#0' });
+    office.end('slot.2');
+    expect(office.outcomes).toEqual(['stop']);
+    office.check();
+  });
+
+  it('answers in order where slots are short, and tells those who wait where they stand', () => {
+    const office = new Office(['m0']);
+    for (const id of ['1', '2', '3']) office.prompt(id);
+    expect(office.told).toEqual(['1', '2', '3'].map((id, i) => ({ id, peer: 'p', position: i + 1 })));
+    office.told.splice(0);
+    office.idle();
+    office.clock.advance(limits.queueStatusMinGapMs);
+    expect(office.told.map(({ id, position }) => [id, position])).toEqual([
+      ['1', 0],
+      ['2', 1],
+      ['3', 2],
+    ]);
+    for (let i = 0; i < 3; i++) office.end('slot.0');
+    expect(office.ends.map(({ key }) => key)).toEqual(['a/1', 'a/2', 'a/3']);
+  });
+
+  it(`refuses beyond ${queueCapacity} waiting and beyond ${limits.maxUnfinishedPerClient} unfinished, but not the owner`, () => {
+    const office = new Office(Array<string>(9).fill('m0'));
+    office.idle();
+    for (let i = 0; i < 9; i++) office.prompt(`r${i}`);
+    expect(office.refusals).toEqual([{ id: 'r8', code: 'rate_limited' }]);
+    for (let i = 0; i < 6; i++) office.prompt(`o${i}`, {}, { account: owner });
+    expect(office.refusals.slice(1)).toEqual([{ id: 'o5', code: 'queue_full' }]); // one in the last slot, four in line
+  });
+
+  it('gives a slot to the client whose prefix it holds, where it has the choice', () => {
+    const office = new Office(['m0', 'm0']);
+    office.idle();
+    office.prompt('1', {}, { account: 'a' });
+    office.prompt('2', {}, { account: 'b' });
+    office.end('slot.0');
+    office.end('slot.1');
+    office.prompt('3', {}, { account: 'b' });
+    expect(office.slots.get('slot.1')?.run).toBe('b/3#0');
+  });
+
+  it('tries a request again whose slot is lost, before those that wait, and once only', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    for (const id of ['1', '2']) office.prompt(id);
+    office.lose('slot.0');
+    expect(office.outcomes).toEqual([]);
+    office.idle();
+    expect(office.slots.get('slot.0')?.run).toBe('a/1#1');
+    office.lose('slot.0');
+    expect(office.outcomes).toEqual(['slot_failed']);
+    office.idle();
+    expect(office.slots.get('slot.0')?.run).toBe('a/2#0');
+    office.check();
+  });
+
+  it('tries a request again whose own actor failed, and stops the run that it left behind', () => {
+    const office = new Office(['m0', 'm0']);
+    office.idle('slot.0');
+    office.prompt('1');
+    office.crashRequest();
+    expect(office.cancels).toEqual(['a/1#0']);
+    office.idle('slot.1');
+    expect(office.slots.get('slot.1')?.run).toBe('a/1#1');
+    office.check();
+  });
+
+  it('takes a slot that offers itself with a run in it for one that started anew', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('1');
+    office.idle('slot.0');
+    expect(office.slots.get('slot.0')).toMatchObject({ state: 'busy', run: 'a/1#1' });
+    office.check();
+  });
+
+  it('cancels a waiting request at once, and a running one when its run has ended', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    for (const id of ['1', '2']) office.prompt(id);
+    office.send({ type: 'prompt.cancelled', account: 'a', id: '2' });
+    expect(office.outcomes).toEqual(['cancelled']);
+    office.send({ type: 'prompt.cancelled', account: 'a', id: '1' });
+    office.send({ type: 'prompt.cancelled', account: 'a', id: 'unknown' });
+    expect(office.cancels).toEqual(['a/1#0']);
+    expect(office.outcomes).toHaveLength(1);
+    office.end('slot.0', 'cancelled');
+    expect(office.outcomes).toEqual(['cancelled', 'cancelled']);
+  });
+
+  it('lets go of everything that a lost connection asked for, and of nothing else', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('1', {}, { peer: 'p' });
+    office.prompt('2', {}, { peer: 'p' });
+    office.prompt('3', {}, { peer: 'q' });
+    office.send({ type: 'peer.lost', peer: 'p' });
+    office.end('slot.0', 'cancelled');
+    expect(office.ends.map(({ key }) => key)).toEqual(['a/2', 'a/1']);
+    expect(office.slots.get('slot.0')?.run).toBe('a/3#0');
+  });
+
+  it('ends requests at their deadlines, in the queue and in a slot', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('1', { deadlineMs: 2_000 });
+    office.prompt('2', { deadlineMs: 1_000 });
+    office.clock.advance(1_000 + limits.queueStatusMinGapMs);
+    expect(office.outcomes).toEqual(['deadline_exceeded']);
+    office.clock.advance(1_000);
+    expect(office.cancels).toEqual(['a/1#0']);
+    office.end('slot.0', 'cancelled');
+    expect(office.outcomes).toEqual(['deadline_exceeded', 'deadline_exceeded']);
+    office.prompt('3');
+    expect(office.slots.get('slot.0')?.run).toBe('a/3#0');
+  });
+
+  it('a request asked again on a newer connection goes on there; on the same one it is a mistake', () => {
+    const office = new Office(['m0'], 'so far');
+    office.idle();
+    office.prompt('1', {}, { peer: 'p' });
+    office.prompt('1', {}, { peer: 'p' });
+    office.prompt('1', { resume: { text: 'never said' } }, { peer: 'q' });
+    expect(office.refusals.map(({ code }) => code)).toEqual(['bad_request', 'bad_request']);
+    expect(office.context.records.get('a/1')?.peer).toBe('p'); // a refused takeover takes nothing over
+    office.prompt('1', { resume: { text: 'so' } }, { peer: 'q' });
+    office.send({ type: 'peer.lost', peer: 'p' });
+    office.end('slot.0');
+    expect(office.ends).toMatchObject([{ key: 'a/1', peer: 'q', end: { kind: 'result' } }]);
+  });
+
+  it('goes on with a run that was being cancelled when its client comes back in time', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('1', {}, { peer: 'p' });
+    office.send({ type: 'peer.lost', peer: 'p' });
+    office.prompt('1', {}, { peer: 'q' });
+    office.end('slot.0', 'cancelled');
+    expect(office.slots.get('slot.0')?.run).toBe('a/1#1');
+    office.end('slot.0');
+    expect(office.ends).toMatchObject([{ peer: 'q', end: { usage: { finishReason: 'stop' } } }]);
+  });
+
+  it('ends those who wait for a model that is given up, and lets the others wait', () => {
+    const office = new Office(['m0', 'm1']);
+    office.prompt('1', { model: 'm0' });
+    office.prompt('2', { model: 'm1' });
+    office.served = models.slice(1);
+    office.send({ type: 'model.gone', model: 'sha of m0' });
+    expect(office.ends).toMatchObject([{ key: 'a/1', end: { code: 'slot_failed' } }]);
+    office.check();
+  });
+
+  it('drains: what waits is handed back, what runs may finish, what comes is refused', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    for (const id of ['1', '2']) office.prompt(id);
+    office.send({ type: 'sys.shutdown' });
+    expect(office.ends).toMatchObject([{ key: 'a/2', end: { code: 'shutting_down' } }]);
+    office.prompt('3');
+    expect(office.refusals).toEqual([{ id: '3', code: 'shutting_down' }]);
+    office.end('slot.0');
+    expect(office.outcomes).toEqual(['shutting_down', 'stop']);
+    expect(office.isDone).toBe(true);
+  });
+
+  it('hands back what still runs when the time to drain is over, and stops it', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('1');
+    office.send({ type: 'sys.shutdown' });
+    office.clock.advance(drainMs);
+    expect(office.isDone).toBe(true);
+    expect(office.cancels).toEqual(['a/1#0']);
+    expect(office.outcomes).toEqual(['shutting_down']);
+  });
+
+  it('runs no timer while nobody waits', () => {
+    const office = new Office();
+    office.idle();
+    expect(office.clock.pending).toBe(0);
+    office.prompt('1');
+    office.end('slot.0');
+    expect(office.clock.pending).toBe(0);
+  });
+});
+
+/** One event of a random course. */
+const chance = fc.nat(1_000);
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      what: fc.constant('prompt' as const),
+      id: fc.constantFrom('0', '1', '2', '3', '4'),
+      account: fc.constantFrom('a', 'b', owner),
+      peer: fc.constantFrom('p', 'q'),
+      model: fc.constantFrom('m0', 'm1', undefined),
+      deadlineMs: fc.constantFrom(undefined, undefined, 300, 20_000),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      what: fc.constantFrom('started', 'token', 'end', 'end', 'fail', 'lose', 'idle', 'idle', 'restart'),
+      slot: fc.constantFrom('slot.0', 'slot.1', 'slot.2'),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ what: fc.constantFrom('cancel', 'peerLost', 'late', 'crash', 'model'), chance }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ what: fc.constant('wait' as const), ms: fc.constantFrom(10, 250, 5_000, 61_000) }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+function perform(office: Office, next: Step): void {
+  if ('id' in next) {
+    const { id, account, peer, model, deadlineMs } = next;
+    const fields = { ...(model === undefined ? {} : { model }), ...(deadlineMs === undefined ? {} : { deadlineMs }) };
+    office.prompt(id, fields, { account, peer });
+  } else if ('ms' in next) office.clock.advance(next.ms);
+  else if ('slot' in next) performInSlot(office, next.what, next.slot);
+  else {
+    const id = String(next.chance % 5);
+    const account = ['a', 'b', owner][next.chance % 3] ?? owner;
+    const usage = { finishReason: 'stop', promptTokens: 1, completionTokens: 1 } as const;
+    if (next.what === 'cancel') office.send({ type: 'prompt.cancelled', account, id });
+    else if (next.what === 'peerLost') office.send({ type: 'peer.lost', peer: next.chance % 2 === 0 ? 'p' : 'q' });
+    else if (next.what === 'late') office.send({ type: 'run.ended', run: `${account}/${id}#99`, usage });
+    else if (next.what === 'crash') office.crashRequest();
+    else if (office.served.length === models.length) {
+      office.served = models.slice(1);
+      office.send({ type: 'model.gone', model: 'sha of m0' });
+    } else office.served = models;
+  }
+}
+
+function performInSlot(office: Office, what: string, name: string): void {
+  const slot = office.slots.get(name)!;
+  const { run, state } = slot;
+  if (what === 'lose') office.lose(name);
+  else if (what === 'idle' && state === 'offline') office.idle(name);
+  else if (what === 'restart') office.idle(name);
+  else if (run === undefined) return;
+  else if (what === 'started') office.send({ type: 'run.started', run, promptTokens: 2 });
+  else if (what === 'token') office.send({ type: 'run.firstToken', run });
+  else if (what === 'end') office.end(name, office.cancels.includes(run) ? 'cancelled' : 'stop');
+  else if (what === 'fail') {
+    office.send({ type: 'run.failed', run, failure: { code: 'bad_request', message: '' } });
+    office.idle(name);
+  }
+}
+
+describe('the scheduler, whatever happens in whatever order', () => {
+  it('keeps every admitted request in exactly one place until its one end, and never gives a slot two', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const office = new Office();
+        for (const next of steps) {
+          perform(office, next);
+          office.check();
+        }
+        office.send({ type: 'sys.shutdown' });
+        office.clock.advance(drainMs);
+        expect(office.isDone).toBe(true);
+        expect([...office.open]).toEqual([]); // nobody is left without an end
+        expect(office.violations).toEqual([]);
+        expect(office.clock.pending).toBe(0);
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
