@@ -8,7 +8,13 @@ import { protocolVersion, type InferenceResultMessage } from '../protocol/messag
 import type { RunRequest } from '../protocol/run.js';
 import { requestMachine } from '../machines/request.machine.js';
 import type { RunOrder } from '../machines/run.js';
-import { resumeTextOf, runOf, type RequestEnd, type RequestRecord } from '../machines/scheduler.js';
+import {
+  resumeTextOf,
+  runOf,
+  type RequestEnd,
+  type RequestRecord,
+  type SchedulerInput,
+} from '../machines/scheduler.js';
 import { schedulerMachine } from '../machines/scheduler.machine.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
@@ -52,15 +58,19 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
   });
 }
 
-export const schedulerInput = (deps: WorkerDeps) => ({
-  queueCapacity: deps.queueCapacity,
-  drainMs: deps.drainMs,
-  owner: deps.identity.publicKeyHex,
-  monotonicMs: () => deps.clock.monotonicMs(),
-  models: () => deps.board.models,
-  canMove: (key: string, resumeText: string) => deps.transcripts.hasSaid(key, resumeText),
-  hasResult: (key: string, resumeText: string) => deps.transcripts.result(key, resumeText) !== undefined,
-});
+export function schedulerInput(deps: WorkerDeps): SchedulerInput {
+  let serial = 0;
+  return {
+    queueCapacity: deps.queueCapacity,
+    drainMs: deps.drainMs,
+    owner: deps.identity.publicKeyHex,
+    monotonicMs: () => deps.clock.monotonicMs(),
+    models: () => deps.board.models,
+    canMove: (key: string, resumeText: string) => deps.transcripts.hasSaid(key, resumeText),
+    hasResult: (key: string, resumeText: string) => deps.transcripts.result(key, resumeText) !== undefined,
+    nextSerial: () => serial++,
+  };
+}
 
 function createRequest({ transcripts }: WorkerDeps): typeof requestMachine {
   return requestMachine.provide({

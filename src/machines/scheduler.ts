@@ -16,6 +16,8 @@ export interface RequestRecord extends Waiting {
   readonly admittedAtMs: number;
   /** When it left the queue for good; undefined before. */
   readonly startedAtMs: number | undefined;
+  /** No two requests of a worker have the same, not even of one id, not even of two incarnations of the scheduler. */
+  readonly serial: number;
   /** Runs that have ended without ending it. */
   readonly runs: number;
   /** Those of them that were lost with their engine. */
@@ -49,6 +51,8 @@ export interface SchedulerInput {
   readonly owner: string;
   /** Never steps. */
   readonly monotonicMs: () => number;
+  /** Counts on where an earlier incarnation ended: what that one left in slots must not be taken for ours. */
+  readonly nextSerial: () => number;
   /** The models that are loaded just now. */
   readonly models: () => readonly OfferedModel[];
   /** Whether a result is kept for this key that goes on after `resumeText`. */
@@ -118,6 +122,7 @@ export function newRecord(
     admittedAtMs: now,
     startedAtMs: undefined,
     expiresAtMs: deadlineMs === undefined ? undefined : now + deadlineMs,
+    serial: context.nextSerial(),
     runs: 0,
     losses: 0,
     cancelled: false,
@@ -164,7 +169,8 @@ export type SchedulerEvent =
   | { type: 'sys.shutdown' };
 
 /** Names the present attempt at a request. */
-export const runOf = (record: Pick<RequestRecord, 'key' | 'runs'>): string => `${record.key}#${record.runs}`;
+export const runOf = ({ key, serial, runs }: Pick<RequestRecord, 'key' | 'serial' | 'runs'>): string =>
+  `${key}#${serial}.${runs}`;
 
 export const resumeTextOf = (prompt: PromptMessage): string => prompt.resume?.text ?? '';
 

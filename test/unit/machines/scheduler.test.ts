@@ -70,6 +70,7 @@ class Office {
       monotonicMs: this.clock.monotonicMs,
       models: () => this.served,
       hasResult: () => false,
+      nextSerial: () => 0,
       canMove: (_key: string, resumeText: string) => said.startsWith(resumeText),
     };
     const actor = createActor(machine, { clock: this.clock, input });
@@ -164,7 +165,7 @@ describe('the scheduler', () => {
     const office = new Office();
     office.idle();
     office.prompt('a', { model: 'm1' });
-    expect(office.slots.get('slot.2')).toMatchObject({ state: 'busy', run: 'a/a#0' });
+    expect(office.slots.get('slot.2')).toMatchObject({ state: 'busy', run: 'a/a#0.0' });
     office.end('slot.2');
     expect(office.outcomes).toEqual(['stop']);
     office.check();
@@ -203,7 +204,7 @@ describe('the scheduler', () => {
     office.end('slot.0');
     office.end('slot.1');
     office.prompt('3', {}, { account: 'b' });
-    expect(office.slots.get('slot.1')?.run).toBe('b/3#0');
+    expect(office.slots.get('slot.1')?.run).toBe('b/3#0.0');
   });
 
   it('tries a request again whose slot is lost, before those that wait, and once only', () => {
@@ -213,11 +214,11 @@ describe('the scheduler', () => {
     office.lose('slot.0');
     expect(office.outcomes).toEqual([]);
     office.idle();
-    expect(office.slots.get('slot.0')?.run).toBe('a/1#1');
+    expect(office.slots.get('slot.0')?.run).toBe('a/1#0.1');
     office.lose('slot.0');
     expect(office.outcomes).toEqual(['slot_failed']);
     office.idle();
-    expect(office.slots.get('slot.0')?.run).toBe('a/2#0');
+    expect(office.slots.get('slot.0')?.run).toBe('a/2#0.0');
     office.check();
   });
 
@@ -226,9 +227,9 @@ describe('the scheduler', () => {
     office.idle('slot.0');
     office.prompt('1');
     office.crashRequest();
-    expect(office.cancels).toEqual(['a/1#0']);
+    expect(office.cancels).toEqual(['a/1#0.0']);
     office.idle('slot.1');
-    expect(office.slots.get('slot.1')?.run).toBe('a/1#1');
+    expect(office.slots.get('slot.1')?.run).toBe('a/1#0.1');
     office.check();
   });
 
@@ -237,7 +238,7 @@ describe('the scheduler', () => {
     office.idle();
     office.prompt('1');
     office.idle('slot.0');
-    expect(office.slots.get('slot.0')).toMatchObject({ state: 'busy', run: 'a/1#1' });
+    expect(office.slots.get('slot.0')).toMatchObject({ state: 'busy', run: 'a/1#0.1' });
     office.check();
   });
 
@@ -249,7 +250,7 @@ describe('the scheduler', () => {
     expect(office.outcomes).toEqual(['cancelled']);
     office.send({ type: 'prompt.cancelled', account: 'a', id: '1' });
     office.send({ type: 'prompt.cancelled', account: 'a', id: 'unknown' });
-    expect(office.cancels).toEqual(['a/1#0']);
+    expect(office.cancels).toEqual(['a/1#0.0']);
     expect(office.outcomes).toHaveLength(1);
     office.end('slot.0', 'cancelled');
     expect(office.outcomes).toEqual(['cancelled', 'cancelled']);
@@ -264,7 +265,7 @@ describe('the scheduler', () => {
     office.send({ type: 'peer.lost', peer: 'p' });
     office.end('slot.0', 'cancelled');
     expect(office.ends.map(({ key }) => key)).toEqual(['a/2', 'a/1']);
-    expect(office.slots.get('slot.0')?.run).toBe('a/3#0');
+    expect(office.slots.get('slot.0')?.run).toBe('a/3#0.0');
   });
 
   it('ends requests at their deadlines, in the queue and in a slot', () => {
@@ -275,11 +276,11 @@ describe('the scheduler', () => {
     office.clock.advance(1_000 + limits.queueStatusMinGapMs);
     expect(office.outcomes).toEqual(['deadline_exceeded']);
     office.clock.advance(1_000);
-    expect(office.cancels).toEqual(['a/1#0']);
+    expect(office.cancels).toEqual(['a/1#0.0']);
     office.end('slot.0', 'cancelled');
     expect(office.outcomes).toEqual(['deadline_exceeded', 'deadline_exceeded']);
     office.prompt('3');
-    expect(office.slots.get('slot.0')?.run).toBe('a/3#0');
+    expect(office.slots.get('slot.0')?.run).toBe('a/3#0.0');
   });
 
   it('a request asked again on a newer connection goes on there; on the same one it is a mistake', () => {
@@ -303,7 +304,7 @@ describe('the scheduler', () => {
     office.send({ type: 'peer.lost', peer: 'p' });
     office.prompt('1', {}, { peer: 'q' });
     office.end('slot.0', 'cancelled');
-    expect(office.slots.get('slot.0')?.run).toBe('a/1#1');
+    expect(office.slots.get('slot.0')?.run).toBe('a/1#0.1');
     office.end('slot.0');
     expect(office.ends).toMatchObject([{ peer: 'q', end: { usage: { finishReason: 'stop' } } }]);
   });
@@ -338,7 +339,7 @@ describe('the scheduler', () => {
     office.send({ type: 'sys.shutdown' });
     office.clock.advance(drainMs);
     expect(office.isDone).toBe(true);
-    expect(office.cancels).toEqual(['a/1#0']);
+    expect(office.cancels).toEqual(['a/1#0.0']);
     expect(office.outcomes).toEqual(['shutting_down']);
   });
 
