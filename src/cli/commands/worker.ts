@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { lockHome, openHome } from '../../actors/home.js';
 import { loadIdentity, type Identity } from '../../actors/identity.js';
 import type { ModelDisk } from '../../actors/model-disk.js';
-import { startWorker, type RunningWorker } from '../../actors/start-worker.js';
+import { startWorker } from '../../actors/start-worker.js';
 import type { WorkerOptions } from '../../actors/worker-ports.js';
 import { createLogger, type Logger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
@@ -81,30 +81,28 @@ async function run(
   stopAsked: Promise<NodeJS.Signals>,
   log: Logger,
 ): Promise<void> {
-  let worker: RunningWorker | undefined;
-  const end = await new Promise<End>((resolve) => {
-    const startup = new Startup(options.models.length, {
-      up: ({ bootstrap, models }) => {
-        log.info('worker.ready', { workerId: options.identity.publicKeyHex, models, bootstrap, admin: null });
-        if (values.model.length === 0) log.info('worker.demo', { note: demoNote });
-      },
-      hopeless: (failure) => resolve({ failure }),
-    });
-    const { tree, deps } = (worker = startWorker(
-      options,
-      workerPorts(values, disk, startup, log),
-      treeOptions(values),
-    ));
-    deps.board.onReady(() => startup.loaded(deps.board.models.map(({ name }) => name)));
-    tree.onEscalation((error) => resolve({ failure: escalated(error) }));
-    void stopAsked.then((signal) => resolve({ signal }));
+  let end: (how: End) => void = () => {};
+  const ended = new Promise<End>((resolve) => (end = resolve));
+  const startup = new Startup(options.models.length, {
+    up: ({ bootstrap, models }) => {
+      log.info('worker.ready', { workerId: options.identity.publicKeyHex, models, bootstrap, admin: null });
+      if (values.model.length === 0) log.info('worker.demo', { note: demoNote });
+    },
+    hopeless: (failure) => end({ failure }),
   });
-  if ('signal' in end) log.info('worker.stopping', { ...end, drainMs: values.drainMs });
-  await new Promise<void>((stopped) => worker?.tree.stop(stopped));
-  if ('failure' in end) throw end.failure;
+  const { tree, deps } = startWorker(options, workerPorts(values, disk, startup, log), treeOptions(values));
+  deps.board.onReady(() => startup.loaded(deps.board.models.map(({ name }) => name)));
+  tree.onEscalation((error) => end({ failure: escalated(error) }));
+  void stopAsked.then((signal) => end({ signal }));
+
+  const how = await ended;
+  if ('signal' in how) log.info('worker.stopping', { ...how, drainMs: values.drainMs });
+  await new Promise<void>((stopped) => tree.stop(stopped));
+  if ('failure' in how) throw how.failure;
 }
 
-const demoNote = 'This is the built-in demo model, which counts. For a real one: qmesh worker --model FILE.gguf';
+const demoNote =
+  'This is the built-in demo model, which counts. Ask it: qmesh ask count from 5. A real one: qmesh worker --model FILE.gguf';
 
 function sayWhatIsUnusual({ bootstrap, admin }: Settings, log: Logger): void {
   if (bootstrap.kind === 'public')
