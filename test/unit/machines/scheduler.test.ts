@@ -12,6 +12,7 @@ import { limits } from '../../../src/protocol/limits.js';
 import type { PromptMessage } from '../../../src/protocol/messages.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import { crash } from '../../support/crash.js';
+import { noteTransitions, untaken } from './stage.js';
 
 const owner = 'owner';
 const queueCapacity = 4;
@@ -34,6 +35,9 @@ class Office {
   readonly refusals: { id: string; code: string }[] = [];
   readonly told: { id: string; peer: string; position: number }[] = [];
   readonly cancels: string[] = [];
+  /** Keys whose results are kept for who asks again. */
+  readonly stored = new Set<string>();
+  readonly repeated: string[] = [];
   readonly violations: string[] = [];
   readonly ref: AnyActorRef;
 
@@ -60,6 +64,7 @@ class Office {
           if (!this.open.delete(record.key)) this.violations.push(`${record.key} ended without being open`);
           this.ends.push({ key: record.key, peer: record.peer, end });
         },
+        repeatResult: (_, { key, peer }) => void this.repeated.push(`${key} to ${peer}`),
         cancelRun: (_, { run }) => void this.cancels.push(run),
       },
     });
@@ -69,11 +74,11 @@ class Office {
       owner,
       monotonicMs: this.clock.monotonicMs,
       models: () => this.served,
-      hasResult: () => false,
+      hasResult: (key: string) => this.stored.has(key),
       nextSerial: () => 0,
       canMove: (_key: string, resumeText: string) => said.startsWith(resumeText),
     };
-    const actor = createActor(machine, { clock: this.clock, input });
+    const actor = createActor(machine, { clock: this.clock, input, inspect: noteTransitions });
     actor.subscribe({ error: (error) => this.violations.push(`failed: ${String(error)}`) });
     this.ref = actor.start();
   }
@@ -297,6 +302,20 @@ describe('the scheduler', () => {
     expect(office.ends).toMatchObject([{ key: 'a/1', peer: 'q', end: { kind: 'result' } }]);
   });
 
+  it('a finished request asked again gets its result again, and no second run', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('1', {}, { peer: 'p' });
+    office.end('slot.0');
+    office.stored.add('a/1');
+    office.prompt('1', {}, { peer: 'q' });
+    office.prompt('1', {}, { account: 'b', peer: 'q' }); // another client's id of the same name is another request
+    expect(office.repeated).toEqual(['a/1 to q']);
+    expect(office.slots.get('slot.0')?.run).toMatch(/^b\/1/);
+    expect(office.ends).toHaveLength(1);
+    office.check();
+  });
+
   it('goes on with a run that was being cancelled when its client comes back in time', () => {
     const office = new Office(['m0']);
     office.idle();
@@ -442,4 +461,6 @@ describe('the scheduler, whatever happens in whatever order', () => {
       { numRuns: 400 },
     );
   });
+
+  it('leaves no transition of its chart untaken here', () => expect(untaken(schedulerMachine)).toEqual([]));
 });

@@ -111,7 +111,8 @@ interface Transition {
   readonly eventType: string;
 }
 
-function noteTransitions(event: InspectionEvent): void {
+/** For a machine that a test starts by itself: what its actor's `inspect` is given. */
+export function noteTransitions(event: InspectionEvent): void {
   if (event.type !== '@xstate.microstep') return;
   for (const transition of event._transitions as Transition[]) {
     const { source } = transition;
