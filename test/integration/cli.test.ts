@@ -24,20 +24,19 @@ function expectError({ code, stderr }: Ended, expected: number, ...lines: readon
 }
 
 describe('used wrongly', () => {
-  it.each([
-    [['wrker'], /unknown command 'wrker'/, /Did you mean worker\?/],
-    [['worker', '--slts', '3'], /unknown option '--slts'/, /Did you mean --slots\?/],
-    [['ask'], /missing required argument 'prompt'/],
-    [['ask', 'hi', '--max-tokens', 'x'], /'--max-tokens <n>' argument 'x' is invalid. It must be a whole number/],
-    [['ask', 'hi', '--pin', 'abc'], /A worker ID is 64 hex characters/],
-    [['dht', '--port', '99999'], /--port is "99999"/, /from 0 to 65535/, /Example: qmesh dht --port/],
-    [
-      ['worker', '--slots', 'many'],
-      /settings are not usable/,
-      /--slots is "many"; expected a whole number from 1 to 64/,
-      /--help/,
-    ],
-  ] as const)('qmesh %j', async (args, ...lines) => {
+  const mistakes: readonly { readonly args: readonly string[]; readonly lines: readonly RegExp[] }[] = [
+    { args: ['wrker'], lines: [/unknown command 'wrker'/, /Did you mean worker\?/] },
+    { args: ['worker', '--slts', '3'], lines: [/unknown option '--slts'/, /Did you mean --slots\?/] },
+    { args: ['ask'], lines: [/missing required argument 'prompt'/] },
+    { args: ['ask', 'hi', '--max-tokens', 'x'], lines: [/argument 'x' is invalid. It must be a whole number/] },
+    { args: ['ask', 'hi', '--pin', 'abc'], lines: [/A worker ID is 64 hex characters/] },
+    { args: ['dht', '--port', '99999'], lines: [/--port is "99999"/, /from 0 to 65535/, /Example: qmesh dht --port/] },
+    {
+      args: ['worker', '--slots', 'many'],
+      lines: [/settings are not usable/, /--slots is "many"; expected a whole number from 1 to 64/, /--help/],
+    },
+  ];
+  it.each(mistakes)('qmesh $args', async ({ args, lines }) => {
     expectError(await cli.run(args, await freshEnv()), 2, ...lines);
   });
 
