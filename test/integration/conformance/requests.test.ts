@@ -1,4 +1,4 @@
-/** A stranger's client against a real worker: requests, from prompt to end. Budget: 60 s. */
+/** A stranger's client against a real worker: requests, from prompt to end. About 10 s. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Account, Mesh, isEnd, type Answer, type WireClient } from './wire-client.js';
 import { startTestnet, WorkerProcess } from '../../support/worker-process.js';
