@@ -1,5 +1,5 @@
 /**
- * The shapes of what is signed around a paid request (docs/ledger.md): order, receipt, ack. A signed object has exactly
+ * The shapes of what is signed around a paid request (docs/protocol.md): order, receipt, ack. A signed object has exactly
  * these fields, for one more would be signed without being understood. Whether they are true is not decided here.
  */
 import { z } from 'zod';
