@@ -109,7 +109,7 @@ describe('an engine that dies', () => {
     expect(besideIt.text).toBe(expectedKeyed(7, 140));
     expectUnbroken(besideIt, workerId);
 
-    const lost = await worker.says(lineOf('engine.lost'), 1_000, from);
+    const lost = await worker.says(lineOf('engine.lost'), 10_000, from);
     expect(lost.reason).toContain(signal);
     expect(isAlive(dying)).toBe(false);
     expect(worker.isRunning).toBe(true);
