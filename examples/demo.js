@@ -11,9 +11,16 @@ import { fileURLToPath } from 'node:url';
 
 const qmesh = fileURLToPath(new URL('../dist/cli/qmesh.js', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'qmesh-demo-'));
+/** @type {import('node:child_process').ChildProcess[]} */
 const children = [];
 
-/** Starts `qmesh …` and resolves with the first log line that has this event. */
+/**
+ * Starts `qmesh …` and resolves with the first log line that has this event.
+ * @param {string[]} args
+ * @param {string} event
+ * @param {Record<string, string>} env
+ * @returns {Promise<Record<string, any>>}
+ */
 function start(args, event, env = {}) {
   const child = spawn(process.execPath, [qmesh, ...args], {
     env: { ...process.env, QMESH_HOME: home, QMESH_HOST: '127.0.0.1', ...env },

@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = ['package.json', 'tsconfig.json', 'tsconfig.build.json'].map((file) => join(root, file));
-for (const entry of readdirSync(join(root, 'src'), { recursive: true })) sources.push(join(root, 'src', entry));
+for (const entry of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }))
+  sources.push(join(root, 'src', entry));
 
+/** @param {string} path */
 const changedMs = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 const builtMs = changedMs(join(root, 'dist', '.tsbuildinfo'));
 if (sources.some((path) => changedMs(path) > builtMs))

@@ -78,7 +78,7 @@ it('a cancel of a long prompt acts within a slice of it', async () => {
     const ask = (words: number) => ({ prompt: sentence.repeat(words), options: { ...greedy, maxTokens: 1 } });
     const short = await wire.ask({ id: 'short', ...ask(8) });
     expect(short.end).toMatchObject({ type: 'inference_result' });
-    const { usage, timing } = short.end as { usage: { promptTokens: number }; timing: { totalMs: number } };
+    const { usage, timing } = short.end as unknown as { usage: { promptTokens: number }; timing: { totalMs: number } };
     const tokenMs = timing.totalMs / usage.promptTokens;
 
     wire.prompt({ id: 'long', ...ask(70) });

@@ -196,7 +196,7 @@ describe('hostile models', () => {
     let asked = 0;
     let mostEngines = 0;
     const startMs = performance.now();
-    while (settled().length < bad.length && performance.now() - startMs < 60_000) {
+    do {
       const { text, tries } = await client.generate({
         model: 'demo',
         prompt: `count from ${asked % 900}`,
@@ -207,11 +207,10 @@ describe('hostile models', () => {
       expect(tries).toEqual([{ worker: workerId, failure: undefined }]);
       asked++;
       mostEngines = Math.max(mostEngines, worker.engines().length);
-    }
+    } while (settled().length < bad.length && performance.now() - startMs < 60_000);
     const refused = new Map(settled().map((line) => [basename(String(line.model)), String(line.reason)]));
     expect([...refused.keys()].sort()).toEqual(bad.map(({ path }) => basename(path)).sort());
     for (const [name, reason] of refused) expect(reason.length, name).toBeGreaterThan(10);
-    expect(asked).toBeGreaterThan(0);
     // Two on trial at once, beside those that serve: the good one and the two that are only odd.
     expect(mostEngines).toBeLessThanOrEqual(2 + 1 + odd.length);
     await Promise.all(odd.map(({ path }) => engineOf(worker, path)));
