@@ -42,8 +42,8 @@ function spawn(entry: string, on: EngineProcessEvents): EngineProcess {
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderrTail = (stderrTail + text).slice(-MAX_STDERR_TAIL);
   });
-  child.on('message', (event) => {
-    if (!gone) on.message(event as EngineEvent);
+  child.on('message', (events) => {
+    for (const event of events as readonly EngineEvent[]) if (!gone) on.message(event);
   });
   child.on('close', exited); // after `exit`, once stderr was read to its end
   child.on('error', (error) => {

@@ -14,13 +14,13 @@ export interface InferenceTask {
 }
 
 export default function inferenceThread({ port }: InferenceTask): Promise<void> {
-  const emit = (event: EngineEvent): void => port.postMessage(event);
-  const inference = new Inference(emit, systemClock, systemRandom);
+  const send = (events: readonly EngineEvent[]): void => port.postMessage(events);
+  const inference = new Inference(send, systemClock, systemRandom);
   return new Promise((resolve, reject) => {
     port.on('message', (command: EngineCommand) => {
       if (command.type === 'stop') inference.stop().then(resolve, reject);
       else inference.command(command);
     });
-    emit({ type: 'up' });
+    send([{ type: 'up' }]);
   });
 }

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../runtime/clock.js';
 import type { Random } from '../runtime/random.js';
+import { EventGather } from './event-gather.js';
 import { plainMessage, RunFailure } from './failure.js';
 import type { EngineCommand, EngineEvent, FinishReason, LoadOptions } from './messages.js';
 import { loadEngine, type Engine } from './model.js';
@@ -15,7 +16,7 @@ import { TokenOutlet } from './token-outlet.js';
 type RunCommand = Extract<EngineCommand, { type: 'run' }>;
 
 export class Inference {
-  readonly #emit: (event: EngineEvent) => void;
+  readonly #events: EventGather;
   readonly #clock: Clock;
   readonly #random: Random;
   #engine: Engine | undefined;
@@ -26,8 +27,8 @@ export class Inference {
   /** Runs that are being prepared, and their slots, so that a cancel finds them. At most one per slot. */
   readonly #preparing = new Map<number, number>();
 
-  constructor(emit: (event: EngineEvent) => void, clock: Clock, random: Random) {
-    this.#emit = emit;
+  constructor(send: (events: readonly EngineEvent[]) => void, clock: Clock, random: Random) {
+    this.#events = new EventGather(send);
     this.#clock = clock;
     this.#random = random;
   }
@@ -76,6 +77,8 @@ export class Inference {
         ended: (run, reason) => this.#endedRun(run, reason),
         failed: (run, error) =>
           this.#emit({ type: 'failed', run: run.id, code: 'slot_failed', message: plainMessage(error) }),
+        computed: () => this.#events.hold(),
+        advanced: () => this.#events.release(),
       });
       this.#emit({ type: 'loaded', model: engine.info });
     } catch (error) {
@@ -107,6 +110,10 @@ export class Inference {
     } finally {
       this.#preparing.delete(id);
     }
+  }
+
+  #emit(event: EngineEvent): void {
+    this.#events.emit(event);
   }
 
   #endedRun({ id, promptTokens, completionTokens, toolCall }: Run, reason: FinishReason): void {

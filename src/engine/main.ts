@@ -28,7 +28,7 @@ const pool = new Piscina<InferenceTask, void>({
 });
 
 const { port1, port2 } = new MessageChannel();
-port1.on('message', (event: EngineEvent) => process.send?.(event));
+port1.on('message', (events: readonly EngineEvent[]) => process.send?.(events));
 process.on('message', (command) => port1.postMessage(command));
 
 await pool.run({ port: port2 }, { transferList: [port2] });

@@ -1,6 +1,7 @@
 /**
  * What the worker process and an engine process say to each other. An engine is one forked process that holds one model
- * (docs/architecture.md, Inference); these messages cross its IPC channel as structured clones.
+ * (docs/architecture.md, Inference); these messages cross its IPC channel as structured clones: commands one by one, events
+ * as arrays of what came together.
  *
  * A **run** is one attempt to answer one request in one slot. Its number is unique for the life of the engine process.
  * Every `run` command is answered by exactly one `ended` or `failed`, unless the process dies.

@@ -25,6 +25,9 @@ export interface SchedulerEvents {
   /** The run is over and will not be mentioned again. */
   ended(run: Run, reason: FinishReason): void;
   failed(run: Run, error: unknown): void;
+  /** A batch is computed: what follows until `advanced` belongs together. */
+  computed(): void;
+  advanced(): void;
 }
 
 /** What a batch computes for one run. */
@@ -169,7 +172,9 @@ export class Scheduler {
       }
       return;
     }
+    this.#on.computed();
     await Promise.all(shares.map((share) => this.#advance(share)));
+    this.#on.advanced();
   }
 
   async #compute(shares: readonly Share[]): Promise<void> {

@@ -109,6 +109,8 @@ class Bench {
     started: (run, reused) => this.#reused.set(run.id, reused),
     prefill: () => {},
     ended: (run, how) => this.#tell(run, how),
+    computed: () => {},
+    advanced: () => {},
     failed: (run) => this.#tell(run, 'failed'),
   });
 
