@@ -230,14 +230,9 @@ const settleCrash = base.enqueueActions(({ context, event, enqueue }) => {
 
 const handBack = base.enqueueActions(({ context, enqueue }) => {
   const now = context.monotonicMs();
-  const end = {
-    kind: 'error',
-    code: 'shutting_down',
-    message: 'This worker is being stopped; ask another one.',
-  } as const;
   let { records } = context;
   for (const record of context.queue.items.values()) {
-    enqueue({ type: 'finish', params: s.finished(record, end, now) });
+    enqueue({ type: 'finish', params: s.finished(record, s.shuttingDown, now) });
     records = s.without(records, record.key);
   }
   enqueue.assign({ records, queue: emptyQueue(context.queue.capacity), draining: true });
@@ -246,14 +241,9 @@ const handBack = base.enqueueActions(({ context, enqueue }) => {
 /** What still runs when the time to drain is over is handed back too; its run is stopped. */
 const handBackRunning = base.enqueueActions(({ context, enqueue }) => {
   const now = context.monotonicMs();
-  const end = {
-    kind: 'error',
-    code: 'shutting_down',
-    message: 'This worker is being stopped; ask another one.',
-  } as const;
   for (const record of context.records.values()) {
     enqueue({ type: 'cancelRun', params: { slot: s.slotOf(context.slots, record.key), run: s.runOf(record) } });
-    enqueue({ type: 'finish', params: s.finished(record, end, now) });
+    enqueue({ type: 'finish', params: s.finished(record, s.shuttingDown, now) });
   }
   enqueue.assign({ records: new Map() });
 });

@@ -84,6 +84,13 @@ export const initialContext = (input: SchedulerInput): SchedulerContext => ({
   draining: false,
 });
 
+/** What those get whom a worker that stops gives back. */
+export const shuttingDown: RequestEnd = {
+  kind: 'error',
+  code: 'shutting_down',
+  message: 'This worker is being stopped; ask another one.',
+};
+
 /** What those get who wait for a model that will not come back. */
 export const modelGone: RequestEnd = {
   kind: 'error',

@@ -39,10 +39,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'qmesh-llama-'));
   llama = await getLlama({ gpu: false, build: 'never', skipDownload: true });
 });
-afterAll(async () => {
-  await llama.dispose();
-  await rm(folder, { recursive: true });
-});
+// The models are not disposed of: this file has a process of its own, which ends with it, and the library's dispose() was
+// seen to wait for ever for a generator that had been left early.
+afterAll(() => rm(folder, { recursive: true }));
 
 /** A model of ours, loaded; `say` gives the text of up to `tokens` tokens, and `ended` whether the model ended by itself. */
 class Loaded {
