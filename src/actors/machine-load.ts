@@ -1,6 +1,6 @@
 /**
  * How much of this machine others use: CPU and load without this worker and its engines, so that a machine given to QMesh
- * works at 100 %, and one whose owner starts a game steps back (docs/rules).
+ * works at 100 %, and one whose owner starts a game steps back (docs/rules.md).
  */
 import { cpus, freemem, loadavg, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';

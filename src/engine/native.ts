@@ -1,7 +1,7 @@
 /**
  * The part of node-llama-cpp below its public API that the engine drives itself: one batch a step, composed by our own
  * scheduler (scheduler.ts) instead of the library's queue. That buys what its public API cannot give: prompts and
- * decodes mixed in one batch on our terms, random numbers that depend on (seed, position) alone, and no 0.5 ms of
+ * decodes in batches of their own, in an order of ours, random numbers that depend on (seed, position) alone, and no 0.5 ms of
  * bookkeeping per token. The price is a tie to these members, so the package is pinned to an exact version, and
  * `nativeContextOf` refuses a build that lacks one of them instead of failing in the middle of a request.
  */

@@ -44,7 +44,7 @@ const base = setup({
     isUnfinished: ({ context, event }) =>
       event.type === 'prompt.received' && context.records.has(s.keyOf(event.account, event.prompt.id)),
   },
-  delays: { tickMs: limits.queueStatusMinGapMs, drainMs: ({ context }) => context.drainMs, abortMs: 1_000 },
+  delays: { tickMs: limits.queueStatusMinGapMs, drainMs: ({ context }) => context.drainMs },
 });
 
 const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {

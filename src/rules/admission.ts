@@ -1,5 +1,5 @@
 /**
- * Who is let in: the checks that a prompt passes before it may wait, in the order of docs/rules. Each refusal is a wire
+ * Who is let in: the checks that a prompt passes before it may wait, in the order of docs/rules.md. Each refusal is a wire
  * error; the first that applies is the answer.
  */
 import type { ErrorCode } from '../protocol/errors.js';
