@@ -6,7 +6,7 @@ import { readCatalog, type CatalogEntry } from '../../gguf/catalog.js';
 import { inspectGguf } from '../../gguf/inspect.js';
 import type { Settings } from '../../settings.js';
 import { readSettings, withSettings } from '../load-settings.js';
-import { modelFolders } from '../model-folders.js';
+import { modelFolders } from '../../model-folders.js';
 
 const extension = '.gguf';
 

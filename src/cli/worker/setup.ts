@@ -13,7 +13,7 @@ import { systemRandom } from '../../runtime/random.js';
 import type { TreeOptions } from '../../runtime/start-tree.js';
 import type { Settings } from '../../settings.js';
 import { version } from '../../version.js';
-import { modelFolders } from '../model-folders.js';
+import { modelFolders } from '../../model-folders.js';
 import type { Startup } from './startup.js';
 
 export const modelDisk = (values: Settings): ModelDisk =>
