@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { bootstrapExpected, parseBootstrap } from './actors/network/bootstrap.js';
 import type { Bootstrap } from './actors/ports.js';
+import { parseSchedule, type Schedule } from './rules/schedule.js';
 import { integer, list, oneOf, text, toggle } from './runtime/config-values.js';
 import { defineConfig } from './runtime/config.js';
 import { LOG_LEVELS } from './runtime/log.js';
@@ -22,10 +23,24 @@ const bootstrap = z
     return z.NEVER;
   });
 
+const schedule = z
+  .union([text('hours, such as 22:00-07:00'), z.custom<Schedule>((value) => typeof value === 'object')])
+  .transform((given, context): Schedule => {
+    const parsed = typeof given === 'string' ? parseSchedule(given) : given;
+    if (!('problem' in parsed)) return parsed;
+    context.addIssue({ code: 'custom', message: `hours, such as 22:00-07:00: ${parsed.problem}` });
+    return z.NEVER;
+  });
+
 const networkPrefix = z
   .string({ error: 'a name of letters, digits, . _ and -' })
   .trim()
   .regex(/^[A-Za-z0-9._-]{0,64}$/, 'a name of at most 64 letters, digits, . _ and -');
+
+const nodeId = z
+  .string({ error: 'IDs of nodes' })
+  .trim()
+  .regex(/^[0-9a-f]{64}$/, 'IDs of nodes, 64 lower-case hex characters each');
 
 export interface Settings {
   readonly home: string;
@@ -39,9 +54,13 @@ export interface Settings {
   readonly slots: number;
   readonly context: number | undefined;
   readonly gpuLayers: number;
+  readonly healthOwnLoad: boolean;
   readonly drainMs: number;
+  readonly schedule: Schedule | undefined;
   readonly queue: number;
   readonly connections: number;
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
   readonly admin: string;
   readonly inspect: boolean;
 }
@@ -127,6 +146,13 @@ export const settings = defineConfig<Settings>({
     default: -1,
     describe: 'Layers on the GPU: -1 chooses, 0 uses the CPU only.',
   },
+  healthOwnLoad: {
+    env: 'QMESH_HEALTH_OWN_LOAD',
+    flag: '--health-own-load',
+    schema: toggle(),
+    default: false,
+    describe: 'Counts what this worker and its engines compute as use of the machine, so that it lends less of it.',
+  },
   drainMs: {
     env: 'QMESH_DRAIN_MS',
     flag: '--drain-ms',
@@ -134,6 +160,14 @@ export const settings = defineConfig<Settings>({
     default: 30_000,
     unit: 'ms',
     describe: 'How long running answers may go on after the worker was told to stop.',
+  },
+  schedule: {
+    env: 'QMESH_SCHEDULE',
+    flag: '--schedule',
+    schema: schedule,
+    default: undefined,
+    describe:
+      'When this machine works for others, in its local time: `22:00-07:00`, or `mon-fri 18:00-08:00, sat,sun 00:00-24:00`. By default always.',
   },
   queue: {
     env: 'QMESH_QUEUE',
@@ -148,6 +182,21 @@ export const settings = defineConfig<Settings>({
     schema: integer({ min: 1, max: 10_000 }),
     default: 256,
     describe: 'Connections that are accepted on each network.',
+  },
+  allow: {
+    env: 'QMESH_ALLOW',
+    flag: '--allow',
+    schema: list(nodeId),
+    default: [],
+    describe:
+      "Nodes that this worker serves, by ID, separated by commas; it serves nobody else but its owner. Without any, everyone. A node's ID stands in `worker-id.txt` of its home.",
+  },
+  deny: {
+    env: 'QMESH_DENY',
+    flag: '--deny',
+    schema: list(nodeId),
+    default: [],
+    describe: 'Nodes that this worker never serves, by ID, separated by commas.',
   },
   admin: {
     env: 'QMESH_ADMIN',

@@ -3,6 +3,7 @@
  * the others wrote, and a new peer gets its first frame at once.
  */
 import { protocolVersion, type StatusMessage } from '../protocol/messages.js';
+import type { Duty } from '../rules/duty.js';
 import type { Clock } from '../runtime/clock.js';
 
 type Said = Pick<StatusMessage, 'health' | 'queue' | 'slots' | 'performance'>;
@@ -10,6 +11,8 @@ type Said = Pick<StatusMessage, 'health' | 'queue' | 'slots' | 'performance'>;
 interface Parts extends Said {
   /** It is being stopped and takes nothing new: said as a capacity of 0. */
   readonly draining: boolean;
+  /** Off duty is said as a capacity of 0, too. */
+  readonly duty: Duty;
 }
 
 export class StatusBoard {
@@ -30,6 +33,7 @@ export class StatusBoard {
     this.#startedAtMs = options.clock.monotonicMs();
     this.#parts = {
       draining: false,
+      duty: { state: 'on_duty', untilMs: undefined },
       health: { score: 100, state: 'idle', capacity: 100 },
       queue: { length: 0, capacity: options.queueCapacity },
       slots: { total: 0, busy: 0 },
@@ -65,18 +69,35 @@ export class StatusBoard {
     this.#onChange = listener;
   }
 
+  get draining(): boolean {
+    return this.#parts.draining;
+  }
+
+  get duty(): Duty {
+    return this.#parts.duty;
+  }
+
   get queue(): Parts['queue'] {
     return this.#parts.queue;
   }
 
+  get slots(): Parts['slots'] {
+    return this.#parts.slots;
+  }
+
+  get health(): Parts['health'] {
+    return this.#parts.health;
+  }
+
   message(): StatusMessage {
-    const { draining, health, ...rest } = this.#parts;
+    const { draining, duty, health, ...rest } = this.#parts;
+    const isClosed = draining || duty.state !== 'on_duty';
     return {
       v: protocolVersion,
       type: 'status',
       workerId: this.#workerId,
       models: this.models,
-      health: draining ? { ...health, capacity: 0 } : health,
+      health: isClosed ? { ...health, capacity: 0 } : health,
       ...rest,
       uptimeMs: Math.round(this.#clock.monotonicMs() - this.#startedAtMs),
       agent: this.#agent,

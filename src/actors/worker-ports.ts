@@ -1,11 +1,18 @@
 /** What the actors of a worker are built from: the outside world, this node's facts, and the data that outlives an actor. */
 import type { LoadOptions } from '../engine/messages.js';
 import type { KeyPair } from '../protocol/keys.js';
+import type { PromptMessage } from '../protocol/messages.js';
+import type { HealthSample } from '../rules/health.js';
+import type { Schedule, WallTime } from '../rules/schedule.js';
+import type { Tier } from '../rules/tiers.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
+import type { Conduct } from './conduct.js';
+import type { ConductStore } from './conduct-file.js';
 import type { DhtInfo } from './dht.actor.js';
 import type { ModelFiles } from './model-files.js';
+import type { OwnerWordStore } from './owner-word.js';
 import type { Outboxes } from './outboxes.js';
 import type { EnginePort, NetworkPort } from './ports.js';
 import type { StatusBoard } from './status-board.js';
@@ -18,14 +25,26 @@ export interface WorkerPorts {
   readonly network: NetworkPort;
   readonly engines: EnginePort;
   readonly modelFiles: ModelFiles;
+  readonly conductStore: ConductStore;
   /** The DHT is there, again after each restart. */
   readonly onDhtReady: (info: DhtInfo) => void;
   /** A try to open it failed, or it failed later; its supervisor sees to it. The message says what to do. */
   readonly onDhtFailed: (error: Error) => void;
   /** The model at this place of the list cannot be served, for this reason. */
   readonly onModelRefused: (place: number, reason: string) => void;
-  /** Shares of 0..100 of this machine that others use; see rules/health.ts. */
-  readonly sampleHealth: () => { readonly cpu: number; readonly memory: number; readonly load: number };
+  /** What the clock on the wall of this machine shows at a Unix time. */
+  readonly wallTime: (atMs: number) => WallTime;
+  readonly ownerWord: OwnerWordStore;
+  /** The tier of whoever asks for this: what its balance is worth here. */
+  readonly standing: (account: string, prompt: PromptMessage) => Tier;
+  /** What others use of this machine since the last call; `isResting`: no engine of ours computes. */
+  readonly sampleHealth: (isResting: boolean) => MachineSample;
+}
+
+/** What the queue says is the worker's own to know. */
+export interface MachineSample extends Omit<HealthSample, 'queue'> {
+  /** Of all cores, by all programs, this worker and its engines included: 0..1. */
+  readonly busyShare: number;
 }
 
 export interface WorkerOptions {
@@ -39,8 +58,16 @@ export interface WorkerOptions {
   readonly slots: number;
   readonly queueCapacity: number;
   readonly drainMs: number;
+  /** When it works for others; undefined is always. */
+  readonly schedule: Schedule | undefined;
   readonly maxConnections: number;
+  /** The accounts that are served, besides the owner's own; empty is everyone. */
+  readonly allow: readonly string[];
+  /** The accounts that never are. */
+  readonly deny: readonly string[];
   readonly engine: Pick<LoadOptions, 'contextSize' | 'threads' | 'gpuLayers'>;
+  /** Of the processors, those that this program may use. */
+  readonly cores: number;
   /** Says what this program is, in `status`. */
   readonly agent: string;
 }
@@ -50,6 +77,7 @@ export interface WorkerData {
   readonly outboxes: Outboxes;
   readonly transcripts: Transcripts;
   readonly board: StatusBoard;
+  readonly conduct: Conduct;
 }
 
 export interface WorkerDeps extends WorkerPorts, WorkerOptions, WorkerData {}

@@ -4,14 +4,17 @@
  */
 import type { Connection } from './ports.js';
 import { networks as networkNames, networkSeed, topicKey, topicName, type NetworkName } from '../protocol/topics.js';
+import { reservedSequences } from '../rules/slots.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import type { SupervisorSpec } from '../runtime/supervision.js';
 import { tell } from '../runtime/tell.js';
 import { createDhtActor } from './dht.actor.js';
+import { createDuty, dutyInput } from './duty.actor.js';
 import { createEngine } from './engine.actor.js';
 import { createHealth } from './health.actor.js';
 import { createModel } from './model.actor.js';
 import { names } from './names.js';
+import { createPace, paceInput } from './pace.actor.js';
 import { createPeer } from './peer.actor.js';
 import { Places } from './places.js';
 import { createScheduler, schedulerInput } from './scheduler.actor.js';
@@ -38,6 +41,7 @@ export function workerTree(deps: WorkerDeps): SupervisorSpec {
         strategy: 'one-for-one',
         children: [
           models(deps),
+          { id: names.duty, logic: createDuty(deps), input: dutyInput(deps), shutdownMs: flushMs },
           { id: names.health, logic: createHealth(deps), shutdownMs: flushMs },
           inference(deps),
           networks(deps),
@@ -80,12 +84,13 @@ const inference = (deps: WorkerDeps): SupervisorSpec => ({
       {
         id: names.slots(place),
         strategy: 'one-for-one',
-        children: Array.from({ length: deps.slots }, (_, slot) => ({
+        children: Array.from({ length: deps.slots + reservedSequences }, (_, slot) => ({
           id: names.slot(place, slot),
-          logic: createSlot(place, slot),
+          logic: createSlot(place, slot, slot >= deps.slots),
           shutdownMs: flushMs,
         })),
       },
+      { id: names.pace(place), logic: createPace(deps, place), input: paceInput(deps), shutdownMs: flushMs },
     ],
   })),
 });

@@ -22,3 +22,9 @@ export const systemClock: Clock = {
   setTimeout: (fn, delayMs) => setTimeout(fn, delayMs),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout | undefined),
 };
+
+/** What the clock on the wall shows at a Unix time, where this machine stands. Day 0 is Sunday. */
+export function localWallTime(atMs: number): { readonly day: number; readonly minute: number } {
+  const at = new Date(atMs);
+  return { day: at.getDay(), minute: 60 * at.getHours() + at.getMinutes() };
+}

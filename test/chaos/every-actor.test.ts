@@ -12,11 +12,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { forkEngine } from '../../src/actors/engine-process.js';
 import { createHyperswarmNetwork } from '../../src/actors/hyperswarm-network.js';
 import type { ModelFiles } from '../../src/actors/model-files.js';
+import { ownerWordInMemory } from '../../src/actors/owner-word.js';
 import { startWorker, type RunningWorker } from '../../src/actors/start-worker.js';
 import { QMeshClient } from '../../src/client/client.js';
 import { expectedCount } from '../../src/gguf/demo-model.js';
 import { keyPairFromSeed } from '../../src/protocol/keys.js';
-import { systemClock } from '../../src/runtime/clock.js';
+import { localWallTime, systemClock } from '../../src/runtime/clock.js';
 import { nullLogger } from '../../src/runtime/log.js';
 import { systemRandom } from '../../src/runtime/random.js';
 import { DEFAULT_INTENSITY } from '../../src/runtime/supervision.js';
@@ -122,8 +123,12 @@ describe('over a real network and a real engine', () => {
         slots: 2,
         queueCapacity: 10,
         drainMs: 5_000,
+        schedule: undefined,
         maxConnections: 8,
+        allow: [],
+        deny: [],
         engine: { gpuLayers: 0, threads: 1, contextSize: 1024 },
+        cores: 2,
         agent: 'test',
       },
       {
@@ -133,10 +138,14 @@ describe('over a real network and a real engine', () => {
         network,
         engines: forkEngine({ entry: ENGINE_ENTRY }),
         modelFiles: oneFile(path),
+        conductStore: { load: () => [], save: () => {} },
         onDhtReady: () => {},
         onDhtFailed: () => {},
         onModelRefused: () => {},
-        sampleHealth: () => ({ cpu: 10, memory: 20, load: 10 }),
+        wallTime: localWallTime,
+        ownerWord: ownerWordInMemory(),
+        standing: () => 'guest',
+        sampleHealth: () => ({ cpu: 10, memory: 20, load: 10, busyShare: 0.1 }),
       },
     );
     worker.tree.onEscalation((error) => escalations.push(error));

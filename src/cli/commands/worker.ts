@@ -1,6 +1,6 @@
 /** `qmesh worker`, and what `node dist/worker.js` runs: serves models until it is told to stop. */
 import { Command } from 'commander';
-import { lockHome, openHome } from '../../actors/home.js';
+import { lockHome, openHome, type Home } from '../../actors/home.js';
 import { loadIdentity, type Identity } from '../../actors/identity.js';
 import type { ModelDisk } from '../../actors/model-disk.js';
 import { startWorker } from '../../actors/start-worker.js';
@@ -27,7 +27,10 @@ const flags = [
   'gpuLayers',
   'queue',
   'connections',
+  'allow',
+  'deny',
   'drainMs',
+  'schedule',
   'admin',
   'logLevel',
   'inspect',
@@ -51,20 +54,20 @@ async function runWorker(options: Readonly<Record<string, unknown>>): Promise<vo
   const home = openHome(values.home);
   const lock = lockHome(home);
   try {
-    await serve(values, loadIdentity(home, systemRandom, log), log);
+    await serve(values, home, loadIdentity(home, systemRandom, log), log);
   } finally {
     lock.release();
   }
 }
 
-async function serve(values: Settings, identity: Identity, log: Logger): Promise<void> {
+async function serve(values: Settings, home: Home, identity: Identity, log: Logger): Promise<void> {
   const stopAsked = untilSignal();
   const options = workerOptions(values, identity);
   const disk = modelDisk(values);
   try {
     await assertSomethingToServe(disk, options.models, log);
     sayWhatIsUnusual(values, log);
-    await run(values, options, disk, stopAsked, log);
+    await run(values, home, options, disk, stopAsked, log);
   } finally {
     await disk.close();
   }
@@ -76,6 +79,7 @@ type End = { readonly signal: NodeJS.Signals } | { readonly failure: CommandErro
 /** From the first actor to the last. @throws CommandError where it ended by itself */
 async function run(
   values: Settings,
+  home: Home,
   options: WorkerOptions,
   disk: ModelDisk,
   stopAsked: Promise<NodeJS.Signals>,
@@ -90,7 +94,7 @@ async function run(
     },
     hopeless: (failure) => end({ failure }),
   });
-  const { tree, deps } = startWorker(options, workerPorts(values, disk, startup, log), treeOptions(values));
+  const { tree, deps } = startWorker(options, workerPorts(values, home, disk, startup, log), treeOptions(values));
   deps.board.onReady(() => startup.loaded(deps.board.models.map(({ name }) => name)));
   tree.onEscalation((error) => end({ failure: escalated(error) }));
   void stopAsked.then((signal) => end({ signal }));
@@ -98,6 +102,7 @@ async function run(
   const how = await ended;
   if ('signal' in how) log.info('worker.stopping', { ...how, drainMs: values.drainMs });
   await new Promise<void>((stopped) => tree.stop(stopped));
+  deps.conduct.flush();
   if ('failure' in how) throw how.failure;
 }
 

@@ -1,12 +1,16 @@
 /** From settings to what a worker is built of. */
+import { availableParallelism } from 'node:os';
+import { conductFile } from '../../actors/conduct-file.js';
 import { forkEngine } from '../../actors/engine-process.js';
 import { createHyperswarmNetwork } from '../../actors/hyperswarm-network.js';
+import type { Home } from '../../actors/home.js';
 import type { Identity } from '../../actors/identity.js';
 import { countEngines, machineLoad } from '../../actors/machine-load.js';
 import { ModelDisk } from '../../actors/model-disk.js';
+import { ownerWordIn } from '../../actors/owner-word.js';
 import type { WorkerOptions, WorkerPorts } from '../../actors/worker-ports.js';
 import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
-import { systemClock } from '../../runtime/clock.js';
+import { localWallTime, systemClock } from '../../runtime/clock.js';
 import { lineInspector } from '../../runtime/inspection.js';
 import type { Logger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
@@ -32,28 +36,55 @@ export const workerOptions = (values: Settings, { keyPair, seed }: Identity): Wo
   slots: values.slots,
   queueCapacity: values.queue,
   drainMs: values.drainMs,
+  schedule: values.schedule,
   maxConnections: values.connections,
+  allow: values.allow,
+  deny: values.deny,
   engine: {
     gpuLayers: values.gpuLayers,
     ...(values.context === undefined ? {} : { contextSize: values.context }),
     ...(values.threads === undefined ? {} : { threads: values.threads }),
   },
+  cores: availableParallelism(),
   agent: `qmesh/${version}`,
 });
 
-export function workerPorts(values: Settings, modelFiles: ModelDisk, startup: Startup, log: Logger): WorkerPorts {
+export function workerPorts(
+  values: Settings,
+  home: Home,
+  modelFiles: ModelDisk,
+  startup: Startup,
+  log: Logger,
+): WorkerPorts {
   const ambient = { clock: systemClock, random: systemRandom, log };
   const { bootstrap, host } = values;
-  const { engines, pids } = countEngines(forkEngine());
+  const { engines, cpuMs } = countEngines(forkEngine({ onPriorityRefused: sayOnce(log) }));
   return {
     ...ambient,
     network: createHyperswarmNetwork({ ...ambient, bootstrap, host }),
     engines,
     modelFiles,
+    conductStore: conductFile(values.home, systemClock, log),
     onDhtReady: (info) => startup.meshed(info),
     onDhtFailed: (error) => startup.meshFailed(error),
     onModelRefused: (place, reason) => startup.refused(place, reason),
-    sampleHealth: machineLoad(systemClock, pids),
+    standing: () => 'guest', // until there is a ledger
+    wallTime: localWallTime,
+    ownerWord: ownerWordIn(home, log),
+    sampleHealth: machineLoad({ clock: systemClock, engineCpuMs: cpuMs, countsOwn: values.healthOwnLoad }),
+  };
+}
+
+/** Every engine meets the same refusal. */
+function sayOnce(log: Logger): (error: unknown) => void {
+  let isSaid = false;
+  return (error) => {
+    if (!isSaid)
+      log.warn('engine.priority_refused', {
+        reason: error instanceof Error ? error.message : String(error),
+        next: 'Engines compute at the priority of all other programs; allow this user to lower it, or set QMESH_THREADS lower.',
+      });
+    isSaid = true;
   };
 }
 

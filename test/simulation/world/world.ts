@@ -1,14 +1,17 @@
 /** A whole mesh in one process, from one seed: real workers and clients over a simulated network, engines and disk. */
 import { Buffer } from 'node:buffer';
 import type { ModelFiles } from '../../../src/actors/model-files.js';
+import { ownerWordInMemory } from '../../../src/actors/owner-word.js';
 import { startWorker, type RunningWorker } from '../../../src/actors/start-worker.js';
-import type { AskAnswer, AskRequest } from '../../../src/actors/ask.actor.js';
+import type { AskAnswer } from '../../../src/actors/answer.js';
+import type { AskRequest } from '../../../src/actors/ask.actor.js';
 import { startClientCore, type ClientCore } from '../../../src/client/core.js';
-import type { AskFailure } from '../../../src/machines/ask.machine.js';
+import type { AskFailure } from '../../../src/machines/ask.js';
 import { createHello } from '../../../src/protocol/hello.js';
 import { keyPairFromSeed } from '../../../src/protocol/keys.js';
 import { topicName } from '../../../src/protocol/topics.js';
 import { traceHash, type TraceHash } from '../../../src/runtime/inspection.js';
+import { localWallTime } from '../../../src/runtime/clock.js';
 import { nullLogger } from '../../../src/runtime/log.js';
 import { seededRandom, type Random } from '../../../src/runtime/random.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
@@ -73,8 +76,12 @@ export class World {
         slots: options.slots ?? 2,
         queueCapacity: options.queueCapacity ?? 20,
         drainMs: 5_000,
+        schedule: undefined,
         maxConnections: 32,
+        allow: [],
+        deny: [],
         engine: { gpuLayers: 0 },
+        cores: 2,
         agent: 'simulated',
       },
       {
@@ -84,10 +91,14 @@ export class World {
         network: this.network.port(name),
         engines,
         modelFiles: simModelFiles(this.clock),
+        conductStore: { load: () => [], save: () => {} },
         onDhtReady: () => {},
         onDhtFailed: () => {},
         onModelRefused: () => {},
-        sampleHealth: () => ({ cpu: 10, memory: 20, load: 10 }),
+        wallTime: localWallTime,
+        ownerWord: ownerWordInMemory(),
+        standing: () => 'guest',
+        sampleHealth: () => ({ cpu: 10, memory: 20, load: 10, busyShare: 0.1 }),
       },
       { inspect: this.#hash?.inspect },
     );
@@ -117,6 +128,8 @@ export class World {
         networkPrefix: '',
         keySeed,
         hello,
+        solver: { solve: () => () => {} },
+        fallback: undefined,
         maxConnections: 32,
         maxRequests: 64,
         onDhtReady: () => {},
