@@ -8,6 +8,8 @@ import type { EngineEvent } from '../engine/messages.js';
 import { engineMachine, type ProcessCommand } from '../machines/engine.machine.js';
 import type { LoadedModel, ServedModel } from '../machines/model.js';
 import type { RunOrder } from '../machines/run.js';
+import { reservedSequences } from '../rules/slots.js';
+import { nextMeanGapMs, wedgedAfterMs } from '../rules/wedge.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
@@ -16,16 +18,23 @@ import { names } from './names.js';
 import type { EngineProcess } from './ports.js';
 import type { WorkerDeps } from './worker-ports.js';
 
-/** How often a decoding slot hears that its tokens keep coming. Well under the time after which it would be wedged. */
-const progressMs = 5_000;
+/** How often a slot hears that its run goes on. Well under the time after which it would be wedged. */
+const progressMs = 1_000;
 
 /** A run in the process. `slot` is undefined once nobody waits for it any more. */
 interface Run {
   readonly order: RunOrder;
   readonly sequence: number;
   slot: string | undefined;
+  /** Tokens of its prompt that the sequence held already. */
+  reused: number;
+  /** Its first token has come. */
   started: boolean;
-  heardAtMs: number;
+  /** The last sign of it, and the running mean of the time between two of them. */
+  signAtMs: number;
+  meanGapMs: number | undefined;
+  /** When its slot was last told. */
+  toldAtMs: number;
 }
 
 export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
@@ -35,7 +44,8 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
     self: AnyActorRef,
     event: { type: string; model?: string },
   ): void => {
-    for (let slot = 0; slot < deps.slots; slot++) tell(system, names.slot(place, slot), event, self);
+    for (let slot = 0; slot < deps.slots + reservedSequences; slot++)
+      tell(system, names.slot(place, slot), event, self);
   };
   /** Until then the model is offered, also while its engine starts anew: requests wait for it. */
   const giveUp = (system: AnyActorSystem, self: AnyActorRef, model: ServedModel | undefined): void => {
@@ -57,6 +67,7 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
         log.info('engine.ready', { engine: place, model: name, contextSize, ...chosen });
         board.setModel(place, { name, sha256, bytes, contextSize, capabilities: [...capabilities] });
         tellSlots(system, self, { type: 'engine.ready', model: sha256 });
+        tell(system, names.pace(place), { type: 'engine.ready' }, self);
       },
       announceRefused: ({ context, system, self }) => {
         const { model, reason } = context;
@@ -113,6 +124,10 @@ function createProcess(deps: WorkerDeps, place: number) {
           return sendBack({ type: 'process.refused', reason: event.message });
         case 'pong':
           return;
+        case 'usage': {
+          const { windowMs, othersCores } = event;
+          return void tell(system, names.pace(place), { type: 'engine.used', sample: { windowMs, othersCores } }, self);
+        }
         default:
           return onRunEvent(event);
       }
@@ -122,11 +137,13 @@ function createProcess(deps: WorkerDeps, place: number) {
       const run = runs.get(event.run);
       if (run === undefined) return;
       const name = run.order.run;
+      onSign(run);
       switch (event.type) {
         case 'started':
+          run.reused = event.reused;
           return tellSlot(run.slot, { type: 'run.started', run: name, promptTokens: event.promptTokens });
         case 'prefill':
-          return tellSlot(run.slot, { type: 'run.progress', run: name });
+          return onPrefill(run, event.done, event.total);
         case 'tokens':
           return onTokens(run, event.text, event.tokens);
         case 'ended': {
@@ -149,14 +166,30 @@ function createProcess(deps: WorkerDeps, place: number) {
       }
     }
 
+    /** How far its prompt is goes to the scheduler, which tells its client; the slot hears only that the run goes on. */
+    function onPrefill({ slot, order, reused }: Run, done: number, total: number): void {
+      if (slot !== undefined)
+        tell(system, names.scheduler, { type: 'run.progress', run: order.run, done, total, reused }, self);
+    }
+
     function onTokens(run: Run, text: string, count: number): void {
       if (run.slot === undefined) return;
-      const now = clock.monotonicMs();
       if (!run.started) tellSlot(run.slot, { type: 'run.firstToken', run: run.order.run });
-      else if (now - run.heardAtMs > progressMs) tellSlot(run.slot, { type: 'run.progress', run: run.order.run });
-      if (!run.started || now - run.heardAtMs > progressMs) run.heardAtMs = now;
       run.started = true;
       run.order.tokens(text, count);
+    }
+
+    /** Prompts are read in turns: one that waits for its turn is as alive as the one that has it. */
+    function onSign(run: Run): void {
+      const now = clock.monotonicMs();
+      run.meanGapMs = nextMeanGapMs(run.meanGapMs, now - run.signAtMs);
+      run.signAtMs = now;
+      for (const alive of run.started ? [run] : runs.values()) {
+        if ((alive !== run && alive.started) || now - alive.toldAtMs < progressMs) continue;
+        alive.toldAtMs = now;
+        const patienceMs = wedgedAfterMs(run.meanGapMs);
+        tellSlot(alive.slot, { type: 'run.progress', run: alive.order.run, patienceMs });
+      }
     }
 
     function endRun(number: number, run: Run, event: { type: string; [key: string]: unknown }): void {
@@ -184,11 +217,19 @@ function createProcess(deps: WorkerDeps, place: number) {
       switch (command.type) {
         case 'process.load':
           served = command.model;
-          process.send({ type: 'load', modelPath: command.model.path, slots: deps.slots, ...deps.engine });
+          process.send({
+            type: 'load',
+            modelPath: command.model.path,
+            slots: deps.slots + reservedSequences,
+            ...deps.engine,
+          });
           break;
         case 'slot.order': {
           const { slot, order } = command;
-          runs.set(++lastRun, { order, sequence: slot, slot: names.slot(place, slot), started: false, heardAtMs: 0 });
+          const now = clock.monotonicMs();
+          const watch = { reused: 0, started: false, signAtMs: now, meanGapMs: undefined, toldAtMs: now };
+          if (runs.size === 0) tell(system, names.pace(place), { type: 'engine.working' }, self);
+          runs.set(++lastRun, { order, sequence: slot, slot: names.slot(place, slot), ...watch });
           const reuse = lastAccount.get(slot) === order.account;
           lastAccount.set(slot, order.account);
           process.send({ type: 'run', run: lastRun, slot, reuse, request: order.request });
@@ -201,6 +242,9 @@ function createProcess(deps: WorkerDeps, place: number) {
         }
         case 'slot.hello':
           greet(command.slot);
+          break;
+        case 'pace.changed':
+          process.send({ type: 'threads', threads: command.threads });
           break;
         case 'process.stop':
           process.send({ type: 'stop' });

@@ -12,6 +12,7 @@ import { inspectGguf, type GgufInfo } from '../gguf/inspect.js';
 import { estimateMemoryBytes } from '../gguf/memory.js';
 import { writeModel } from '../gguf/models.js';
 import type { FileHash, HashFileTask } from '../runtime/hash-file.js';
+import { reservedSequences } from '../rules/slots.js';
 import { nearest } from '../runtime/near-match.js';
 import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
 import type { ModelFiles } from './model-files.js';
@@ -146,7 +147,7 @@ export class ModelDisk implements ModelFiles {
 
   #assertFits(info: GgufInfo): void {
     const contextSize = this.#options.contextSize ?? Math.min(info.contextLength ?? usualContextSize, usualContextSize);
-    const needed = estimateMemoryBytes(info, { contextSize, slots: this.#options.slots });
+    const needed = estimateMemoryBytes(info, { contextSize, sequences: this.#options.slots + reservedSequences });
     const free = freemem();
     if (needed <= free) return;
     throw new GgufError(

@@ -18,10 +18,23 @@ import type { Connection } from './ports.js';
 /** Timers are late on a busy machine: this keeps the promise of `keepaliveMs` with room to spare. */
 const quietMs = Math.floor(limits.keepaliveMs * 0.6);
 
+/** An estimate is said anew when it is this much off what the one told last has become by now, in ms and as a share of it. */
+const estimateOff = { ms: 500, share: 0.25 };
+
+/** Where a request stands, as far as its client knows. */
+interface Told {
+  /** The latest, which is also what is said when there is nothing else to say. */
+  status: QueueStatusMessage;
+  /** The latest that was written for itself, and when; undefined before the first. */
+  readonly said: (QueueStatusMessage & { readonly atMs: number }) | undefined;
+}
+
+export type Position = Pick<QueueStatusMessage, 'id' | 'position' | 'length' | 'tier' | 'estimatedWaitMs'>;
+
 interface Outbox {
   readonly connection: Connection;
-  /** Unfinished requests by id, each with what the peer is told when there is nothing else to say. */
-  readonly unfinished: Map<string, QueueStatusMessage>;
+  /** Unfinished requests by id. */
+  readonly unfinished: Map<string, Told>;
   lastWriteMs: number;
   timer: TimerHandle;
 }
@@ -78,17 +91,23 @@ export class Outboxes {
   open(peer: string, id: string): void {
     const box = this.#boxes.get(peer);
     if (box === undefined) return;
-    box.unfinished.set(id, queueStatus({ id, position: 0, length: 0, waitMs: 0 }));
+    box.unfinished.set(id, { status: queueStatus({ ...unknownPosition, id }), said: undefined });
     this.#keepAlive(box);
   }
 
-  /** Where the request stands; also what is repeated when there is nothing else to say. */
-  tellPosition(peer: string, position: { id: string; position: number; length: number; waitMs: number }): void {
+  /** Where the request stands. Written where it is news to the peer, and in any case what is repeated later. */
+  tellPosition(peer: string, position: Position): void {
     const box = this.#boxes.get(peer);
-    if (box?.unfinished.has(position.id) !== true) return;
-    const message = queueStatus(position);
-    box.unfinished.set(position.id, message);
-    this.#write(box, message);
+    const told = box?.unfinished.get(position.id);
+    if (box === undefined || told === undefined) return;
+    const status = queueStatus(position);
+    const nowMs = this.#clock.monotonicMs();
+    if (!isNews(told, status, nowMs)) {
+      told.status = status;
+      return;
+    }
+    box.unfinished.set(position.id, { status, said: { ...status, atMs: nowMs } });
+    this.#write(box, status);
   }
 
   /** The one end of a request. No effect where it is not open: it has ended, or moved to another connection. */
@@ -117,23 +136,36 @@ export class Outboxes {
     if (box.timer !== undefined) return;
     box.timer = this.#clock.setTimeout(() => {
       box.timer = undefined;
-      const [waiting] = box.unfinished.values();
-      if (waiting === undefined) return;
+      const [oldest] = box.unfinished.values();
+      if (oldest === undefined) return;
       this.#keepAlive(box); // first: the write may find a peer that does not read, and close it with this box
-      if (this.#clock.monotonicMs() - box.lastWriteMs >= quietMs / 2) this.#write(box, waiting);
+      if (this.#clock.monotonicMs() - box.lastWriteMs >= quietMs / 2) this.#write(box, oldest.status);
     }, quietMs);
   }
 }
 
-/** Until there is a ledger, everyone is a guest. */
-const tier = 'guest';
+/** Of a request that nobody has said anything about yet; who opens it does so at once. */
+const unknownPosition = { position: 0, length: 0, tier: 'guest', estimatedWaitMs: 0 };
 
-const queueStatus = (at: { id: string; position: number; length: number; waitMs: number }): QueueStatusMessage => ({
+const queueStatus = ({ id, position, length, tier, estimatedWaitMs }: Position): QueueStatusMessage => ({
   v: protocolVersion,
   type: 'queue_status',
-  id: at.id,
-  position: at.position,
-  length: at.length,
+  id,
+  position,
+  length,
   tier,
-  estimatedWaitMs: at.waitMs,
+  estimatedWaitMs,
 });
+
+/**
+ * A new position always is. An estimate, at most as often as limits.ts says: while a prompt is read, any that is new, since it shows
+ * that something happens; before, one that is well off what was told.
+ */
+function isNews({ said }: Told, status: QueueStatusMessage, nowMs: number): boolean {
+  if (said?.position !== status.position) return true;
+  const sinceMs = nowMs - said.atMs;
+  if (sinceMs < limits.queueStatusMinGapMs) return false;
+  if (status.position === 0) return said.estimatedWaitMs !== status.estimatedWaitMs;
+  const off = Math.abs(status.estimatedWaitMs - Math.max(0, said.estimatedWaitMs - sinceMs));
+  return off > Math.max(estimateOff.ms, estimateOff.share * said.estimatedWaitMs);
+}

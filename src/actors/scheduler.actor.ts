@@ -16,6 +16,8 @@ import {
   type SchedulerInput,
 } from '../machines/scheduler.js';
 import { schedulerMachine } from '../machines/scheduler.machine.js';
+import { lengthOf } from '../rules/queue.js';
+import { reservedSequences, usageOf } from '../rules/slots.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
 import type { WorkerDeps } from './worker-ports.js';
@@ -28,8 +30,9 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
       startClean: ({ system, self }) => {
         transcripts.clear();
         outboxes.abandonAll('internal', 'The worker lost this request inside; ask again.');
+        tell(system, names.duty, { type: 'duty.report' }, self);
         deps.models.forEach((_, model) => {
-          for (let slot = 0; slot < deps.slots; slot++)
+          for (let slot = 0; slot < deps.slots + reservedSequences; slot++)
             tell(system, names.slot(model, slot), { type: 'slot.report' }, self);
         });
       },
@@ -44,14 +47,19 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
         const message = transcripts.result(key, resumeText);
         if (message !== undefined) outboxes.send(peer, message);
       },
-      tellPosition: (_, { record, ...position }) => outboxes.tellPosition(record.peer, { id: record.id, ...position }),
+      tell: (_, told) => {
+        for (const { record, position, length, waitMs } of told) {
+          const { id, peer, tier } = record;
+          outboxes.tellPosition(peer, { id, position, length, tier, estimatedWaitMs: waitMs });
+        }
+      },
       finish: (_, { record, end, queuedMs, totalMs }) => finish(deps, record, end, { queuedMs, totalMs }),
       cancelRun: ({ system, self }, { slot, run }) => tell(system, slot, { type: 'slot.cancel', run }, self),
       publish: (_, { queue, slots, avgResponseMs, tokensPerSecond, draining }) =>
         board.write({
           draining,
-          queue: { length: queue.items.size, capacity: queue.capacity },
-          slots: { total: slots.size, busy: [...slots.values()].filter((slot) => slot.key !== undefined).length },
+          queue: { length: lengthOf(queue), capacity: queue.capacity },
+          slots: usageOf(slots),
           performance: { avgResponseMs: rounded(avgResponseMs), tokensPerSecond: rounded(tokensPerSecond) },
         }),
     },
@@ -59,16 +67,19 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
 }
 
 export function schedulerInput(deps: WorkerDeps): SchedulerInput {
-  let serial = 0;
+  let arrivals = 0;
   return {
     queueCapacity: deps.queueCapacity,
     drainMs: deps.drainMs,
     owner: deps.identity.publicKeyHex,
     monotonicMs: () => deps.clock.monotonicMs(),
+    standing: deps.standing,
+    gate: (asking) => deps.conduct.gate(asking),
+    healthCapacity: () => deps.board.health.capacity,
     models: () => deps.board.models,
     canMove: (key: string, resumeText: string) => deps.transcripts.hasSaid(key, resumeText),
     hasResult: (key: string, resumeText: string) => deps.transcripts.result(key, resumeText) !== undefined,
-    nextSerial: () => serial++,
+    nextArrival: () => arrivals++,
   };
 }
 
@@ -112,7 +123,8 @@ function finish(
 ): void {
   const { resumeText, text, tokens, firstTokenAtMs } = transcripts.take(record.key);
   if (end.kind === 'error') {
-    outboxes.end(record.peer, inferenceError({ id: record.id, code: end.code, message: end.message }));
+    const { kind: _kind, ...why } = end;
+    outboxes.end(record.peer, inferenceError({ id: record.id, ...why }));
     return;
   }
   const { finishReason, promptTokens, toolCalls } = end.usage;
@@ -125,7 +137,7 @@ function finish(
     usage: { promptTokens, completionTokens: tokens },
     timing: {
       queuedMs: Math.round(took.queuedMs),
-      firstTokenMs: firstTokenAtMs === undefined ? null : Math.round(firstTokenAtMs - record.admittedAtMs),
+      firstTokenMs: firstTokenAtMs === undefined ? null : Math.round(firstTokenAtMs - record.arrivedAtMs),
       totalMs: Math.round(took.totalMs),
     },
     finishReason,

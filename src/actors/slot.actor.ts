@@ -7,14 +7,15 @@ import { slotMachine } from '../machines/slot.machine.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
 
-export function createSlot(model: number, slot: number): AnyActorLogic {
+/** @param isReserve the sequence beyond the slots */
+export function createSlot(model: number, slot: number, isReserve: boolean): AnyActorLogic {
   const engine = names.engine(model);
   const name = names.slot(model, slot);
   return slotMachine.provide({
     actions: {
       greetEngine: ({ system, self }) => tell(system, engine, { type: 'slot.hello', slot }, self),
       offer: ({ context, system, self }) =>
-        tell(system, names.scheduler, { type: 'slot.idle', slot: name, model: context.model }, self),
+        tell(system, names.scheduler, { type: 'slot.idle', slot: name, model: context.model, isReserve }, self),
       withdraw: ({ event, system, self }) => {
         if (event.type !== 'slot.run') tell(system, names.scheduler, { type: 'slot.gone', slot: name }, self);
       },

@@ -10,6 +10,7 @@ import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
 import type { Conduct } from './conduct.js';
 import type { ConductStore } from './conduct-file.js';
+import type { ControlPort } from './control/messages.js';
 import type { DhtInfo } from './dht.actor.js';
 import type { ModelFiles } from './model-files.js';
 import type { OwnerWordStore } from './owner-word.js';
@@ -35,6 +36,9 @@ export interface WorkerPorts {
   /** What the clock on the wall of this machine shows at a Unix time. */
   readonly wallTime: (atMs: number) => WallTime;
   readonly ownerWord: OwnerWordStore;
+  readonly control: ControlPort;
+  /** The owner wants it to end: `now` without waiting for what runs. */
+  readonly onStopAsked: (how: 'drained' | 'now') => void;
   /** The tier of whoever asks for this: what its balance is worth here. */
   readonly standing: (account: string, prompt: PromptMessage) => Tier;
   /** What others use of this machine since the last call; `isResting`: no engine of ours computes. */

@@ -11,9 +11,9 @@ const PROCESS_BYTES = 128 * 2 ** 20;
 const LIVE_EMBEDDINGS = 4;
 
 export interface ContextPlan {
-  /** Tokens per slot. */
+  /** Tokens per sequence. */
   readonly contextSize: number;
-  readonly slots: number;
+  readonly sequences: number;
 }
 
 /**
@@ -21,17 +21,17 @@ export interface ContextPlan {
  *
  * - Weights: all tensors, as they lie in the file (llama.cpp keeps their types). Where it repacks them for the processor, the
  *   mapped file is resident beside the copy until the system wants those pages back: they are not counted.
- * - Key-value cache, f16: for each token of each slot and each block, `heads_kv · (key length + value length)` numbers
+ * - Key-value cache, f16: for each token of each sequence and each block, `heads_kv · (key length + value length)` numbers
  *   (llama.cpp, `llama-kv-cache.cpp`, without sliding windows, so an upper bound for models that have them).
  * - Work space: llama.cpp reserves a graph for BATCH_TOKENS tokens that all have logits, in f32.
  */
-export function estimateMemoryBytes(info: GgufInfo, { contextSize, slots }: ContextPlan): number {
+export function estimateMemoryBytes(info: GgufInfo, { contextSize, sequences }: ContextPlan): number {
   const blocks = info.blockCount ?? 0;
   const headsKv = info.headCountKv ?? info.headCount ?? 0;
   const headsOfAllBlocks =
     typeof headsKv === 'number' ? headsKv * blocks : headsKv.reduce((sum, heads) => sum + heads, 0);
   const numbersPerToken = headsOfAllBlocks * ((info.keyLength ?? 0) + (info.valueLength ?? 0));
-  const cacheBytes = contextSize * slots * numbersPerToken * F16_BYTES;
+  const cacheBytes = contextSize * sequences * numbersPerToken * F16_BYTES;
   const workPerToken =
     info.vocabSize + LIVE_EMBEDDINGS * (info.embeddingLength ?? 0) + 2 * (info.feedForwardLength ?? 0);
   return Math.ceil(info.tensorBytes + cacheBytes + BATCH_TOKENS * workPerToken * F32_BYTES + PROCESS_BYTES);

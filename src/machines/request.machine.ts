@@ -2,7 +2,8 @@
  * A request in a slot, from the order to run until its one end. (While it waits it is data in the scheduler's queue: a
  * thousand waiting actors would cost more than the thousand requests.) Child of the scheduler.
  *
- * Invariant: reaches `ended` exactly once, whatever the slot does; its output says how.
+ * Invariant: reaches one of its final states exactly once, whatever the slot does, and its output says which. `lost` is the end of
+ * the run, not yet of the request.
  */
 import { setup } from 'xstate';
 import type { RunFailure, RunUsage } from './run.js';
@@ -15,23 +16,23 @@ export interface RequestInput {
   readonly expiresInMs: number | undefined;
 }
 
-/** `lost`: the slot or its engine died. The scheduler tries again once. */
+/** One a final state. `lost`: the slot or its engine died; the scheduler tries again once. */
 export type RequestOutcome =
-  | { readonly kind: 'completed'; readonly usage: RunUsage }
+  | { readonly kind: 'scored'; readonly usage: RunUsage }
+  | { readonly kind: 'cancelled'; readonly usage: RunUsage }
   | { readonly kind: 'failed'; readonly failure: RunFailure }
   | { readonly kind: 'expired' }
   | { readonly kind: 'lost' };
 
 export interface RequestOutput {
   readonly key: string;
-  readonly slot: string;
   readonly promptTokens: number;
   readonly outcome: RequestOutcome;
 }
 
 export interface RequestContext extends RequestInput {
   readonly promptTokens: number;
-  readonly outcome: RequestOutcome | undefined;
+  readonly outcome: RequestOutcome;
 }
 
 export type RequestEvent =
@@ -52,76 +53,75 @@ const base = setup({
   actions: {
     startRun: () => {},
     cancelRun: () => {},
-    /** The first token is on its way: the client's wait is over. */
-    noteFirstToken: () => {},
+  },
+  guards: {
+    isCancelled: ({ event }) => event.type === 'run.ended' && event.usage.finishReason === 'cancelled',
   },
   delays: {
     /** From the order to the tokenised prompt. A slot that cannot take the run says so; this is the net under it. */
     acceptMs: 60_000,
     /** No answer takes a day. */
-    runMs: 24 * 3_600_000,
+    expiresInMs: ({ context }) => context.expiresInMs ?? 24 * 3_600_000,
     cancelMs: 15_000,
-    expiresInMs: ({ context }) => context.expiresInMs ?? 2 ** 31 - 1,
   },
 });
 
 const chart = base.extend({
   actions: {
     notePrompt: base.assign(({ event }) => (event.type === 'run.started' ? { promptTokens: event.promptTokens } : {})),
-    noteCompleted: base.assign(({ event }) =>
-      event.type === 'run.ended' ? { outcome: { kind: 'completed', usage: event.usage } } : {},
+    noteScored: base.assign(({ event }) =>
+      event.type === 'run.ended' ? { outcome: { kind: 'scored', usage: event.usage } } : {},
+    ),
+    noteCancelled: base.assign(({ event }) =>
+      event.type === 'run.ended' ? { outcome: { kind: 'cancelled', usage: event.usage } } : {},
     ),
     noteFailed: base.assign(({ event }) =>
       event.type === 'run.failed' ? { outcome: { kind: 'failed', failure: event.failure } } : {},
     ),
-    noteLost: base.assign({ outcome: { kind: 'lost' } }),
     noteExpired: base.assign({ outcome: { kind: 'expired' } }),
   },
 });
 
 export const requestMachine = chart.createMachine({
   id: 'request',
-  context: ({ input }) => ({ ...input, promptTokens: 0, outcome: undefined }),
+  context: ({ input }) => ({ ...input, promptTokens: 0, outcome: { kind: 'lost' } }),
   initial: 'running',
-  output: ({ context }) => ({
-    key: context.record.key,
-    slot: context.slot,
-    promptTokens: context.promptTokens,
-    outcome: context.outcome ?? { kind: 'lost' },
-  }),
+  output: ({ context: { record, promptTokens, outcome } }) => ({ key: record.key, promptTokens, outcome }),
   on: {
-    'run.ended': { target: '.ended', actions: 'noteCompleted' },
-    'run.failed': { target: '.ended', actions: 'noteFailed' },
-    'run.lost': { target: '.ended', actions: 'noteLost' },
+    'run.ended': [
+      { guard: 'isCancelled', target: '.cancelled', actions: 'noteCancelled' },
+      { target: '.scored', actions: 'noteScored' },
+    ],
+    'run.failed': { target: '.failed', actions: 'noteFailed' },
+    'run.lost': '.lost',
   },
   states: {
     running: {
       initial: 'accepting',
       on: { 'request.cancel': 'cancelling' },
-      after: { expiresInMs: 'expiring', runMs: 'expiring' },
+      after: { expiresInMs: 'expiring' },
       states: {
         accepting: {
           entry: 'startRun',
-          on: {
-            'run.started': { target: 'prefilling', actions: 'notePrompt' },
-          },
-          after: { acceptMs: { target: '#request.ended', actions: 'noteLost' } },
+          on: { 'run.started': { target: 'prefilling', actions: 'notePrompt' } },
+          after: { acceptMs: '#request.lost' },
         },
-        prefilling: { on: { 'run.firstToken': { target: 'decoding', actions: 'noteFirstToken' } } },
+        prefilling: { on: { 'run.firstToken': 'decoding' } },
         decoding: {},
       },
     },
     /** The client wants no more: the run ends at its next token or slice, with what it has. */
-    cancelling: {
-      entry: 'cancelRun',
-      after: { cancelMs: { target: 'ended', actions: 'noteLost' } },
-    },
-    /** The request's own deadline passed in the slot. */
+    cancelling: { entry: 'cancelRun', after: { cancelMs: 'lost' } },
+    /** The request's own deadline passed in the slot, which is free once the run has ended. */
     expiring: {
       entry: ['cancelRun', 'noteExpired'],
-      on: { 'run.ended': 'ended', 'run.failed': 'ended', 'run.lost': 'ended' },
-      after: { cancelMs: 'ended' },
+      on: { 'run.ended': 'expired', 'run.failed': 'expired', 'run.lost': 'expired' },
+      after: { cancelMs: 'expired' },
     },
-    ended: { type: 'final' },
+    scored: { type: 'final' },
+    failed: { type: 'final' },
+    cancelled: { type: 'final' },
+    expired: { type: 'final' },
+    lost: { type: 'final' },
   },
 });

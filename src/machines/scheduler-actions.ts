@@ -1,9 +1,12 @@
 /** What the scheduler's chart does, each step by its name. Decisions are rules/'s and scheduler.ts's; effects are the actor's. */
 import { setup } from 'xstate';
 import { limits } from '../protocol/limits.js';
-import { admit } from '../rules/admission.js';
-import { emptyQueue, enqueue as join, expired, giveBack, isFull, positionOf, remove, take } from '../rules/queue.js';
+import { admitRequest, offeredModel, type Refusal } from '../rules/admission.js';
+import { remainingPrefillMs } from '../rules/estimate.js';
+import * as queues from '../rules/queue.js';
+import { nextStart } from '../rules/slots.js';
 import { requestMachine, type RequestOutput } from './request.machine.js';
+import { expected, noteEnd, outlook, toldOf, type Told } from './scheduler-outlook.js';
 import * as s from './scheduler.js';
 
 type Context = s.SchedulerContext;
@@ -17,16 +20,17 @@ const base = setup({
   types: { context: {} as Context, events: {} as Event, input: {} as s.SchedulerInput },
   actors: { request: requestMachine },
   actions: {
-    /** A new scheduler knows of nothing: slots report, and peers are told that what they waited for is gone. */
+    /** A new scheduler knows of nothing: slots and duty report, and peers are told that what they waited for is gone. */
     startClean: () => {},
     /** Answers a prompt that did not become a request. */
-    refuse: (_, _params: { peer: string; id: string; why: s.Refusal }) => {},
+    refuse: (_, _params: { peer: string; id: string; why: Refusal }) => {},
     /** From now on the peer is owed an end, and a sign of life every 250 ms. */
     open: (_, _params: { record: s.RequestRecord }) => {},
     /** The same request was asked for again, on a newer connection of its account. */
     move: (_, _params: { record: s.RequestRecord; resumeText: string; peer: string }) => {},
     repeatResult: (_, _params: { key: string; resumeText: string; peer: string }) => {},
-    tellPosition: (_, _params: { record: s.RequestRecord; position: number; length: number; waitMs: number }) => {},
+    /** Where these requests stand. Whether it is news to their clients is known where they are written to. */
+    tell: (_, _params: readonly Told[]) => {},
     /** The one end of a request. */
     finish: (_, _params: { record: s.RequestRecord; end: s.RequestEnd; queuedMs: number; totalMs: number }) => {},
     /** Tells the slot to stop a run. */
@@ -34,43 +38,63 @@ const base = setup({
     publish: (_, _params: Context) => {},
   },
   guards: {
-    nothingLeft: ({ context }) => context.records.size === 0,
-    someoneWaits: ({ context }) => context.queue.items.size > 0,
-    nobodyWaits: ({ context }) => context.queue.items.size === 0,
+    nothingLeft: ({ context }) => s.nothingLeft(context),
+    someoneWaits: ({ context }) => queues.lengthOf(context.queue) > 0,
+    nobodyWaits: ({ context }) => queues.lengthOf(context.queue) === 0,
     /** A finished id asked for again within a minute gets its result again. */
     isFinished: ({ context, event }) =>
       event.type === 'prompt.received' &&
       context.hasResult(s.keyOf(event.account, event.prompt.id), s.resumeTextOf(event.prompt)),
     isUnfinished: ({ context, event }) =>
-      event.type === 'prompt.received' && context.records.has(s.keyOf(event.account, event.prompt.id)),
+      event.type === 'prompt.received' && s.recordOf(context, s.keyOf(event.account, event.prompt.id)) !== undefined,
   },
   delays: { tickMs: limits.queueStatusMinGapMs, drainMs: ({ context }) => context.drainMs },
 });
 
+/** In the order of docs/rules.md: the worker is closed, who asks may not, what is asked for cannot be. */
 const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
-  const { peer, account, prompt } = event as Of<'prompt.received'>;
-  const verdict = admit(prompt, {
-    draining: context.draining,
-    unfinishedOfClient: s.unfinishedOf(context, account),
-    isOwner: account === context.owner,
-    models: context.models(),
-    queueFull: isFull(context.queue),
-    avgResponseMs: context.avgResponseMs,
+  const { peer, account, address, prompt } = event as Of<'prompt.received'>;
+  const isOwner = account === context.owner;
+  const tier = isOwner ? 'master' : context.standing(account, prompt);
+  const { avgResponseMs } = context;
+  const unfinished = s.unfinishedOf(context, account);
+  const refuse = (why: Refusal): void => enqueue({ type: 'refuse', params: { peer, id: prompt.id, why } });
+  const refusal =
+    s.closedFor(context, isOwner) ??
+    context.gate({ account, address, isOwner, tier, prompt, unfinished, avgResponseMs });
+  if (refusal !== undefined) return refuse(refusal);
+
+  const now = context.monotonicMs();
+  const sharePercent = context.healthCapacity();
+  const models = context.models();
+  const queue = queues.raise(context.queue, now);
+  const model = offeredModel(prompt.model, models);
+  const record = model && s.newRecord(context, { peer, account, prompt, tier, isOwner, model });
+  const joined = record && queues.put(queue, record, now);
+  const startsAtOnce = joined && nextStart(joined, context.slots, sharePercent)?.item === record;
+  const verdict = admitRequest(prompt, {
+    isOwner,
+    models,
+    healthCapacity: sharePercent,
+    queueFull: startsAtOnce !== true && !queues.hasRoom(queue, { tier, isOwner }, sharePercent),
+    avgResponseMs,
   });
   if (!verdict.admitted) {
-    enqueue({ type: 'refuse', params: { peer, id: prompt.id, why: verdict } });
-    return;
+    const { admitted: _admitted, ...why } = verdict;
+    return refuse(why);
   }
-  const record = s.newRecord(context, { peer, account, prompt, model: verdict.model });
+  if (record === undefined || joined === undefined) return;
   enqueue({ type: 'open', params: { record } });
-  enqueue.assign({ records: s.update(context.records, record.key, record), queue: join(context.queue, record) });
-  enqueue.raise({ type: 'queue.changed' });
+  if (startsAtOnce === true) return enqueue.assign({ queue: joined });
+  const [rest, displaced] = queues.enqueue(queue, record, { nowMs: now, sharePercent });
+  if (displaced !== undefined) enqueue({ type: 'finish', params: s.finished(displaced, s.displacedEnd(context), now) });
+  enqueue.assign({ queue: rest });
 });
 
 /** The same id again: a mistake on the same connection; on a newer one of the same account, the client is back. */
 const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const { peer, account, prompt } = event as Of<'prompt.received'>;
-  const record = context.records.get(s.keyOf(account, prompt.id));
+  const record = s.recordOf(context, s.keyOf(account, prompt.id));
   if (record === undefined) return;
   const resumeText = s.resumeTextOf(prompt);
   const problem = s.repeatProblem(context, record, { peer, resumeText });
@@ -79,140 +103,151 @@ const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
     return;
   }
   enqueue({ type: 'move', params: { record, peer, resumeText } });
-  const moved = { ...record, peer, cancelled: false, toldPosition: s.nothingTold };
-  enqueue.assign({
-    records: s.update(context.records, record.key, moved),
-    queue: s.replaceWaiting(context.queue, moved),
-  });
-  enqueue.raise({ type: 'queue.changed' });
+  const moved = { ...record, peer, cancelled: false };
+  const running = context.running.get(record.key);
+  enqueue.assign(
+    running === undefined
+      ? { queue: queues.put(queues.remove(context.queue, record.key), moved, context.monotonicMs()) }
+      : { running: s.update(context.running, record.key, { ...running, record: moved }) },
+  );
 });
 
 /** Gives idle slots their next request, as long as there are both. */
 const dispatch = base.enqueueActions(({ context, enqueue }) => {
-  let { queue, slots, running, records } = context;
-  for (const [slot, view] of slots) {
-    if (view.key !== undefined) continue;
-    const [waiting, rest] = take(queue, view.model);
-    if (waiting === undefined) continue;
+  const now = context.monotonicMs();
+  const queue = queues.raise(context.queue, now);
+  let next: Pick<Context, 'queue' | 'slots' | 'running'> = { queue, slots: context.slots, running: context.running };
+  for (;;) {
+    const start = nextStart(next.queue, next.slots, context.healthCapacity());
+    if (start === undefined) break;
+    const record = { ...start.item, startedAtMs: start.item.startedAtMs ?? now };
+    const { key, account, expiresAtMs } = record;
+    const { slot } = start;
+    const child = s.freeChildId(next.running);
+    const { isReserve = false } = next.slots.get(slot) ?? {};
+    const { holdMs, prefillMs } = expected(context, record);
+    const running = { record, slot, child, sinceMs: now, holdMs, firstTokenAtMs: undefined };
+    next = {
+      queue: start.queue,
+      slots: s.update(next.slots, slot, { model: record.model, isReserve, key, lastAccount: account }),
+      running: s.update(next.running, key, running),
+    };
+    const told = { record, position: 0, length: queues.lengthOf(start.queue), waitMs: Math.round(prefillMs) };
+    enqueue({ type: 'tell', params: [told] });
+    const expiresInMs = expiresAtMs === undefined ? undefined : Math.max(0, expiresAtMs - now);
+    enqueue.spawnChild('request', { id: child, input: { record, slot, expiresInMs } });
+  }
+  if (next.queue !== context.queue || next.running !== context.running) enqueue.assign(next);
+});
+
+/** Who has just come, or come back, hears at once where it stands. */
+const tellNewcomer = base.enqueueActions(({ context, event, enqueue }) => {
+  const { account, prompt, peer } = event as Of<'prompt.received'>;
+  const told = toldOf(context, s.keyOf(account, prompt.id));
+  if (told?.record.peer === peer) enqueue({ type: 'tell', params: [told] });
+});
+
+const tellLine = base.enqueueActions(({ context, enqueue }) => enqueue({ type: 'tell', params: outlook(context) }));
+
+/** A slice of a prompt is done: the rest of it is what its client still waits for. */
+const tellProgress = base.enqueueActions(({ context, event, enqueue }) => {
+  const progress = event as Of<'run.progress'>;
+  const running = s.runningOf(context, progress.run);
+  if (running === undefined) return;
+  const waitMs = Math.round(remainingPrefillMs(progress, context.monotonicMs() - running.sinceMs));
+  const length = queues.lengthOf(context.queue);
+  enqueue({ type: 'tell', params: [{ record: running.record, position: 0, length, waitMs }] });
+});
+
+const noteFirstToken = base.enqueueActions(({ context, event, enqueue }) => {
+  const running = s.runningOf(context, (event as Of<'run.firstToken'>).run);
+  if (running === undefined) return;
+  const { key } = running.record;
+  enqueue.assign({
+    running: s.update(context.running, key, { ...running, firstTokenAtMs: context.monotonicMs() }),
+  });
+});
+
+const endExpired = base.enqueueActions(({ context, enqueue }) => {
+  const now = context.monotonicMs();
+  let { queue } = context;
+  for (const record of queues.expired(queue, now)) {
+    enqueue({ type: 'finish', params: s.finished(record, s.expiredInQueue, now) });
+    queue = queues.remove(queue, record.key);
+  }
+  if (queue !== context.queue) enqueue.assign({ queue });
+});
+
+/** Ends those of the line for whom there is a reason to. */
+const endWaiting = (reasonFor: (record: s.RequestRecord, event: Event) => s.RequestEnd | undefined) =>
+  base.enqueueActions(({ context, event, enqueue }) => {
     const now = context.monotonicMs();
-    const record = { ...waiting, startedAtMs: waiting.startedAtMs ?? now, toldPosition: 0 };
-    const place = s.idleSlots(slots, view.model, record.account)[0] ?? slot;
-    const child = s.freeChildId(running);
-    queue = rest;
-    slots = s.update(slots, place, { model: view.model, key: record.key, lastAccount: record.account });
-    running = s.update(running, s.runOf(record), child);
-    records = s.update(records, record.key, record);
-    enqueue({ type: 'tellPosition', params: { record, position: 0, length: rest.items.size, waitMs: 0 } });
-    const expiresInMs = record.expiresAtMs === undefined ? undefined : Math.max(0, record.expiresAtMs - now);
-    enqueue.spawnChild('request', { id: child, input: { record, slot: place, expiresInMs } });
-  }
-  enqueue.assign({ queue, slots, running, records });
-});
+    let { queue } = context;
+    for (const record of queues.waitingIn(context.queue)) {
+      const end = reasonFor(record, event);
+      if (end === undefined) continue;
+      enqueue({ type: 'finish', params: s.finished(record, end, now) });
+      queue = queues.remove(queue, record.key);
+    }
+    enqueue.assign({ queue });
+  });
 
-/** Tells those who wait where they stand, if it is news. Between two ticks only those who were told nothing yet. */
-const tellPositions = base.enqueueActions(({ context, event, enqueue }) => {
-  let { records, queue } = context;
-  for (const waiting of queue.items.values()) {
-    if (event.type === 'queue.changed' && waiting.toldPosition !== s.nothingTold) continue;
-    const position = positionOf(queue, waiting.key);
-    if (waiting.toldPosition === position) continue;
-    const record = { ...waiting, toldPosition: position };
-    enqueue({
-      type: 'tellPosition',
-      params: { record, position, length: queue.items.size, waitMs: s.estimatedWaitMs(context, position) },
-    });
-    records = s.update(records, record.key, record);
-    queue = s.replaceWaiting(queue, record);
-  }
-  enqueue.assign({ records, queue });
-});
+const endOrphans = endWaiting((record, event) =>
+  record.model === (event as Of<'model.gone'>).model ? s.modelGone : undefined,
+);
 
-const endWaiting = base.enqueueActions(({ context, enqueue }) => {
-  const now = context.monotonicMs();
-  let { records, queue } = context;
-  for (const record of expired(queue, now)) {
-    const end = {
-      kind: 'error',
-      code: 'deadline_exceeded',
-      message: 'The deadline of the request passed in the queue.',
-    } as const;
-    enqueue({ type: 'finish', params: s.finished(record, end, now) });
-    queue = remove(queue, record.key);
-    records = s.without(records, record.key);
-  }
-  enqueue.assign({ records, queue });
-});
+const handBack = endWaiting(() => s.shuttingDown);
 
-const endOrphans = base.enqueueActions(({ context, event, enqueue }) => {
-  const { model } = event as Of<'model.gone'>;
-  const now = context.monotonicMs();
-  let { records, queue } = context;
-  for (const record of context.queue.items.values()) {
-    if (record.model !== model) continue;
-    enqueue({ type: 'finish', params: s.finished(record, s.modelGone, now) });
-    queue = remove(queue, record.key);
-    records = s.without(records, record.key);
-  }
-  enqueue.assign({ records, queue });
-  enqueue.raise({ type: 'queue.changed' });
+/** Off duty, what waits goes back to its clients; the owner's own goes on. */
+const handBackOthers = endWaiting(({ isOwner }, event) => {
+  const { open, reason } = event as Of<'duty.changed'>;
+  return open || isOwner ? undefined : { ...s.shuttingDown, message: reason };
 });
 
 /** Waiting ones end here, with the text they had; running ones at their next token or slice. */
 const cancelOne = base.enqueueActions(({ context, event, enqueue }) => {
   const { account, id } = event as Of<'prompt.cancelled'>;
-  const record = context.records.get(s.keyOf(account, id));
+  const record = s.recordOf(context, s.keyOf(account, id));
   if (record === undefined) return;
-  const child = context.running.get(s.runOf(record));
-  if (child !== undefined) {
-    enqueue.assign({ records: s.update(context.records, record.key, { ...record, cancelled: true }) });
-    enqueue.sendTo(child, { type: 'request.cancel' });
+  const running = context.running.get(record.key);
+  if (running !== undefined) {
+    const cancelled = { ...running, record: { ...record, cancelled: true } };
+    enqueue.assign({ running: s.update(context.running, record.key, cancelled) });
+    enqueue.sendTo(running.child, { type: 'request.cancel' });
     return;
   }
   enqueue({ type: 'finish', params: s.finished(record, s.cancelledBeforeItsEnd(0), context.monotonicMs()) });
-  enqueue.assign({ records: s.without(context.records, record.key), queue: remove(context.queue, record.key) });
-  enqueue.raise({ type: 'queue.changed' });
+  enqueue.assign({ queue: queues.remove(context.queue, record.key) });
 });
 
 const cancelAllOfPeer = base.enqueueActions(({ context, event, enqueue }) => {
-  const { peer } = event as Of<'peer.lost'>;
-  for (const record of context.records.values())
-    if (record.peer === peer) enqueue.raise({ type: 'prompt.cancelled', account: record.account, id: record.id });
+  for (const { account, id } of s.recordsOfPeer(context, (event as Of<'peer.lost'>).peer))
+    enqueue.raise({ type: 'prompt.cancelled', account, id });
 });
 
 /** A running request came to its end, or lost its slot. */
 const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
-  const { key, slot, promptTokens, outcome } = (event as Of<'xstate.done.actor.request'>).output;
-  const record = context.records.get(key);
-  const run = record === undefined ? '' : s.runOf(record);
-  const child = context.running.get(run);
-  if (child === undefined || record === undefined) return;
+  const { key, promptTokens, outcome } = (event as Of<'xstate.done.actor.request'>).output;
+  const settled = context.running.get(key);
+  if (settled === undefined) return;
+  const { record, slot, child } = settled;
   enqueue.stopChild(child);
-  const running = s.without(context.running, run);
+  const running = s.without(context.running, key);
   const now = context.monotonicMs();
   // A slot that died does not say so; one that lives offers itself anew.
-  const slots =
-    outcome.kind === 'lost' || outcome.kind === 'expired' ? s.withoutSlotOf(context.slots, slot, key) : context.slots;
-  if (outcome.kind === 'lost' || outcome.kind === 'expired') enqueue({ type: 'cancelRun', params: { slot, run } });
+  const isSlotGone = outcome.kind === 'lost' || outcome.kind === 'expired';
+  const slots = isSlotGone ? s.withoutSlotOf(context.slots, slot, key) : context.slots;
+  if (isSlotGone) enqueue({ type: 'cancelRun', params: { slot, run: s.runOf(record) } });
   const isServed = context.models().some(({ sha256 }) => sha256 === record.model);
-  const settled = s.settle(record, outcome, promptTokens);
-  const end = settled === 'again' && !isServed ? s.modelGone : settled;
+  const outcomeEnd = s.settle(record, outcome, promptTokens);
+  const end = outcomeEnd === 'again' && !isServed ? s.modelGone : outcomeEnd;
   if (end === 'again') {
     const losses = record.losses + (outcome.kind === 'lost' ? 1 : 0);
-    const again = { ...record, runs: record.runs + 1, losses, toldPosition: s.nothingTold };
-    enqueue.assign({
-      running,
-      slots,
-      records: s.update(context.records, key, again),
-      queue: giveBack(context.queue, again),
-    });
+    const again = { ...record, runs: record.runs + 1, losses };
+    enqueue.assign({ running, slots, queue: queues.put(context.queue, again, now) });
   } else {
     enqueue({ type: 'finish', params: s.finished(record, end, now) });
-    enqueue.assign({
-      running,
-      slots,
-      records: s.without(context.records, key),
-      ...s.noteEnd(context, record, end, now),
-    });
+    enqueue.assign({ running, slots, ...noteEnd(context, settled, end, now) });
   }
   enqueue.raise({ type: 'queue.changed' });
 });
@@ -220,71 +255,65 @@ const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
 /** A request actor failed: its client is owed an end, and its slot must not go on for nobody. */
 const settleCrash = base.enqueueActions(({ context, event, enqueue }) => {
   const { actorId } = event as Of<'xstate.error.actor.request'>;
-  for (const [key, record] of context.records)
-    if (context.running.get(s.runOf(record)) === actorId)
+  for (const [key, { child }] of context.running)
+    if (child === actorId)
       enqueue.raise({
         type: 'xstate.done.actor.request',
-        output: { key, slot: s.slotOf(context.slots, key), promptTokens: 0, outcome: { kind: 'lost' } },
+        output: { key, promptTokens: 0, outcome: { kind: 'lost' } },
       });
 });
 
-const handBack = base.enqueueActions(({ context, enqueue }) => {
-  const now = context.monotonicMs();
-  let { records } = context;
-  for (const record of context.queue.items.values()) {
-    enqueue({ type: 'finish', params: s.finished(record, s.shuttingDown, now) });
-    records = s.without(records, record.key);
-  }
-  enqueue.assign({ records, queue: emptyQueue(context.queue.capacity), draining: true });
-});
-
-/** What still runs when the time to drain is over is handed back too; its run is stopped. */
 const handBackRunning = base.enqueueActions(({ context, enqueue }) => {
   const now = context.monotonicMs();
-  for (const record of context.records.values()) {
-    enqueue({ type: 'cancelRun', params: { slot: s.slotOf(context.slots, record.key), run: s.runOf(record) } });
+  for (const { record, slot } of context.running.values()) {
+    enqueue({ type: 'cancelRun', params: { slot, run: s.runOf(record) } });
     enqueue({ type: 'finish', params: s.finished(record, s.shuttingDown, now) });
   }
-  enqueue.assign({ records: new Map() });
+  enqueue.assign({ running: new Map() });
 });
 
 const forward = base.enqueueActions(({ context, event, enqueue }) => {
   if (!('run' in event)) return;
-  const child = context.running.get(event.run);
-  if (child !== undefined) enqueue.sendTo(child, event);
+  const running = s.runningOf(context, event.run);
+  if (running !== undefined) enqueue.sendTo(running.child, event);
 });
 
 const noteSlot = base.enqueueActions(({ context, event, enqueue }) => {
-  const { slot, model } = event as Of<'slot.idle'>;
+  const { slot, model, isReserve } = event as Of<'slot.idle'>;
   const before = context.slots.get(slot);
-  const record = context.records.get(before?.key ?? '');
-  const child = record === undefined ? undefined : context.running.get(s.runOf(record));
+  const running = context.running.get(before?.key ?? '');
   // It was stopped with a run in it, and has started anew: it cannot know.
-  if (child !== undefined) enqueue.sendTo(child, { type: 'run.lost' });
-  enqueue.assign({
-    slots: s.update(context.slots, slot, { model, key: undefined, lastAccount: before?.lastAccount }),
-  });
-  enqueue.raise({ type: 'queue.changed' });
+  if (running !== undefined) enqueue.sendTo(running.child, { type: 'run.lost' });
+  const view = { model, isReserve, key: undefined, lastAccount: before?.lastAccount };
+  enqueue.assign({ slots: s.update(context.slots, slot, view) });
 });
 
-const forgetSlot = base.enqueueActions(({ context, event, enqueue }) => {
-  enqueue.assign({ slots: s.without(context.slots, (event as Of<'slot.gone'>).slot) });
-  enqueue.raise({ type: 'queue.changed' });
-});
+const forgetSlot = base.assign(({ context, event }) => ({
+  slots: s.without(context.slots, (event as Of<'slot.gone'>).slot),
+}));
 
 export const schedulerSetup = base.extend({
   actions: {
     admitPrompt,
     repeatPrompt,
     dispatch,
-    tellPositions,
-    endWaiting,
+    tellNewcomer,
+    tellLine,
+    tellProgress,
+    noteFirstToken,
+    endExpired,
     endOrphans,
     cancelOne,
     cancelAllOfPeer,
     settleOne,
     settleCrash,
+    noteDuty: base.assign(({ event }) => {
+      const { open, reason } = event as Of<'duty.changed'>;
+      return { offDuty: open ? undefined : reason };
+    }),
+    noteDraining: base.assign({ draining: true }),
     handBack,
+    handBackOthers,
     handBackRunning,
     forward,
     noteSlot,

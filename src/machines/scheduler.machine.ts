@@ -3,7 +3,8 @@
  * end. Child of services; last to start and first to stop, since what it holds is what clients wait for.
  *
  * Invariants: every admitted request is in exactly one place (queue or slot) and ends exactly once; a slot is given to one
- * request at a time; a request that lost its slot is tried once more, from the text it had.
+ * request at a time; while a slot may be given, nobody waits who could have it; a request that lost its slot is tried once more,
+ * from the text it had.
  *
  * The chart is small because a request's own life is in request.machine.ts; what is decided here is in rules/.
  */
@@ -19,7 +20,7 @@ export const schedulerMachine = schedulerSetup.createMachine({
   initial: 'serving',
   on: {
     'prompt.received': [
-      { guard: 'isUnfinished', actions: 'repeatPrompt' },
+      { guard: 'isUnfinished', actions: ['repeatPrompt', 'tellNewcomer'] },
       {
         guard: 'isFinished',
         actions: {
@@ -31,19 +32,21 @@ export const schedulerMachine = schedulerSetup.createMachine({
           }),
         },
       },
-      { actions: 'admitPrompt' },
+      { actions: ['admitPrompt', 'dispatch', 'tellNewcomer', publish] },
     ],
-    'prompt.cancelled': { actions: 'cancelOne' },
+    'prompt.cancelled': { actions: ['cancelOne', publish] },
     'peer.lost': { actions: 'cancelAllOfPeer' },
-    'slot.idle': { actions: 'noteSlot' },
-    'slot.gone': { actions: 'forgetSlot' },
-    'model.gone': { actions: 'endOrphans' },
+    'slot.idle': { actions: ['noteSlot', 'dispatch', publish] },
+    'slot.gone': { actions: ['forgetSlot', publish] },
+    'model.gone': { actions: ['endOrphans', publish] },
     'run.started': { actions: 'forward' },
-    'run.firstToken': { actions: 'forward' },
+    'run.progress': { actions: 'tellProgress' },
+    'run.firstToken': { actions: ['noteFirstToken', 'forward'] },
     'run.ended': { actions: 'forward' },
     'run.failed': { actions: 'forward' },
     'run.lost': { actions: 'forward' },
-    'queue.changed': { actions: ['dispatch', 'tellPositions', publish] },
+    'queue.changed': { actions: ['dispatch', publish] },
+    'duty.changed': { actions: ['noteDuty', 'handBackOthers', publish] },
     'xstate.done.actor.*': { actions: 'settleOne' },
     'xstate.error.actor.*': { actions: 'settleCrash' },
   },
@@ -54,21 +57,22 @@ export const schedulerMachine = schedulerSetup.createMachine({
       states: {
         /** Nobody waits: no timer runs. */
         quiet: { always: { guard: 'someoneWaits', target: 'lined' } },
-        /** Positions are told and deadlines kept at the pace of queue_status. */
+        /** Positions are told, deadlines kept and those who have waited long raised at the pace of queue_status. */
         lined: {
-          entry: 'tellPositions',
+          entry: 'tellLine',
           always: { guard: 'nobodyWaits', target: 'quiet' },
-          after: { tickMs: { target: 'lined', reenter: true, actions: ['endWaiting', publish] } },
+          after: { tickMs: { target: 'lined', reenter: true, actions: ['endExpired', 'dispatch', publish] } },
         },
       },
     },
     /** Nothing new is let in; what waits goes back to its clients, what runs may finish. */
     draining: {
-      entry: ['handBack', publish],
+      entry: ['noteDraining', 'handBack', publish],
       always: { guard: 'nothingLeft', target: 'stopped' },
+      on: { 'drain.cut': 'aborting' },
       after: { drainMs: 'aborting' },
     },
-    aborting: { entry: 'handBackRunning', always: 'stopped' },
+    aborting: { entry: ['handBack', 'handBackRunning'], always: 'stopped' },
     stopped: { type: 'final' },
   },
 });

@@ -1,68 +1,150 @@
 /**
  * Who is let in: the checks that a prompt passes before it may wait, in the order of docs/rules.md. Each refusal is a wire
- * error; the first that applies is the answer.
+ * error; the first that applies is the answer. First who asks (`admitClient`), then what for (`admitRequest`).
  */
 import type { ErrorCode } from '../protocol/errors.js';
 import { limits } from '../protocol/limits.js';
 import type { PromptMessage } from '../protocol/messages.js';
+import type { Tier } from './tiers.js';
+import { isWorkAsked } from './work.js';
+
+/** Why a prompt did not become a request. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+  /** With `work_required`: what to work on. */
+  readonly work?: { readonly challenge: string; readonly bits: number };
+}
+
+const refuse = (code: ErrorCode, message: string, retryAfterMs?: number): Refusal => ({
+  code,
+  message,
+  ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+});
+
+/** Of a proof of work. `late`: its challenge has expired or served already, which an honest client can meet. */
+export type ProofVerdict = 'missing' | 'good' | 'late' | 'useless';
+
+/** What admission looks at in a client. */
+export interface ClientView {
+  /** The worker's own account: nothing of this holds for it. */
+  readonly isOwner: boolean;
+  readonly tier: Tier;
+  /** Whom the owner serves at all, by QMESH_ALLOW and QMESH_DENY. */
+  readonly access: 'open' | 'denied' | 'not_named';
+  /** 0: it is not banned. */
+  readonly banLeftMs: number;
+  /** Until its bucket lets the next one in. */
+  readonly bucketWaitMs: number;
+  /** Its unfinished requests here. */
+  readonly unfinished: number;
+  /** What a request takes here on average; undefined before the first one. */
+  readonly avgResponseMs: number | undefined;
+  /** A state of rules/health.ts. */
+  readonly health: string;
+  /** Called where a proof is needed, and at most once. */
+  readonly proof: () => ProofVerdict;
+}
+
+/** Undefined where nothing speaks against it. The challenge of a `work_required` is the caller's to add. */
+export function admitClient(view: ClientView): Refusal | undefined {
+  if (view.isOwner) return undefined;
+  if (view.access !== 'open') return refuse('banned', accessProblems[view.access]);
+  if (view.banLeftMs > 0)
+    return refuse(
+      'banned',
+      `This client broke the rules of this worker too often, and is refused for another ${seconds(view.banLeftMs)}.`,
+      view.banLeftMs,
+    );
+  if (view.bucketWaitMs > 0)
+    return refuse(
+      'rate_limited',
+      `Too many requests; the next one is taken in ${seconds(view.bucketWaitMs)}.`,
+      view.bucketWaitMs,
+    );
+  if (view.unfinished >= limits.maxUnfinishedPerClient)
+    return refuse(
+      'rate_limited',
+      `A client may have ${limits.maxUnfinishedPerClient} unfinished requests at one worker; wait for one to end.`,
+      meanResponseMs(view),
+    );
+  if (isWorkAsked(view.tier, view.health)) {
+    const proof = view.proof();
+    if (proof !== 'good') return refuse('work_required', workProblems[proof]);
+  }
+  return undefined;
+}
+
+const accessProblems = {
+  denied: 'The owner of this worker does not serve this client; ask another worker.',
+  not_named: 'This worker serves only clients that its owner has named; ask another worker.',
+} as const;
+
+const workProblems = {
+  missing: 'This worker is busy and asks guests for a proof of work; send the request again with one.',
+  late: 'The challenge of this proof of work has expired or served already; here is another one.',
+  useless: 'This is no proof of work for a challenge of this worker; here is another challenge.',
+} as const;
 
 /** What admission looks at besides the prompt. */
 export interface AdmissionView {
-  readonly draining: boolean;
-  /** Unfinished requests of this account. */
-  readonly unfinishedOfClient: number;
-  /** The owner's own requests have no cap. */
   readonly isOwner: boolean;
   readonly models: readonly {
     readonly name: string;
     readonly sha256: string;
     readonly capabilities: readonly string[];
   }[];
+  /** Of the machine, 0..100; see rules/health.ts. */
+  readonly healthCapacity: number;
   readonly queueFull: boolean;
-  /** What a request takes here on average; undefined before the first one. */
   readonly avgResponseMs: number | undefined;
 }
 
 export type Admission =
   | { readonly admitted: true; readonly model: { readonly name: string; readonly sha256: string } }
-  | { readonly admitted: false; readonly code: ErrorCode; readonly message: string; readonly retryAfterMs?: number };
+  | ({ readonly admitted: false } & Refusal);
 
-/** What a client is told to wait when nothing is known yet. */
-const retryGuessMs = 1_000;
+/** A machine's health is looked at every 2 s, and a state left after two looks that say so. */
+const overloadedRetryMs = 4_000;
 
-const refuse = (code: ErrorCode, message: string, retryAfterMs?: number): Admission => ({
-  admitted: false,
-  code,
-  message,
-  ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-});
-
-export function admit(prompt: PromptMessage, view: AdmissionView): Admission {
-  if (view.draining) return refuse('shutting_down', 'This worker is being stopped; ask another one.');
-  const retryAfterMs = Math.round(view.avgResponseMs ?? retryGuessMs);
-  if (!view.isOwner && view.unfinishedOfClient >= limits.maxUnfinishedPerClient)
-    return refuse(
-      'rate_limited',
-      `A client may have ${limits.maxUnfinishedPerClient} unfinished requests at one worker; wait for one to end.`,
-      retryAfterMs,
-    );
-  const model = prompt.model === undefined ? view.models[0] : view.models.find((m) => isModel(m, prompt.model ?? ''));
-  if (model === undefined) return refuse('model_not_found', modelNotFound(prompt.model, view.models));
+export function admitRequest(prompt: PromptMessage, view: AdmissionView): Admission {
+  const no = (refusal: Refusal): Admission => ({ admitted: false, ...refusal });
+  const model = offeredModel(prompt.model, view.models);
+  if (model === undefined) return no(refuse('model_not_found', modelNotFound(prompt.model, view.models)));
   for (const [capability, field, asked] of [
     ['jsonSchema', 'options.jsonSchema', prompt.options?.jsonSchema !== undefined],
     ['tools', 'tools', (prompt.tools?.length ?? 0) > 0],
     ['check', 'check', prompt.check !== undefined],
   ] as const)
     if (asked && !model.capabilities.includes(capability))
-      return refuse('bad_request', `${field}: this worker cannot do that with the model ${model.name}.`);
+      return no(refuse('bad_request', `${field}: this worker cannot do that with the model ${model.name}.`));
+  if (view.healthCapacity === 0 && !view.isOwner)
+    return no(
+      refuse('overloaded', 'The machine of this worker is needed by its owner; ask another one.', overloadedRetryMs),
+    );
   if (view.queueFull)
-    return refuse('queue_full', 'The queue of this worker is full; try later or elsewhere.', retryAfterMs);
+    return no(refuse('queue_full', 'The queue of this worker is full; try later or elsewhere.', meanResponseMs(view)));
   return { admitted: true, model: { name: model.name, sha256: model.sha256 } };
 }
+
+/** What a client is told to wait when nothing is known yet. */
+const retryGuessMs = 1_000;
+
+const meanResponseMs = ({ avgResponseMs }: { readonly avgResponseMs: number | undefined }): number =>
+  Math.round(avgResponseMs ?? retryGuessMs);
+
+const seconds = (ms: number): string => `${Math.ceil(ms / 1000).toLocaleString('en')} s`;
 
 /** A model is asked for by its name or by the SHA-256 of its file. */
 export const isModel = (model: { readonly name: string; readonly sha256: string }, asked: string): boolean =>
   model.name === asked || model.sha256 === asked;
+
+/** The one that is meant; where none is named, the first. */
+export const offeredModel = <Model extends { readonly name: string; readonly sha256: string }>(
+  asked: string | undefined,
+  models: readonly Model[],
+): Model | undefined => (asked === undefined ? models[0] : models.find((model) => isModel(model, asked)));
 
 function modelNotFound(asked: string | undefined, models: AdmissionView['models']): string {
   if (models.length === 0) return 'This worker has no model ready at the moment.';

@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
+import { lengthOf, type Queue, type Waiting } from '../../src/rules/queue.js';
 import { countFrom } from '../simulation/world/sim-engine.js';
 import { World, type SimRequest } from '../simulation/world/world.js';
 
@@ -82,10 +83,10 @@ it('leave nothing behind', async () => {
   for (const key of keys) expect(transcripts.hasSaid(key, '')).toBe(false);
   for (const { directory } of clients) expect(directory.candidates()).toMatchObject([{ inFlight: 0 }]);
   const scheduler = worker.tree.system.get('scheduler')?.getSnapshot() as {
-    context: { records: Map<string, unknown>; running: Map<string, unknown>; queue: { items: Map<string, unknown> } };
+    context: { running: ReadonlyMap<string, unknown>; queue: Queue<Waiting> };
   };
-  const { records, running, queue } = scheduler.context;
-  expect([records.size, running.size, queue.items.size]).toEqual([0, 0, 0]);
+  const { running, queue } = scheduler.context;
+  expect([running.size, lengthOf(queue)]).toEqual([0, 0]);
   expect(worker.deps.board.message()).toMatchObject({ slots: { total: 3, busy: 0 }, queue: { length: 0 } });
   expect(world.escalations).toEqual([]);
 });

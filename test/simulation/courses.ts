@@ -1,5 +1,7 @@
 /** What must hold after every course of events, whatever happened in it. */
 import { expect } from 'vitest';
+import type { SchedulerContext } from '../../src/machines/scheduler.js';
+import { waitingIn } from '../../src/rules/queue.js';
 import { playCourse } from './world/scenario.js';
 import { countFrom } from './world/sim-engine.js';
 import { World } from './world/world.js';
@@ -31,8 +33,9 @@ export function checkCourse(seed: number): void {
   }
   expect(world.escalations, told).toEqual([]);
   for (const { deps, tree } of world.workers) {
-    const { context } = tree.system.get('scheduler')?.getSnapshot() as { context: { records: Map<string, unknown> } };
-    expect([...context.records.keys()], `at rest nothing is owed\n${told}`).toEqual([]);
+    const { context } = tree.system.get('scheduler')?.getSnapshot() as { context: SchedulerContext };
+    const owed = [...context.running.keys(), ...[...waitingIn(context.queue)].map(({ key }) => key)];
+    expect(owed, `at rest nothing is owed\n${told}`).toEqual([]);
     expect(deps.board.message().slots, `at rest no slot is busy\n${told}`).toMatchObject({ busy: 0 });
     expect(deps.board.models.length, `the model came back\n${told}`).toBe(1);
   }

@@ -26,6 +26,9 @@ const token = (id: string, text = 'x'): InferenceTokenMessage => ({
   tokens: 1,
 });
 
+/** In the queue, the first. */
+const first = { position: 1, length: 1, tier: 'guest', estimatedWaitMs: 0 };
+
 function office(peers = ['p0']) {
   const clock = new VirtualClock();
   const outboxes = new Outboxes(clock);
@@ -66,7 +69,7 @@ describe('outboxes', () => {
           else if (what === 'end') outboxes.end(peer, result(id));
           else if (what === 'error') outboxes.end(peer, inferenceError({ id, code: 'internal', message: '' }));
           else if (what === 'release') outboxes.release(peer, id);
-          else if (what === 'position') outboxes.tellPosition(peer, { id, position: 1, length: 1, waitMs: 0 });
+          else if (what === 'position') outboxes.tellPosition(peer, { id, ...first });
           else if (what === 'token') outboxes.send(peer, token(id));
           else if (what === 'abandon') outboxes.abandonAll('internal', 'gone');
           else if (what === 'lose') connection.destroy();
@@ -107,16 +110,49 @@ describe('outboxes', () => {
   it('repeat the last position of a request where there is nothing else to say', () => {
     const { clock, outboxes, connection } = office();
     outboxes.open('p0', 'a');
-    outboxes.tellPosition('p0', { id: 'a', position: 3, length: 7, waitMs: 1_200 });
+    outboxes.tellPosition('p0', { id: 'a', position: 3, length: 7, tier: 'gold', estimatedWaitMs: 1_200 });
     clock.advance(1_000);
     expect(connection.written.length).toBeGreaterThanOrEqual(4);
     for (const message of connection.written)
-      expect(message).toMatchObject({ type: 'queue_status', id: 'a', position: 3, length: 7, estimatedWaitMs: 1_200 });
+      expect(message).toMatchObject({
+        type: 'queue_status',
+        id: 'a',
+        position: 3,
+        length: 7,
+        tier: 'gold',
+        estimatedWaitMs: 1_200,
+      });
+  });
+
+  it('write a position at once where it is new, and an estimate at most four times a second, where it is well off', () => {
+    const { clock, outboxes, connection } = office();
+    const tell = (position: number, estimatedWaitMs: number): number => {
+      outboxes.tellPosition('p0', { id: 'a', position, length: 3, tier: 'guest', estimatedWaitMs });
+      return connection.written.splice(0).length;
+    };
+    outboxes.open('p0', 'a');
+    expect([tell(2, 8_000), tell(2, 8_000), tell(1, 5_000), tell(1, 20_000)]).toEqual([1, 0, 1, 0]);
+    clock.advance(2_000);
+    connection.written.splice(0); // repeated meanwhile
+    expect([tell(1, 3_100), tell(1, 9_000), tell(1, 20_000)]).toEqual([0, 1, 0]); // as told: 2 s less by now
+  });
+
+  it('while a prompt is read, say each new estimate, since it shows that something happens', () => {
+    const { clock, outboxes, connection } = office();
+    outboxes.open('p0', 'a');
+    const written = [4_000, 3_750, 3_500, 3_500].map((estimatedWaitMs) => {
+      connection.written.splice(0);
+      outboxes.tellPosition('p0', { id: 'a', position: 0, length: 0, tier: 'guest', estimatedWaitMs });
+      const { length } = connection.written;
+      clock.advance(limits.queueStatusMinGapMs);
+      return length;
+    });
+    expect(written).toEqual([1, 1, 1, 0]);
   });
 
   it('say nothing of a request that is not open', () => {
     const { outboxes, connection } = office();
-    outboxes.tellPosition('p0', { id: 'a', position: 1, length: 1, waitMs: 0 });
+    outboxes.tellPosition('p0', { id: 'a', ...first });
     outboxes.end('p0', result('a'));
     for (const call of [() => outboxes.send('nobody', token('a')), () => outboxes.open('nobody', 'a')]) call();
     expect(connection.written).toEqual([]);

@@ -98,12 +98,12 @@ describe('reading', () => {
 });
 
 describe('memory', () => {
-  it('grows with slots and context by exactly the key-value cache', async () => {
+  it('grows with sequences and context by exactly the key-value cache', async () => {
     const path = join(folder, 'memory.gguf');
     await writeModel('bench-tiny', path);
     const info = await inspectGguf(path);
-    const one = estimateMemoryBytes(info, { contextSize: 2048, slots: 1 });
-    const four = estimateMemoryBytes(info, { contextSize: 4096, slots: 2 });
+    const one = estimateMemoryBytes(info, { contextSize: 2048, sequences: 1 });
+    const four = estimateMemoryBytes(info, { contextSize: 4096, sequences: 2 });
     const perToken = 2 * 1 * (64 + 64) * 2; // blocks · kv heads · (key + value) · bytes of f16
     expect(four - one).toBe(perToken * (4096 * 2 - 2048));
     expect(one).toBeGreaterThan(info.tensorBytes);

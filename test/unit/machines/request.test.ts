@@ -8,6 +8,7 @@ const failure = { code: 'slot_failed', message: 'no' };
 const started = { type: 'run.started', promptTokens: 3 };
 const firstToken = { type: 'run.firstToken' };
 const ended = { type: 'run.ended', usage };
+const stopped = { type: 'run.ended', usage: { ...usage, finishReason: 'cancelled' } };
 const failed = { type: 'run.failed', failure };
 const lost = { type: 'run.lost' };
 const cancel = { type: 'request.cancel' };
@@ -22,19 +23,16 @@ describe('a request in a slot', () => {
     staged.send(started, firstToken);
     expect(staged.state).toEqual({ running: 'decoding' });
     staged.send(ended);
-    expect(staged.did()).toEqual(['startRun', 'noteFirstToken']);
-    expect(staged.output).toEqual({
-      key: 'a/1',
-      slot: 'slot.0.0',
-      promptTokens: 3,
-      outcome: { kind: 'completed', usage },
-    });
+    expect(staged.did()).toEqual(['startRun']);
+    expect(staged.state).toBe('scored');
+    expect(staged.output).toEqual({ key: 'a/1', promptTokens: 3, outcome: { kind: 'scored', usage } });
   });
 
   it('ends as the run does, in every state of the run', () => {
     const paths = [[], [started], [started, firstToken], [started, cancel]];
     const ends = [
-      [ended, { kind: 'completed', usage }],
+      [ended, { kind: 'scored', usage }],
+      [stopped, { kind: 'cancelled', usage: stopped.usage }],
       [failed, { kind: 'failed', failure }],
       [lost, { kind: 'lost' }],
     ] as const;
@@ -43,6 +41,7 @@ describe('a request in a slot', () => {
         const staged = request();
         staged.send(...path, end);
         expect(outcomeOf(staged)).toEqual(outcome);
+        expect(staged.state).toBe(outcome.kind); // a final state for each way to end
         expect(staged.clock.pending).toBe(0);
       }
   });
@@ -64,7 +63,7 @@ describe('a request in a slot', () => {
       const staged = request(5_000);
       staged.send(started, firstToken);
       staged.clock.advance(5_000);
-      expect(staged.did()).toEqual(['startRun', 'noteFirstToken', 'cancelRun']);
+      expect(staged.did()).toEqual(['startRun', 'cancelRun']);
       expect(staged.isDone).toBe(false); // the slot is not free yet
       if (end === undefined) staged.clock.advance(15_000);
       else staged.send(end);
@@ -82,7 +81,7 @@ describe('a request in a slot', () => {
   });
 
   it('reaches its end exactly once, or goes on, whatever comes in whatever order', () => {
-    const event = fc.constantFrom(started, firstToken, ended, failed, lost, cancel);
+    const event = fc.constantFrom(started, firstToken, ended, stopped, failed, lost, cancel);
     const step = fc.oneof(event, fc.integer({ min: 0, max: 20_000 }));
     fc.assert(
       fc.property(

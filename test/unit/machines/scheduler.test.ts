@@ -7,12 +7,21 @@ import { createActor, type AnyActorRef } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { requestMachine } from '../../../src/machines/request.machine.js';
 import { schedulerMachine } from '../../../src/machines/scheduler.machine.js';
-import { runOf, type RequestEnd, type SchedulerContext, type SchedulerEvent } from '../../../src/machines/scheduler.js';
+import {
+  runOf,
+  type Asking,
+  type RequestEnd,
+  type SchedulerContext,
+  type SchedulerEvent,
+} from '../../../src/machines/scheduler.js';
+import { admitClient } from '../../../src/rules/admission.js';
 import { limits } from '../../../src/protocol/limits.js';
 import type { PromptMessage } from '../../../src/protocol/messages.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import { crash } from '../../support/crash.js';
 import { noteTransitions, untaken } from './stage.js';
+import { waitingIn } from '../../../src/rules/queue.js';
+import type { Tier } from '../../../src/rules/tiers.js';
 
 const owner = 'owner';
 const queueCapacity = 4;
@@ -21,6 +30,8 @@ const models = ['m0', 'm1'].map((name) => ({ name, sha256: `sha of ${name}`, cap
 
 interface FakeSlot {
   readonly model: string;
+  /** The sequence beyond the slots. */
+  readonly isReserve: boolean;
   state: 'offline' | 'idle' | 'busy';
   run: string | undefined;
 }
@@ -34,6 +45,12 @@ class Office {
   readonly ends: { key: string; peer: string; end: RequestEnd }[] = [];
   readonly refusals: { id: string; code: string }[] = [];
   readonly told: { id: string; peer: string; position: number }[] = [];
+  /** The latest estimate by id. */
+  readonly estimates = new Map<string, number>();
+  /** By account; bronze otherwise. */
+  readonly tiers = new Map<string, Tier>();
+  healthCapacity = 100;
+  arrivals = 0;
   readonly cancels: string[] = [];
   /** Keys whose results are kept for who asks again. */
   readonly stored = new Set<string>();
@@ -41,9 +58,15 @@ class Office {
   readonly violations: string[] = [];
   readonly ref: AnyActorRef;
 
+  /** @param slots the model of each; with a '+' it is a reserve */
   constructor(slots: readonly string[] = ['m0', 'm0', 'm1'], said = '') {
     slots.forEach((name, i) =>
-      this.slots.set(`slot.${i}`, { model: `sha of ${name}`, state: 'offline', run: undefined }),
+      this.slots.set(`slot.${i}`, {
+        model: `sha of ${name.replace('+', '')}`,
+        isReserve: name.endsWith('+'),
+        state: 'offline',
+        run: undefined,
+      }),
     );
     const request = requestMachine.provide({
       actions: {
@@ -59,7 +82,14 @@ class Office {
           if (this.open.has(record.key)) this.violations.push(`${record.key} opened twice`);
           this.open.add(record.key);
         },
-        tellPosition: (_, { record, position }) => void this.told.push({ id: record.id, peer: record.peer, position }),
+        tell: (_, told) => {
+          for (const { record, position, waitMs } of told) {
+            this.estimates.set(record.id, waitMs);
+            // What is news is the outboxes' to know.
+            const last = this.told.findLast(({ id, peer }) => id === record.id && peer === record.peer);
+            if (last?.position !== position) this.told.push({ id: record.id, peer: record.peer, position });
+          }
+        },
         finish: (_, { record, end }) => {
           if (!this.open.delete(record.key)) this.violations.push(`${record.key} ended without being open`);
           this.ends.push({ key: record.key, peer: record.peer, end });
@@ -73,9 +103,20 @@ class Office {
       drainMs,
       owner,
       monotonicMs: this.clock.monotonicMs,
+      gate: (asking: Asking) =>
+        admitClient({
+          ...asking,
+          access: 'open',
+          banLeftMs: 0,
+          bucketWaitMs: 0,
+          health: 'idle',
+          proof: () => 'missing',
+        }),
+      healthCapacity: () => this.healthCapacity,
+      standing: (account: string) => this.tiers.get(account) ?? 'bronze',
       models: () => this.served,
       hasResult: (key: string) => this.stored.has(key),
-      nextSerial: () => 0,
+      nextArrival: () => this.arrivals++,
       canMove: (_key: string, resumeText: string) => said.startsWith(resumeText),
     };
     const actor = createActor(machine, { clock: this.clock, input, inspect: noteTransitions });
@@ -102,7 +143,8 @@ class Office {
 
   prompt(id: string, fields: Partial<PromptMessage> = {}, from: { account?: string; peer?: string } = {}): void {
     const { account = 'a', peer = 'p' } = from;
-    this.send({ type: 'prompt.received', account, peer, prompt: { v: 2, type: 'prompt', id, prompt: '', ...fields } });
+    const prompt: PromptMessage = { v: 2, type: 'prompt', id, prompt: '', ...fields };
+    this.send({ type: 'prompt.received', account, peer, address: undefined, prompt });
   }
 
   /** The slot is free and says so. */
@@ -110,7 +152,7 @@ class Office {
     for (const name of names.length > 0 ? names : this.slots.keys()) {
       const slot = this.slots.get(name)!;
       Object.assign(slot, { state: 'idle', run: undefined });
-      this.send({ type: 'slot.idle', slot: name, model: slot.model });
+      this.send({ type: 'slot.idle', slot: name, model: slot.model, isReserve: slot.isReserve });
     }
   }
 
@@ -140,19 +182,24 @@ class Office {
   /** @throws where one of the scheduler's invariants does not hold. */
   check(): void {
     expect(this.violations).toEqual([]);
-    const { records, queue, running, slots } = this.context;
-    expect(new Set(records.keys())).toEqual(this.open);
-    for (const [key, record] of records)
-      expect([queue.items.has(key), running.has(runOf(record))].filter(Boolean), key).toHaveLength(1);
-    for (const key of queue.items.keys()) expect(records.get(key)).toBe(queue.items.get(key));
-    expect(running.size).toBe(records.size - queue.items.size);
-    expect(new Set(running.values()).size).toBe(running.size);
+    const { queue, running, slots } = this.context;
+    const waiting = [...waitingIn(queue)];
+    const keys = [...running.keys(), ...waiting.map(({ key }) => key)];
+    expect(new Set(keys)).toEqual(this.open);
+    expect(keys).toHaveLength(this.open.size); // in exactly one place
+    expect(new Set([...running.values()].map(({ child }) => child)).size).toBe(running.size);
     const taken = [...slots.values()].flatMap(({ key }) => key ?? []);
     expect(new Set(taken).size).toBe(taken.length);
-    expect(queue.items.size).toBeLessThanOrEqual(queueCapacity + this.slots.size); // what lost its slot is never refused
-    for (const [name, { key }] of slots) if (key === undefined) expect(this.slots.get(name)?.state).toBe('idle');
+    expect(waiting.length).toBeLessThanOrEqual(queueCapacity + this.slots.size); // what lost its slot is never refused
+    for (const [name, { key, model, isReserve }] of slots) {
+      if (key !== undefined) continue;
+      expect(this.slots.get(name)?.state).toBe('idle');
+      // While a slot may be given, nobody waits who could have it.
+      const could = waiting.filter((record) => record.model === model && (!isReserve || record.isOwner));
+      if (this.healthCapacity === 100) expect(could).toEqual([]);
+    }
     for (const account of ['a', 'b'])
-      expect([...records.values()].filter((record) => record.account === account).length).toBeLessThanOrEqual(
+      expect(keys.filter((key) => key.startsWith(`${account}/`)).length).toBeLessThanOrEqual(
         limits.maxUnfinishedPerClient,
       );
   }
@@ -209,7 +256,7 @@ describe('the scheduler', () => {
     office.end('slot.0');
     office.end('slot.1');
     office.prompt('3', {}, { account: 'b' });
-    expect(office.slots.get('slot.1')?.run).toBe('b/3#0.0');
+    expect(office.slots.get('slot.1')?.run).toBe('b/3#2.0');
   });
 
   it('tries a request again whose slot is lost, before those that wait, and once only', () => {
@@ -223,7 +270,7 @@ describe('the scheduler', () => {
     office.lose('slot.0');
     expect(office.outcomes).toEqual(['slot_failed']);
     office.idle();
-    expect(office.slots.get('slot.0')?.run).toBe('a/2#0.0');
+    expect(office.slots.get('slot.0')?.run).toBe('a/2#1.0');
     office.check();
   });
 
@@ -270,7 +317,7 @@ describe('the scheduler', () => {
     office.send({ type: 'peer.lost', peer: 'p' });
     office.end('slot.0', 'cancelled');
     expect(office.ends.map(({ key }) => key)).toEqual(['a/2', 'a/1']);
-    expect(office.slots.get('slot.0')?.run).toBe('a/3#0.0');
+    expect(office.slots.get('slot.0')?.run).toBe('a/3#2.0');
   });
 
   it('ends requests at their deadlines, in the queue and in a slot', () => {
@@ -285,7 +332,7 @@ describe('the scheduler', () => {
     office.end('slot.0', 'cancelled');
     expect(office.outcomes).toEqual(['deadline_exceeded', 'deadline_exceeded']);
     office.prompt('3');
-    expect(office.slots.get('slot.0')?.run).toBe('a/3#0.0');
+    expect(office.slots.get('slot.0')?.run).toBe('a/3#2.0');
   });
 
   it('a request asked again on a newer connection goes on there; on the same one it is a mistake', () => {
@@ -295,7 +342,7 @@ describe('the scheduler', () => {
     office.prompt('1', {}, { peer: 'p' });
     office.prompt('1', { resume: { text: 'never said' } }, { peer: 'q' });
     expect(office.refusals.map(({ code }) => code)).toEqual(['bad_request', 'bad_request']);
-    expect(office.context.records.get('a/1')?.peer).toBe('p'); // a refused takeover takes nothing over
+    expect(office.context.running.get('a/1')?.record.peer).toBe('p'); // a refused takeover takes nothing over
     office.prompt('1', { resume: { text: 'so' } }, { peer: 'q' });
     office.send({ type: 'peer.lost', peer: 'p' });
     office.end('slot.0');
@@ -362,6 +409,124 @@ describe('the scheduler', () => {
     expect(office.outcomes).toEqual(['shutting_down']);
   });
 
+  it('answers higher tiers first, and the owner before them all', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.tiers.set('g', 'gold').set('s', 'silver');
+    office.prompt('running');
+    office.prompt('b', {}, { account: 'b' });
+    office.prompt('s', {}, { account: 's' });
+    office.prompt('g', {}, { account: 'g' });
+    office.prompt('o', {}, { account: owner });
+    for (let i = 0; i < 5; i++) office.end('slot.0');
+    expect(office.ends.map(({ key }) => key)).toEqual(['a/running', `${owner}/o`, 'g/g', 's/s', 'b/b']);
+  });
+
+  it('starts owner and Masters at once in the reserve where every slot is taken, and nobody else', () => {
+    const office = new Office(['m0', 'm0+']);
+    office.tiers.set('m', 'master').set('d', 'diamond');
+    office.idle();
+    office.prompt('1');
+    office.prompt('d', {}, { account: 'd' });
+    expect(office.slots.get('slot.1')?.state).toBe('idle');
+    office.prompt('m', {}, { account: 'm' });
+    expect(office.slots.get('slot.1')?.run).toBe('m/m#2.0');
+    office.prompt('o', {}, { account: owner });
+    office.end('slot.1');
+    expect(office.slots.get('slot.1')?.run).toBe(`${owner}/o#3.0`);
+    office.end('slot.1');
+    expect(office.slots.get('slot.1')?.state).toBe('idle');
+    office.end('slot.0');
+    expect(office.slots.get('slot.0')?.run).toBe('d/d#1.0');
+    office.end('slot.0');
+    office.prompt('n', {}, { account: 'm' });
+    expect(office.slots.get('slot.0')?.run).toBe('m/n#4.0'); // a slot is free: the reserve stays one
+    office.check();
+  });
+
+  it('lets a higher tier take the place of the newest of the lowest, who is told to go elsewhere', () => {
+    const office = new Office(['m0']);
+    office.tiers.set('g', 'gold');
+    for (const id of ['1', '2', '3', '4']) office.prompt(id);
+    office.prompt('5', {}, { account: 'b' });
+    expect(office.refusals).toEqual([{ id: '5', code: 'queue_full' }]);
+    office.prompt('g', {}, { account: 'g' });
+    expect(office.ends).toMatchObject([{ key: 'a/4', end: { code: 'queue_full', retryAfterMs: 1_000 } }]);
+    office.check();
+  });
+
+  it('lets guests have half of the queue, but any slot that is free', () => {
+    const office = new Office(['m0', 'm0']);
+    office.tiers.set('a', 'guest').set('b', 'guest');
+    office.idle('slot.0');
+    for (const id of ['running', '1', '2', '3']) office.prompt(id);
+    expect(office.refusals).toEqual([{ id: '3', code: 'queue_full' }]);
+    office.send({ type: 'prompt.cancelled', account: 'a', id: '1' });
+    office.send({ type: 'prompt.cancelled', account: 'a', id: '2' });
+    office.idle('slot.1');
+    office.prompt('4');
+    expect(office.slots.get('slot.1')?.run).toMatch(/^a\/4/);
+  });
+
+  it('fills as many slots and as much of the queue as the health of the machine allows, and more when it is better', () => {
+    const office = new Office(['m0', 'm0', 'm0', 'm0+']);
+    office.idle();
+    office.healthCapacity = 40; // 2 of 3 slots, 2 of 4 places
+    for (const id of ['1', '2', '3', '4', '5']) office.prompt(id);
+    expect([...office.slots.values()].map(({ state }) => state)).toEqual(['busy', 'busy', 'idle', 'idle']);
+    expect(office.refusals).toEqual([{ id: '5', code: 'queue_full' }]);
+    office.healthCapacity = 0;
+    office.end('slot.0');
+    expect(office.slots.get('slot.0')?.state).toBe('idle');
+    office.prompt('o', {}, { account: owner });
+    expect(office.slots.get('slot.3')?.run).toMatch(`${owner}/o`); // their own machine serves them in any state
+    office.healthCapacity = 100;
+    office.send({ type: 'queue.changed' });
+    expect([...office.slots.values()].filter(({ state }) => state === 'busy')).toHaveLength(4);
+  });
+
+  it('off duty serves nobody but its owner: what waits is handed back, what runs goes on', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    for (const id of ['1', '2']) office.prompt(id);
+    office.prompt('o', {}, { account: owner });
+    office.send({ type: 'duty.changed', open: false, reason: 'paused' });
+    expect(office.ends).toMatchObject([{ key: 'a/2', end: { code: 'shutting_down', message: 'paused' } }]);
+    office.prompt('3');
+    office.prompt('p', {}, { account: owner });
+    expect(office.refusals).toEqual([{ id: '3', code: 'shutting_down' }]);
+    for (let i = 0; i < 3; i++) office.end('slot.0');
+    expect(office.outcomes).toEqual(['shutting_down', 'stop', 'stop', 'stop']);
+    office.send({ type: 'duty.changed', open: true, reason: '' });
+    office.prompt('4');
+    expect(office.slots.get('slot.0')?.run).toMatch(/^a\/4/);
+  });
+
+  it('tells how long the first token will take: from the pace so far in line, from the slices in a slot', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    const answer = (): void => {
+      const { run } = office.slots.get('slot.0')!;
+      office.clock.advance(1_000);
+      office.send({ type: 'run.firstToken', run: run! });
+      office.clock.advance(4_000);
+      office.end('slot.0');
+    };
+    const prompt = 'x'.repeat(100);
+    office.prompt('0', { prompt });
+    answer();
+    for (const id of ['1', '2', '3']) office.prompt(id, { prompt });
+    expect([1, 2, 3].map((id) => office.estimates.get(`${id}`))).toEqual([1_000, 6_000, 11_000]);
+    const { run } = office.slots.get('slot.0')!;
+    office.clock.advance(500);
+    office.send({ type: 'run.progress', run: run!, done: 100, total: 200, reused: 50 });
+    expect(office.estimates.get('1')).toBe(1_000); // 50 tokens took 500 ms, 100 are left
+    office.send({ type: 'run.progress', run: 'a/1#99.0', done: 1, total: 1_000, reused: 0 });
+    expect(office.estimates.get('1')).toBe(1_000); // of a run of before
+    office.prompt('2', { prompt, resume: { text: '' } }, { peer: 'q' });
+    expect(office.estimates.get('2')).toBe(5_500);
+  });
+
   it('runs no timer while nobody waits', () => {
     const office = new Office();
     office.idle();
@@ -390,12 +555,15 @@ const step = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       what: fc.constantFrom('started', 'token', 'end', 'end', 'fail', 'lose', 'idle', 'idle', 'restart'),
-      slot: fc.constantFrom('slot.0', 'slot.1', 'slot.2'),
+      slot: fc.constantFrom('slot.0', 'slot.1', 'slot.2', 'slot.3'),
     }),
   },
   {
     weight: 2,
-    arbitrary: fc.record({ what: fc.constantFrom('cancel', 'peerLost', 'late', 'crash', 'model'), chance }),
+    arbitrary: fc.record({
+      what: fc.constantFrom('cancel', 'peerLost', 'late', 'crash', 'model', 'duty', 'health'),
+      chance,
+    }),
   },
   {
     weight: 2,
@@ -419,7 +587,11 @@ function perform(office: Office, next: Step): void {
     else if (next.what === 'peerLost') office.send({ type: 'peer.lost', peer: next.chance % 2 === 0 ? 'p' : 'q' });
     else if (next.what === 'late') office.send({ type: 'run.ended', run: `${account}/${id}#99`, usage });
     else if (next.what === 'crash') office.crashRequest();
-    else if (office.served.length === models.length) {
+    else if (next.what === 'duty') office.send({ type: 'duty.changed', open: next.chance % 2 === 0, reason: 'off' });
+    else if (next.what === 'health') {
+      office.healthCapacity = [100, 40, 0][next.chance % 3] ?? 100;
+      office.send({ type: 'queue.changed' });
+    } else if (office.served.length === models.length) {
       office.served = models.slice(1);
       office.send({ type: 'model.gone', model: 'sha of m0' });
     } else office.served = models;
@@ -446,7 +618,8 @@ describe('the scheduler, whatever happens in whatever order', () => {
   it('keeps every admitted request in exactly one place until its one end, and never gives a slot two', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-        const office = new Office();
+        const office = new Office(['m0', 'm0', 'm1', 'm0+']);
+        office.tiers.set('a', 'guest').set('b', 'gold');
         for (const next of steps) {
           perform(office, next);
           office.check();

@@ -1,0 +1,99 @@
+/** How the scheduler learns from what ran, and what it expects for those that wait. Pure; the sums are in rules/estimate.ts. */
+import * as estimate from '../rules/estimate.js';
+import { lengthOf, positionOf, waitingIn } from '../rules/queue.js';
+import { isPrivileged, slotLimit } from '../rules/slots.js';
+import { resumeTextOf, update, type RequestEnd, type RequestRecord, type Running } from './scheduler.js';
+import type { SchedulerContext } from './scheduler.js';
+
+/** What a client hears of one of its requests. */
+export interface Told {
+  readonly record: RequestRecord;
+  /** 0 is in a slot, 1 the next. */
+  readonly position: number;
+  readonly length: number;
+  /** Until the first token. */
+  readonly waitMs: number;
+}
+
+/** Weight of the newest response in the running means. */
+const newestWeight = 0.2;
+
+const mean = (old: number | undefined, value: number): number =>
+  old === undefined ? value : old + newestWeight * (value - old);
+
+const sizeOf = ({ prompt }: RequestRecord): estimate.Size => {
+  const texts = prompt.prompt === undefined ? (prompt.messages ?? []).map(({ content }) => content) : [prompt.prompt];
+  const promptChars = texts.reduce((sum, text) => sum + text.length, resumeTextOf(prompt).length);
+  return { promptChars, maxTokens: prompt.options?.maxTokens };
+};
+
+/** How long a run of `record` holds its slot, and how long of this until its first token. */
+export function expected(context: Pick<SchedulerContext, 'paces'>, record: RequestRecord) {
+  const pace = estimate.paceOf(context.paces.get(record.model));
+  const size = sizeOf(record);
+  return { prefillMs: estimate.prefillMs(pace, size), holdMs: estimate.holdMs(pace, size) };
+}
+
+/** The running means after one more end. Errors and what never ran say nothing about the pace of this worker. */
+export function noteEnd(
+  context: SchedulerContext,
+  { record, sinceMs, firstTokenAtMs }: Running,
+  end: RequestEnd,
+  nowMs: number,
+): Pick<SchedulerContext, 'avgResponseMs' | 'tokensPerSecond' | 'paces'> {
+  const { avgResponseMs, tokensPerSecond, paces } = context;
+  if (end.kind === 'error') return { avgResponseMs, tokensPerSecond, paces };
+  const heldMs = nowMs - sinceMs;
+  const tokens = end.usage.completionTokens;
+  return {
+    avgResponseMs: mean(avgResponseMs, nowMs - record.arrivedAtMs),
+    tokensPerSecond: tokens === 0 || heldMs <= 0 ? tokensPerSecond : mean(tokensPerSecond, (1000 * tokens) / heldMs),
+    paces:
+      firstTokenAtMs === undefined
+        ? paces
+        : update(
+            paces,
+            record.model,
+            estimate.noteRun(paces.get(record.model), {
+              promptChars: sizeOf(record).promptChars,
+              prefillMs: firstTokenAtMs - sinceMs,
+              answerTokens: tokens,
+              decodeMs: nowMs - firstTokenAtMs,
+            }),
+          ),
+  };
+}
+
+/** What the first `count` of the line are told; all of them where it is not said. */
+export function outlook(context: SchedulerContext, count = Infinity): readonly Told[] {
+  const now = context.monotonicMs();
+  const share = context.healthCapacity();
+  const records: RequestRecord[] = [];
+  for (const record of waitingIn(context.queue)) {
+    if (records.length >= count) break;
+    records.push(record);
+  }
+  const line = records.map((record) => ({
+    model: record.model,
+    isPrivileged: isPrivileged(record, share),
+    ...expected(context, record),
+  }));
+  const slots = [...context.slots.values()].map(({ model, isReserve, key }) => {
+    const running = context.running.get(key ?? '');
+    const freeInMs = running === undefined ? 0 : estimate.remainingMs(running.holdMs, now - running.sinceMs);
+    return { model, isReserve, freeInMs };
+  });
+  const waits = estimate.estimateWaits(line, slots, slotLimit(context.slots, share));
+  const length = lengthOf(context.queue);
+  return records.map((record, i) => ({ record, position: i + 1, length, waitMs: Math.round(waits[i] ?? 0) }));
+}
+
+/** What the one of this key is told: where it waits, or that it is in a slot. */
+export function toldOf(context: SchedulerContext, key: string): Told | undefined {
+  const running = context.running.get(key);
+  if (running === undefined) return outlook(context, positionOf(context.queue, key)).at(-1);
+  const { record, sinceMs, firstTokenAtMs } = running;
+  const { prefillMs } = expected(context, record);
+  const leftMs = firstTokenAtMs === undefined ? estimate.remainingMs(prefillMs, context.monotonicMs() - sinceMs) : 0;
+  return { record, position: 0, length: lengthOf(context.queue), waitMs: Math.round(leftMs) };
+}
