@@ -6,9 +6,10 @@ import type { z } from 'zod';
 import type { FrameObject } from './frame.js';
 import { idPattern } from './limits.js';
 import { inferenceSchemas, protocolVersion, type InferenceMessage } from './messages.js';
+import { scoreSchemas, type ScoreMessage } from './score-messages.js';
 
-export type DecodeOutcome =
-  | { readonly kind: 'message'; readonly message: InferenceMessage }
+export type DecodeOutcome<Message = InferenceMessage> =
+  | { readonly kind: 'message'; readonly message: Message }
   /** A later version may send it: ignored. */
   | { readonly kind: 'unknown_type'; readonly type: string }
   /** `id` is there for a prompt whose id could be read: it is owed a `bad_request` with this message, which names the field. */
@@ -22,21 +23,31 @@ export type DecodeOutcome =
   /** `id` as above: owed `unsupported_version`. */
   | { readonly kind: 'unsupported_version'; readonly id?: string };
 
-const schemas: ReadonlyMap<string, z.ZodType<InferenceMessage>> = new Map(Object.entries(inferenceSchemas));
-
 const maxTypeChars = 64;
 const maxProblemChars = 200;
 
-export function decodeMessage(value: FrameObject): DecodeOutcome {
-  const type = value.type;
-  if (typeof type !== 'string') return { kind: 'invalid', type: '', field: 'type', message: 'type: must be a string' };
-  const schema = schemas.get(type);
-  if (schema === undefined) return { kind: 'unknown_type', type: type.slice(0, maxTypeChars) };
-  if (typeof value.v === 'number' && value.v !== protocolVersion)
-    return { kind: 'unsupported_version', ...promptId(value) };
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return { kind: 'message', message: parsed.data };
-  return { kind: 'invalid', type, ...promptId(value), ...firstProblem(parsed.error) };
+/** A message of the inference network. */
+export const decodeMessage = decoderOf<InferenceMessage>(inferenceSchemas);
+
+/** A message of the score network. */
+export const decodeScoreMessage = decoderOf<ScoreMessage>(scoreSchemas);
+
+function decoderOf<Message>(
+  schemasByType: Readonly<Record<string, z.ZodType<Message>>>,
+): (value: FrameObject) => DecodeOutcome<Message> {
+  const schemas: ReadonlyMap<string, z.ZodType<Message>> = new Map(Object.entries(schemasByType));
+  return (value) => {
+    const type = value.type;
+    if (typeof type !== 'string')
+      return { kind: 'invalid', type: '', field: 'type', message: 'type: must be a string' };
+    const schema = schemas.get(type);
+    if (schema === undefined) return { kind: 'unknown_type', type: type.slice(0, maxTypeChars) };
+    if (typeof value.v === 'number' && value.v !== protocolVersion)
+      return { kind: 'unsupported_version', ...promptId(value) };
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return { kind: 'message', message: parsed.data };
+    return { kind: 'invalid', type, ...promptId(value), ...firstProblem(parsed.error) };
+  };
 }
 
 function promptId(value: FrameObject): { id?: string } {

@@ -39,6 +39,22 @@ const numbers = {
   maxDeadlineMs: 2_147_483_647,
   maxTokens: 2_147_483_647,
 
+  // Orders and scores
+  /** The most that an order can offer, as no request can score more: speed 5, complexity 3, quality 2. */
+  maxPriceMillipoints: 10_000,
+  /** From an order's `at` to its `expiresAt`. */
+  maxOrderLifeMs: 600_000,
+  /** Receipts, certificates, attestations and evidence in one message. */
+  maxScoreItems: 256,
+  /** Of one certificate: so many validators a mesh can name. */
+  maxAttestations: 128,
+  /** Ranges and keys in one `score_request`. */
+  maxRanges: 1_024,
+  /** Of a range that is told hash by hash instead of by its digest. */
+  maxRangeHashes: 16,
+  /** Hashes under one prefix that are taken from a peer. */
+  maxHashesPerKeys: 1_024,
+
   // Proof of work
   workChallengeHexChars: 32,
   workNonceMaxHexChars: 32,
@@ -69,6 +85,8 @@ export const limitRelations: readonly (readonly [sentence: string, holds: boolea
   ['a heartbeat is slower than the fastest status', limits.statusHeartbeatMs > limits.statusMinGapMs],
   ['tokens leave well before a silence counts', limits.tokenBatchMs * 4 <= limits.keepaliveMs],
   ['a queue_status can always serve as keepalive', limits.queueStatusMinGapMs <= limits.keepaliveMs],
+  ['a range told hash by hash is taken by the other side', limits.maxRangeHashes <= limits.maxHashesPerKeys],
+  ['a score_request full of ranges fits a frame', limits.maxRanges * 160 <= limits.maxFrameBytes],
   ['an incomplete frame is closed before its sender counts as stale', limits.incompleteFrameMs < limits.statusStaleMs],
 ];
 

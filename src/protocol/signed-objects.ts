@@ -1,9 +1,13 @@
 /**
- * The shapes of what is signed around a paid request (docs/protocol.md): order, receipt, ack. A signed object has exactly
- * these fields, for one more would be signed without being understood. Whether they are true is not decided here.
+ * What is signed around a paid request and its certificate (docs/ledger.md): order, receipt, ack, attestation; who signs
+ * each; and what two of them prove together. A signed object has exactly these fields, for one more would be signed
+ * without being understood. Whether what they say is true is decided in src/rules/.
  */
 import { z } from 'zod';
-import { count, exactly, name, publicKey, requestId, sha256, signature, time } from './schema.js';
+import type { KeyPair } from './keys.js';
+import { limits } from './limits.js';
+import { count, exactly, fields, list, name, publicKey, requestId, sha256, signature, time } from './schema.js';
+import { sign, signedHash, verify } from './signing.js';
 
 export const orderSchema = exactly({
   network: name,
@@ -12,7 +16,7 @@ export const orderSchema = exactly({
   id: requestId,
   promptHash: sha256,
   promptChars: count,
-  maxPrice: count,
+  maxPrice: count.max(limits.maxPriceMillipoints),
   at: time,
   expiresAt: time,
   signature,
@@ -45,6 +49,73 @@ export const ackSchema = exactly({
   signature,
 });
 
+/** `verdict`: `valid`, or the reason why not; of a later version it may be a word that is not known here. */
+export const attestationSchema = exactly({
+  receipt: sha256,
+  validator: publicKey,
+  verdict: z.string().regex(/^[a-z_]{1,32}$/, 'must be a word of a-z and _'),
+  at: time,
+  signature,
+});
+
+/** A finished request, as its worker puts it forward. */
+export const claimSchema = z.object({ order: orderSchema, receipt: receiptSchema, ack: ackSchema });
+
+export const certificateSchema = z.object({
+  ...claimSchema.shape,
+  attestations: list(attestationSchema, limits.maxAttestations),
+});
+
+const testimony = fields({ order: orderSchema, receipt: receiptSchema, ack: ackSchema.exactOptional() });
+
+/** Two signatures of one hand that cannot both be honest. */
+export const evidenceSchema = z.object({ kind: z.enum(['double_receipt', 'double_ack']), a: testimony, b: testimony });
+
 export type Order = z.infer<typeof orderSchema>;
 export type Receipt = z.infer<typeof receiptSchema>;
 export type Ack = z.infer<typeof ackSchema>;
+export type Attestation = z.infer<typeof attestationSchema>;
+export type Claim = z.infer<typeof claimSchema>;
+export type Certificate = z.infer<typeof certificateSchema>;
+export type Testimony = z.infer<typeof testimony>;
+export type Evidence = z.infer<typeof evidenceSchema>;
+
+interface SignedObjects {
+  readonly order: Order;
+  readonly receipt: Receipt;
+  readonly ack: Ack;
+  readonly attestation: Attestation;
+}
+export type ObjectKind = keyof SignedObjects;
+export type SignedObject<Kind extends ObjectKind> = SignedObjects[Kind];
+export type Unsigned<Kind extends ObjectKind> = Omit<SignedObjects[Kind], 'signature'>;
+
+const schemas = { order: orderSchema, receipt: receiptSchema, ack: ackSchema, attestation: attestationSchema };
+
+/** @throws where the object does not fit its schema, or names another signer: nothing like that may leave this node. */
+export function signObject<Kind extends ObjectKind>(
+  kind: Kind,
+  object: Unsigned<Kind>,
+  signer: KeyPair,
+): SignedObject<Kind> {
+  const signed = schemas[kind].parse({ ...object, signature: sign(kind, object, signer) });
+  if (signerOf(kind, signed as SignedObject<Kind>) !== signer.publicKeyHex)
+    throw new TypeError(`this ${kind} names another signer than the key that should sign it`);
+  return signed as SignedObject<Kind>;
+}
+
+/** True where the account that the object names as its author signed exactly this. For objects that their schema accepted. */
+export function isGenuine<Kind extends ObjectKind>(kind: Kind, object: SignedObject<Kind>): boolean {
+  return verify(kind, object, object.signature, signerOf(kind, object));
+}
+
+/** The object's name. The signature is no part of it: a signature written in another way makes no other object. */
+export function objectHash<Kind extends ObjectKind>(kind: Kind, object: Unsigned<Kind>): string {
+  return signedHash(kind, object);
+}
+
+function signerOf<Kind extends ObjectKind>(kind: Kind, object: SignedObject<Kind>): string {
+  const named = object as Partial<Order & Receipt & Attestation>;
+  const signer = { order: named.client, receipt: named.worker, ack: named.client, attestation: named.validator }[kind];
+  return signer ?? '';
+}

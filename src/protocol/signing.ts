@@ -16,8 +16,13 @@ export type SignedKind = 'hello' | 'order' | 'receipt' | 'ack' | 'attestation' |
  */
 export function signedBytes(kind: SignedKind, object: object): Uint8Array {
   const { signature: _, ...body } = object as { signature?: unknown };
-  assertPortable(body);
-  return Buffer.from(`qmesh/2/${kind}\n${canonicalize(body) ?? ''}`, 'utf8');
+  return Buffer.from(`qmesh/2/${kind}\n${signableJson(body)}`, 'utf8');
+}
+
+/** RFC 8785 canonical JSON. @throws TypeError as `signedBytes` does */
+export function signableJson(value: object): string {
+  assertPortable(value);
+  return canonicalize(value) ?? '';
 }
 
 /** The name of a signed object: SHA-256 of its signed bytes, hex. */
@@ -67,6 +72,6 @@ function assertPortable(value: unknown): void {
 }
 
 /** Without halves of surrogate pairs, which have no UTF-8. (String.prototype.isWellFormed is not in ES2023's types.) */
-function isWellFormed(text: string): boolean {
+export function isWellFormed(text: string): boolean {
   return !/[\ud800-\udfff]/u.test(text);
 }

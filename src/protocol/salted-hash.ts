@@ -1,0 +1,48 @@
+/**
+ * Hash and length of a prompt or an answer, as orders and receipts hold them. The salt goes from client to worker and no
+ * further, so who sees the hash cannot try out what the text might have been.
+ */
+import { createHash } from 'node:crypto';
+import type { ChatMessage } from './run.js';
+import { isWellFormed, signableJson } from './signing.js';
+
+export interface TextFacts {
+  /** SHA-256 of the salt's bytes and the text, hex. */
+  readonly hash: string;
+  /** Unicode code points. */
+  readonly chars: number;
+}
+
+/** What a prompt is made of. Exactly one of them is there. */
+export interface PromptText {
+  readonly prompt?: string;
+  readonly messages?: readonly ChatMessage[];
+}
+
+/** Undefined where the text has no UTF-8, because half of a surrogate pair stands in it. @param salt 32 hex characters */
+export function textFacts(text: string, salt: string): TextFacts | undefined {
+  return isWellFormed(text) ? { hash: saltedHash(text, salt), chars: codePoints(text) } : undefined;
+}
+
+/** Of a conversation: its canonical JSON, of role and content alone; the code points are those of all `content`. */
+export function promptFacts({ prompt, messages = [] }: PromptText, salt: string): TextFacts | undefined {
+  if (prompt !== undefined) return textFacts(prompt, salt);
+  const spoken = messages.map(({ role, content }) => ({ role, content }));
+  if (!spoken.every(({ role, content }) => isWellFormed(role) && isWellFormed(content))) return undefined;
+  const chars = spoken.reduce((sum, { content }) => sum + codePoints(content), 0);
+  return { hash: saltedHash(signableJson(spoken), salt), chars };
+}
+
+function saltedHash(text: string, salt: string): string {
+  return createHash('sha256').update(Buffer.from(salt, 'hex')).update(text, 'utf8').digest('hex');
+}
+
+/** Without an array of them: a prompt may have a million. */
+function codePoints(text: string): number {
+  let pairs = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit >= 0xd800 && unit < 0xdc00) pairs++;
+  }
+  return text.length - pairs;
+}

@@ -1,0 +1,93 @@
+/**
+ * How two nodes find what the other lacks: digests of ranges of hashes, from the whole down to ranges of at most 16 hashes,
+ * which are told one by one. k differences among n cost O(k log n) bytes. One message in, at most one message and a list of
+ * hashes out: there is no session, and nothing is remembered between two messages, so a peer that says nonsense has said
+ * it and no more. What does not fit an answer is left out; whoever gained something by a round begins another one.
+ *
+ * Invariants: two honest sets converge to their union; an answer is bounded, whatever was asked.
+ */
+import { limits } from '../protocol/limits.js';
+import type { HashKeys, HashRange, ScoreRequestMessage } from '../protocol/score-messages.js';
+import type { HashTree } from './hash-tree.js';
+
+/** Certificates sent for one message. The rest is found in the next round. */
+export const maxSendsPerRequest = limits.maxScoreItems;
+
+/** Hashes told in one message: with as many prefixes and digests as there may be, it still fits a frame. */
+export const maxHashesPerReply = 8_192;
+
+export interface Reply {
+  /** What to ask in turn; undefined where all is said. */
+  readonly request: ScoreRequestMessage | undefined;
+  /** Certificates that the other side lacks. */
+  readonly send: readonly string[];
+}
+
+/** Hashes that this node does not want: its own policy refused their certificates. */
+export type Unwanted = (hash: string) => boolean;
+
+/** The beginning: on connecting, every minute, and again at once after a round that brought something. */
+export const openRound = (tree: HashTree): ScoreRequestMessage => requestOf([rangeOf(tree, '')], []);
+
+export function answer(tree: HashTree, { ranges, keys = [] }: ScoreRequestMessage, isUnwanted: Unwanted): Reply {
+  const send = new Set<string>();
+  const wishes: HashKeys[] = [];
+  for (const theirs of keys) {
+    const sent = lackingIn(tree, theirs, maxSendsPerRequest - send.size);
+    for (const hash of sent) send.add(hash);
+    wishes.push(...wishFor(tree, theirs, sent, isUnwanted));
+  }
+  const differing = ranges.filter(({ prefix, digest }) => digest !== tree.digest(prefix));
+  const isSmall = ({ prefix }: HashRange): boolean => tree.count(prefix) <= limits.maxRangeHashes;
+  const large = differing.filter((range) => !isSmall(range)).slice(0, limits.maxRanges / childDigits.length);
+  const told = withinReply([
+    ...wishes,
+    ...differing.filter(isSmall).map(({ prefix }) => ({ prefix, hashes: tree.hashes(prefix, limits.maxRangeHashes) })),
+  ]);
+  const asked = large.flatMap(({ prefix }) => childDigits.map((digit) => rangeOf(tree, prefix + digit)));
+  return { request: asked.length + told.length > 0 ? requestOf(asked, told) : undefined, send: [...send] };
+}
+
+const childDigits = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
+
+/** What is here under the prefix and not in their list. */
+function lackingIn(tree: HashTree, { prefix, hashes }: HashKeys, atMost: number): string[] {
+  if (atMost <= 0) return [];
+  const theirs = new Set(hashes);
+  return tree
+    .hashes(prefix, atMost + theirs.size)
+    .filter((hash) => !theirs.has(hash))
+    .slice(0, atMost);
+}
+
+/**
+ * A list for the same prefix that lacks exactly what is wanted of theirs, so that they send it. Beside what they have it
+ * names what is sent to them just now: so it asks for nothing twice, and that is the end of the matter.
+ */
+function wishFor(
+  tree: HashTree,
+  { prefix, hashes }: HashKeys,
+  sent: readonly string[],
+  isUnwanted: Unwanted,
+): HashKeys[] {
+  const has = (hash: string): boolean => !hash.startsWith(prefix) || tree.has(hash) || isUnwanted(hash);
+  return hashes.every(has) ? [] : [{ prefix, hashes: [...hashes.filter(has), ...sent] }];
+}
+
+/** As many of the lists as fit one frame together. */
+function withinReply(lists: readonly HashKeys[]): HashKeys[] {
+  let hashes = 0;
+  return lists
+    .filter((list) => list.hashes.length <= limits.maxHashesPerKeys)
+    .slice(0, limits.maxRanges)
+    .filter((list) => (hashes += list.hashes.length) <= maxHashesPerReply);
+}
+
+const rangeOf = (tree: HashTree, prefix: string): HashRange => ({ prefix, digest: tree.digest(prefix) });
+
+const requestOf = (ranges: HashRange[], keys: HashKeys[]): ScoreRequestMessage => ({
+  v: 2,
+  type: 'score_request',
+  ranges,
+  ...(keys.length > 0 ? { keys } : {}),
+});

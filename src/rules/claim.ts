@@ -1,0 +1,72 @@
+/**
+ * The part of judging a claim that needs nothing but the claim: signatures, that the three objects are of one request, and
+ * that the points are those that the facts give. It costs three signature checks and may run on another thread. What also
+ * depends on the time and on what this node has seen is in `rules/attestation.ts`.
+ *
+ * A claim that fails here is worth nothing to anybody, whoever attests it.
+ */
+import { limits } from '../protocol/limits.js';
+import { isGenuine, objectHash, type Claim } from '../protocol/signed-objects.js';
+import { entryOf, type LedgerEntry } from './ledger.js';
+import { scoreOf } from './points.js';
+import type { Fault } from './verdicts.js';
+
+/** A worker that gives more tokens for each millisecond is not believed. */
+export const maxTokensPerMs = 2;
+
+/** What is known of a claim that stands up. */
+export interface ClaimFacts {
+  readonly entry: LedgerEntry;
+  /** When the order was made, by the client's clock. */
+  readonly orderedAt: number;
+}
+
+export type Examination =
+  { readonly kind: 'sound'; readonly facts: ClaimFacts } | { readonly kind: 'unsound'; readonly fault: Fault };
+
+/** @param network the inference topic of this node's mesh. The cheap checks come first. */
+export function examine(claim: Claim, network: string): Examination {
+  const { order, receipt } = claim;
+  const orderHash = objectHash('order', order);
+  const receiptHash = objectHash('receipt', receipt);
+  const fault = faultOf(claim, network, orderHash, receiptHash);
+  if (fault !== undefined) return { kind: 'unsound', fault };
+  return { kind: 'sound', facts: { entry: entryOf(receiptHash, order, receipt), orderedAt: order.at } };
+}
+
+function faultOf(claim: Claim, network: string, orderHash: string, receiptHash: string): Fault | undefined {
+  const { order, receipt, ack } = claim;
+  const isOneRequest =
+    receipt.order === orderHash &&
+    ack.receipt === receiptHash &&
+    receipt.worker === order.worker &&
+    receipt.client === order.client &&
+    ack.client === order.client;
+  if (!isOneRequest) return 'mismatch';
+  if (order.network !== network) return 'wrong_network';
+  if (order.client === order.worker) return 'same_account';
+  if (!areGoodOrderTimes(order)) return 'bad_order_times';
+  const { promptChars } = order;
+  const { resultChars, responseMs, success } = receipt;
+  const due = scoreOf({ promptChars, resultChars, responseMs, success });
+  const { speed, complexity, quality, score } = receipt;
+  if (speed !== due.speed || complexity !== due.complexity || quality !== due.quality || score !== due.score)
+    return 'wrong_score';
+  if (receipt.completionTokens > maxTokensPerMs * Math.max(1, responseMs)) return 'implausible';
+  if (!agreeOnResponse(ack.responseMs, responseMs)) return 'response_time';
+  const isSigned = isGenuine('order', order) && isGenuine('receipt', receipt) && isGenuine('ack', ack);
+  return isSigned ? undefined : 'bad_signature';
+}
+
+/** A worker asks the same of an order before it begins. */
+export function areGoodOrderTimes({ at, expiresAt }: { readonly at: number; readonly expiresAt: number }): boolean {
+  return expiresAt >= at && expiresAt - at <= limits.maxOrderLifeMs;
+}
+
+/**
+ * Whether client and worker can have measured the same request: they may differ by a fifth of the longer time and a quarter
+ * of a second. A client asks this before it acks, every validator afterwards.
+ */
+export function agreeOnResponse(clientMs: number, workerMs: number): boolean {
+  return 5 * Math.abs(clientMs - workerMs) <= 1_250 + Math.max(clientMs, workerMs);
+}

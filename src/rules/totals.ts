@@ -1,0 +1,131 @@
+/**
+ * The fold of `rules/ledger.ts`, one receipt at a time: constant work for each, and memory for accounts only. It keeps
+ * sums that can be taken back, since a receipt is taken back when another one of the same order with a lower hash appears.
+ * Who holds the entries (a map, a database) says which one of the order counted until then.
+ *
+ * Memory: an account takes some hundred bytes, and a counter for each of its clients and days. Invariant: after any
+ * sequence of `settle`, `stateOf` says what `foldLedger` says of the same set.
+ */
+import type { ServiceRecord } from './achievements.js';
+import {
+  accountState,
+  dailyMintCapMillipoints,
+  isFast,
+  isHeavy,
+  mintableOf,
+  mintDayOf,
+  outdoes,
+  paidOf,
+  type AccountState,
+  type LedgerEntry,
+  type Minters,
+} from './ledger.js';
+
+class Account {
+  earned = 0;
+  spent = 0;
+  /** Sum over the days, each capped. */
+  minted = 0;
+  served = 0;
+  fast = 0;
+  heavy = 0;
+  /** Receipts that name this account. It is forgotten with the last one. */
+  named = 0;
+  /** UTC day → what was mintable on it, uncapped. */
+  readonly days = new Map<number, number>();
+  /** Client → successful requests of it. */
+  readonly clients = new Map<string, number>();
+
+  get record(): ServiceRecord {
+    return { served: this.served, fast: this.fast, heavy: this.heavy, clients: this.clients.size };
+  }
+}
+
+export class LedgerTotals {
+  readonly #accounts = new Map<string, Account>();
+  readonly #minters: Minters;
+
+  constructor(minters: Minters = 'everyone') {
+    this.#minters = minters;
+  }
+
+  /**
+   * Takes a certified receipt into account. @param holder the one of the same order that counted until now.
+   * @returns the one that counts from now on: told again with the next receipt of that order.
+   */
+  settle(entry: LedgerEntry, holder: LedgerEntry | undefined): LedgerEntry {
+    if (holder === undefined) this.#count(entry, 1);
+    else if (outdoes(entry, holder)) {
+      this.#count(holder, -1);
+      this.#count(entry, 1);
+    } else return holder;
+    return entry;
+  }
+
+  /** Everything of an account; undefined for one that no counted receipt names. */
+  stateOf(account: string): AccountState | undefined {
+    const sums = this.#accounts.get(account);
+    if (sums === undefined) return undefined;
+    const { earned, spent, record } = sums;
+    const mayMint = this.#mayMint(account);
+    return accountState({ earned, spent, record, mayMint, minted: mayMint ? sums.minted : 0 });
+  }
+
+  /** Millipoints. Below 0 where somebody spent in two places at once. */
+  balanceOf(account: string): number {
+    return this.stateOf(account)?.balance ?? 0;
+  }
+
+  accounts(): IterableIterator<string> {
+    return this.#accounts.keys();
+  }
+
+  #mayMint(account: string): boolean {
+    return this.#minters === 'everyone' || this.#minters.has(account);
+  }
+
+  /** @param sign 1 to count it, -1 to take it back */
+  #count(entry: LedgerEntry, sign: 1 | -1): void {
+    const worker = this.#account(entry.worker);
+    worker.earned += sign * paidOf(entry);
+    this.#mint(worker, mintDayOf(entry), sign * mintableOf(entry));
+    if (entry.success) {
+      worker.served += sign;
+      if (isFast(entry)) worker.fast += sign;
+      if (isHeavy(entry)) worker.heavy += sign;
+      addTo(worker.clients, entry.client, sign);
+    }
+    const client = this.#account(entry.client);
+    client.spent += sign * paidOf(entry);
+    this.#name(entry.worker, worker, sign);
+    this.#name(entry.client, client, sign);
+  }
+
+  #mint(worker: Account, day: number, millipoints: number): void {
+    const before = worker.days.get(day) ?? 0;
+    addTo(worker.days, day, millipoints);
+    worker.minted += capped(before + millipoints) - capped(before);
+  }
+
+  #account(id: string): Account {
+    const known = this.#accounts.get(id);
+    if (known !== undefined) return known;
+    const account = new Account();
+    this.#accounts.set(id, account);
+    return account;
+  }
+
+  #name(id: string, account: Account, sign: 1 | -1): void {
+    account.named += sign;
+    if (account.named === 0) this.#accounts.delete(id);
+  }
+}
+
+const capped = (millipoints: number): number => Math.min(millipoints, dailyMintCapMillipoints);
+
+/** A counter that is not there is 0, and one that is 0 is not there. */
+function addTo<Key>(counters: Map<Key, number>, key: Key, by: number): void {
+  const value = (counters.get(key) ?? 0) + by;
+  if (value === 0) counters.delete(key);
+  else counters.set(key, value);
+}
