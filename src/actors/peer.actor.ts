@@ -30,7 +30,7 @@ export function createPeer(deps: WorkerDeps, peer: string, connection: Connectio
 
 function createConnection(deps: WorkerDeps, peer: string, connection: Connection, gone: () => void) {
   return guardedCallback(({ system, self, sendBack, guard, defer }) => {
-    const { clock, outboxes, board, log } = deps;
+    const { clock, outboxes, board, conduct, log } = deps;
     const network = topicName('inference', deps.networkPrefix);
     /** Who asks: the key that the connection proves, or the node that a hello proves stands behind it. */
     let account = connection.remoteKey;
@@ -61,10 +61,21 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
         case 'hello':
           if (!isFirst) return;
           if (verifyHello(message, { network, key: connection.remoteKey })) account = message.node;
-          else log.warn('hello.refused', { peer, key: connection.remoteKey });
+          else {
+            log.warn('hello.refused', { peer, key: connection.remoteKey });
+            conduct.strike(account, 'bad_signature'); // the connection's own key: anyone may name another's node
+          }
           return;
         case 'prompt':
-          if (tell(system, names.scheduler, { type: 'prompt.received', peer, account, prompt: message }, self)) return;
+          if (
+            tell(
+              system,
+              names.scheduler,
+              { type: 'prompt.received', peer, account, address: connection.remoteAddress, prompt: message },
+              self,
+            )
+          )
+            return;
           outboxes.send(
             peer,
             inferenceError({
@@ -90,7 +101,10 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
           if (isFirst) sendBack({ type: 'connection.frame' });
           isFirst = false;
         }),
-        refused: guard((reason: string) => log.warn('frame.refused', { peer, key: connection.remoteKey, reason })),
+        refused: guard((reason: string) => {
+          log.warn('frame.refused', { peer, key: connection.remoteKey, reason });
+          conduct.strike(account, 'malformed_frame');
+        }),
         closed: guard(() => sendBack({ type: 'connection.closed' })),
       }),
     );

@@ -1,6 +1,7 @@
 /** A running worker: its data, its tree, and nothing else. The same for the real one and for each of a simulated mesh. */
 import { startTree, type Tree, type TreeOptions } from '../runtime/start-tree.js';
 import type { SupervisionEvent } from '../runtime/supervision.js';
+import { Conduct } from './conduct.js';
 import { Outboxes } from './outboxes.js';
 import { StatusBoard } from './status-board.js';
 import { Transcripts } from './transcripts.js';
@@ -15,16 +16,24 @@ export interface RunningWorker {
 export function startWorker(options: WorkerOptions, ports: WorkerPorts, treeOptions: TreeOptions = {}): RunningWorker {
   const { clock, random, log } = ports;
   const outboxes = new Outboxes(clock);
+  const board = new StatusBoard({
+    workerId: options.identity.publicKeyHex,
+    agent: options.agent,
+    clock,
+    queueCapacity: options.queueCapacity,
+  });
   const deps: WorkerDeps = {
     ...options,
     ...ports,
     outboxes,
     transcripts: new Transcripts(outboxes, () => clock.monotonicMs()),
-    board: new StatusBoard({
-      workerId: options.identity.publicKeyHex,
-      agent: options.agent,
-      clock,
-      queueCapacity: options.queueCapacity,
+    board,
+    conduct: new Conduct({
+      ...ports,
+      ...options,
+      owner: options.identity.publicKeyHex,
+      health: () => board.health,
+      store: ports.conductStore,
     }),
   };
   const onEvent = (event: SupervisionEvent): void => {

@@ -1,15 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/protocol/limits.js';
 import type { PromptMessage } from '../../../src/protocol/messages.js';
-import { admit, type AdmissionView } from '../../../src/rules/admission.js';
+import {
+  admitClient,
+  admitRequest,
+  type AdmissionView,
+  type ClientView,
+  type ProofVerdict,
+} from '../../../src/rules/admission.js';
 
 const counter = { name: 'counter', sha256: 'a'.repeat(64), capabilities: ['tools', 'jsonSchema', 'check'] };
 const plain = { name: 'plain', sha256: 'b'.repeat(64), capabilities: [] };
 const open: AdmissionView = {
-  draining: false,
-  unfinishedOfClient: 0,
   isOwner: false,
   models: [counter, plain],
+  healthCapacity: 100,
   queueFull: false,
   avgResponseMs: undefined,
 };
@@ -21,68 +26,139 @@ const ask = (fields: Partial<PromptMessage> = {}): PromptMessage => ({
   ...fields,
 });
 const codeOf = (prompt: PromptMessage, view: Partial<AdmissionView>): string => {
-  const verdict = admit(prompt, { ...open, ...view });
+  const verdict = admitRequest(prompt, { ...open, ...view });
   return verdict.admitted ? 'admitted' : verdict.code;
 };
 
-describe('admission', () => {
-  it('lets in what nothing speaks against, to the model asked for by name or hash, or to the first', () => {
+const welcome: ClientView = {
+  isOwner: false,
+  tier: 'guest',
+  access: 'open',
+  banLeftMs: 0,
+  bucketWaitMs: 0,
+  unfinished: 0,
+  avgResponseMs: undefined,
+  health: 'idle',
+  proof: () => 'missing',
+};
+const unwelcome: ClientView = {
+  ...welcome,
+  access: 'denied',
+  banLeftMs: 90_000,
+  bucketWaitMs: 2_500,
+  unfinished: limits.maxUnfinishedPerClient,
+  health: 'moderate',
+};
+
+describe('who asks', () => {
+  it('is refused in the order of the rules: with everything wrong at once, each reason shows when those before it are gone', () => {
+    const repairs: readonly (readonly [refusal: object, repair: Partial<ClientView>])[] = [
+      [{ code: 'banned', message: expect.stringContaining('owner of this worker does not serve') }, { access: 'open' }],
+      [{ code: 'banned', retryAfterMs: 90_000 }, { banLeftMs: 0 }],
+      [{ code: 'rate_limited', retryAfterMs: 2_500 }, { bucketWaitMs: 0 }],
+      [{ code: 'rate_limited', retryAfterMs: 1_000 }, { unfinished: limits.maxUnfinishedPerClient - 1 }],
+      [{ code: 'work_required' }, { proof: () => 'good' }],
+    ];
+    let view = unwelcome;
+    for (const [refusal, repair] of repairs) {
+      expect(admitClient(view)).toMatchObject(refusal);
+      view = { ...view, ...repair };
+    }
+    expect(admitClient(view)).toBeUndefined();
+  });
+
+  it('is let in where it is the owner, whatever else holds', () => {
+    expect(admitClient({ ...unwelcome, isOwner: true, unfinished: 10_000 })).toBeUndefined();
+  });
+
+  it('is told that it is not among those named, where only some are', () => {
+    expect(admitClient({ ...welcome, access: 'not_named' })).toMatchObject({
+      code: 'banned',
+      message: expect.stringContaining('named'),
+    });
+  });
+
+  it.each<[state: string, tier: ClientView['tier'], isAsked: boolean]>([
+    ['idle', 'guest', false],
+    ['light', 'guest', false],
+    ['moderate', 'guest', true],
+    ['busy', 'guest', true],
+    ['overloaded', 'guest', true],
+    ['moderate', 'bronze', false],
+    ['overloaded', 'master', false],
+  ])('where the machine is %s, as %s: work is asked for: %s', (health, tier, isAsked) => {
+    let looks = 0;
+    const proof = (): ProofVerdict => {
+      looks++;
+      return 'good';
+    };
+    expect(admitClient({ ...welcome, health, tier, proof })).toBeUndefined();
+    expect(looks).toBe(isAsked ? 1 : 0);
+    expect(admitClient({ ...welcome, health, tier })?.code).toBe(isAsked ? 'work_required' : undefined);
+  });
+
+  it.each(['missing', 'late', 'useless'] as const)('is asked again, and told why, where the proof is %s', (verdict) => {
+    const said = (proof: ProofVerdict) => admitClient({ ...welcome, health: 'busy', proof: () => proof });
+    expect(said(verdict)).toMatchObject({ code: 'work_required' });
+    const others = (['missing', 'late', 'useless'] as const).filter((other) => other !== verdict);
+    for (const other of others) expect(said(verdict)?.message).not.toBe(said(other)?.message);
+  });
+});
+
+describe('what is asked', () => {
+  it('is let in where nothing speaks against it, to the model asked for by name or hash, or to the first', () => {
     for (const [model, name] of [
       [undefined, 'counter'],
       ['plain', 'plain'],
       [plain.sha256, 'plain'],
     ] as const) {
       const prompt = model === undefined ? ask() : ask({ model });
-      expect(admit(prompt, open)).toMatchObject({ admitted: true, model: { name } });
+      expect(admitRequest(prompt, open)).toMatchObject({ admitted: true, model: { name } });
     }
   });
 
-  it('refuses in the order of the rules: with everything wrong at once, each reason shows when those before it are gone', () => {
+  it('is refused in the order of the rules', () => {
     const wrong = ask({ model: 'plain', tools: [{ name: 't' }] });
-    const view: AdmissionView = {
-      ...open,
-      draining: true,
-      unfinishedOfClient: limits.maxUnfinishedPerClient,
-      models: [],
-      queueFull: true,
-    };
-    expect(codeOf(wrong, view)).toBe('shutting_down');
-    expect(codeOf(wrong, { ...view, draining: false })).toBe('rate_limited');
-    expect(codeOf(wrong, { ...view, draining: false, unfinishedOfClient: 0 })).toBe('model_not_found');
-    expect(codeOf(wrong, { queueFull: true })).toBe('bad_request');
+    const view: AdmissionView = { ...open, models: [], healthCapacity: 0, queueFull: true };
+    expect(codeOf(wrong, view)).toBe('model_not_found');
+    expect(codeOf(wrong, { healthCapacity: 0, queueFull: true })).toBe('bad_request');
+    expect(codeOf(ask({ model: 'plain' }), { healthCapacity: 0, queueFull: true })).toBe('overloaded');
     expect(codeOf(ask({ model: 'plain' }), { queueFull: true })).toBe('queue_full');
     expect(codeOf(ask({ model: 'plain' }), {})).toBe('admitted');
   });
 
-  it(`lets a client have ${limits.maxUnfinishedPerClient} unfinished requests, and the owner as many as he likes`, () => {
-    expect(codeOf(ask(), { unfinishedOfClient: limits.maxUnfinishedPerClient - 1 })).toBe('admitted');
-    expect(codeOf(ask(), { unfinishedOfClient: limits.maxUnfinishedPerClient })).toBe('rate_limited');
-    expect(codeOf(ask(), { unfinishedOfClient: 10_000, isOwner: true })).toBe('admitted');
+  it('is let in for the owner even where the machine is needed for something else', () => {
+    expect(codeOf(ask(), { healthCapacity: 0 })).toBe('overloaded');
+    expect(codeOf(ask(), { healthCapacity: 0, isOwner: true })).toBe('admitted');
   });
 
   it.each([
     ['options.jsonSchema', ask({ model: 'plain', options: { jsonSchema: {} } })],
     ['tools', ask({ model: 'plain', tools: [{ name: 't' }] })],
     ['check', ask({ model: 'plain', check: { text: 'x', model: plain.sha256 } })],
-  ])('refuses %s for a model that cannot do it, naming the field, and lets it in for one that can', (field, prompt) => {
-    const verdict = admit(prompt, open);
+  ])('is refused %s for a model that cannot do it, naming the field, and let in for one that can', (field, prompt) => {
+    const verdict = admitRequest(prompt, open);
     expect(verdict).toMatchObject({ admitted: false, code: 'bad_request' });
     expect(verdict).toHaveProperty('message', expect.stringContaining(`${field}: `));
     expect(codeOf({ ...prompt, model: 'counter' }, {})).toBe('admitted');
   });
 
-  it('says what it serves where the model asked for is not among it, in a message that fits the protocol', () => {
+  it('hears what is served where the model asked for is not among it, in a message that fits the protocol', () => {
     const many = Array.from({ length: 300 }, (_, i) => ({ ...plain, name: `model-${i}-${'x'.repeat(90)}` }));
-    const verdict = admit(ask({ model: 'q'.repeat(limits.maxNameChars) }), { ...open, models: many });
+    const verdict = admitRequest(ask({ model: 'q'.repeat(limits.maxNameChars) }), { ...open, models: many });
     expect(verdict).toHaveProperty('message', expect.stringContaining('model-0-'));
     if (!verdict.admitted) expect(verdict.message.length).toBeLessThanOrEqual(2 * limits.maxErrorMessageChars);
-    expect(admit(ask(), { ...open, models: [] })).toHaveProperty('message', expect.stringContaining('no model ready'));
+    expect(admitRequest(ask(), { ...open, models: [] })).toHaveProperty(
+      'message',
+      expect.stringContaining('no model ready'),
+    );
   });
 
-  it('says when to come back where coming back helps: after a mean response, or a second', () => {
+  it('hears when to come back where coming back helps: after a mean response, or a second', () => {
     const full = { ...open, queueFull: true };
-    expect(admit(ask(), { ...full, avgResponseMs: 2_345.6 })).toMatchObject({ retryAfterMs: 2_346 });
-    expect(admit(ask(), full)).toMatchObject({ retryAfterMs: 1_000 });
-    expect(admit(ask({ model: 'none' }), full)).not.toHaveProperty('retryAfterMs');
+    expect(admitRequest(ask(), { ...full, avgResponseMs: 2_345.6 })).toMatchObject({ retryAfterMs: 2_346 });
+    expect(admitRequest(ask(), full)).toMatchObject({ retryAfterMs: 1_000 });
+    expect(admitRequest(ask(), { ...full, healthCapacity: 0 })).toMatchObject({ retryAfterMs: expect.any(Number) });
+    expect(admitRequest(ask({ model: 'none' }), full)).not.toHaveProperty('retryAfterMs');
   });
 });
