@@ -8,6 +8,7 @@ import { reservedSequences } from '../rules/slots.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import type { SupervisorSpec } from '../runtime/supervision.js';
 import { tell } from '../runtime/tell.js';
+import { createControl } from './control.actor.js';
 import { createDhtActor } from './dht.actor.js';
 import { createDuty, dutyInput } from './duty.actor.js';
 import { createEngine } from './engine.actor.js';
@@ -40,6 +41,7 @@ export function workerTree(deps: WorkerDeps): SupervisorSpec {
         id: 'services',
         strategy: 'one-for-one',
         children: [
+          { id: names.control, logic: createControl(deps), shutdownMs: flushMs },
           models(deps),
           { id: names.duty, logic: createDuty(deps), input: dutyInput(deps), shutdownMs: flushMs },
           { id: names.health, logic: createHealth(deps), shutdownMs: flushMs },

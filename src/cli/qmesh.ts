@@ -6,6 +6,10 @@ import { askCommand } from './commands/ask.js';
 import { dhtCommand } from './commands/dht.js';
 import { modelsCommand } from './commands/models.js';
 import { workerCommand } from './commands/worker.js';
+import { pauseCommand } from './commands/pause.js';
+import { resumeCommand } from './commands/resume.js';
+import { statusCommand } from './commands/status.js';
+import { stopCommand } from './commands/stop.js';
 import { runProgram } from './run-program.js';
 
 await runProgram(
@@ -13,6 +17,10 @@ await runProgram(
     .description('A peer-to-peer mesh that runs language models on people’s own machines.')
     .version(version)
     .addCommand(workerCommand())
+    .addCommand(statusCommand())
+    .addCommand(pauseCommand())
+    .addCommand(resumeCommand())
+    .addCommand(stopCommand())
     .addCommand(askCommand())
     .addCommand(modelsCommand())
     .addCommand(dhtCommand()),

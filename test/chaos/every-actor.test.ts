@@ -144,12 +144,18 @@ describe('over a real network and a real engine', () => {
         onModelRefused: () => {},
         wallTime: localWallTime,
         ownerWord: ownerWordInMemory(),
+        control: { listen: () => ({ close: () => {} }) },
+        onStopAsked: () => {},
         standing: () => 'guest',
         sampleHealth: () => ({ cpu: 10, memory: 20, load: 10, busyShare: 0.1 }),
       },
     );
     worker.tree.onEscalation((error) => escalations.push(error));
-    client = await QMeshClient.connect({ bootstrap: testnet.bootstrap, host: '127.0.0.1' });
+    client = await QMeshClient.connect({
+      bootstrap: testnet.bootstrap,
+      host: '127.0.0.1',
+      identity: keyPairFromSeed(seed), // as its owner, whose rate nothing limits
+    });
   });
   afterAll(async () => {
     await client.close();

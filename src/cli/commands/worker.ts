@@ -3,10 +3,12 @@ import { Command } from 'commander';
 import { lockHome, openHome, type Home } from '../../actors/home.js';
 import { loadIdentity, type Identity } from '../../actors/identity.js';
 import type { ModelDisk } from '../../actors/model-disk.js';
+import { names } from '../../actors/names.js';
 import { startWorker } from '../../actors/start-worker.js';
 import type { WorkerOptions } from '../../actors/worker-ports.js';
 import { createLogger, type Logger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
+import { tell } from '../../runtime/tell.js';
 import type { Settings } from '../../settings.js';
 import { CommandError, exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
@@ -74,7 +76,7 @@ async function serve(values: Settings, home: Home, identity: Identity, log: Logg
   log.info('worker.stopped');
 }
 
-type End = { readonly signal: NodeJS.Signals } | { readonly failure: CommandError };
+type End = { readonly by: NodeJS.Signals | 'qmesh stop' } | { readonly failure: CommandError };
 
 /** From the first actor to the last. @throws CommandError where it ended by itself */
 async function run(
@@ -94,14 +96,25 @@ async function run(
     },
     hopeless: (failure) => end({ failure }),
   });
-  const { tree, deps } = startWorker(options, workerPorts(values, home, disk, startup, log), treeOptions(values));
+  let isCut = false;
+  const cutDrain = (): boolean => isCut && tell(tree.system, names.scheduler, { type: 'drain.cut' });
+  const onStopAsked = (how: 'drained' | 'now'): void => {
+    isCut ||= how === 'now';
+    end({ by: 'qmesh stop' });
+    cutDrain();
+  };
+  const ports = workerPorts(values, { home, disk, startup, onStopAsked, log });
+  const { tree, deps } = startWorker(options, ports, treeOptions(values));
   deps.board.onReady(() => startup.loaded(deps.board.models.map(({ name }) => name)));
   tree.onEscalation((error) => end({ failure: escalated(error) }));
-  void stopAsked.then((signal) => end({ signal }));
+  void stopAsked.then((signal) => end({ by: signal }));
 
   const how = await ended;
-  if ('signal' in how) log.info('worker.stopping', { ...how, drainMs: values.drainMs });
-  await new Promise<void>((stopped) => tree.stop(stopped));
+  if ('by' in how) log.info('worker.stopping', { ...how, drainMs: isCut ? 0 : values.drainMs });
+  await new Promise<void>((stopped) => {
+    tree.stop(stopped);
+    cutDrain();
+  });
   deps.conduct.flush();
   if ('failure' in how) throw how.failure;
 }

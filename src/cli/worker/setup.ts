@@ -1,6 +1,7 @@
 /** From settings to what a worker is built of. */
 import { availableParallelism } from 'node:os';
 import { conductFile } from '../../actors/conduct-file.js';
+import { controlSocket } from '../../actors/control/socket.js';
 import { forkEngine } from '../../actors/engine-process.js';
 import { createHyperswarmNetwork } from '../../actors/hyperswarm-network.js';
 import type { Home } from '../../actors/home.js';
@@ -49,13 +50,14 @@ export const workerOptions = (values: Settings, { keyPair, seed }: Identity): Wo
   agent: `qmesh/${version}`,
 });
 
-export function workerPorts(
-  values: Settings,
-  home: Home,
-  modelFiles: ModelDisk,
-  startup: Startup,
-  log: Logger,
-): WorkerPorts {
+/** What a worker's ports are made of, besides the settings. */
+export interface Surroundings extends Pick<WorkerPorts, 'onStopAsked' | 'log'> {
+  readonly home: Home;
+  readonly disk: ModelDisk;
+  readonly startup: Startup;
+}
+
+export function workerPorts(values: Settings, { home, disk, startup, onStopAsked, log }: Surroundings): WorkerPorts {
   const ambient = { clock: systemClock, random: systemRandom, log };
   const { bootstrap, host } = values;
   const { engines, cpuMs } = countEngines(forkEngine({ onPriorityRefused: sayOnce(log) }));
@@ -63,7 +65,7 @@ export function workerPorts(
     ...ambient,
     network: createHyperswarmNetwork({ ...ambient, bootstrap, host }),
     engines,
-    modelFiles,
+    modelFiles: disk,
     conductStore: conductFile(values.home, systemClock, log),
     onDhtReady: (info) => startup.meshed(info),
     onDhtFailed: (error) => startup.meshFailed(error),
@@ -71,6 +73,8 @@ export function workerPorts(
     standing: () => 'guest', // until there is a ledger
     wallTime: localWallTime,
     ownerWord: ownerWordIn(home, log),
+    control: controlSocket(home),
+    onStopAsked,
     sampleHealth: machineLoad({ clock: systemClock, engineCpuMs: cpuMs, countsOwn: values.healthOwnLoad }),
   };
 }

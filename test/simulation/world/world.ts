@@ -97,6 +97,8 @@ export class World {
         onModelRefused: () => {},
         wallTime: localWallTime,
         ownerWord: ownerWordInMemory(),
+        control: { listen: () => ({ close: () => {} }) },
+        onStopAsked: () => {},
         standing: () => 'guest',
         sampleHealth: () => ({ cpu: 10, memory: 20, load: 10, busyShare: 0.1 }),
       },

@@ -1,0 +1,75 @@
+/**
+ * Parent: services; permanent. Hears the commands of the owner (`qmesh status`, `pause`, `resume`, `stop`), and tells the duty actor, or
+ * whoever runs this worker. Started first and stopped last, so that a worker that drains can still be asked.
+ */
+import type { AnyActorLogic } from 'xstate';
+import { controlMachine } from '../machines/control.machine.js';
+import type { AnyActorSystem } from '../runtime/actor-system.js';
+import { guardedCallback } from '../runtime/guarded-callback.js';
+import { tell } from '../runtime/tell.js';
+import type { ControlAnswer, ControlRequest, WorkerReport } from './control/messages.js';
+import { names } from './names.js';
+import type { WorkerDeps } from './worker-ports.js';
+
+export function createControl(deps: WorkerDeps): AnyActorLogic {
+  return controlMachine.provide({
+    actors: { server: createServer(deps) },
+    actions: {
+      reportFailure: (_, { error }) =>
+        deps.log.warn('control.failed', {
+          error,
+          note: 'qmesh status, pause, resume and stop do not reach this worker; it works on.',
+        }),
+    },
+  });
+}
+
+function createServer(deps: WorkerDeps) {
+  return guardedCallback(({ sendBack, guard, defer, system }) => {
+    const server = deps.control.listen((request) => answer(deps, request, system), {
+      listening: guard(() => sendBack({ type: 'control.listening' })),
+      failed: guard((error) => sendBack({ type: 'control.failed', error })),
+    });
+    defer(() => server.close());
+  });
+}
+
+function answer(deps: WorkerDeps, request: ControlRequest, system: AnyActorSystem): ControlAnswer {
+  if (carryOut(deps, request, system)) return { report: report(deps) };
+  return { error: { code: 'unavailable', message: 'The worker is just restarting a part of itself; try again.' } };
+}
+
+/** False where nobody is there to do it. */
+function carryOut({ onStopAsked }: WorkerDeps, request: ControlRequest, system: AnyActorSystem): boolean {
+  switch (request.do) {
+    case 'status':
+      return true;
+    case 'pause':
+      return tell(system, names.duty, { type: 'duty.pause', forMs: request.forMs });
+    case 'resume':
+      return tell(system, names.duty, { type: 'duty.resume' });
+    case 'stop':
+      onStopAsked(request.now === true ? 'now' : 'drained');
+      return true;
+  }
+}
+
+function report({ board, outboxes, schedule }: WorkerDeps): WorkerReport {
+  const { workerId, models, health, queue, slots, performance, uptimeMs, agent } = board.message();
+  const { state, untilMs } = board.duty;
+  return {
+    state: board.draining ? 'draining' : state,
+    untilMs: board.draining ? null : (untilMs ?? null),
+    schedule: schedule?.text ?? null,
+    pid: process.pid,
+    workerId,
+    models,
+    health,
+    queue,
+    slots,
+    performance,
+    peers: outboxes.size,
+    uptimeMs,
+    agent,
+  };
+}

@@ -1,0 +1,31 @@
+/** The owner's end of the control socket: one request to the worker that runs on a home, and its answer. */
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import { isCode, type Home } from '../home.js';
+import { onFirstLine } from './line.js';
+import type { ControlAnswer, ControlRequest } from './messages.js';
+import { controlPlace } from './place.js';
+
+const ANSWER_TIMEOUT_MS = 5_000;
+
+/** `none`: no worker runs there. `silent`: it is there and does not answer. Rejects where the socket cannot be used. */
+export async function askWorker(home: Home, request: ControlRequest): Promise<ControlAnswer | 'none' | 'silent'> {
+  if (!existsSync(home.path)) return 'none';
+  const { path } = controlPlace(home);
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    const settle = (answer: ControlAnswer | 'none' | 'silent'): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(ANSWER_TIMEOUT_MS, () => settle('silent'));
+    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    onFirstLine(socket, (value) => settle((value as ControlAnswer | undefined) ?? 'silent'));
+    // It ended while it was asked: there is none any more.
+    socket.on('end', () => settle('none'));
+    socket.on('error', (error) => {
+      if (isCode(error, 'ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE')) settle('none');
+      else reject(error);
+    });
+  });
+}

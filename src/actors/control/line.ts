@@ -1,0 +1,27 @@
+/** One JSON value on one line from a stream, of a bounded length. */
+import type { Socket } from 'node:net';
+import { MAX_LINE_BYTES } from './messages.js';
+
+/** Calls `heard` once, with the first line, or with undefined where it is too long or no JSON. What comes after it is ignored. */
+export function onFirstLine(socket: Socket, heard: (value: unknown) => void): void {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  let isHeard = false;
+  socket.on('data', (piece: Buffer) => {
+    if (isHeard) return;
+    const end = piece.indexOf('\n');
+    pieces.push(end < 0 ? piece : piece.subarray(0, end));
+    bytes += piece.byteLength;
+    if (end < 0 && bytes <= MAX_LINE_BYTES) return;
+    isHeard = true;
+    heard(bytes > MAX_LINE_BYTES ? undefined : parsed(Buffer.concat(pieces).toString('utf8')));
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * What is spoken on the control socket: one JSON object on a line each way, then the worker closes. Not part of the mesh's protocol;
+ * both ends are of one machine and one user.
+ */
+import { z } from 'zod';
+import type { StatusMessage } from '../../protocol/messages.js';
+import type { DutyState } from '../../rules/duty.js';
+
+export const MAX_LINE_BYTES = 64 * 1024;
+/** A year: longer is until further notice. */
+export const MAX_PAUSE_MS = 366 * 24 * 3_600_000;
+
+export const controlRequest = z.discriminatedUnion('do', [
+  z.object({ do: z.literal('status') }),
+  z.object({ do: z.literal('pause'), forMs: z.int().min(1).max(MAX_PAUSE_MS).exactOptional() }),
+  z.object({ do: z.literal('resume') }),
+  /** `now`: without waiting for what runs. */
+  z.object({ do: z.literal('stop'), now: z.boolean().exactOptional() }),
+]);
+
+export type ControlRequest = z.infer<typeof controlRequest>;
+
+/** Answers every request: the state after it. */
+export interface WorkerReport extends Pick<
+  StatusMessage,
+  'workerId' | 'models' | 'health' | 'queue' | 'slots' | 'performance' | 'uptimeMs' | 'agent'
+> {
+  readonly pid: number;
+  readonly state: DutyState | 'draining';
+  /** Unix time at which the state changes by itself; null where it does not. */
+  readonly untilMs: number | null;
+  readonly schedule: string | null;
+  /** Connections of clients. */
+  readonly peers: number;
+}
+
+export type ControlAnswer =
+  { readonly report: WorkerReport } | { readonly error: { readonly code: string; readonly message: string } };
+
+/** How a worker hears its owner; see ports.ts. */
+export interface ControlPort {
+  /** Each request is answered at once. `failed` ends it, and is called at most once. */
+  listen(answer: (request: ControlRequest) => ControlAnswer, on: ControlEvents): { close(): void };
+}
+
+export interface ControlEvents {
+  listening(): void;
+  failed(error: Error): void;
+}

@@ -1,0 +1,61 @@
+/**
+ * `qmesh stop`: ends the worker of this home in order, and returns when it is gone. Ctrl-C only stops waiting for that.
+ */
+import { Command } from 'commander';
+import { askWorker } from '../../actors/control/ask.js';
+import type { WorkerReport } from '../../actors/control/messages.js';
+import { systemClock } from '../../runtime/clock.js';
+import { exitCode } from '../failure.js';
+import { readSettings } from '../load-settings.js';
+import { print, tellWorker, withOwnerOptions, type OwnerOptions } from '../owner/worker-here.js';
+
+const LOOK_EVERY_MS = 250;
+
+export const stopCommand = (): Command =>
+  withOwnerOptions(
+    new Command('stop').description('End the worker on this machine; what it answers is finished first.'),
+  )
+    .option('--now', 'do not wait: what it answers goes on at other workers')
+    .addHelpText('after', '\nCtrl-C ends the waiting, not the stopping.')
+    .action((options: OwnerOptions & { readonly now?: boolean }) => stop(options));
+
+async function stop(options: OwnerOptions & { readonly now?: boolean }): Promise<void> {
+  const { now = false, ...shared } = options;
+  const report = await tellWorker(shared, { do: 'stop', now });
+  const say = (text: string): void => void (options.json === true || process.stdout.write(`${text}\n`));
+  process.once('SIGINT', () => {
+    say('\nThe worker goes on stopping by itself.');
+    process.exit(exitCode.interrupted);
+  });
+  await untilGone(report, { path: readSettings(shared).values.home }, say);
+  if (options.json === true) print(report, options);
+  else say('The worker has stopped.');
+}
+
+/** A process id is no other process's within the quarter of a second between two looks. */
+async function untilGone(
+  { pid }: WorkerReport,
+  home: { readonly path: string },
+  say: (text: string) => void,
+): Promise<void> {
+  let said = '';
+  while (isAlive(pid)) {
+    const answer = process.stdout.isTTY ? await askWorker(home, { do: 'status' }).catch(() => 'none' as const) : 'none';
+    const text = typeof answer === 'object' && 'report' in answer ? progress(answer.report) : said;
+    if (text !== said) say(text);
+    said = text;
+    await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+const progress = ({ slots: { busy } }: WorkerReport): string =>
+  busy === 0 ? 'Closing …' : `Finishing ${busy === 1 ? 'one answer' : `${busy} answers`} …`;
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
