@@ -1,131 +1,250 @@
-/** The queue against a plain array, and the promises that its file makes. */
+/** The queue against a plain array that is sorted anew at each look, and the promises that its file makes. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  emptyQueue,
-  enqueue,
-  expired,
-  giveBack,
-  isFull,
-  positionOf,
-  remove,
-  take,
-  type Queue,
-  type Waiting,
-} from '../../src/rules/queue.js';
+import * as queues from '../../src/rules/queue.js';
+import type { Queue, Waiting } from '../../src/rules/queue.js';
+import { tierRules, tiers, type Tier } from '../../src/rules/tiers.js';
+import { playLine, type Visit } from './queue-play.js';
 
 const capacity = 6;
 const models = ['m1', 'm2', 'm3'];
 
-type Step =
-  | { readonly what: 'enqueue' | 'giveBack'; readonly model: string; readonly expiresAtMs: number | undefined }
-  | { readonly what: 'take'; readonly model: string }
-  | { readonly what: 'remove'; readonly key: number }
-  | { readonly what: 'expire'; readonly nowMs: number };
+/** 0 is the owner's; 1 Master's … 7 the guests'. */
+function lineAt({ tier: tierAtFirst, isOwner, arrivedAtMs }: Waiting, nowMs: number): number {
+  let tier = tierAtFirst;
+  let sinceMs = arrivedAtMs;
+  for (;;) {
+    const better = tiers[tiers.indexOf(tier) - 1];
+    const patienceMs = 12 * tierRules[tier].targetWaitMs;
+    if (better === undefined || better === 'master' || nowMs - sinceMs < patienceMs) break;
+    tier = better;
+    sinceMs += patienceMs;
+  }
+  return isOwner ? 0 : 1 + tiers.indexOf(tier);
+}
 
-const model = fc.constantFrom(...models);
-const deadline = fc.option(fc.integer({ min: 0, max: 100 }), { nil: undefined });
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ what: fc.constant('enqueue' as const), model, expiresAtMs: deadline }) },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('giveBack' as const), model, expiresAtMs: deadline }) },
-  { weight: 3, arbitrary: fc.record({ what: fc.constant('take' as const), model }) },
-  { weight: 2, arbitrary: fc.record({ what: fc.constant('remove' as const), key: fc.nat(30) }) },
+const tier = fc.constantFrom(...tiers);
+const step = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      what: fc.constant('enqueue' as const),
+      tier,
+      isOwner: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+      model: fc.constantFrom(...models),
+      deadlineMs: fc.option(fc.integer({ min: 0, max: 100_000 }), { nil: undefined }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ what: fc.constant('take' as const), of: fc.subarray(models, { minLength: 1 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ what: fc.constant('giveBack' as const), which: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ what: fc.constant('remove' as const), key: fc.nat(40) }) },
+  { weight: 3, arbitrary: fc.record({ what: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 40_000 }) }) },
   {
     weight: 1,
-    arbitrary: fc.record({ what: fc.constant('expire' as const), nowMs: fc.integer({ min: 0, max: 100 }) }),
+    arbitrary: fc.record({ what: fc.constant('share' as const), percent: fc.constantFrom(100, 60, 40, 0) }),
   },
 );
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** Applies one step to both, and checks that they answer alike. */
-function apply(queue: Queue<Waiting>, line: Waiting[], next: Step, left: Set<string>, key: string): Queue<Waiting> {
-  switch (next.what) {
-    case 'enqueue':
-    case 'giveBack': {
-      if (next.what === 'enqueue' && isFull(queue)) return queue;
-      const item = { key, model: next.model, expiresAtMs: next.expiresAtMs };
-      if (next.what === 'enqueue') line.push(item);
-      else line.unshift(item);
-      return next.what === 'enqueue' ? enqueue(queue, item) : giveBack(queue, item);
+/** The queue, and what a plain array makes of the same steps. */
+class Pair {
+  queue: Queue<Waiting> = queues.emptyQueue(capacity);
+  line: Waiting[] = [];
+  readonly started: Waiting[] = [];
+  readonly left = new Set<string>();
+  nowMs = 0;
+  sharePercent = 100;
+  #arrivals = 0;
+
+  apply(next: Step): void {
+    switch (next.what) {
+      case 'enqueue':
+        return this.#enqueue(next);
+      case 'take': {
+        const expected = this.line.find(({ model }) => next.of.includes(model));
+        const [taken, rest] = queues.take(this.queue, next.of);
+        expect(taken).toBe(expected);
+        this.queue = rest;
+        if (taken === undefined) return;
+        this.#leave(taken);
+        this.started.push(taken);
+        return;
+      }
+      case 'giveBack': {
+        const [item] = this.started.splice(next.which % Math.max(1, this.started.length), 1);
+        if (item === undefined) return;
+        this.left.delete(item.key);
+        this.queue = queues.put(this.queue, item, this.nowMs);
+        this.line.push(item);
+        return this.#sort();
+      }
+      case 'remove': {
+        const key = `k${next.key}`;
+        const item = this.line.find((each) => each.key === key);
+        const rest = queues.remove(this.queue, key);
+        if (item === undefined) expect(rest).toBe(this.queue);
+        else this.#leave(item);
+        this.queue = rest;
+        return;
+      }
+      case 'wait': {
+        this.nowMs += next.ms;
+        this.queue = queues.raise(this.queue, this.nowMs);
+        this.#sort();
+        const over = queues.expired(this.queue, this.nowMs);
+        expect(new Set(over)).toEqual(
+          new Set(this.line.filter(({ expiresAtMs = Infinity }) => expiresAtMs <= this.nowMs)),
+        );
+        for (const item of over) {
+          this.queue = queues.remove(this.queue, item.key);
+          this.#leave(item);
+        }
+        return;
+      }
+      case 'share':
+        this.sharePercent = next.percent;
     }
-    case 'take': {
-      const at = line.findIndex((item) => item.model === next.model);
-      const [taken, rest] = take(queue, next.model);
-      expect(taken).toEqual(at < 0 ? undefined : line[at]); // first in, first out, among those of one model
-      if (taken !== undefined) leave(line, left, taken.key);
-      return rest;
-    }
-    case 'remove': {
-      const gone = remove(queue, `k${next.key}`);
-      if (line.some((item) => item.key === `k${next.key}`)) leave(line, left, `k${next.key}`);
-      else expect(gone).toBe(queue);
-      return gone;
-    }
-    case 'expire': {
-      const over = expired(queue, next.nowMs);
-      expect(over).toEqual(line.filter(({ expiresAtMs }) => expiresAtMs !== undefined && expiresAtMs <= next.nowMs));
-      for (const item of over) leave(line, left, item.key);
-      return over.reduce((rest, item) => remove(rest, item.key), queue);
-    }
+  }
+
+  #enqueue({ tier: of, isOwner, model, deadlineMs }: Extract<Step, { what: 'enqueue' }>): void {
+    const arrival = this.#arrivals++;
+    const { nowMs, sharePercent } = this;
+    const expiresAtMs = deadlineMs === undefined ? undefined : nowMs + 1 + deadlineMs;
+    const item = { key: `k${arrival}`, model, tier: of, isOwner, arrival, arrivedAtMs: nowMs, expiresAtMs };
+    const open = isOwner ? capacity : Math.ceil((capacity * sharePercent) / 100);
+    const guests = this.line.filter((each) => each.tier === 'guest' && !each.isOwner).length;
+    const last = this.line.at(-1);
+    const isFull = this.line.length >= open;
+    const outranksLast = last !== undefined && lineAt(item, nowMs) < lineAt(last, nowMs);
+    const guestsAreMany = of === 'guest' && !isOwner && guests >= (open === 0 ? 0 : Math.max(1, Math.floor(open / 2)));
+    const mayEnter = !guestsAreMany && (!isFull || outranksLast);
+    expect(queues.hasRoom(this.queue, item, sharePercent)).toBe(mayEnter);
+    if (!mayEnter) return;
+    const before = this.line.length;
+    const [queue, displaced] = queues.enqueue(this.queue, item, { nowMs, sharePercent });
+    this.queue = queue;
+    // The newest of the last line that somebody stands in.
+    expect(displaced).toBe(isFull ? last : undefined);
+    if (displaced !== undefined) this.#leave(displaced);
+    this.line.push(item);
+    this.#sort();
+    expect(this.line.length).toBeLessThanOrEqual(Math.max(before, capacity)); // never filled beyond
+  }
+
+  check(): void {
+    const { queue, line, left } = this;
+    expect([...queues.waitingIn(queue)]).toEqual(line);
+    expect(queues.lengthOf(queue)).toBe(line.length);
+    line.forEach(({ key }, place) => expect(queues.positionOf(queue, key)).toBe(place + 1));
+    line.forEach((item) => expect(queues.find(queue, item.key)).toBe(item));
+    for (const key of left) expect([queues.positionOf(queue, key), queues.find(queue, key)]).toEqual([0, undefined]);
+    for (const model of models) expect(queues.firstOf(queue, model)).toBe(line.find((item) => item.model === model));
+    for (const prefix of ['', 'k', 'k1', 'x'])
+      expect(queues.countOf(queue, prefix)).toBe(line.filter(({ key }) => key.startsWith(prefix)).length);
+  }
+
+  /** Nothing leaves twice, and what left by any way never leaves by another. */
+  #leave(item: Waiting): void {
+    expect(this.left.has(item.key)).toBe(false);
+    this.left.add(item.key);
+    this.line.splice(this.line.indexOf(item), 1);
+  }
+
+  #sort(): void {
+    this.line.sort((a, b) => lineAt(a, this.nowMs) - lineAt(b, this.nowMs) || a.arrival - b.arrival);
   }
 }
 
-/** Nothing leaves twice, and what left by any way never leaves by another. */
-function leave(line: Waiting[], left: Set<string>, key: string): void {
-  expect(left.has(key)).toBe(false);
-  left.add(key);
-  line.splice(
-    line.findIndex((item) => item.key === key),
-    1,
-  );
-}
-
 describe('the queue', () => {
-  it('loses nothing, doubles nothing, keeps its order, and reports the positions that it holds', () => {
+  it('does what a sorted array would: nothing lost or doubled, lines and arrivals in order, positions as told', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        let queue: Queue<Waiting> = emptyQueue(capacity);
-        const line: Waiting[] = [];
-        const left = new Set<string>();
-        steps.forEach((next, i) => {
-          queue = apply(queue, line, next, left, `k${i}`);
-          expect([...queue.items.values()]).toEqual(line);
-          expect(isFull(queue)).toBe(line.length >= capacity);
-          line.forEach(({ key }, place) => expect(positionOf(queue, key)).toBe(place + 1));
-          for (const key of left) expect(positionOf(queue, key)).toBe(0);
-        });
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const pair = new Pair();
+        for (const next of steps) {
+          pair.apply(next);
+          pair.check();
+        }
       }),
-      { numRuns: 500 },
-    );
-  });
-
-  it('never holds more than its capacity, but for requests that were given back', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        let queue: Queue<Waiting> = emptyQueue(capacity);
-        const line: Waiting[] = [];
-        let givenBack = 0;
-        steps.forEach((next, i) => {
-          queue = apply(queue, line, next, new Set(), `k${i}`);
-          if (next.what === 'giveBack') givenBack++;
-          expect(queue.items.size).toBeLessThanOrEqual(capacity + givenBack);
-          expect(queue.capacity).toBe(capacity);
-        });
-      }),
+      { numRuns: 1_000 },
     );
   });
 
   it('is a value: what was read from it before a change stays as it was', () => {
     fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 30 }), (steps) => {
-        let queue: Queue<Waiting> = emptyQueue(capacity);
-        const line: Waiting[] = [];
-        steps.forEach((next, i) => {
-          const before = queue;
-          const copy = [...before.items];
-          queue = apply(queue, line, next, new Set(), `k${i}`);
-          expect([...before.items]).toEqual(copy);
-        });
+      fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
+        const pair = new Pair();
+        for (const next of steps) {
+          const before = pair.queue;
+          const read = [[...queues.waitingIn(before)], before.guests];
+          pair.apply(next);
+          expect([[...queues.waitingIn(before)], before.guests]).toEqual(read);
+        }
       }),
     );
+  });
+
+  it('moves one up after 12 times the target wait of each line, and none into Master', () => {
+    const at = (of: Tier, ms: number): number =>
+      queues.standingOf({ tier: of, isOwner: false, arrivedAtMs: 1_000 }, 1_000 + ms).line;
+    const line = (of: Tier): number => 1 + tiers.indexOf(of);
+    for (const [ms, stands] of [
+      [0, 'guest'],
+      [59_999, 'guest'],
+      [60_000, 'bronze'],
+      [120_000, 'silver'],
+      [144_000, 'gold'],
+      [156_000, 'platinum'],
+      [161_999, 'platinum'],
+      [162_000, 'diamond'],
+      [1e9, 'diamond'],
+    ] as const)
+      expect(at('guest', ms), `${ms} ms`).toBe(line(stands));
+    expect(at('master', 1e9)).toBe(line('master'));
+    expect(tiers.map(queues.raisedFullyMs)).toEqual([0, 0, 6_000, 18_000, 42_000, 102_000, 162_000]);
+  });
+});
+
+/** Who comes: in bursts, mostly of high tiers, as somebody would who wants others to starve. */
+const visit: fc.Arbitrary<Visit> = fc.record({
+  afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 30_000 })),
+  tier: fc.constantFrom('master', 'master', 'diamond', 'diamond', 'platinum', 'gold', 'bronze', 'guest', 'guest'),
+  isOwner: fc.integer({ min: 0, max: 19 }).map((n) => n === 0),
+  holdMs: fc.integer({ min: 1, max: 20_000 }),
+});
+
+describe('nobody waits without bound while Master leaves room', () => {
+  it('once it stands among the Diamonds, only Masters, the owner and those who came before it go before it', () => {
+    let checked = 0;
+    fc.assert(
+      fc.property(
+        fc.array(visit, { maxLength: 120 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 2, max: 30 }),
+        (visits, slots, places) => {
+          const longestMs = Math.max(0, ...visits.map(({ holdMs }) => holdMs));
+          const { starts, waitedAt } = playLine(visits, slots, places);
+          for (const [place, { item, atMs }] of starts.entries()) {
+            const topMs = item.arrivedAtMs + queues.raisedFullyMs(item.tier);
+            if (item.isOwner || item.tier === 'master' || atMs <= topMs) continue;
+            checked++;
+            const before = starts.slice(0, place).filter((start) => start.atMs > topMs);
+            const privileged = before.filter(({ item: other }) => other.isOwner || other.tier === 'master');
+            const others = before.filter((start) => !privileged.includes(start));
+            for (const { item: other } of others) expect(other.arrival).toBeLessThan(item.arrival);
+            // Of those, all waited already, and so the queue's capacity is their bound.
+            const ahead = waitedAt(topMs).filter(({ arrival }) => arrival < item.arrival).length;
+            expect(others.length).toBeLessThanOrEqual(ahead);
+            expect(ahead).toBeLessThan(places);
+            const rounds = Math.ceil((ahead + privileged.length + 1) / slots);
+            expect(atMs).toBeLessThanOrEqual(topMs + longestMs * rounds);
+          }
+        },
+      ),
+      { numRuns: 600 },
+    );
+    expect(checked).toBeGreaterThan(1_000);
   });
 });
