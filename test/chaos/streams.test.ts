@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 it('eight at once, prompts of all lengths, some cancelled anywhere: every text is exact, or a beginning of it', async () => {
-  const client = await QMeshClient.connect({ bootstrap: testnet.bootstrap, host: '127.0.0.1' });
+  const client = await QMeshClient.connect({ bootstrap: testnet.bootstrap, host: '127.0.0.1', identity: worker.owner });
   const random = seededRandom(8);
   const below = (limit: number): number => Math.floor(random.next() * limit);
   const ends = { whole: 0, cancelled: 0 };

@@ -11,7 +11,7 @@ import type { Answer } from '../../src/client/answer-stream.js';
 import { QMeshClient } from '../../src/client/client.js';
 import { DEMO_MODEL_NAME, expectedCount } from '../../src/gguf/demo-model.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
-import { Mesh } from '../integration/conformance/wire-client.js';
+import { Account, Mesh } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { writeHostileModels, type HostileModel } from '../support/hostile-models.js';
 import { until } from '../support/real-network.js';
@@ -28,15 +28,19 @@ const workers: WorkerProcess[] = [];
 beforeAll(async () => {
   [demo, keyed] = await Promise.all([models.model('demo'), models.model('keyed')]);
   testnet = await startTestnet();
-  client = await connect();
 });
 afterAll(async () => {
-  await client.close();
   await testnet.destroy();
   models.remove();
 });
 
-const connect = () => QMeshClient.connect({ bootstrap: testnet.bootstrap, host: '127.0.0.1' });
+/** As the owner of `worker`, whose rate nothing limits; as a guest without. */
+const connect = (worker?: WorkerProcess) =>
+  QMeshClient.connect({
+    bootstrap: testnet.bootstrap,
+    host: '127.0.0.1',
+    ...(worker === undefined ? {} : { identity: worker.owner }),
+  });
 
 async function startWorker(env: Readonly<Record<string, string>>): Promise<WorkerProcess> {
   const worker = await WorkerProcess.start(testnet, env);
@@ -68,7 +72,9 @@ describe('an engine that dies', () => {
     ({ workerId } = await worker.ready());
     await Promise.all([engineOf(worker, demo), engineOf(worker, keyed)]);
     mesh = new Mesh(testnet.nodes);
+    client = await connect(worker);
     return async () => {
+      await client.close();
       await mesh.destroy();
       await stopAll();
     };
@@ -191,6 +197,7 @@ describe('hostile models', () => {
       QMESH_SLOTS: '2',
     });
     const { workerId } = await worker.ready();
+    client = await connect(worker);
     const [bad, odd] = [hostile.filter(isBad), hostile.filter((model) => !isBad(model))];
     const settled = () => worker.lines.filter(({ event }) => event === 'model.refused' || event === 'engine.refused');
     let asked = 0;
@@ -234,7 +241,7 @@ describe('a worker', () => {
     const worker = await startWorker({ QMESH_MODEL: demo, QMESH_SLOTS: '2', QMESH_CONTEXT: '2048' });
     const { workerId } = await worker.ready();
     const mesh = new Mesh(testnet.nodes);
-    const wire = await mesh.dial(workerId);
+    const wire = await mesh.dial(workerId, new Account(worker.ownerSeed));
     for (const id of ['first', 'second', 'waiting']) wire.prompt(long(id));
     for (const id of ['first', 'second']) await wire.frame((m) => m.type === 'inference_token' && m.id === id);
     return { worker, mesh, wire };

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { keyPairFromSeed, type KeyPair } from '../../src/protocol/keys.js';
 
 const require = createRequire(import.meta.url);
 const createTestnet = require('hyperdht/testnet.js') as (
@@ -44,6 +45,7 @@ export class WorkerProcess {
   readonly lines: LogLine[] = [];
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   readonly #child: ChildProcess;
+  readonly #testnet: Testnet;
   readonly #home: string;
   readonly #heard = new Set<() => void>();
 
@@ -53,6 +55,7 @@ export class WorkerProcess {
   }
 
   private constructor(testnet: Testnet, home: string, env: Readonly<Record<string, string>>) {
+    this.#testnet = testnet;
     this.#home = home;
     this.#child = spawn(process.execPath, [workerPath], {
       cwd: home,
@@ -89,6 +92,16 @@ export class WorkerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** 32 bytes. Whoever has them is its owner. */
+  get ownerSeed(): Uint8Array {
+    return Buffer.from(readFileSync(join(this.#home, 'identity.key'), 'utf8').trim(), 'hex');
+  }
+
+  /** What a client is given to ask as its owner. */
+  get owner(): KeyPair {
+    return keyPairFromSeed(this.ownerSeed);
+  }
+
   /** What its ready line says. */
   async ready(): Promise<{ readonly workerId: string }> {
     const { workerId } = await this.says(({ event }) => event === 'worker.ready', readyMs);
@@ -120,6 +133,13 @@ export class WorkerProcess {
   cpuMs(): number {
     const fields = statOf(this.pid);
     return 10 * (Number(fields[11]) + Number(fields[12])); // utime and stime, in ticks of 1/100 s
+  }
+
+  /** Ends it in good order, and starts it again in the same home. */
+  async restart(env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
+    this.signal('SIGTERM');
+    await this.exited;
+    return new WorkerProcess(this.#testnet, this.#home, env);
   }
 
   /** Ends it, however it stands, and removes its home. */

@@ -1,6 +1,6 @@
 /** A stranger's client against a real worker: bytes, frames, and messages that do not fit. About 20 s. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Mesh, frame, frameOfBytes, type WireClient } from './wire-client.js';
+import { Account, Mesh, frame, frameOfBytes, type WireClient } from './wire-client.js';
 import { startTestnet, WorkerProcess } from '../../support/worker-process.js';
 
 const maxFrameBytes = 1_048_576;
@@ -17,7 +17,7 @@ beforeAll(async () => {
   ({ workerId } = await worker.ready());
   mesh = new Mesh(testnet.nodes);
   const apart = new Mesh(testnet.nodes);
-  bystander = await apart.dial(workerId);
+  bystander = await apart.dial(workerId, new Account(worker.ownerSeed));
   return async () => {
     await apart.destroy();
     await mesh.destroy();
@@ -30,7 +30,8 @@ afterEach(async () => {
   expect(worker.isRunning).toBe(true);
 });
 
-const dial = () => mesh.dial(workerId);
+/** As the worker's owner, whose rate nothing limits. */
+const dial = () => mesh.dial(workerId, new Account(worker.ownerSeed));
 const count = (id: string, more: object = {}) => ({
   id,
   prompt: 'count from 5',

@@ -77,13 +77,17 @@ export class Mesh {
     return client;
   }
 
-  /** Dials a worker by its ID, each time from a fresh key. A half-open connection gets no first frame: it is dialled again. */
-  async dial(workerId: string): Promise<WireClient> {
+  /**
+   * Dials a worker by its ID, each time from a fresh key, and says whose program it is, where it is anyone's. A half-open
+   * connection gets no first frame: it is dialled again.
+   */
+  async dial(workerId: string, account?: Account): Promise<WireClient> {
     for (let attempt = 1; ; attempt++) {
       const keyPair = HyperDht.keyPair(randomBytes(32));
       const client = this.#track(new WireClient(this.#dht.connect(Buffer.from(workerId, 'hex'), { keyPair })));
       try {
         await client.frame(() => true, 3_000);
+        if (account !== undefined) client.send(account.hello(client.key));
         return client;
       } catch (error) {
         await client.close();
@@ -278,8 +282,8 @@ export class Account {
   readonly #privateKey: KeyObject;
   readonly node: string;
 
-  constructor() {
-    const pkcs8 = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), randomBytes(32)]);
+  constructor(seed: Uint8Array = randomBytes(32)) {
+    const pkcs8 = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
     this.#privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
     this.node = createPublicKey(this.#privateKey).export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
   }
