@@ -8,6 +8,6 @@ export {
   type QueuePosition,
 } from './client/answer-stream.js';
 export type { AskRequest } from './actors/ask.actor.js';
-export type { Try } from './machines/ask.machine.js';
+export type { Try } from './machines/ask.js';
 export { keyPairFromSeed, type KeyPair } from './protocol/keys.js';
 export { version } from './version.js';

@@ -24,7 +24,7 @@ export interface ClientDeps extends AskDeps, LinkDeps {
 
 const flushMs = 2_000;
 
-export function clientTree(deps: ClientDeps): SupervisorSpec {
+export function clientTree(deps: ClientDeps, accept: AcceptLink): SupervisorSpec {
   const name = topicName('inference', deps.networkPrefix);
   return {
     id: 'root',
@@ -45,14 +45,15 @@ export function clientTree(deps: ClientDeps): SupervisorSpec {
         id: names.topic('inference'),
         logic: createTopicActor({
           network: 'inference',
-          random: deps.random,
+          clock: deps.clock,
+      random: deps.random,
           log: deps.log,
           topic: topicKey(name),
           keySeed: deps.keySeed,
           server: false,
           client: true,
           maxConnections: deps.maxConnections,
-          onConnection: acceptLinks(deps),
+          onConnection: accept,
         }),
         shutdownMs: flushMs,
       },
@@ -61,9 +62,12 @@ export function clientTree(deps: ClientDeps): SupervisorSpec {
   };
 }
 
-function acceptLinks(deps: ClientDeps) {
+export type AcceptLink = (connection: Connection, system: AnyActorSystem) => void;
+
+/** Each connection to a worker gets an actor of its own, under a name from a finite pool. */
+export function acceptLinks(deps: ClientDeps): AcceptLink {
   const places = new Places(deps.maxConnections);
-  return (connection: Connection, system: AnyActorSystem): void => {
+  return (connection, system) => {
     const place = places.take();
     if (place === undefined) return connection.destroy();
     const logic = createLink(deps, connection, () => places.free(place));

@@ -9,6 +9,8 @@ import type { Clock, TimerHandle } from '../runtime/clock.js';
 import type { Connection } from './ports.js';
 
 export interface FramedEvents {
+  /** Bytes came, of a whole frame or not. */
+  bytes?(): void;
   frame(outcome: DecodeOutcome): void;
   /** The peer broke the framing. The connection is being destroyed; `closed` follows. */
   refused(reason: RefusalReason | 'incomplete'): void;
@@ -39,6 +41,7 @@ export function listenToFrames(connection: Connection, clock: Clock, on: FramedE
   connection.listen({
     data(bytes) {
       if (isOver) return;
+      on.bytes?.();
       for (const outcome of decoder.push(bytes)) {
         if (outcome.kind === 'object') on.frame(decodeMessage(outcome.value));
         else refuse(outcome.reason);

@@ -57,6 +57,7 @@ function createConnection({ clock, log, directory, hello }: LinkDeps, connection
     };
     defer(
       listenToFrames(connection, clock, {
+        bytes: guard(() => directory.spoke(worker)),
         frame: guard((outcome) => {
           if (outcome.kind === 'message') take(outcome.message);
           else log.debug('frame.dropped', { worker, ...outcome });

@@ -12,7 +12,18 @@ import type {
   StatusMessage,
 } from '../protocol/messages.js';
 import type { Candidate } from '../rules/selection.js';
-import type { Clock } from '../runtime/clock.js';
+import {
+  asked,
+  heard,
+  isSilent,
+  listened,
+  listenedMs,
+  newHearing,
+  resumeHearing,
+  silenceRules,
+  type Hearing,
+} from '../rules/silence.js';
+import type { Clock, TimerHandle } from '../runtime/clock.js';
 import type { Connection } from './ports.js';
 
 /** What a request hears from its worker. */
@@ -21,6 +32,12 @@ export interface AnswerSink {
   token(message: InferenceTokenMessage): void;
   result(message: InferenceResultMessage): void;
   error(message: InferenceErrorMessage): void;
+  /** So much time passed, by the client's own watch, while the worker was there. */
+  listened(elapsedMs: number): void;
+  /** The worker owes a word and says none. */
+  fellSilent(): void;
+  /** A worker that had fallen silent is there again. */
+  spoke(): void;
   /** The connection is gone. Nothing follows. */
   lost(): void;
 }
@@ -30,6 +47,10 @@ interface Entry {
   readonly waiting: Map<string, AnswerSink>;
   status: StatusMessage | undefined;
   heardAtMs: number;
+  /** What is heard while requests wait here. */
+  hearing: Hearing;
+  /** `suspected` for one turn of the event loop, so that what lies in the socket is read before anybody is judged by it. */
+  silence: 'none' | 'suspected' | 'certain';
 }
 
 export class WorkerDirectory {
@@ -37,6 +58,8 @@ export class WorkerDirectory {
   /** By worker ID, which is the key that the connection proves. */
   readonly #entries = new Map<string, Entry>();
   #onChange: () => void = () => {};
+  /** Runs while any request waits: one watch for all connections. */
+  #watch: TimerHandle;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -49,7 +72,14 @@ export class WorkerDirectory {
 
   connect(connection: Connection): void {
     this.disconnect(connection.remoteKey);
-    this.#entries.set(connection.remoteKey, { connection, waiting: new Map(), status: undefined, heardAtMs: 0 });
+    this.#entries.set(connection.remoteKey, {
+      connection,
+      waiting: new Map(),
+      status: undefined,
+      heardAtMs: 0,
+      hearing: newHearing(this.#clock.monotonicMs()),
+      silence: 'none',
+    });
   }
 
   /** `connection`: only if it is still this one; a worker may have been dialled anew. */
@@ -57,8 +87,18 @@ export class WorkerDirectory {
     const entry = this.#entries.get(worker);
     if (entry === undefined || (connection !== undefined && entry.connection !== connection)) return;
     this.#entries.delete(worker);
-    for (const sink of entry.waiting.values()) sink.lost();
+    for (const sink of [...entry.waiting.values()]) sink.lost();
     this.#onChange();
+  }
+
+  /** Bytes came from this worker, of whatever frame. */
+  spoke(worker: string): void {
+    const entry = this.#entries.get(worker);
+    if (entry === undefined || (entry.waiting.size === 0 && entry.silence === 'none')) return;
+    entry.hearing = heard(entry.hearing, this.#clock.monotonicMs());
+    const wasCertain = entry.silence === 'certain';
+    entry.silence = 'none';
+    if (wasCertain) for (const sink of [...entry.waiting.values()]) sink.spoke();
   }
 
   heard(worker: string, status: StatusMessage): void {
@@ -79,8 +119,11 @@ export class WorkerDirectory {
     const entry = this.#entries.get(worker);
     if (entry === undefined) return false;
     const frame = encodeFrame(message);
+    if (entry.waiting.size === 0) entry.hearing = resumeHearing(entry.hearing, this.#clock.monotonicMs());
+    entry.hearing = asked(entry.hearing, frame.byteLength);
     entry.waiting.set(message.id, sink);
     entry.connection.write(frame);
+    this.#keepWatch(silenceRules.tickMs);
     return true;
   }
 
@@ -93,10 +136,39 @@ export class WorkerDirectory {
     this.#entries.get(worker)?.waiting.delete(id);
   }
 
-  /** The workers that have said who they are. */
+  /** The workers that have said who they are, and are not silent. */
   candidates(): readonly (Candidate & { readonly status: StatusMessage })[] {
-    return [...this.#entries].flatMap(([worker, { status, heardAtMs, waiting }]) =>
-      status === undefined ? [] : [{ worker, status, heardAtMs, inFlight: waiting.size }],
+    return [...this.#entries].flatMap(([worker, { status, heardAtMs, waiting, silence }]) =>
+      status === undefined || silence === 'certain' ? [] : [{ worker, status, heardAtMs, inFlight: waiting.size }],
     );
+  }
+
+  #keepWatch(delayMs: number): void {
+    this.#watch ??= this.#clock.setTimeout(() => {
+      this.#watch = undefined;
+      this.#look();
+    }, delayMs);
+  }
+
+  #look(): void {
+    const now = this.#clock.monotonicMs();
+    const watched = [...this.#entries.values()].filter(({ waiting }) => waiting.size > 0);
+    for (const entry of watched) this.#judge(entry, now);
+    if (watched.length === 0) return;
+    this.#keepWatch(watched.some(({ silence }) => silence === 'suspected') ? 1 : silenceRules.tickMs);
+  }
+
+  #judge(entry: Entry, now: number): void {
+    const elapsedMs = listenedMs(entry.hearing, now);
+    entry.hearing = listened(entry.hearing, now);
+    const sinks = [...entry.waiting.values()];
+    if (!isSilent(entry.hearing)) {
+      entry.silence = 'none';
+      for (const sink of sinks) sink.listened(elapsedMs);
+    } else if (entry.silence === 'none') entry.silence = 'suspected';
+    else if (entry.silence === 'suspected') {
+      entry.silence = 'certain';
+      for (const sink of sinks) sink.fellSilent();
+    }
   }
 }

@@ -1,5 +1,5 @@
 /** The answer to a request, as it comes: iterate over its text, or await the whole. */
-import type { AskFailure, Try } from '../machines/ask.machine.js';
+import type { AskFailure, Try } from '../machines/ask.js';
 import type { InferenceResultMessage } from '../protocol/messages.js';
 
 /** New text of an answer. All of them joined are the answer's text. */
@@ -28,7 +28,10 @@ export class RequestError extends Error {
   override readonly name = 'RequestError';
 
   constructor(
-    /** A wire code (docs/protocol.md), or the client's own: no_worker, worker_lost, bad_answer, client_closed, too_many_requests. */
+    /**
+     * A wire code (docs/protocol.md), or the client's own: no_worker, worker_lost, worker_silent, worker_stalled, bad_answer,
+     * local_failed, client_closed, too_many_requests.
+     */
     readonly code: string,
     message: string,
     /** What had come by then. */

@@ -9,6 +9,7 @@ import type { AskRequest } from '../actors/ask.actor.js';
 import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
 import { bootstrapExpected, parseBootstrap } from '../actors/network/bootstrap.js';
 import type { Bootstrap } from '../actors/ports.js';
+import { createWorkSolver, type WorkSolverThread } from '../actors/work-solver.js';
 import { createHello } from '../protocol/hello.js';
 import { keyPairFromSeed, type KeyPair } from '../protocol/keys.js';
 import type { StatusMessage } from '../protocol/messages.js';
@@ -52,10 +53,12 @@ const openTimeoutMs = 10_000;
 
 export class QMeshClient {
   readonly #core: ClientCore;
+  readonly #solver: WorkSolverThread;
   #isClosed = false;
 
-  private constructor(core: ClientCore) {
+  private constructor(core: ClientCore, solver: WorkSolverThread) {
     this.#core = core;
+    this.#solver = solver;
   }
 
   /** Opens this process's node and begins to look for workers. @throws where the node cannot be opened, or in time. */
@@ -66,6 +69,7 @@ export class QMeshClient {
     const key = keyPairFromSeed(keySeed).publicKeyHex;
     const log = options.log ?? nullLogger;
     const ports = { clock: systemClock, random: systemRandom, log };
+    const solver = createWorkSolver();
     let core: ClientCore | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
@@ -85,6 +89,8 @@ export class QMeshClient {
           keySeed,
           hello:
             options.identity && createHello({ network: topicName('inference', networkPrefix), key }, options.identity),
+          solver,
+          fallback: undefined,
           maxConnections,
           maxRequests,
           onDhtReady: () => opened(),
@@ -94,9 +100,10 @@ export class QMeshClient {
       });
     } catch (error) {
       await stop(core);
+      solver.close();
       throw error;
     }
-    return new QMeshClient(core as unknown as ClientCore);
+    return new QMeshClient(core as unknown as ClientCore, solver);
   }
 
   /** Asks, and gives the answer as it comes. Never throws: what goes wrong is told by the stream. */
@@ -155,6 +162,7 @@ export class QMeshClient {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await stop(this.#core);
+    this.#solver.close();
   }
 }
 

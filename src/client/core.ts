@@ -1,28 +1,39 @@
 /** A running client without promises: what the SDK's face and the simulated mesh both stand on. */
 import type { AskCallbacks, AskRequest } from '../actors/ask.actor.js';
-import { Asks, clientTree, type ClientDeps } from '../actors/client.tree.js';
+import { acceptLinks, Asks, clientTree, type ClientDeps } from '../actors/client.tree.js';
+import type { Connection } from '../actors/ports.js';
 import { WorkerDirectory } from '../actors/worker-directory.js';
+import { keyPairFromSeed } from '../protocol/keys.js';
 import { startTree, type Tree, type TreeOptions } from '../runtime/start-tree.js';
 import type { SupervisionEvent } from '../runtime/supervision.js';
 
-export type ClientOptions = Omit<ClientDeps, 'directory'>;
+export type ClientOptions = Omit<ClientDeps, 'directory' | 'account'>;
 
 export interface ClientCore {
   readonly tree: Tree;
   readonly directory: WorkerDirectory;
   /** @returns what cancels the request; undefined where too many are unfinished, or the client is closing. */
+  /** Takes in a connection to a worker that was not found through the topic. */
+  link(connection: Connection): void;
   ask(request: AskRequest, on: AskCallbacks): (() => void) | undefined;
 }
 
 export function startClientCore(options: ClientOptions, treeOptions: TreeOptions = {}): ClientCore {
   const { clock, random, log } = options;
   const directory = new WorkerDirectory(clock);
-  const deps: ClientDeps = { ...options, directory };
+  const account = options.hello?.node ?? keyPairFromSeed(options.keySeed).publicKeyHex;
+  const deps: ClientDeps = { ...options, directory, account };
+  const accept = acceptLinks(deps);
   const onEvent = (event: SupervisionEvent): void => {
     const { type, ...fields } = event;
     if (type === 'child.failed' || type === 'escalated') log.error(type, fields);
   };
-  const tree = startTree(clientTree(deps), { clock, random, onEvent }, treeOptions);
+  const tree = startTree(clientTree(deps, accept), { clock, random, onEvent }, treeOptions);
   const asks = new Asks(deps);
-  return { tree, directory, ask: (request, on) => asks.start(tree.system, request, on) };
+  return {
+    tree,
+    directory,
+    link: (connection) => accept(connection, tree.system),
+    ask: (request, on) => asks.start(tree.system, request, on),
+  };
 }

@@ -2,56 +2,48 @@
  * A request, as the client sees it: a worker is chosen, asked, and its answer taken; where the worker is lost, the next one
  * goes on from the text so far. Child of the client's asks supervisor, temporary.
  *
- * Invariants: exactly one end; the text only grows; at most `MAX_TRIES` workers are asked, never past the deadline.
+ * A worker that falls silent or gets no further is only **doubted** at first: it is left for another one at once, if there is one,
+ * and if there is none it may yet go on. So a request never gives up the only worker that has it before its patience ends.
+ *
+ * Invariants: exactly one end; one worker at a time; the text only grows; at most `MAX_TRIES` workers are asked, and after them
+ * this machine's own model where that is wanted; never past the deadline.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-
-export const MAX_TRIES = 5;
-
-/** How a worker failed this request. */
-export interface AskFailure {
-  /** A wire code, or one of the client's own: `no_worker`, `worker_lost`. */
-  readonly code: string;
-  readonly message: string;
-  readonly retryable: boolean;
-}
-
-export interface Try {
-  readonly worker: string;
-  /** What became of it; undefined for the one that answered. */
-  readonly failure: AskFailure | undefined;
-}
+import * as a from './ask.js';
 
 export interface AskInput {
   /** How long to look for a worker before saying that there is none. */
   readonly patienceMs: number;
   readonly deadlineMs: number | undefined;
+  /** Whether a model on this disk answers where no worker is left. */
+  readonly hasFallback: boolean;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
 }
 
 export interface AskContext extends AskInput {
-  readonly tries: readonly Try[];
-  readonly failure: AskFailure | undefined;
+  readonly tries: readonly a.Try[];
+  readonly failure: a.AskFailure | undefined;
+  /** Why the worker that has the request is no longer believed in. */
+  readonly doubt: a.AskFailure | undefined;
+  /** Shown to the present worker with the prompt. */
+  readonly proof: a.Proof | undefined;
+  readonly proofs: number;
+  readonly isLocal: boolean;
 }
 
 export type AskEvent =
   | { type: 'worker.chosen'; worker: string }
-  | { type: 'worker.refused'; failure: AskFailure }
+  | { type: 'worker.refused'; failure: a.AskFailure }
   | { type: 'answer.began' }
+  | { type: 'answer.doubted'; doubt: a.AskFailure }
+  | { type: 'answer.resumed' }
   | { type: 'answer.ended' }
-  | { type: 'answer.failed'; failure: AskFailure }
+  | { type: 'answer.failed'; failure: a.AskFailure }
+  | { type: 'work.done'; proof: a.Proof | undefined }
   | { type: 'ask.cancel' }
   | { type: 'sys.shutdown' };
-
-const noWorker: AskFailure = { code: 'no_worker', message: 'No worker was found that could answer.', retryable: false };
-const tooLate: AskFailure = {
-  code: 'deadline_exceeded',
-  message: 'The deadline of the request passed.',
-  retryable: false,
-};
-const closed: AskFailure = { code: 'client_closed', message: 'The client was closed.', retryable: false };
 
 const base = setup({
   types: { context: {} as AskContext, events: {} as AskEvent, input: {} as AskInput },
@@ -62,43 +54,94 @@ const base = setup({
     choose: () => {},
     send: () => {},
     sendCancel: () => {},
+    /** Cancels at the present worker, and hears nothing more of it. */
+    abandon: () => {},
+    /** Works on what the worker wants to be shown; says `work.done`. */
+    solve: () => {},
+    stopSolving: () => {},
+    /** Brings up the model on this disk; says `worker.chosen` or `worker.refused`. */
+    startLocal: () => {},
+    stopStartingLocal: () => {},
     /** Tells the application how it ended; `undefined` is well. */
-    finish: (_, _params: { failure: AskFailure | undefined }) => {},
+    finish: (_, _params: { failure: a.AskFailure | undefined }) => {},
   },
   guards: {
+    isAskedForWork: ({ context, event }) => event.type === 'answer.failed' && a.mayProve(event.failure, context.proofs),
     mayTryAgain: ({ context, event }) =>
-      event.type === 'answer.failed' && event.failure.retryable && context.tries.length < MAX_TRIES,
+      event.type === 'answer.failed' &&
+      a.maySucceedElsewhere(event.failure) &&
+      !context.isLocal &&
+      context.tries.length < a.MAX_TRIES,
+    mayAskAnother: ({ context }) => !context.isLocal && context.tries.length < a.MAX_TRIES,
+    mayFallBack: ({ context }) => context.hasFallback && !context.isLocal,
+    /** No worker is left for a request that is well in itself. */
+    mayFallBackFrom: ({ context, event }) =>
+      'failure' in event && a.maySucceedElsewhere(event.failure) && context.hasFallback && !context.isLocal,
+    isProven: ({ event }) => event.type === 'work.done' && event.proof !== undefined,
   },
   delays: {
     lookAgainMs: 100,
     patienceMs: ({ context }) => context.patienceMs,
+    doubtMs: ({ context }) => a.doubtMs(context.doubt, context.patienceMs, context.hasFallback),
     /** Never, where there is none: the longest that a timer can hold. */
     deadlineMs: ({ context }) => context.deadlineMs ?? 2 ** 31 - 1,
     cancelMs: 2_000,
-    /** Full jitter. The first fail-over is at once: it is the worker that failed, not the mesh. */
-    backoffMs: ({ context }) => (context.tries.length <= 1 ? 0 : context.chance() * 50 * 2 ** context.tries.length),
+    backoffMs: ({ context }) => a.backoffMs(context.tries.length, context.chance()),
+    /** As long as a challenge is good for. */
+    workMs: 60_000,
+    /** A large model, from a slow disk. */
+    localStartMs: 120_000,
   },
 });
 
 const chart = base.extend({
   actions: {
     noteTry: base.assign(({ context, event }) =>
-      event.type === 'worker.chosen' ? { tries: [...context.tries, { worker: event.worker, failure: undefined }] } : {},
+      event.type === 'worker.chosen'
+        ? { tries: [...context.tries, { worker: event.worker, failure: undefined }], proof: undefined }
+        : {},
     ),
     noteFailedTry: base.assign(({ context, event }) =>
-      event.type === 'answer.failed' ? { tries: failLast(context.tries, event.failure) } : {},
+      event.type === 'answer.failed' ? { tries: a.withLastFailed(context.tries, event.failure), doubt: undefined } : {},
     ),
+    noteDoubt: base.assign(({ event }) => (event.type === 'answer.doubted' ? { doubt: event.doubt } : {})),
+    noteDoubtedTry: base.assign(({ context }) =>
+      context.doubt === undefined
+        ? {}
+        : { tries: a.withLastFailed(context.tries, context.doubt), failure: context.doubt, doubt: undefined },
+    ),
+    forgetDoubt: base.assign({ doubt: undefined }),
+    noteProof: base.assign(({ context, event }) =>
+      event.type === 'work.done' ? { proof: event.proof, proofs: context.proofs + 1 } : {},
+    ),
+    /** As if the worker had refused for good. */
+    giveUpProof: base.raise(({ context }) => ({
+      type: 'answer.failed',
+      failure: a.withoutWork(context.failure ?? a.failures.noWorker),
+    })),
+    noteLocal: base.assign({ isLocal: true }),
     failAsTold: base.assign(({ event }) => ('failure' in event ? { failure: event.failure } : {})),
     /** Nobody is left to ask: what the last one said, or that there never was one. */
-    failWithoutWorker: base.assign({ failure: ({ context }) => context.tries.at(-1)?.failure ?? noWorker }),
-    failTooLate: base.assign({ failure: tooLate }),
-    failClosed: base.assign({ failure: closed }),
+    failWithoutWorker: base.assign({ failure: ({ context }) => context.tries.at(-1)?.failure ?? a.failures.noWorker }),
+    failTooSlow: base.assign({ failure: a.failures.tooSlow }),
+    failTooLate: base.assign({ failure: a.failures.tooLate }),
+    failClosed: base.assign({ failure: a.failures.closed }),
   },
 });
 
+const lookAgain = { after: { lookAgainMs: { target: 'looking', reenter: true } } } as const;
+
 export const askMachine = chart.createMachine({
   id: 'ask',
-  context: ({ input }) => ({ ...input, tries: [], failure: undefined }),
+  context: ({ input }) => ({
+    ...input,
+    tries: [],
+    failure: undefined,
+    doubt: undefined,
+    proof: undefined,
+    proofs: 0,
+    isLocal: false,
+  }),
   invoke: { id: 'answer', src: 'answer' },
   initial: 'open',
   states: {
@@ -107,14 +150,19 @@ export const askMachine = chart.createMachine({
       on: {
         'ask.cancel': 'cancelling',
         'sys.shutdown': { target: 'failed', actions: 'failClosed' },
-        'worker.refused': { target: 'failed', actions: 'failAsTold' },
+        'worker.refused': [
+          { guard: 'mayFallBackFrom', target: '.startingLocal' },
+          { target: 'failed', actions: 'failAsTold' },
+        ],
         'answer.ended': 'answered',
         'answer.failed': [
+          { guard: 'isAskedForWork', target: '.working', actions: 'failAsTold' },
           { guard: 'mayTryAgain', target: '.backingOff', actions: 'noteFailedTry' },
+          { guard: 'mayFallBackFrom', target: '.startingLocal', actions: 'noteFailedTry' },
           { target: 'failed', actions: ['noteFailedTry', 'failAsTold'] },
         ],
       },
-      after: { deadlineMs: { target: 'failed', actions: ['sendCancel', 'failTooLate'] } },
+      after: { deadlineMs: { target: 'failed', actions: ['sendCancel', 'noteDoubtedTry', 'failTooLate'] } },
       states: {
         choosing: {
           initial: 'looking',
@@ -122,13 +170,59 @@ export const askMachine = chart.createMachine({
             'worker.chosen': { target: 'asking', actions: 'noteTry' },
             'ask.cancel': '#ask.answered',
           },
-          after: { patienceMs: { target: '#ask.failed', actions: 'failWithoutWorker' } },
-          states: { looking: { entry: 'choose', after: { lookAgainMs: { target: 'looking', reenter: true } } } },
+          after: {
+            patienceMs: [
+              { guard: 'mayFallBack', target: 'startingLocal' },
+              { target: '#ask.failed', actions: 'failWithoutWorker' },
+            ],
+          },
+          states: { looking: { entry: 'choose', ...lookAgain } },
         },
-        /** The worker's frames, every 250 ms at the latest, and its own deadlines bound these two. */
-        asking: { entry: 'send', on: { 'answer.began': 'streaming' } },
-        streaming: {},
+        /** What bounds these two is the client's watch over silence and progress, and then `doubted`. */
+        asking: {
+          entry: 'send',
+          on: { 'answer.began': 'streaming', 'answer.doubted': { target: 'doubted', actions: 'noteDoubt' } },
+        },
+        streaming: { on: { 'answer.doubted': { target: 'doubted', actions: 'noteDoubt' } } },
+        /** It still has the request, and whatever it says is taken, until another worker is asked. */
+        doubted: {
+          initial: 'looking',
+          on: {
+            'answer.resumed': { target: 'streaming', actions: 'forgetDoubt' },
+            'worker.chosen': {
+              guard: 'mayAskAnother',
+              target: 'asking',
+              actions: ['abandon', 'noteDoubtedTry', 'noteTry'],
+            },
+          },
+          after: {
+            doubtMs: [
+              { guard: 'mayFallBack', target: 'startingLocal', actions: ['abandon', 'noteDoubtedTry'] },
+              { target: '#ask.failed', actions: ['sendCancel', 'noteDoubtedTry'] },
+            ],
+          },
+          states: { looking: { entry: 'choose', ...lookAgain } },
+        },
+        /** The worker wants to be shown work first. */
+        working: {
+          entry: 'solve',
+          exit: 'stopSolving',
+          on: {
+            'work.done': [{ guard: 'isProven', target: 'asking', actions: 'noteProof' }, { actions: 'giveUpProof' }],
+            'ask.cancel': '#ask.answered',
+          },
+          after: { workMs: { actions: 'giveUpProof' } },
+        },
         backingOff: { on: { 'ask.cancel': '#ask.answered' }, after: { backoffMs: 'choosing' } },
+        startingLocal: {
+          entry: ['noteLocal', 'startLocal'],
+          exit: 'stopStartingLocal',
+          on: {
+            'worker.chosen': { target: 'asking', actions: 'noteTry' },
+            'ask.cancel': '#ask.answered',
+          },
+          after: { localStartMs: { target: '#ask.failed', actions: 'failTooSlow' } },
+        },
       },
     },
     /** The worker answers a cancel with what it has; one that does not is not waited for. */
@@ -141,6 +235,3 @@ export const askMachine = chart.createMachine({
     failed: { type: 'final', entry: { type: 'finish', params: ({ context }) => ({ failure: context.failure }) } },
   },
 });
-
-const failLast = (tries: readonly Try[], failure: AskFailure): readonly Try[] =>
-  tries.map((attempt, i) => (i === tries.length - 1 ? { ...attempt, failure } : attempt));

@@ -19,17 +19,29 @@ const status = (workerId: string): StatusMessage => ({
 });
 const prompt = (id: string): PromptMessage => ({ v: 2, type: 'prompt', id, prompt: 'hi' });
 
-function sink(): AnswerSink & { losses: number } {
-  return {
+interface Heard extends AnswerSink {
+  losses: number;
+  silences: number;
+  returns: number;
+  listenedMs: number;
+}
+
+function sink(): Heard {
+  const heard: Heard = {
     losses: 0,
+    silences: 0,
+    returns: 0,
+    listenedMs: 0,
     position() {},
     token() {},
     result() {},
     error() {},
-    lost: function () {
-      this.losses++;
-    },
+    listened: (elapsedMs) => (heard.listenedMs += elapsedMs),
+    fellSilent: () => heard.silences++,
+    spoke: () => heard.returns++,
+    lost: () => heard.losses++,
   };
+  return heard;
 }
 
 function directoryWith(...workers: string[]) {
@@ -104,5 +116,104 @@ describe('the directory of workers', () => {
     directory.disconnect('w1');
     directory.disconnect('w1');
     expect(changes).toBe(2);
+  });
+});
+
+describe('the watch over silence', () => {
+  /** A directory with one worker that has said who it is, and one request there. */
+  function waiting(promptText = 'hi') {
+    const stood = directoryWith('w1');
+    stood.directory.heard('w1', status('w1'));
+    const a = sink();
+    stood.directory.ask('w1', { ...prompt('a'), prompt: promptText }, a);
+    return { ...stood, a };
+  }
+  const keepAlive = ({ clock, directory }: ReturnType<typeof waiting>, everyMs: number, forMs: number): void => {
+    for (let ms = 0; ms < forMs; ms += everyMs) {
+      clock.advance(everyMs);
+      directory.spoke('w1');
+    }
+  };
+
+  it('finds a worker silent after 750 ms, says so once, and does not offer it; a byte takes it all back', () => {
+    const { clock, directory, a } = waiting();
+    const b = sink();
+    directory.ask('w1', prompt('b'), b);
+    clock.advance(750);
+    expect([a.silences, directory.candidates().length]).toEqual([0, 1]);
+    clock.advance(150);
+    expect([a.silences, b.silences, directory.candidates().length]).toEqual([1, 1, 0]);
+    clock.advance(60_000);
+    directory.spoke('w1');
+    directory.spoke('w1');
+    expect([a.silences, a.returns, b.returns, directory.candidates().length]).toEqual([1, 1, 1, 1]);
+  });
+
+  it('has no complaint about a worker that speaks every 250 ms, and tells the requests how long it listened', () => {
+    const stood = waiting();
+    keepAlive(stood, 250, 60_000);
+    expect(stood.a.silences).toBe(0);
+    expect(stood.a.listenedMs).toBe(60_000);
+  });
+
+  it('expects nothing of a worker that owes nothing', () => {
+    const { clock, directory, a } = waiting();
+    directory.forget('w1', 'a');
+    clock.advance(10_000);
+    expect(clock.pending).toBe(0);
+    directory.ask('w1', prompt('c'), a);
+    clock.advance(750);
+    expect([a.silences, directory.candidates().length]).toEqual([0, 1]);
+  });
+
+  it('bears longer gaps from a worker that has just had some', () => {
+    const stood = waiting();
+    keepAlive(stood, 600, 3_000);
+    stood.clock.advance(1_700);
+    expect(stood.a.silences).toBe(0);
+    stood.clock.advance(300);
+    expect(stood.a.silences).toBe(1);
+    const calm = waiting();
+    keepAlive(calm, 600, 3_000);
+    keepAlive(calm, 100, 12_000); // long ago
+    calm.clock.advance(1_000);
+    expect(calm.a.silences).toBe(1);
+  });
+
+  it('gives a long prompt the time to arrive', () => {
+    const { clock, a } = waiting('x'.repeat(200_000));
+    clock.advance(3_500);
+    expect(a.silences).toBe(0);
+    clock.advance(1_000);
+    expect(a.silences).toBe(1);
+  });
+
+  it('judges nobody by the time in which this client itself stood still, nor before it has read what came meanwhile', () => {
+    // A clock whose owner sleeps: time passes, and no timer fires until it wakes.
+    const inner = new VirtualClock();
+    let sleptMs = 0;
+    const clock = {
+      now: () => inner.now() + sleptMs,
+      monotonicMs: () => inner.monotonicMs() + sleptMs,
+      setTimeout: inner.setTimeout.bind(inner),
+      clearTimeout: inner.clearTimeout.bind(inner),
+    };
+    const directory = new WorkerDirectory(clock);
+    directory.connect(new FakeConnection('w1'));
+    const a = sink();
+    directory.ask('w1', prompt('a'), a);
+    for (let nap = 0; nap < 8; nap++) {
+      inner.advance(49);
+      sleptMs += 30_000;
+      inner.advance(1);
+    }
+    inner.advance(250);
+    expect(a.silences).toBe(0);
+    inner.advance(40); // suspected by now, or nearly; what was in the socket is read
+    directory.spoke('w1');
+    inner.advance(700);
+    expect(a.silences).toBe(0);
+    inner.advance(1_600); // three times the gap before, in all
+    expect(a.silences).toBe(1);
   });
 });

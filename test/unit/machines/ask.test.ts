@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { askMachine, MAX_TRIES, type Try } from '../../../src/machines/ask.machine.js';
+import { askMachine } from '../../../src/machines/ask.machine.js';
+import { doubts, MAX_PROOFS, MAX_TRIES, type Try } from '../../../src/machines/ask.js';
 import { stage, untaken, type Staged } from './stage.js';
 
 const chosen = (worker: string) => ({ type: 'worker.chosen', worker });
@@ -10,16 +11,30 @@ const failed = (retryable: boolean, code = 'slot_failed') => ({
 });
 const began = { type: 'answer.began' };
 const ended = { type: 'answer.ended' };
+const resumed = { type: 'answer.resumed' };
+const silent = { type: 'answer.doubted', doubt: doubts.silent };
+const stalled = { type: 'answer.doubted', doubt: doubts.stalled };
+const wantsWork = () => ({
+  type: 'answer.failed',
+  failure: { code: 'work_required', message: '', retryable: false, work: { challenge: 'c'.repeat(32), bits: 14 } },
+});
+const proven = { type: 'work.done', proof: { challenge: 'c'.repeat(32), nonce: '1' } };
+const unproven = { type: 'work.done', proof: undefined };
+const refused = (code: string) => ({ type: 'worker.refused', failure: { code, message: '', retryable: false } });
 const cancel = { type: 'ask.cancel' };
 const shutdown = { type: 'sys.shutdown' };
 
-const ask = (input: { patienceMs?: number; deadlineMs?: number; chance?: number } = {}): Staged =>
+const ask = (
+  input: { patienceMs?: number; deadlineMs?: number; chance?: number; hasFallback?: boolean } = {},
+): Staged =>
   stage(askMachine, {
     patienceMs: input.patienceMs ?? 10_000,
     deadlineMs: input.deadlineMs,
+    hasFallback: input.hasFallback ?? false,
     chance: () => input.chance ?? 0,
   });
 const triesOf = (staged: Staged): readonly Try[] => staged.context.tries as Try[];
+const failedTries = (staged: Staged) => triesOf(staged).map(({ worker, failure }) => [worker, failure?.code]);
 
 /** How the application was told that it is over: one entry for each time it was. */
 const endsOf = (staged: Staged): unknown[] =>
@@ -59,11 +74,25 @@ describe('an ask', () => {
     const final = ask();
     final.send(chosen('w1'), failed(false, 'bad_request'));
     expect(endsOf(final)).toEqual(['bad_request']);
-    expect(triesOf(final)).toMatchObject([{ worker: 'w1', failure: { code: 'bad_request' } }]);
+    expect(failedTries(final)).toEqual([['w1', 'bad_request']]);
 
     const pinned = ask();
-    pinned.send({ type: 'worker.refused', failure: { code: 'model_not_found', message: '', retryable: false } });
+    pinned.send(refused('model_not_found'));
     expect(endsOf(pinned)).toEqual(['model_not_found']);
+  });
+
+  it('goes elsewhere with what only this worker refuses this client', () => {
+    for (const code of ['rate_limited', 'banned']) {
+      const staged = ask();
+      staged.send(chosen('w1'), failed(false, code));
+      staged.clock.advance(1);
+      staged.send(chosen('w2'), ended);
+      expect(endsOf(staged)).toEqual([undefined]);
+      expect(failedTries(staged)).toEqual([
+        ['w1', code],
+        ['w2', undefined],
+      ]);
+    }
   });
 
   it(`asks at most ${MAX_TRIES} workers: at once after the first failure, then backing off with full jitter`, () => {
@@ -84,14 +113,25 @@ describe('an ask', () => {
   });
 
   it('fails at its deadline wherever it is, and stops the worker that works on it', () => {
-    for (const path of [[], [chosen('w1')], [chosen('w1'), began], [chosen('w1'), failed(true)]]) {
+    const paths = [
+      [],
+      [chosen('w1')],
+      [chosen('w1'), began],
+      [chosen('w1'), failed(true)],
+      [chosen('w1'), silent],
+      [chosen('w1'), wantsWork()],
+    ];
+    for (const path of paths) {
       const staged = ask({ deadlineMs: 500, chance: 0.999 });
       staged.send(...path);
       staged.clock.advance(499);
       expect(staged.isDone).toBe(false);
       staged.did();
       staged.clock.advance(1);
-      expect(staged.did()).toEqual(['sendCancel', 'finish']);
+      expect(staged.did().filter((name) => name !== 'choose' && name !== 'stopSolving')).toEqual([
+        'sendCancel',
+        'finish',
+      ]);
       expect(staged.context.failure).toMatchObject({ code: 'deadline_exceeded' });
     }
   });
@@ -115,7 +155,11 @@ describe('an ask', () => {
   });
 
   it('cancelled while nobody works on it ends at once', () => {
-    for (const path of [[], [chosen('w1'), failed(true)]]) {
+    const local = ask({ hasFallback: true, patienceMs: 100 });
+    local.clock.advance(100);
+    local.send(cancel);
+    expect(endsOf(local)).toEqual([undefined]);
+    for (const path of [[], [chosen('w1'), failed(true)], [chosen('w1'), wantsWork()]]) {
       const staged = ask();
       staged.send(...path, cancel);
       expect(endsOf(staged)).toEqual([undefined]);
@@ -127,31 +171,198 @@ describe('an ask', () => {
     staged.send(chosen('w1'), began, shutdown);
     expect(endsOf(staged)).toEqual(['client_closed']);
   });
+});
 
-  it('has exactly one end, asks no more than it may, and never after its end, whatever comes', () => {
-    const event = fc.constantFrom(chosen('w'), failed(true), failed(false), began, ended, cancel, shutdown);
-    const step = fc.oneof(
-      { weight: 3, arbitrary: event },
-      { weight: 1, arbitrary: fc.integer({ min: 1, max: 3_000 }) },
-    );
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
-        const staged = ask({ patienceMs: 2_000, deadlineMs: 30_000, chance: 0.5 });
-        for (const next of steps) {
-          if (typeof next === 'number') staged.clock.advance(next);
-          else staged.send(next);
-        }
-        staged.clock.advance(30_000);
-        expect(staged.isDone).toBe(true);
-        const names = staged.did();
-        expect(names.filter((name) => name === 'finish')).toHaveLength(1);
-        expect(names.at(-1)).toBe('finish');
-        expect(names.filter((name) => name === 'send').length).toBeLessThanOrEqual(MAX_TRIES);
-        expect(triesOf(staged)).toHaveLength(names.filter((name) => name === 'send').length);
-      }),
-      { numRuns: 300 },
-    );
+describe('an ask whose worker is in doubt', () => {
+  it('leaves it at once for another one, which goes on; the first is told', () => {
+    for (const [path, doubt] of [
+      [[chosen('w1')], silent],
+      [[chosen('w1'), began], stalled],
+    ] as const) {
+      const staged = ask();
+      staged.send(...path, doubt);
+      expect(staged.did().at(-1)).toBe('choose');
+      staged.send(chosen('w2'));
+      expect(staged.did()).toEqual(['abandon', 'send']);
+      staged.send(began, ended);
+      expect(failedTries(staged)).toEqual([
+        ['w1', doubt.doubt.code],
+        ['w2', undefined],
+      ]);
+      expect(endsOf(staged)).toEqual([undefined]);
+    }
   });
 
-  it('has no transition that was not taken here', () => expect(untaken(askMachine)).toEqual([]));
+  it('goes on where it was, where the worker is there again before anybody else is', () => {
+    const staged = ask();
+    staged.send(chosen('w1'), began, silent);
+    staged.clock.advance(5_000);
+    staged.send(resumed);
+    expect(staged.state).toEqual({ open: 'streaming' });
+    staged.clock.advance(60_000);
+    staged.send(ended);
+    expect(endsOf(staged)).toEqual([undefined]);
+    expect(failedTries(staged)).toEqual([['w1', undefined]]);
+  });
+
+  it('takes its end, also while it is in doubt', () => {
+    const staged = ask();
+    staged.send(chosen('w1'), began, silent, ended);
+    expect(endsOf(staged)).toEqual([undefined]);
+    const lost = ask();
+    lost.send(chosen('w1'), began, silent, failed(true, 'worker_lost'));
+    expect(lost.state).toEqual({ open: 'backingOff' });
+  });
+
+  it('with nobody else to ask fails when its patience ends; one that speaks is given time to mend itself', () => {
+    for (const [doubt, withinMs] of [
+      [silent, 10_000],
+      [stalled, 60_000],
+    ] as const) {
+      const staged = ask();
+      staged.send(chosen('w1'), began, doubt);
+      staged.clock.advance(withinMs - 1);
+      expect(staged.isDone).toBe(false);
+      staged.clock.advance(1);
+      expect(staged.did()).toContain('sendCancel');
+      expect(staged.context.failure).toBe(doubt.doubt);
+      expect(failedTries(staged)).toEqual([['w1', doubt.doubt.code]]);
+    }
+  });
+
+  it('asks nobody else after its last try, and still takes what comes', () => {
+    const staged = ask({ chance: 0 });
+    for (let tries = 1; tries < MAX_TRIES; tries++) {
+      staged.send(chosen(`w${tries}`), failed(true));
+      staged.clock.advance(1);
+    }
+    staged.send(chosen('last'), silent, chosen('one too many'), resumed, ended);
+    expect(triesOf(staged)).toHaveLength(MAX_TRIES);
+    expect(endsOf(staged)).toEqual([undefined]);
+  });
 });
+
+describe('an ask that is to show work', () => {
+  it('does it, and asks the same worker again: no failed try', () => {
+    const staged = ask();
+    staged.send(chosen('w1'), wantsWork());
+    expect(staged.did()).toEqual(['choose', 'send', 'solve']);
+    staged.send(proven);
+    expect(staged.did()).toEqual(['stopSolving', 'send']);
+    expect(staged.context.proof).toEqual(proven.proof);
+    staged.send(began, ended);
+    expect(failedTries(staged)).toEqual([['w1', undefined]]);
+  });
+
+  it('shows a proof to nobody but the worker that wanted it', () => {
+    const staged = ask();
+    staged.send(chosen('w1'), wantsWork(), proven, failed(true));
+    staged.clock.advance(1);
+    staged.send(chosen('w2'));
+    expect(staged.context.proof).toBeUndefined();
+  });
+
+  it('leaves a worker that wants ever more, or whose puzzle has no solution, or none in time', () => {
+    const greedy = ask();
+    greedy.send(chosen('w1'));
+    for (let proofs = 0; proofs < MAX_PROOFS; proofs++) greedy.send(wantsWork(), proven);
+    greedy.send(wantsWork());
+    expect(greedy.state).toEqual({ open: 'backingOff' });
+    const late = ask();
+    late.send(chosen('w1'), wantsWork());
+    late.clock.advance(60_000);
+    expect(late.did()).toContain('stopSolving');
+    const failing = ask();
+    failing.send(chosen('w1'), wantsWork(), unproven);
+    for (const staged of [greedy, late, failing]) {
+      staged.clock.advance(1);
+      staged.send(chosen('w2'));
+      expect(failedTries(staged)).toEqual([
+        ['w1', 'work_required'],
+        ['w2', undefined],
+      ]);
+    }
+    const last = ask({ chance: 0 });
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      last.send(chosen(`w${tries}`), wantsWork(), unproven);
+      last.clock.advance(1);
+    }
+    expect(endsOf(last)).toEqual(['work_required']);
+  });
+});
+
+describe('an ask that may be answered on this machine', () => {
+  const silentToTheEnd = (): Staged => {
+    const staged = ask({ hasFallback: true, patienceMs: 3_000 });
+    staged.send(chosen('w1'), began, stalled);
+    staged.clock.advance(3_000);
+    return staged;
+  };
+  it('is, where no worker is found, none takes over, all tries failed, or none would have it', () => {
+    const lonely = ask({ hasFallback: true, patienceMs: 3_000 });
+    lonely.clock.advance(3_000);
+    const unlucky = ask({ hasFallback: true });
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      unlucky.send(chosen(`w${tries}`), failed(true));
+      unlucky.clock.advance(1);
+    }
+    const unwanted = ask({ hasFallback: true });
+    unwanted.send(chosen('w1'), failed(false, 'rate_limited'));
+    unwanted.clock.advance(1);
+    unwanted.send(refused('rate_limited'));
+    for (const staged of [lonely, silentToTheEnd(), unlucky, unwanted]) {
+      expect(staged.did().at(-1)).toBe('startLocal');
+      staged.send(chosen('local'), began, ended);
+      expect(staged.did()).toEqual(['stopStartingLocal', 'send', 'finish']);
+      expect(triesOf(staged).at(-1)).toEqual({ worker: 'local', failure: undefined });
+    }
+  });
+
+  it('is not, where the request itself is at fault', () => {
+    const staged = ask({ hasFallback: true });
+    staged.send(chosen('w1'), failed(false, 'prompt_too_long'));
+    expect(endsOf(staged)).toEqual(['prompt_too_long']);
+  });
+
+  it('fails where this machine cannot, or not in time, and says why', () => {
+    const cannot = silentToTheEnd();
+    cannot.send(refused('local_failed'));
+    const tooSlow = silentToTheEnd();
+    tooSlow.clock.advance(120_000);
+    for (const staged of [cannot, tooSlow]) expect(endsOf(staged)).toEqual(['local_failed']);
+    const failing = silentToTheEnd();
+    failing.send(chosen('local'), failed(true, 'slot_failed'));
+    expect(endsOf(failing)).toEqual(['slot_failed']);
+  });
+});
+
+it('has exactly one end, asks no more than it may, and never after its end, whatever comes', () => {
+  const event = fc.constantFrom(
+    ...[chosen('w'), failed(true), failed(false), began, ended, silent, stalled, resumed],
+    ...[wantsWork(), proven, unproven, refused('rate_limited'), cancel, shutdown],
+  );
+  const step = fc.oneof({ weight: 3, arbitrary: event }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 3_000 }) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 25 }), fc.boolean(), (steps, hasFallback) => {
+      const staged = ask({ patienceMs: 2_000, deadlineMs: 30_000, chance: 0.5, hasFallback });
+      for (const next of steps) {
+        if (typeof next === 'number') staged.clock.advance(next);
+        else staged.send(next);
+      }
+      staged.clock.advance(30_000);
+      expect(staged.isDone).toBe(true);
+      const names = staged.did();
+      const sent = names.filter((name) => name === 'send').length;
+      expect(names.filter((name) => name === 'finish')).toHaveLength(1);
+      expect(names.indexOf('finish')).toBeGreaterThan(names.lastIndexOf('send'));
+      expect(triesOf(staged).length).toBeLessThanOrEqual(hasFallback ? MAX_TRIES + 1 : MAX_TRIES);
+      expect(sent).toBeLessThanOrEqual(triesOf(staged).length + MAX_PROOFS);
+      // Who is left with the request in hand is told so, before anybody else is asked.
+      const moves = names.filter((name) => name === 'send' || name === 'abandon');
+      expect(moves[0]).not.toBe('abandon');
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it('has no transition that was not taken here', () => expect(untaken(askMachine)).toEqual([]));

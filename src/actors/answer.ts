@@ -1,0 +1,92 @@
+/** An answer as it grows: the text so far over all workers, which of them is speaking, and whether it gets any further. */
+import type { AskFailure, Try } from '../machines/ask.js';
+import type { InferenceResultMessage, QueueStatusMessage } from '../protocol/messages.js';
+import { isStalled, newProgress, quiet, spoken, told } from '../rules/progress.js';
+
+export interface AskAnswer {
+  /** All of it, over all workers that had a part in it. */
+  readonly text: string;
+  /** Of the worker that ended it; undefined where it was cancelled before any did. */
+  readonly result: InferenceResultMessage | undefined;
+  readonly tries: readonly Try[];
+}
+
+export interface AnswerEvents {
+  text(text: string, tokens: number): void;
+  end(answer: AskAnswer, failure: AskFailure | undefined): void;
+}
+
+/** Calls the application's end once. */
+export class Answer {
+  text = '';
+  /** Who has the request now. */
+  worker: string | undefined;
+  /** Why that one is no longer believed in. */
+  doubt: AskFailure | undefined;
+  readonly #on: AnswerEvents;
+  #progress = newProgress;
+  /** Where in `text` the present worker's part begins. */
+  #seam = 0;
+  #nextIndex = 0;
+  #result: InferenceResultMessage | undefined;
+  #isOver = false;
+
+  constructor(on: AnswerEvents) {
+    this.#on = on;
+  }
+
+  enter(worker: string): void {
+    this.worker = worker;
+    this.doubt = undefined;
+    this.#progress = newProgress;
+    this.#seam = this.text.length;
+    this.#nextIndex = 0;
+  }
+
+  leave(): void {
+    this.worker = undefined;
+  }
+
+  /** @returns whether it was news. */
+  tell(position: QueueStatusMessage): boolean {
+    const before = this.#progress;
+    this.#progress = told(before, position);
+    return this.#progress !== before;
+  }
+
+  /** @returns false where a token is missing or doubled. */
+  add(index: number, text: string, tokens: number): boolean {
+    if (index !== this.#nextIndex) return false;
+    this.#nextIndex++;
+    this.#progress = spoken(this.#progress);
+    this.#say(text, tokens);
+    return true;
+  }
+
+  /** Time passed in which the worker was heard, but not of this request. @returns whether it is stalled. */
+  wait(elapsedMs: number): boolean {
+    this.#progress = quiet(this.#progress, elapsedMs);
+    return isStalled(this.#progress);
+  }
+
+  /** @returns false where the result is not what the tokens said. */
+  conclude(result: InferenceResultMessage): boolean {
+    const said = this.text.slice(this.#seam);
+    if (!result.text.startsWith(said)) return false;
+    this.#result = result;
+    if (result.text.length > said.length) this.#say(result.text.slice(said.length), 0);
+    return true;
+  }
+
+  end(tries: readonly Try[], failure: AskFailure | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#on.end({ text: this.text, result: this.#result, tries }, failure);
+  }
+
+  #say(text: string, tokens: number): void {
+    if (this.#isOver || text === '') return;
+    this.text += text;
+    this.#on.text(text, tokens);
+  }
+}

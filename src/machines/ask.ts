@@ -1,0 +1,70 @@
+/** What a request knows of its tries, and the sums it does with it. Pure: the chart is in ask.machine.ts. */
+
+export const MAX_TRIES = 5;
+/** Proofs of work that one request shows at most: a worker that asks for ever more is left. */
+export const MAX_PROOFS = 2;
+/** Who is wedged but speaks is repaired by its own worker in about this time. */
+const repairMs = 60_000;
+
+/** How a worker failed this request. */
+export interface AskFailure {
+  /** A wire code, or one of the client's own: `no_worker`, `worker_lost`, `worker_silent`, `worker_stalled`. */
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** What a worker wants to be shown before it answers. */
+  readonly work?: { readonly challenge: string; readonly bits: number };
+}
+
+export interface Proof {
+  readonly challenge: string;
+  readonly nonce: string;
+}
+
+export interface Try {
+  readonly worker: string;
+  /** What became of it; undefined for the one that answered. */
+  readonly failure: AskFailure | undefined;
+}
+
+/** A worker that still has the request, and may yet go on with it. */
+export const doubts = {
+  silent: { code: 'worker_silent', message: 'The worker fell silent, and nobody took over.', retryable: true },
+  stalled: {
+    code: 'worker_stalled',
+    message: 'The worker speaks, but got no further with this request, and nobody took over.',
+    retryable: true,
+  },
+} as const satisfies Record<string, AskFailure>;
+
+export const failures = {
+  noWorker: { code: 'no_worker', message: 'No worker was found that could answer.', retryable: false },
+  tooLate: { code: 'deadline_exceeded', message: 'The deadline of the request passed.', retryable: false },
+  closed: { code: 'client_closed', message: 'The client was closed.', retryable: false },
+  lost: { code: 'worker_lost', message: 'The connection to the worker was lost.', retryable: true },
+  contradiction: { code: 'bad_answer', message: 'The worker contradicted itself.', retryable: true },
+  tooSlow: { code: 'local_failed', message: 'The model on this disk was not ready in time.', retryable: false },
+} as const satisfies Record<string, AskFailure>;
+
+/** Refusals that concern this client at that worker, not the request: not to be repeated there, yet welcome elsewhere. */
+const elsewhere: readonly string[] = ['rate_limited', 'banned', 'work_required'];
+
+export const maySucceedElsewhere = ({ code, retryable }: AskFailure): boolean => retryable || elsewhere.includes(code);
+
+/** Whether it is worth working on what the worker wants to be shown. */
+export const mayProve = ({ work }: AskFailure, proofs: number): boolean => work !== undefined && proofs < MAX_PROOFS;
+
+export const withoutWork = ({ code, message, retryable }: AskFailure): AskFailure => ({ code, message, retryable });
+
+export const withLastFailed = (tries: readonly Try[], failure: AskFailure): readonly Try[] =>
+  tries.map((attempt, i) => (i === tries.length - 1 ? { ...attempt, failure } : attempt));
+
+/**
+ * Full jitter. The first fail-over is at once: it is the worker that failed, not the mesh.
+ * @param chance uniform in [0, 1)
+ */
+export const backoffMs = (tries: number, chance: number): number => (tries <= 1 ? 0 : chance * 50 * 2 ** tries);
+
+/** How long a worker in doubt may take to go on, where there is nobody else to ask. */
+export const doubtMs = (doubt: AskFailure | undefined, patienceMs: number, hasFallback: boolean): number =>
+  doubt?.code === doubts.stalled.code && !hasFallback ? Math.max(patienceMs, repairMs) : patienceMs;

@@ -1,0 +1,68 @@
+/**
+ * When a client no longer believes that a worker works on its request, though it speaks. A worker that reads a long prompt or
+ * brings its engine back says so: what it tells changes. One that is wedged repeats itself.
+ *
+ * Invariants: news of any kind starts the count anew; before the first token nobody is given up sooner than ten seconds after
+ * the wait that it told; later nobody sooner than five seconds, or twenty times its own pace.
+ */
+export const progressRules = {
+  /** Beyond the wait that the worker estimates. */
+  firstTokenGraceMs: 10_000,
+  minStallMs: 5_000,
+  gapFactor: 20,
+  /** Of the newest gap in the running mean. */
+  newestWeight: 0.1,
+} as const;
+
+/** What one worker has said about one request. */
+export interface Progress {
+  /** Time listened since there was news. */
+  readonly quietMs: number;
+  /** What it told last; undefined before it told anything. */
+  readonly position: number | undefined;
+  readonly estimatedWaitMs: number;
+  /** Whether the latest news was a token. */
+  readonly isStreaming: boolean;
+  /** Running mean between tokens; undefined before the second. */
+  readonly tokenGapMs: number | undefined;
+}
+
+export const newProgress: Progress = {
+  quietMs: 0,
+  position: undefined,
+  estimatedWaitMs: 0,
+  isStreaming: false,
+  tokenGapMs: undefined,
+};
+
+export const quiet = (progress: Progress, elapsedMs: number): Progress => ({
+  ...progress,
+  quietMs: progress.quietMs + elapsedMs,
+});
+
+/** The same object where it is no news. */
+export function told(progress: Progress, at: { position: number; estimatedWaitMs: number }): Progress {
+  const isNews = at.position !== progress.position || at.estimatedWaitMs !== progress.estimatedWaitMs;
+  if (!isNews) return progress;
+  // While tokens flow the keepalive is no end of them: only a place in the queue is, after its engine died.
+  const isStreaming = progress.isStreaming && at.position === 0;
+  return { ...progress, ...pick(at), quietMs: 0, isStreaming };
+}
+
+export function spoken(progress: Progress): Progress {
+  const { isStreaming, quietMs, tokenGapMs } = progress;
+  const gapMs = tokenGapMs === undefined ? quietMs : tokenGapMs + progressRules.newestWeight * (quietMs - tokenGapMs);
+  return { ...progress, quietMs: 0, isStreaming: true, tokenGapMs: isStreaming ? gapMs : tokenGapMs };
+}
+
+export const stallLimitMs = ({ isStreaming, tokenGapMs, estimatedWaitMs }: Progress): number =>
+  isStreaming
+    ? Math.max(progressRules.minStallMs, progressRules.gapFactor * (tokenGapMs ?? 0))
+    : estimatedWaitMs + progressRules.firstTokenGraceMs;
+
+export const isStalled = (progress: Progress): boolean => progress.quietMs > stallLimitMs(progress);
+
+const pick = ({ position, estimatedWaitMs }: { position: number; estimatedWaitMs: number }) => ({
+  position,
+  estimatedWaitMs,
+});
