@@ -42,7 +42,7 @@ export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
       },
     },
     delays: {
-      refreshMs: ({ context }) => jittered(refreshDelayMs(context.refreshes, client)),
+      refreshMs: ({ context }) => jittered(refreshDelayMs(context.refreshes, options)),
       lookAroundMs: () => jittered(lookAroundDelayMs(client)),
       backoffMs: ({ context }) => jittered(backoffDelayMs(context.failures)),
     },
@@ -50,24 +50,27 @@ export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
 }
 
 function createSwarm(options: TopicActorOptions) {
-  return guardedCallback<DhtHandle | undefined, SwarmCommand>(({ input, system, sendBack, receive, guard, defer }) => {
-    const gone = guard(() => sendBack({ type: 'topic.disconnected' }));
-    const topic = (input as Dht).join(options, {
-      connection: guard((connection) => {
-        sendBack({ type: 'topic.connected', key: connection.remoteKey, isDialled: connection.initiator });
-        options.onConnection(new CountedConnection(connection, gone), system);
-      }),
-      failed: guard((error) => sendBack({ type: 'topic.failed', error })),
-      closed: guard(() => sendBack({ type: 'topic.closed' })),
-    });
-    defer(() => topic.close());
-    receive((command) => {
-      if (command.type === 'swarm.close') {
-        topic.close();
-        return;
-      }
-      topic.refresh();
-      for (const key of command.dial) topic.dial(key);
-    });
-  });
+  return guardedCallback<DhtHandle | undefined, SwarmCommand>(
+    ({ input, system, sendBack, receive, guard, defer, onWake }) => {
+      const gone = guard(() => sendBack({ type: 'topic.disconnected' }));
+      const topic = (input as Dht).join(options, {
+        connection: guard((connection) => {
+          sendBack({ type: 'topic.connected', key: connection.remoteKey, isDialled: connection.initiator });
+          options.onConnection(new CountedConnection(connection, gone), system);
+        }),
+        failed: guard((error) => sendBack({ type: 'topic.failed', error })),
+        closed: guard(() => sendBack({ type: 'topic.closed' })),
+      });
+      defer(() => topic.close());
+      onWake((awayMs) => sendBack({ type: 'machine.woke', awayMs }));
+      receive((command) => {
+        if (command.type === 'swarm.close') {
+          topic.close();
+          return;
+        }
+        topic.refresh();
+        for (const key of command.dial) topic.dial(key);
+      });
+    },
+  );
 }

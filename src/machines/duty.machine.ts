@@ -6,8 +6,8 @@
 import { setup } from 'xstate';
 import type { Duty } from '../rules/duty.js';
 
-/** At the next change of the schedule, but at least this often: somebody may set the machine's clock. */
-const MAX_REST_MS = 30_000;
+/** At the next change of the schedule, but at least this often: somebody may set the machine's clock, or close its lid. */
+const MAX_REST_MS = 10_000;
 
 export interface DutyInput {
   readonly dutyNow: () => Duty;
@@ -25,7 +25,6 @@ export type DutyEvent =
   | { readonly type: 'duty.resume' }
   /** Somebody who started just now wants to know. */
   | { readonly type: 'duty.report' }
-  | { readonly type: 'machine.woke' }
   | { readonly type: 'sys.shutdown' };
 
 const base = setup({
@@ -74,7 +73,6 @@ export const dutyMachine = chart.createMachine({
     },
     'duty.resume': { target: '.looking', actions: 'keepResume' },
     'duty.report': { actions: tellAll },
-    'machine.woke': '.looking',
     'sys.shutdown': '.stopped',
   },
   states: {

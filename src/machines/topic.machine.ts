@@ -8,17 +8,19 @@ import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import type { DhtHandle } from './dht.machine.js';
 
-/** A program that somebody just started waits for the first connection. */
-const EAGER_REFRESHES_MS = [250, 500, 1_000, 2_000, 4_000, 8_000] as const;
+/** Who looks for others: a program that somebody just started waits for the first connection. */
+const EAGER_REFRESHES_MS = [250, 500, 1_000, 2_000] as const;
 /** Who only waits to be found needs this where the DHT came later than it did. */
 const PATIENT_REFRESHES_MS = [2_000, 4_000, 8_000] as const;
-/** While nobody is connected. */
-export const WATCHDOG_REFRESH_MS = 15_000;
+/** While nobody is connected. Who only looks is there to ask somebody: a worker that comes back has to be found within seconds. */
+export const WATCHDOG_REFRESH_MS = { asking: 3_000, serving: 15_000 } as const;
 /** While somebody is: others may have come. Who only waits to be found leaves that to the transport. */
 const EAGER_LOOK_AROUND_MS = 30_000;
 const PATIENT_LOOK_AROUND_MS = 600_000;
 /** A connection that lives shorter starts no new round of quick refreshes: peers that close at once are not chased. */
-export const SETTLE_MS = 5_000;
+export const SETTLE_MS = 1_000;
+/** Connections of a machine that slept this long are dead: the other ends gave up after 13 s and more without a word. */
+export const DEAD_AFTER_SLEEP_MS = 10_000;
 /** Peers dialled before, latest first, that are dialled again without being found. */
 export const MAX_KNOWN_PEERS = 32;
 const FIRST_BACKOFF_MS = 500;
@@ -40,15 +42,24 @@ export type TopicMachineEvent =
   | { readonly type: 'topic.disconnected' }
   | { readonly type: 'topic.failed'; readonly error: Error }
   | { readonly type: 'topic.closed' }
+  /** The machine slept. */
+  | { readonly type: 'machine.woke'; readonly awayMs: number }
   | { readonly type: 'sys.shutdown' };
 
 /** What the swarm's actor takes. */
 export type SwarmCommand =
   { readonly type: 'swarm.refresh'; readonly dial: readonly string[] } | { readonly type: 'swarm.close' };
 
-/** @param refreshes made so far. @param isEager whether it looks for others itself. */
-export function refreshDelayMs(refreshes: number, isEager: boolean): number {
-  return (isEager ? EAGER_REFRESHES_MS : PATIENT_REFRESHES_MS)[refreshes] ?? WATCHDOG_REFRESH_MS;
+/** What a node does on a topic: looks for others, waits to be found, or both. */
+export interface TopicRole {
+  readonly client: boolean;
+  readonly server: boolean;
+}
+
+/** @param refreshes made so far. */
+export function refreshDelayMs(refreshes: number, { client, server }: TopicRole): number {
+  const first = client ? EAGER_REFRESHES_MS : PATIENT_REFRESHES_MS;
+  return first[refreshes] ?? (server ? WATCHDOG_REFRESH_MS.serving : WATCHDOG_REFRESH_MS.asking);
 }
 
 export function lookAroundDelayMs(isEager: boolean): number {
@@ -63,14 +74,17 @@ export function backoffDelayMs(failures: number): number {
 const base = setup({
   types: { context: {} as TopicContext, events: {} as TopicMachineEvent },
   actors: { swarm: {} as GuardedLogic<DhtHandle | undefined, SwarmCommand> },
-  guards: { hasOthers: ({ context }) => context.connections > 1 },
+  guards: {
+    hasOthers: ({ context }) => context.connections > 1,
+    sleptLong: ({ event }) => event.type === 'machine.woke' && event.awayMs >= DEAD_AFTER_SLEEP_MS,
+  },
   actions: {
     askForDht: () => {},
     reportFailure: () => {},
   },
   delays: {
     askAgainMs: 1_000,
-    refreshMs: ({ context }) => refreshDelayMs(context.refreshes, true),
+    refreshMs: ({ context }) => refreshDelayMs(context.refreshes, { client: true, server: false }),
     settleMs: SETTLE_MS,
     lookAroundMs: lookAroundDelayMs(true),
     backoffMs: ({ context }) => backoffDelayMs(context.failures),
@@ -120,6 +134,8 @@ export const topicMachine = chart.createMachine({
       on: {
         'topic.failed': { target: 'backingOff', actions: ['countFailure', 'reportFailure'] },
         'topic.closed': { target: 'backingOff', actions: 'countFailure' },
+        /** A new swarm: its connections, and what others know of it, are of before. */
+        'machine.woke': [{ guard: 'sleptLong', target: 'joined', reenter: true }, { actions: 'refresh' }],
         'sys.shutdown': '.leaving',
       },
       initial: 'discovering',
@@ -143,7 +159,7 @@ export const topicMachine = chart.createMachine({
         },
         leaving: {
           entry: 'closeSwarm',
-          on: { 'topic.closed': '#topic.left', 'topic.failed': '#topic.left', 'sys.shutdown': {} },
+          on: { 'topic.closed': '#topic.left', 'topic.failed': '#topic.left', 'machine.woke': {}, 'sys.shutdown': {} },
           after: { leaveTimeoutMs: '#topic.left' },
         },
       },

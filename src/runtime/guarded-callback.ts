@@ -29,6 +29,8 @@ export interface GuardedScope<TInput, TEvent extends EventObject> {
   after(this: void, delayMs: number, fn: () => unknown): () => void;
   /** Calls `fn` again and again, guarded, the next time `periodMs` after it returned. Returns what cancels it. */
   every(this: void, periodMs: number, fn: () => unknown): () => void;
+  /** Calls `fn`, guarded, whenever this machine or process wakes, with how long it slept. */
+  onWake(this: void, fn: (awayMs: number) => unknown): void;
   /** Fails the actor. */
   fail(this: void, error: unknown): void;
   /** Ends the actor well: its parent sees it done. The answer to `sys.shutdown`, where flushing takes time. */
@@ -106,6 +108,7 @@ function run<TInput, TEvent extends EventObject>(
     defer: (fn) => void life.defer(fn),
     after: (delayMs, fn) => life.after(delayMs, fn),
     every: (periodMs, fn) => life.every(periodMs, fn),
+    onWake: (fn) => void life.onWake(fn),
     fail: (error) => life.send({ type: 'guarded.failed', error }),
     end: () => life.send({ type: 'guarded.ended' }),
   });
@@ -164,6 +167,10 @@ class Life {
       forget();
       clear();
     };
+  }
+
+  onWake(fn: (awayMs: number) => unknown): void {
+    if (!this.isOver) this.defer(this.#clock.onWake(this.guard(fn)));
   }
 
   every(periodMs: number, fn: () => unknown): () => void {

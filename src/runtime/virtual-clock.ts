@@ -6,7 +6,7 @@
 import type { Clock } from './clock.js';
 
 interface Timer {
-  readonly dueMs: number;
+  dueMs: number;
   /** Creation order: decides between timers due at the same time. */
   readonly order: number;
   readonly fire: () => void;
@@ -19,6 +19,7 @@ const isBefore = (a: Timer, b: Timer): boolean => a.dueMs < b.dueMs || (a.dueMs 
 export class VirtualClock implements Clock {
   readonly #startMs: number;
   readonly #timers = new TimerHeap();
+  readonly #listeners = new Set<(awayMs: number) => void>();
   #elapsedMs = 0;
   #created = 0;
 
@@ -42,6 +43,18 @@ export class VirtualClock implements Clock {
   readonly clearTimeout = (handle: unknown): void => {
     if (handle) this.#timers.remove(handle as Timer);
   };
+
+  readonly onWake = (listener: (awayMs: number) => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  /** Nothing fires for `ms`, and what was armed is due that much later; then those who listen are told. */
+  sleep(ms: number): void {
+    this.#elapsedMs += ms;
+    this.#timers.delay(ms);
+    for (const listener of [...this.#listeners]) listener(ms);
+  }
 
   /** Timers armed and not yet fired. */
   get pending(): number {
@@ -93,6 +106,11 @@ class TimerHeap {
 
   push(timer: Timer): void {
     this.#rise(timer, this.#heap.length);
+  }
+
+  /** All by the same: their order stays. */
+  delay(ms: number): void {
+    for (const timer of this.#heap) timer.dueMs += ms;
   }
 
   /** No effect on a timer that is not in the heap any more. */

@@ -14,7 +14,13 @@ import type { Clock } from '../../../src/runtime/clock.js';
 
 const SLOTS = 4;
 const CONTEXT = 2000;
-const clock: Clock = { now: () => 0, monotonicMs: () => 0, setTimeout: () => 0, clearTimeout: () => {} };
+const clock: Clock = {
+  now: () => 0,
+  monotonicMs: () => 0,
+  setTimeout: () => 0,
+  clearTimeout: () => {},
+  onWake: () => () => {},
+};
 const sampler: NativeSampler = { applyConfig: () => {}, dispose: () => {} };
 
 /** The model: what follows these tokens. */

@@ -80,6 +80,7 @@ describe('the outlet of tokens', () => {
       return timer;
     };
     clearTimeout = (handle: unknown): void => void (this.timers = this.timers.filter((timer) => timer !== handle));
+    onWake = () => () => {};
     advance(toMs: number): void {
       this.time = toMs;
       const due = this.timers.filter(({ at }) => at <= toMs);

@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { createDhtActor, type DhtInfo } from '../../../src/actors/dht.actor.js';
 import type { Connection, ConnectionEvents, DhtEvents, NetworkPort, TopicEvents } from '../../../src/actors/ports.js';
 import { createTopicActor } from '../../../src/actors/topic.actor.js';
-import { backoffDelayMs, MAX_KNOWN_PEERS, WATCHDOG_REFRESH_MS } from '../../../src/machines/topic.machine.js';
+import {
+  backoffDelayMs,
+  DEAD_AFTER_SLEEP_MS,
+  MAX_KNOWN_PEERS,
+  WATCHDOG_REFRESH_MS,
+} from '../../../src/machines/topic.machine.js';
 import { MAX_OPEN_TRIES } from '../../../src/machines/dht.machine.js';
 import { reapOrphans } from '../../../src/runtime/actor-system.js';
 import { nullLogger } from '../../../src/runtime/log.js';
@@ -168,7 +173,7 @@ describe('a topic', () => {
     expect(topic.state()).toEqual({ joined: 'discovering' });
     topic.clock.advance(60_000);
     const gaps = topic.swarm().refreshes.map((at, i, all) => at - (all[i - 1] ?? 10_000));
-    expect(gaps).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
+    expect(gaps).toEqual([250, 500, 1_000, 2_000, ...Array<number>(18).fill(WATCHDOG_REFRESH_MS.asking)]);
   });
 
   it('that is only found announces again too, and more patiently', () => {
@@ -209,7 +214,7 @@ describe('a topic', () => {
     topic.here();
     for (let turn = 0; turn < 20; turn++) {
       topic.connect('a').destroy();
-      topic.clock.advance(WATCHDOG_REFRESH_MS);
+      topic.clock.advance(WATCHDOG_REFRESH_MS.asking);
     }
     expect(topic.swarm().refreshes.length).toBeLessThan(30);
   });
@@ -220,6 +225,26 @@ describe('a topic', () => {
     topic.connect('a');
     expect(topic.snapshot().context.connections).toBe(0);
     expect(topic.state()).toEqual({ joined: 'discovering' });
+  });
+
+  it('looks again when it wakes, and after a long sleep starts anew: its connections are dead and do not know it', () => {
+    const topic = startTopic('client');
+    topic.here();
+    topic.connect('a');
+    topic.clock.sleep(DEAD_AFTER_SLEEP_MS - 1);
+    expect(topic.state()).toEqual({ joined: 'connected' });
+    expect(topic.swarm()).toMatchObject({ dialled: ['a'], closes: 0 });
+    const before = topic.swarm();
+    topic.clock.sleep(DEAD_AFTER_SLEEP_MS);
+    expect(topic.joined).toHaveLength(2);
+    expect(before.closes).toBe(1);
+    expect(topic.state()).toEqual({ joined: 'discovering' });
+    expect(topic.snapshot().context.connections).toBe(0);
+    topic.clock.advance(250);
+    expect(topic.swarm().dialled).toEqual(['a']); // it still knows whom
+    topic.actor.send({ type: 'sys.shutdown' });
+    topic.clock.sleep(DEAD_AFTER_SLEEP_MS);
+    expect(topic.state()).toEqual({ joined: 'leaving' });
   });
 
   it('remembers the latest peers it dialled, up to a cap', () => {
