@@ -3,9 +3,10 @@
  * quarantine) is the engine machine's.
  *
  * An engine inherits no debugger and no test runner's hooks, keeps one thread in libuv's pool (decoding on a pool of four costs
- * a third of the speed), and speaks to nobody but its parent.
+ * a third of the speed), gives way to the other programs of the machine, and speaks to nobody but its parent.
  */
 import { fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
@@ -18,20 +19,32 @@ const MAX_STDERR_TAIL = 8 * 1024;
 export interface ForkOptions {
   /** Built entry of the engine; tests that run from sources name it. */
   readonly entry?: URL;
+  /** The system does not let engines give way to other programs: they compute as everybody does. */
+  readonly onPriorityRefused?: (error: unknown) => void;
 }
 
 export function forkEngine(options: ForkOptions = {}): EnginePort {
   const entry = fileURLToPath(options.entry ?? new URL('../engine/main.js', import.meta.url));
-  return { spawn: (on) => spawn(entry, on) };
+  return { spawn: (on) => spawn(entry, on, options.onPriorityRefused) };
 }
 
-function spawn(entry: string, on: EngineProcessEvents): EngineProcess {
+function spawn(
+  entry: string,
+  on: EngineProcessEvents,
+  onPriorityRefused: ForkOptions['onPriorityRefused'],
+): EngineProcess {
   const child = fork(entry, [], {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     execArgv: [],
     env: { ...process.env, NODE_OPTIONS: '', UV_THREADPOOL_SIZE: '1' },
   });
+  // Here and at once: on Linux a priority is a thread's, and only threads made later inherit it.
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch (error) {
+    onPriorityRefused?.(error);
+  }
   let stderrTail = '';
   let gone = false;
   const exited = (code: number | null, signal: string | null): void => {

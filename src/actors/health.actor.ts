@@ -1,16 +1,28 @@
-/** Parent: services; permanent. Samples the machine, and writes what it makes of it to the board. */
+/**
+ * Parent: services; permanent. Samples the machine, and writes what it makes of it to the board. Sends `queue.changed` to the
+ * scheduler when the capacity changes, and what the machine does to the paces of its engines.
+ */
 import type { AnyActorLogic } from 'xstate';
-import { healthMachine } from '../machines/health.machine.js';
+import { healthMachine, SAMPLE_MS } from '../machines/health.machine.js';
+import { tell } from '../runtime/tell.js';
+import { names } from './names.js';
 import type { WorkerDeps } from './worker-ports.js';
 
-export function createHealth({ board, sampleHealth }: WorkerDeps): AnyActorLogic {
+export function createHealth({ board, cores, models, sampleHealth }: WorkerDeps): AnyActorLogic {
   return healthMachine.provide({
     actions: {
-      sample: ({ self }) => {
+      sample: ({ system, self }) => {
         const { length, capacity } = board.queue;
-        self.send({ type: 'health.sampled', sample: { ...sampleHealth(), queue: (100 * length) / capacity } });
+        const { busyShare, ...machine } = sampleHealth(board.slots.busy === 0);
+        const used = { type: 'machine.used', sample: { windowMs: SAMPLE_MS, othersCores: busyShare * cores } };
+        for (const place of models.keys()) tell(system, names.pace(place), used, self);
+        self.send({ type: 'health.sampled', sample: { ...machine, queue: (100 * length) / capacity } });
       },
-      publish: ({ context: { score, state, capacity } }) => board.write({ health: { score, state, capacity } }),
+      publish: ({ context: { score, state, capacity }, system, self }) => {
+        const before = board.health.capacity;
+        board.write({ health: { score, state, capacity } });
+        if (capacity !== before) tell(system, names.scheduler, { type: 'queue.changed' }, self);
+      },
     },
   });
 }

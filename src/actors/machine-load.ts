@@ -1,92 +1,140 @@
 /**
- * How much of this machine others use: CPU and load without this worker and its engines, so that a machine given to QMesh
- * works at 100 %, and one whose owner starts a game steps back (docs/rules.md).
+ * How much of this machine others use (docs/rules.md, Health): Node's own counters at every sample, which costs some 0.1 ms,
+ * and a survey by systeminformation once a minute, or as much more seldom as it is costly here.
  */
 import { cpus, freemem, loadavg, totalmem } from 'node:os';
-import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import { machineUse, memoryUse, nothingUsed, type MachineReading } from '../rules/machine-use.js';
 import type { Clock } from '../runtime/clock.js';
+import { readProcessorTimes } from '../runtime/processor-times.js';
+import { createThreadPool } from '../runtime/thread-pool.js';
+import type { Survey, SurveyTask } from './machine-survey.js';
 import type { EnginePort } from './ports.js';
+import type { MachineSample } from './worker-ports.js';
 
-/** Linux's USER_HZ, fixed at 100 by its interface: what /proc counts CPU time in. */
-const ticksPerSecond = 100;
+export const MIN_SURVEY_GAP_MS = 60_000;
+/** A survey that took long is not made again before this many times as long: so it takes at most 0.2 % of a core. */
+export const SURVEY_GAP_FACTOR = 500;
+export const MAX_SURVEY_GAP_MS = 900_000;
 
-/** The same engines, and the ids of those that live: what they use is ours. */
-export function countEngines(engines: EnginePort): {
-  readonly engines: EnginePort;
-  readonly pids: () => readonly number[];
-} {
-  const alive = new Set<number>();
+/** The same engines, and the processor time that all of them have used so far: it is ours. */
+export function countEngines(engines: EnginePort): { readonly engines: EnginePort; readonly cpuMs: () => number } {
+  let cpuMs = 0;
   return {
-    pids: () => [...alive],
+    cpuMs: () => cpuMs,
     engines: {
-      spawn: (on) => {
-        const engine = engines.spawn({
+      spawn: (on) =>
+        engines.spawn({
           ...on,
-          exited: (how) => {
-            if (engine.pid !== undefined) alive.delete(engine.pid);
-            on.exited(how);
+          message: (event) => {
+            if (event.type === 'usage') cpuMs += event.cpuMs;
+            on.message(event);
           },
-        });
-        if (engine.pid !== undefined) alive.add(engine.pid);
-        return engine;
-      },
+        }),
     },
   };
 }
 
-interface Reading {
-  readonly atMs: number;
-  /** CPU milliseconds of all cores together, since boot. */
-  readonly busyMs: number;
-  readonly totalMs: number;
-  /** CPU milliseconds of ours. */
-  readonly ownMs: number;
+export interface MachineLoadOptions {
+  readonly clock: Clock;
+  readonly engineCpuMs: () => number;
+  /** Whether what this worker and its engines use counts as the others'. */
+  readonly countsOwn: boolean;
+  /** Absent: as this machine is. */
+  readonly machine?: MachinePort;
 }
 
-/**
- * @param enginePids the processes besides this one whose use does not count.
- * @returns a function that samples since its last call. Shares are of 0..100.
- */
-export function machineLoad(clock: Clock, enginePids: () => readonly number[]) {
-  let last = read(clock, []);
-  return (): { cpu: number; memory: number; load: number } => {
-    const pids = enginePids();
-    const now = read(clock, pids);
-    const total = Math.max(1, now.totalMs - last.totalMs);
-    const cores = Math.max(1, cpus().length);
-    // An engine that ended took its time with it: a negative difference is none.
-    const own = Math.max(0, now.ownMs - last.ownMs);
-    const others = Math.max(0, now.busyMs - last.busyMs - own);
-    const ownCores = own / Math.max(1, now.atMs - last.atMs);
-    last = now;
+/** The machine itself. */
+export interface MachinePort {
+  /** `ownMs` of this process alone. */
+  read(): Omit<MachineReading, 'atMs'>;
+  memory(): { readonly totalBytes: number; readonly freeBytes: number };
+  survey(task: SurveyTask): Promise<Survey>;
+}
+
+/** @returns a function that samples since its last call; `isResting`: no engine of ours computes. */
+export function machineLoad(options: MachineLoadOptions): (isResting: boolean) => MachineSample {
+  const { clock, engineCpuMs, countsOwn, machine = thisMachine() } = options;
+  const surveyor = new Surveyor(clock, (task) => machine.survey(task));
+  const read = (): MachineReading => {
+    const own = machine.read();
+    return { ...own, atMs: clock.monotonicMs(), ownMs: own.ownMs + engineCpuMs() };
+  };
+  let last = { reading: read(), use: nothingUsed };
+  return (isResting) => {
+    const reading = read();
+    const use = machineUse(last, reading, countsOwn);
+    last = { reading, use };
+    const { reclaimableBytes, swapUsedBytes, battery, graphics } = surveyor.latest(isResting);
+    const { totalBytes, freeBytes } = machine.memory();
+    const memory = memoryUse({ totalBytes, availableBytes: freeBytes + reclaimableBytes, swapUsedBytes });
     return {
-      cpu: (100 * others) / total,
-      memory: 100 * (1 - freemem() / totalmem()),
-      load: (100 * Math.max(0, (loadavg()[0] ?? 0) - ownCores)) / cores,
+      cpu: Math.max(use.cpu, graphics?.use ?? 0),
+      memory: Math.max(memory, graphics?.memory ?? 0),
+      load: use.load,
+      battery,
+      busyShare: use.busyShare,
     };
   };
 }
 
-function read(clock: Clock, pids: readonly number[]): Reading {
-  let busyMs = 0;
-  let totalMs = 0;
-  for (const { times } of cpus()) {
-    const busy = times.user + times.nice + times.sys + times.irq;
-    busyMs += busy;
-    totalMs += busy + times.idle;
+/**
+ * Surveys now and then, when it is asked for the latest. What a graphics card does cannot be told apart by programs: its use
+ * is the others' only as long as our engines rest, and keeps the value that it had then.
+ */
+class Surveyor {
+  readonly #clock: Clock;
+  readonly #survey: (task: SurveyTask) => Promise<Survey>;
+  #latest: Survey = { reclaimableBytes: 0, swapUsedBytes: 0, battery: undefined, graphics: undefined };
+  #dueMs = -Infinity;
+  /** Until a survey has found none. */
+  #hasGraphics = true;
+  /** Whether our engines have rested since the survey under way began. */
+  #rested = true;
+
+  constructor(clock: Clock, survey: (task: SurveyTask) => Promise<Survey>) {
+    this.#clock = clock;
+    this.#survey = survey;
   }
-  const { user, system } = process.cpuUsage();
-  const engines = pids.reduce((sum, pid) => sum + processMs(pid), 0);
-  return { atMs: clock.monotonicMs(), busyMs, totalMs, ownMs: (user + system) / 1000 + engines };
+
+  latest(isResting: boolean): Survey {
+    this.#rested &&= isResting;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs < this.#dueMs) return this.#latest;
+    this.#dueMs = Infinity; // until it is back
+    this.#rested = isResting;
+    this.#survey({ graphics: this.#hasGraphics }).then(
+      (survey) => this.#take(survey, nowMs),
+      () => this.#rest(MAX_SURVEY_GAP_MS), // of this machine nothing more is known than Node knows
+    );
+    return this.#latest;
+  }
+
+  #take(survey: Survey, startedMs: number): void {
+    const { graphics } = survey;
+    const useBefore = this.#latest.graphics?.use ?? 0;
+    this.#hasGraphics = graphics !== undefined;
+    this.#latest = { ...survey, graphics: graphics && { ...graphics, use: this.#rested ? graphics.use : useBefore } };
+    this.#rest(Math.max(MIN_SURVEY_GAP_MS, SURVEY_GAP_FACTOR * (this.#clock.monotonicMs() - startedMs)));
+  }
+
+  #rest(gapMs: number): void {
+    this.#dueMs = this.#clock.monotonicMs() + Math.min(MAX_SURVEY_GAP_MS, gapMs);
+  }
 }
 
-/** CPU time of another process. Known on Linux; elsewhere an engine's use counts as the owner's. */
-function processMs(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (1000 / ticksPerSecond) * (Number(fields[11]) + Number(fields[12])); // utime, stime: proc(5)
-  } catch {
-    return 0;
-  }
+function thisMachine(): MachinePort {
+  const pool = createThreadPool<SurveyTask, Survey>({
+    entry: new URL('./machine-survey.js', import.meta.url),
+    maxThreads: 1,
+  });
+  return {
+    read: () => ({
+      ...readProcessorTimes(),
+      cores: Math.max(1, cpus().length),
+      loadAverage: process.platform === 'win32' ? undefined : loadavg()[0],
+    }),
+    memory: () => ({ totalBytes: totalmem(), freeBytes: freemem() }),
+    survey: (task) => pool.run(task),
+  };
 }

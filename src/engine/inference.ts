@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Random } from '../runtime/random.js';
 import { EventGather } from './event-gather.js';
 import { plainMessage, RunFailure } from './failure.js';
+import { LoadMeter } from './load-meter.js';
 import type { EngineCommand, EngineEvent, FinishReason, LoadOptions } from './messages.js';
 import { loadEngine, type Engine } from './model.js';
 import { prepareRun } from './prepare-run.js';
@@ -71,6 +72,7 @@ export class Inference {
       const engine = await loadEngine(options, this.#clock, progress, this.#stopping.signal);
       this.#engine = engine;
       this.#threads = engine.info.threads;
+      const meter = new LoadMeter(this.#clock, (usage) => this.#emit(usage));
       this.#scheduler = new Scheduler(engine.context, options.slots, this.#clock, {
         started: (run, reused) => this.#emit({ type: 'started', run: run.id, promptTokens: run.promptTokens, reused }),
         prefill: (run, done) => this.#emit({ type: 'prefill', run: run.id, done, total: run.prefillTokens }),
@@ -79,6 +81,7 @@ export class Inference {
           this.#emit({ type: 'failed', run: run.id, code: 'slot_failed', message: plainMessage(error) }),
         computed: () => this.#events.hold(),
         advanced: () => this.#events.release(),
+        computing: (isComputing) => meter.computing(isComputing),
       });
       this.#emit({ type: 'loaded', model: engine.info });
     } catch (error) {

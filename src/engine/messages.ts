@@ -90,4 +90,13 @@ export type EngineEvent =
       readonly toolCalls?: readonly ToolCall[];
     }
   | { readonly type: 'failed'; readonly run: number; readonly code: RunErrorCode; readonly message: string }
+  | {
+      /** The processors in the last `windowMs`. Some twice a second while it computes, once after that, never while it rests. */
+      readonly type: 'usage';
+      readonly windowMs: number;
+      /** Processor time of this process. */
+      readonly cpuMs: number;
+      /** Cores that all other programs kept busy, of those that this process may use. */
+      readonly othersCores: number;
+    }
   | { readonly type: 'pong'; readonly nonce: number; readonly threads: number };

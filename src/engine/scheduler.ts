@@ -28,6 +28,8 @@ export interface SchedulerEvents {
   /** A batch is computed: what follows until `advanced` belongs together. */
   computed(): void;
   advanced(): void;
+  /** From now on there is something to compute; or there is nothing more. */
+  computing(isComputing: boolean): void;
 }
 
 /** What a batch computes for one run. */
@@ -64,6 +66,7 @@ export class Scheduler {
 
   start(run: Run): void {
     this.#running.set(run.id, run);
+    this.#on.computing(true);
     this.#whenNothingComputes(() => this.#admit(run));
   }
 
@@ -94,6 +97,7 @@ export class Scheduler {
       if (this.#takeIn()) await this.#slice();
     }
     this.#looping = false;
+    this.#on.computing(false);
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 

@@ -39,13 +39,15 @@ export type EngineEvent =
   | { type: 'slot.hello'; slot: number }
   | { type: 'slot.order'; slot: number; order: RunOrder }
   | { type: 'slot.cancel'; slot: number }
+  /** From now on it computes with so many threads. */
+  | { type: 'pace.changed'; threads: number }
   | { type: 'sys.shutdown' };
 
-/** What the process actor is told by its engine. The words of slots are handed on as they are. */
+/** What the process actor is told by its engine. The words of slots and of the pace are handed on as they are. */
 export type ProcessCommand =
   | { type: 'process.load'; model: ServedModel }
   /** Greets the slot as soon as no run of an earlier incarnation holds its sequence. */
-  | Extract<EngineEvent, { type: 'slot.hello' | 'slot.order' | 'slot.cancel' }>
+  | Extract<EngineEvent, { type: 'slot.hello' | 'slot.order' | 'slot.cancel' | 'pace.changed' }>
   | { type: 'process.stop' };
 
 const base = setup({
@@ -143,6 +145,7 @@ export const engineMachine = chart.createMachine({
             'slot.hello': { actions: 'handOn' },
             'slot.order': { actions: 'handOn' },
             'slot.cancel': { actions: 'handOn' },
+            'pace.changed': { actions: 'handOn' },
             'process.proved': { actions: 'forgetDeaths' },
           },
           after: { provenMs: { actions: 'forgetDeaths' } },

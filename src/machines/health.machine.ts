@@ -1,24 +1,15 @@
 /**
- * The state of the machine this worker runs on, from samples 2 s apart. A state is left only when two samples in a row say
- * so, so that it does not flap.
+ * The state of the machine this worker runs on, from samples 2 s apart; what they mean is rules/health.ts.
  */
 import { setup } from 'xstate';
-import { healthScore, healthState, type HealthSample, type HealthState } from '../rules/health.js';
+import { nextHealth, unknownHealth, type Health, type HealthSample } from '../rules/health.js';
 
 export const SAMPLE_MS = 2_000;
-
-export interface HealthContext {
-  readonly score: number;
-  readonly capacity: number;
-  readonly state: HealthState;
-  /** What the last sample said, where that was not `state`. */
-  readonly doubt: boolean;
-}
 
 export type HealthEvent = { type: 'health.sampled'; sample: HealthSample } | { type: 'sys.shutdown' };
 
 const base = setup({
-  types: { context: {} as HealthContext, events: {} as HealthEvent },
+  types: { context: {} as Health, events: {} as HealthEvent },
   actions: {
     /** Answers with `health.sampled`. */
     sample: () => {},
@@ -27,17 +18,13 @@ const base = setup({
   delays: { sampleMs: SAMPLE_MS },
 });
 
-const judge = base.assign(({ context, event }) => {
-  if (event.type !== 'health.sampled') return {};
-  const score = healthScore(event.sample);
-  const { state, capacity } = healthState(score);
-  if (state === context.state) return { score, doubt: false };
-  return context.doubt ? { score, state, capacity, doubt: false } : { score, doubt: true };
-});
+const judge = base.assign(({ context, event }) =>
+  event.type === 'health.sampled' ? nextHealth(context, event.sample) : {},
+);
 
 export const healthMachine = base.extend({ actions: { judge } }).createMachine({
   id: 'health',
-  context: { score: 100, capacity: 100, state: 'idle', doubt: false },
+  context: unknownHealth,
   initial: 'resting',
   on: { 'sys.shutdown': '.stopped' },
   states: {

@@ -7,6 +7,7 @@
  * Tokens do not pass here: they go from the engine's messages to the peer's writer (docs/architecture.md).
  */
 import { setup } from 'xstate';
+import { UNKNOWN_PACE_MS } from '../rules/wedge.js';
 import type { RunFailure, RunOrder, RunUsage } from './run.js';
 
 export type SlotEvent =
@@ -17,7 +18,8 @@ export type SlotEvent =
   | { type: 'slot.run'; order: RunOrder }
   | { type: 'slot.cancel'; run: string }
   | { type: 'run.started'; run: string; promptTokens: number }
-  | { type: 'run.progress'; run: string }
+  /** A sign of life. `patienceMs`: how long the next one may take, by the pace of this run (rules/wedge.ts). */
+  | { type: 'run.progress'; run: string; patienceMs: number }
   | { type: 'run.firstToken'; run: string }
   | { type: 'run.ended'; run: string; usage: RunUsage }
   | { type: 'run.failed'; run: string; failure: RunFailure }
@@ -27,6 +29,8 @@ export interface SlotContext {
   /** SHA-256 of the model that the engine holds. */
   readonly model: string;
   readonly run: string | undefined;
+  /** Without a sign for this long, the slot is wedged. */
+  readonly patienceMs: number;
 }
 
 const base = setup({
@@ -56,8 +60,11 @@ const base = setup({
       event.type === 'run.failed' && event.run === context.run && event.failure.code === 'slot_failed',
   },
   delays: {
-    /** rules.md: a slot that gives no token for 30 s is wedged. Progress in the prompt counts. */
-    wedgedMs: 30_000,
+    /**
+     * The wait is in two halves, so that what the engine has sent is read in between: after this process was stopped, or the
+     * machine slept, the first timer is overdue before anything is heard.
+     */
+    halfPatienceMs: ({ context }) => context.patienceMs / 2,
     greetingMs: 1_000,
     faultMs: 200,
     cancelMs: 10_000,
@@ -67,13 +74,16 @@ const base = setup({
 const chart = base.extend({
   actions: {
     noteModel: base.assign(({ event }) => (event.type === 'engine.ready' ? { model: event.model } : {})),
-    noteRun: base.assign(({ event }) => (event.type === 'slot.run' ? { run: event.order.run } : {})),
+    noteRun: base.assign(({ event }) =>
+      event.type === 'slot.run' ? { run: event.order.run, patienceMs: UNKNOWN_PACE_MS } : {},
+    ),
+    notePatience: base.assign(({ event }) => (event.type === 'run.progress' ? { patienceMs: event.patienceMs } : {})),
   },
 });
 
 export const slotMachine = chart.createMachine({
   id: 'slot',
-  context: { model: '', run: undefined },
+  context: { model: '', run: undefined, patienceMs: UNKNOWN_PACE_MS },
   initial: 'offline',
   on: {
     'sys.shutdown': '.stopped',
@@ -115,14 +125,22 @@ export const slotMachine = chart.createMachine({
         prefilling: {
           on: {
             'run.started': { guard: 'ofThisRun', actions: 'report' },
-            'run.progress': { guard: 'ofThisRun', target: 'prefilling', reenter: true },
+            'run.progress': { guard: 'ofThisRun', target: '.heard', actions: 'notePatience' },
             'run.firstToken': { guard: 'ofThisRun', target: 'decoding', actions: 'report' },
           },
-          after: { wedgedMs: '#slot.wedged' },
+          initial: 'heard',
+          states: {
+            heard: { after: { halfPatienceMs: 'quiet' } },
+            quiet: { after: { halfPatienceMs: '#slot.wedged' } },
+          },
         },
         decoding: {
-          on: { 'run.progress': { guard: 'ofThisRun', target: 'decoding', reenter: true } },
-          after: { wedgedMs: '#slot.wedged' },
+          on: { 'run.progress': { guard: 'ofThisRun', target: '.heard', actions: 'notePatience' } },
+          initial: 'heard',
+          states: {
+            heard: { after: { halfPatienceMs: 'quiet' } },
+            quiet: { after: { halfPatienceMs: '#slot.wedged' } },
+          },
         },
       },
     },

@@ -1,19 +1,38 @@
 /**
  * How much of this machine may be lent just now: the score, its state, and the capacity that follows.
- * Invariants: the score is within 0..100 and falls as any term rises; a boundary belongs to the better state.
+ * Invariants: the score is within 0..100 and falls as any term rises; a boundary belongs to the better state; on a low
+ * battery the state is never better than busy; a state is left only when two samples in a row say so, for one of the states
+ * that they said.
  */
 
-/** Each a share of 0..100. */
+/** Each term a share of 0..100. */
 export interface HealthSample {
-  /** Of all cores, by programs other than this worker and its engines. */
+  /** Of all cores, by programs other than this worker and its engines; of the graphics card, where that is more. */
   readonly cpu: number;
   readonly memory: number;
-  /** Of the cores, by the load average of the last minute. */
+  /** Of the cores, by the load average of the last minute without what this worker and its engines add to it. */
   readonly load: number;
   readonly queue: number;
+  /** Undefined where the machine has none. */
+  readonly battery?: Battery | undefined;
+}
+
+export interface Battery {
+  readonly percent: number;
+  /** It runs on the battery: not charging, and not plugged in. */
+  readonly isDischarging: boolean;
 }
 
 export type HealthState = 'idle' | 'light' | 'moderate' | 'busy' | 'overloaded';
+
+export interface Health {
+  readonly score: number;
+  readonly state: HealthState;
+  /** Share of slots and queue that may be filled, 0..100. */
+  readonly capacity: number;
+  /** What the last sample said, where that was not `state`. */
+  readonly doubt: HealthState | undefined;
+}
 
 /** From the best: the least score, and the share of slots and queue that may be filled. */
 const states: readonly { readonly state: HealthState; readonly from: number; readonly capacity: number }[] = [
@@ -24,13 +43,32 @@ const states: readonly { readonly state: HealthState; readonly from: number; rea
   { state: 'overloaded', from: 0, capacity: 0 },
 ];
 
+/** Below this, a battery is its owner's. */
+export const LOW_BATTERY_PERCENT = 30;
+/** The best score of the state busy. */
+const MAX_SCORE_ON_LOW_BATTERY = 39;
+
+/** What a worker says of itself before it has looked. */
+export const unknownHealth: Health = { score: 100, state: 'idle', capacity: 100, doubt: undefined };
+
 const share = (value: number): number => Math.min(100, Math.max(0, value));
 
-export function healthScore({ cpu, memory, load, queue }: HealthSample): number {
-  return Math.round(100 - (0.3 * share(cpu) + 0.3 * share(memory) + 0.2 * share(load) + 0.2 * share(queue)));
+export function healthScore({ cpu, memory, load, queue, battery }: HealthSample): number {
+  const score = Math.round(100 - (0.3 * share(cpu) + 0.3 * share(memory) + 0.2 * share(load) + 0.2 * share(queue)));
+  const isLow = battery !== undefined && battery.isDischarging && battery.percent < LOW_BATTERY_PERCENT;
+  return isLow ? Math.min(score, MAX_SCORE_ON_LOW_BATTERY) : score;
 }
 
 export function healthState(score: number): { readonly state: HealthState; readonly capacity: number } {
   for (const { state, from, capacity } of states) if (score >= from) return { state, capacity };
   return { state: 'overloaded', capacity: 0 };
+}
+
+/** The score is that of the sample; the state waits until a second sample agrees that it is not what it was. */
+export function nextHealth(before: Health, sample: HealthSample): Health {
+  const score = healthScore(sample);
+  const { state, capacity } = healthState(score);
+  if (state === before.state) return { ...before, score, doubt: undefined };
+  if (before.doubt === undefined) return { ...before, score, doubt: state };
+  return { score, state, capacity, doubt: undefined };
 }

@@ -108,6 +108,7 @@ interface Told {
 
 class Bench {
   readonly context = new FakeContext();
+  readonly computing: boolean[] = [];
   readonly #told = new Map<number, (told: Told) => void>();
   readonly #reused = new Map<number, number>();
   #id = 0;
@@ -117,6 +118,7 @@ class Bench {
     ended: (run, how) => this.#tell(run, how),
     computed: () => {},
     advanced: () => {},
+    computing: (isComputing) => void this.computing.push(isComputing),
     failed: (run) => this.#tell(run, 'failed'),
   });
 

@@ -42,13 +42,14 @@ describe('an engine', () => {
     expect(engine.context).toMatchObject({ model, loaded, deaths: 0 });
   });
 
-  it('hands what slots say to the process while a model is loaded, and only then', () => {
+  it('hands what slots and its pace say to the process while a model is loaded, and only then', () => {
     const words = [{ type: 'slot.hello' }, { type: 'slot.order' }, { type: 'slot.cancel' }];
+    const paced = { type: 'pace.changed', threads: 1 };
     const engine = serving();
-    engine.send(...words);
-    expect(engine.told()).toEqual(words.map(({ type }) => `process: ${type}`));
+    engine.send(...words, paced);
+    expect(engine.told()).toEqual([...words, paced].map(({ type }) => `process: ${type}`));
     for (const early of [engineWith(), engineWith(modelReady), engineWith(modelReady, up)]) {
-      early.send(...words);
+      early.send(...words, paced);
       expect(early.told()).toEqual([]);
       expect(early.did()).toEqual(['announceLost']); // to the slot that did not know
     }

@@ -9,7 +9,7 @@ const order = (run: string) => ({
   order: { run, account: 'a', request: { prompt: '' }, tokens() {} },
 });
 const started = (run: string) => ({ type: 'run.started', run, promptTokens: 3 });
-const progress = (run: string) => ({ type: 'run.progress', run });
+const progress = (run: string, patienceMs = 30_000) => ({ type: 'run.progress', run, patienceMs });
 const firstToken = (run: string) => ({ type: 'run.firstToken', run });
 const ended = (run: string) => ({
   type: 'run.ended',
@@ -40,7 +40,7 @@ describe('a slot', () => {
   it('runs one order from its start to its end, reports each step once, and offers itself again', () => {
     const slot = slotWith(ready);
     slot.send(order('r1'), started('r1'), firstToken('r1'));
-    expect(slot.state).toEqual({ busy: 'decoding' });
+    expect(slot.state).toEqual({ busy: { decoding: 'heard' } });
     slot.send(ended('r1'));
     expect(slot.did()).toEqual(['withdraw', 'startRun', 'report', 'report', 'report', 'offer']);
   });
@@ -61,7 +61,7 @@ describe('a slot', () => {
     for (const late of [started, firstToken, progress, ended]) slot.send(late('r1'));
     slot.send(failed('r1', 'slot_failed'), failed('r1', 'bad_request'), { type: 'slot.cancel', run: 'r1' });
     expect(slot.did()).toEqual([]);
-    expect(slot.state).toEqual({ busy: 'prefilling' });
+    expect(slot.state).toEqual({ busy: { prefilling: 'heard' } });
     slot.clock.advance(29_000);
     slot.send(progress('r1')); // nor does it keep a wedged run alive
     slot.clock.advance(1_000);
@@ -88,8 +88,35 @@ describe('a slot', () => {
       slot.send(progress('r1'));
       if (turn === 10) slot.send(firstToken('r1'));
     }
-    expect(slot.state).toEqual({ busy: 'decoding' });
+    expect(slot.state).toEqual({ busy: { decoding: 'heard' } });
     expect(slot.did()).toEqual(['report']);
+  });
+
+  it('waits as long as the pace of its run says, from the last sign on', () => {
+    for (const before of [[], [firstToken('r1')]]) {
+      const slot = slotWith(ready, order('r1'), ...before);
+      slot.send(progress('r1', 10_000));
+      slot.clock.advance(9_000);
+      slot.send(progress('r1', 60_000));
+      slot.clock.advance(59_999);
+      expect(slot.state).not.toBe('wedged');
+      slot.clock.advance(1);
+      expect(slot.state).toBe('wedged');
+      slot.send({ type: 'engine.lost' }, ready, order('r2')); // the next run's pace is not known yet
+      slot.clock.advance(29_999);
+      expect(slot.state).toEqual({ busy: { prefilling: 'quiet' } });
+    }
+  });
+
+  it('reads what its engine has sent before it doubts: a timer that is overdue proves nothing', () => {
+    for (const before of [[], [firstToken('r1')]]) {
+      const slot = slotWith(ready, order('r1'), ...before);
+      slot.clock.advance(15_000); // as if the whole time had passed asleep, and the timer came first
+      expect(JSON.stringify(slot.state)).toContain('quiet');
+      slot.send(progress('r1'));
+      slot.clock.advance(29_999);
+      expect(slot.state).not.toBe('wedged');
+    }
   });
 
   it('asks for an engine again where a restart that it wanted does not come', () => {

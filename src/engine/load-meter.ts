@@ -1,0 +1,62 @@
+/**
+ * What an engine that computes, and the other programs of its machine, use of the processors. Both are read at one instant,
+ * here: the worker could read the machine by itself, but what it knows of this process would be some tenths of a second
+ * older, and with all cores computing that is a whole core of error.
+ *
+ * Costs nothing while the engine rests: a window begins with the first batch, and the last one ends after the last.
+ */
+import { availableParallelism } from 'node:os';
+
+import type { Clock } from '../runtime/clock.js';
+import { readProcessorTimes, type ProcessorTimes } from '../runtime/processor-times.js';
+import type { EngineEvent } from './messages.js';
+
+/** Two of these in a row must be seen, and acted upon, well within 2 s (rules/pace.ts). */
+export const USAGE_WINDOW_MS = 400;
+
+export type Usage = Extract<EngineEvent, { readonly type: 'usage' }>;
+
+export class LoadMeter {
+  readonly #clock: Clock;
+  readonly #report: (usage: Usage) => void;
+  readonly #read: () => ProcessorTimes;
+  readonly #cores: number;
+  #last: (ProcessorTimes & { readonly atMs: number }) | undefined;
+  #isComputing = false;
+
+  constructor(
+    clock: Clock,
+    report: (usage: Usage) => void,
+    read = readProcessorTimes,
+    cores: number = availableParallelism(),
+  ) {
+    this.#clock = clock;
+    this.#report = report;
+    this.#read = read;
+    this.#cores = cores;
+  }
+
+  computing(isComputing: boolean): void {
+    this.#isComputing = isComputing;
+    if (isComputing && this.#last === undefined) this.#begin();
+  }
+
+  #begin(): void {
+    this.#last = { ...this.#read(), atMs: this.#clock.monotonicMs() };
+    this.#clock.setTimeout(() => this.#end(), USAGE_WINDOW_MS);
+  }
+
+  #end(): void {
+    const before = this.#last;
+    if (before === undefined) return;
+    const now = this.#read();
+    const cpuMs = now.ownMs - before.ownMs;
+    const totalMs = Math.max(1, now.totalMs - before.totalMs);
+    // Where this process may not use all cores, it meets its share of what the others do on all of them.
+    const others = Math.max(0, now.busyMs - before.busyMs - cpuMs) / totalMs;
+    const windowMs = this.#clock.monotonicMs() - before.atMs;
+    this.#report({ type: 'usage', windowMs, cpuMs, othersCores: others * this.#cores });
+    this.#last = undefined;
+    if (this.#isComputing) this.#begin();
+  }
+}
