@@ -155,18 +155,6 @@ describe('while a request is unfinished', () => {
     expect(positions.length).toBeGreaterThan(0);
   });
 
-  it('a ninth of one client is refused as rate_limited, and the eight are answered', async () => {
-    const client = await dial();
-    const ids = Array.from({ length: 8 }, (_, i) => `r${i}`);
-    for (const id of ids) client.prompt(long(id, { stream: false }));
-    client.prompt(long('ninth'));
-    const { end } = await client.answer('ninth');
-    expect(end).toMatchObject({ type: 'inference_error', code: 'rate_limited', retryable: false });
-    expect(end.retryAfterMs).toBeGreaterThan(0);
-    for (const id of ids) client.cancel(id);
-    for (const id of ids) expect((await client.answer(id)).end.type).toBe('inference_result');
-  });
-
   it('the same id is a bad_request, and the first goes on', async () => {
     const client = await dial();
     client.prompt(long('twice'));
@@ -178,10 +166,7 @@ describe('while a request is unfinished', () => {
   });
 
   it('a newer connection of the same account takes the request over', async () => {
-    const account = new Account();
     const [older, newer] = await Promise.all([dial(), dial()]);
-    older.send(account.hello(older.key));
-    newer.send(account.hello(newer.key));
     older.prompt(long('moved'));
     await firstToken(older, 'moved');
     const answer = await newer.ask(long('moved'));
@@ -191,10 +176,7 @@ describe('while a request is unfinished', () => {
   });
 
   it('a connection that takes over is told only what its resume.text lacks', async () => {
-    const account = new Account();
     const [older, newer] = await Promise.all([dial(), dial()]);
-    older.send(account.hello(older.key));
-    newer.send(account.hello(newer.key));
     older.prompt(long('seamless'));
     const text = (await firstToken(older, 'seamless')).text as string;
     const answer = await newer.ask(long('seamless', { resume: { text } }));
@@ -203,29 +185,25 @@ describe('while a request is unfinished', () => {
   });
 
   it('nobody else can touch it: the id belongs to its account, and a hello to its connection', async () => {
-    const account = new Account();
-    const [owner, thief, forger] = await Promise.all([dial(), dial(), dial()]);
-    owner.send(account.hello(owner.key));
+    const account = new Account(worker.ownerSeed);
+    const [owner, thief, forger] = await Promise.all([dial(), mesh.dial(workerId), mesh.dial(workerId)]);
     owner.prompt(long('mine'));
     await firstToken(owner, 'mine');
     thief.cancel('mine');
     forger.send(account.hello(owner.key)); // replayed: signed for another connection
     if (!forger.isClosed) forger.cancel('mine');
-    const own = await thief.ask({ id: 'mine', ...count(5, 3) });
+    const own = await thief.askAsGuest({ id: 'mine', ...count(5, 3) });
     expect(own.end).toMatchObject({ text: counted(5, 3) });
     expect((await owner.answer('mine')).end).toMatchObject({ text: counted(1, longTokens), finishReason: 'length' });
   });
 
   it('a lost connection cancels it: asked again later, it is a new request', async () => {
-    const account = new Account();
     const [lost, watcher] = await Promise.all([dial(), dial()]);
-    lost.send(account.hello(lost.key));
     for (const id of ['l1', 'l2', 'l3', 'l4']) lost.prompt(long(id));
     await firstToken(lost, 'l1');
     const from = watcher.received.length;
     await lost.close();
     await watcher.frame((m) => m.type === 'status' && m.slots.busy === 0 && m.queue.length === 0, 15_000, from);
-    watcher.send(account.hello(watcher.key));
     for (const id of ['l1', 'l4']) {
       expect((await watcher.ask({ id, ...count(1, 3) })).end).toMatchObject({ text: counted(1, 3) });
     }
@@ -234,16 +212,13 @@ describe('while a request is unfinished', () => {
 
 describe('a finished request', () => {
   it('gives the same result to the client that asks again', async () => {
-    const account = new Account();
     const client = await dial();
-    client.send(account.hello(client.key));
     const { end } = await client.ask({ id: 'again', ...count(5, 12) });
     expect((await client.ask({ id: 'again', ...count(5, 12) })).frames).toEqual([end]);
     const later = await dial();
-    later.send(account.hello(later.key));
     expect((await later.ask({ id: 'again', ...count(5, 12) })).frames).toEqual([end]);
-    const stranger = await dial();
-    expect((await stranger.ask({ id: 'again', ...count(9, 2) })).end).toMatchObject({ text: counted(9, 2) });
+    const stranger = await mesh.dial(workerId);
+    expect((await stranger.askAsGuest({ id: 'again', ...count(9, 2) })).end).toMatchObject({ text: counted(9, 2) });
   });
 });
 

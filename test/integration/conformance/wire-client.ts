@@ -87,7 +87,7 @@ export class Mesh {
       const client = this.#track(new WireClient(this.#dht.connect(Buffer.from(workerId, 'hex'), { keyPair })));
       try {
         await client.frame(() => true, 3_000);
-        if (account !== undefined) client.send(account.hello(client.key));
+        if (account !== undefined) client.hello(account);
         return client;
       } catch (error) {
         await client.close();
@@ -130,6 +130,7 @@ export class WireClient {
   /** Settles when the connection is gone. */
   readonly closed: Promise<void>;
   #isClosed = false;
+  #account: string | undefined;
   #buffered = Buffer.alloc(0);
   readonly #waiting = new Set<() => void>();
   readonly #stream: Stream;
@@ -160,6 +161,17 @@ export class WireClient {
   /** The key that the worker sees. */
   get key(): string {
     return this.#stream.publicKey.toString('hex');
+  }
+
+  /** Who asks, in the eyes of the worker. */
+  get account(): string {
+    return this.#account ?? this.key;
+  }
+
+  /** To be said first. */
+  hello(account: Account): void {
+    this.#account = account.node;
+    this.send(account.hello(this.key));
   }
 
   sendBytes(bytes: Uint8Array): void {
@@ -221,6 +233,13 @@ export class WireClient {
     return this.answer(fields.id, from);
   }
 
+  /** The same, doing the work that a busy worker asks of guests. The nonce goes into the prompt that is sent again. */
+  async askAsGuest(fields: { id: string } & Record<string, unknown>): Promise<Answer> {
+    const answer = await this.ask(fields);
+    if (answer.end.code !== 'work_required') return answer;
+    return this.ask({ ...fields, work: solve(this.account, fields.id, answer.end.work as Work) });
+  }
+
   summary(): string {
     return this.received
       .map(({ message }) => `${message.type}${message.id === undefined ? '' : `(${String(message.id)})`}`)
@@ -261,6 +280,20 @@ export class WireClient {
         resolve();
       }
     });
+  }
+}
+
+export interface Work {
+  readonly challenge: string;
+  readonly bits: number;
+}
+
+/** The proof that is asked for: a nonce that makes the hash begin with so many zero bits. */
+export function solve(account: string, id: string, { challenge, bits }: Work): { challenge: string; nonce: string } {
+  for (let number = 0; ; number++) {
+    const nonce = number.toString(16);
+    const hash = createHash('sha256').update(`qmesh/2/work\n${challenge}${account}${id}${nonce}`).digest();
+    if (Math.clz32(hash.readUInt32BE(0)) >= bits) return { challenge, nonce };
   }
 }
 

@@ -1,0 +1,82 @@
+/** A worker in this process, on a real network and with a real engine, for tests that decide what only a port can say. */
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { forkEngine } from '../../src/actors/engine-process.js';
+import { createHyperswarmNetwork } from '../../src/actors/hyperswarm-network.js';
+import type { ModelFiles } from '../../src/actors/model-files.js';
+import { ownerWordInMemory } from '../../src/actors/owner-word.js';
+import { startWorker, type RunningWorker } from '../../src/actors/start-worker.js';
+import type { WorkerPorts } from '../../src/actors/worker-ports.js';
+import { keyPairFromSeed } from '../../src/protocol/keys.js';
+import { localWallTime, systemClock } from '../../src/runtime/clock.js';
+import { nullLogger } from '../../src/runtime/log.js';
+import { systemRandom } from '../../src/runtime/random.js';
+import { ENGINE_ENTRY } from './engine-harness.js';
+import type { Testnet } from './worker-process.js';
+
+export interface InProcessOptions {
+  readonly testnet: Testnet;
+  /** The one model, which it serves as `demo`. */
+  readonly modelPath: string;
+  readonly seed?: Uint8Array;
+  readonly ports?: Partial<WorkerPorts>;
+}
+
+export function startWorkerHere({
+  testnet,
+  modelPath,
+  seed = systemRandom.bytes(32),
+  ports = {},
+}: InProcessOptions): RunningWorker {
+  const ambient = { clock: systemClock, random: systemRandom, log: nullLogger };
+  const bootstrap = { kind: 'nodes', nodes: testnet.nodes } as const;
+  return startWorker(
+    {
+      identity: keyPairFromSeed(seed),
+      seed,
+      models: ['demo'],
+      networkPrefix: '',
+      slots: 2,
+      queueCapacity: 10,
+      drainMs: 5_000,
+      schedule: undefined,
+      maxConnections: 8,
+      allow: [],
+      deny: [],
+      engine: { gpuLayers: 0, threads: 1, contextSize: 2048 },
+      cores: 2,
+      agent: 'test',
+    },
+    {
+      ...ambient,
+      network: createHyperswarmNetwork({ ...ambient, bootstrap, host: '127.0.0.1' }),
+      engines: forkEngine({ entry: ENGINE_ENTRY }),
+      modelFiles: oneFile(modelPath),
+      conductStore: { load: () => [], save: () => {} },
+      onDhtReady: () => {},
+      onDhtFailed: () => {},
+      onModelRefused: () => {},
+      wallTime: localWallTime,
+      ownerWord: ownerWordInMemory(),
+      control: { listen: () => ({ close: () => {} }) },
+      onStopAsked: () => {},
+      standing: () => 'guest',
+      sampleHealth: () => ({ cpu: 10, memory: 20, load: 10, busyShare: 0.1 }),
+      ...ports,
+    },
+  );
+}
+
+/** A model that is where it is, and known to be harmless. */
+const oneFile = (path: string): ModelFiles => ({
+  locate: (_, on) => {
+    on.found(path);
+    return () => {};
+  },
+  verify: (name, _, on) => {
+    const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
+    on.verified({ name, sha256, bytes: statSync(path).size, path }, false);
+    return () => {};
+  },
+  rememberProbe: () => {},
+});
