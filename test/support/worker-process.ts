@@ -42,11 +42,11 @@ export interface LogLine {
 }
 
 export class WorkerProcess {
+  readonly home: string;
   readonly lines: LogLine[] = [];
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   readonly #child: ChildProcess;
   readonly #testnet: Testnet;
-  readonly #home: string;
   readonly #heard = new Set<() => void>();
 
   /** It is not ready yet when this resolves: see `ready`. */
@@ -56,7 +56,7 @@ export class WorkerProcess {
 
   private constructor(testnet: Testnet, home: string, env: Readonly<Record<string, string>>) {
     this.#testnet = testnet;
-    this.#home = home;
+    this.home = home;
     this.#child = spawn(process.execPath, [workerPath], {
       cwd: home,
       env: {
@@ -94,7 +94,7 @@ export class WorkerProcess {
 
   /** 32 bytes. Whoever has them is its owner. */
   get ownerSeed(): Uint8Array {
-    return Buffer.from(readFileSync(join(this.#home, 'identity.key'), 'utf8').trim(), 'hex');
+    return Buffer.from(readFileSync(join(this.home, 'identity.key'), 'utf8').trim(), 'hex');
   }
 
   /** What a client is given to ask as its owner. */
@@ -124,6 +124,11 @@ export class WorkerProcess {
     this.#child.kill(signal);
   }
 
+  /** To its engines as well: all of it stops, or ends, as when its machine does. */
+  signalAll(signal: NodeJS.Signals): void {
+    for (const pid of [this.pid, ...this.engines()]) process.kill(pid, signal);
+  }
+
   /** Its engine processes that are alive now. */
   engines(): number[] {
     return childrenOf(this.pid).filter((pid) => commandOf(pid).includes('engine/main.js'));
@@ -139,7 +144,7 @@ export class WorkerProcess {
   async restart(env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
     this.signal('SIGTERM');
     await this.exited;
-    return new WorkerProcess(this.#testnet, this.#home, env);
+    return new WorkerProcess(this.#testnet, this.home, env);
   }
 
   /** Ends it, however it stands, and removes its home. */
@@ -148,7 +153,7 @@ export class WorkerProcess {
     const timer = setTimeout(() => this.signal('SIGKILL'), stopMs);
     await this.exited;
     clearTimeout(timer);
-    await rm(this.#home, { recursive: true, force: true, maxRetries: 5 });
+    await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #tail(): string {
