@@ -39,7 +39,8 @@ export class Attempts {
     const known = directory.candidates().filter(({ worker }) => fallback?.has(worker) !== true);
     const barredMs = (worker: string): number => (this.#barredUntilMs.get(worker) ?? now) - now;
     const open = known.filter(({ worker }) => worker !== this.answer.worker && barredMs(worker) <= 0);
-    const chosen = selectWorker(open, { model, pin, tried: tries.map(({ worker }) => worker) }, now, random.next());
+    const wish = { model, pin, tried: tries.map(({ worker }) => worker) };
+    const chosen = selectWorker(open, wish, now, () => random.next());
     if (chosen !== undefined) return { type: 'worker.chosen', worker: chosen.worker };
     if (doubt !== undefined) return undefined;
     const fresh = known.filter((candidate) => isFresh(candidate, now));

@@ -1,7 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/protocol/limits.js';
-import { selectWorker, type Candidate, type Wish } from '../../../src/rules/selection.js';
+import { closedCircuit, type Circuit } from '../../../src/rules/circuit.js';
+import {
+  selectElsewhere,
+  selectionRules,
+  selectWorker,
+  type Candidate,
+  type Wish,
+} from '../../../src/rules/selection.js';
+import { seededRandom } from '../../../src/runtime/random.js';
 
 const sha = (letter: string): string => letter.repeat(64);
 const offer = (name: string, letter: string) => ({
@@ -12,105 +20,243 @@ const offer = (name: string, letter: string) => ({
   capabilities: [],
 });
 const anything: Wish = { model: undefined, pin: undefined, tried: [] };
+const shut: Circuit = { state: 'open', untilMs: 1_000_000, pauseMs: 1_000 };
 
-function candidate(worker: string, fields: Partial<Candidate['status']> & Partial<Candidate> = {}): Candidate {
-  const { heardAtMs = 0, inFlight = 0, ...status } = fields;
+type Fields = Partial<Candidate['status']> & Partial<Omit<Candidate, 'status'>>;
+
+function candidate(worker: string, { heardAtMs = 0, inFlight = 0, circuit, ...status }: Fields = {}): Candidate {
   return {
     worker,
     heardAtMs,
     inFlight,
+    circuit,
     status: {
       models: [offer('counter', 'a')],
       health: { score: 100, state: 'idle', capacity: 100 },
       queue: { length: 0, capacity: 100 },
       slots: { total: 2, busy: 0 },
+      performance: { avgResponseMs: 1_000, tokensPerSecond: 20 },
       ...status,
     },
   };
 }
-const pick = (candidates: Candidate[], wish: Partial<Wish> = {}, nowMs = 0, chance = 0): string | undefined =>
-  selectWorker(candidates, { ...anything, ...wish }, nowMs, chance)?.worker;
 
-describe('selection', () => {
-  it('takes nobody whose status is stale', () => {
+const queued = (length: number) => ({ queue: { length, capacity: 100 }, slots: { total: 2, busy: 2 } });
+const atSpeed = (tokensPerSecond: number | null) => ({ performance: { avgResponseMs: 1_000, tokensPerSecond } });
+
+/** How often each is chosen of `draws` times, all from the same view. */
+function shares(candidates: Candidate[], draws = 4_000, seed = 1): Record<string, number> {
+  const random = seededRandom(seed);
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < draws; i++) {
+    const chosen = selectWorker(candidates, anything, 0, () => random.next())?.worker ?? 'nobody';
+    counts[chosen] = (counts[chosen] ?? 0) + 1;
+  }
+  return Object.fromEntries(Object.entries(counts).map(([worker, count]) => [worker, count / draws]));
+}
+
+const chosenOf = (candidates: Candidate[], wish: Partial<Wish> = {}, nowMs = 0): string[] => {
+  const random = seededRandom(7);
+  const chosen = Array.from({ length: 100 }, () =>
+    selectWorker(candidates, { ...anything, ...wish }, nowMs, () => random.next()),
+  );
+  return [...new Set(chosen.map((each) => each?.worker ?? 'nobody'))].sort();
+};
+
+const arbitrary = fc.record({
+  heardAtMs: fc.constantFrom(0, 20_000),
+  inFlight: fc.nat(3),
+  models: fc.subarray([offer('counter', 'a'), offer('other', 'b')]),
+  health: fc.record({ score: fc.nat(100), state: fc.constant('idle' as const), capacity: fc.constantFrom(0, 40, 100) }),
+  queue: fc.record({ length: fc.constantFrom(0, 0, 1, 5, 100), capacity: fc.constant(100) }),
+  slots: fc.record({ total: fc.nat(4), busy: fc.nat(4) }),
+  performance: fc.record({
+    avgResponseMs: fc.option(fc.nat(20_000)),
+    tokensPerSecond: fc.option(fc.double({ min: 0, max: 100, noNaN: true })),
+  }),
+  circuit: fc.constantFrom(undefined, closedCircuit, shut),
+});
+const wishes = fc.record({
+  model: fc.constantFrom(undefined, 'counter', sha('b')),
+  pin: fc.constantFrom(undefined, undefined, undefined, 'w0'),
+  tried: fc.subarray(['w0', 'w1', 'w2']),
+});
+const seeds = fc.integer();
+const views = fc.array(arbitrary, { maxLength: 8 }).map((all) => all.map((each, i) => candidate(`w${i}`, each)));
+
+const mayBeAsked = (wish: Wish) => (each: Candidate) =>
+  each.heardAtMs === 20_000 &&
+  (wish.pin === undefined || wish.pin === each.worker) &&
+  each.status.models.some((m) => wish.model === undefined || [m.name, m.sha256].includes(wish.model)) &&
+  each.status.health.capacity > 0 &&
+  each.circuit !== shut;
+
+/** Its own requests there counted in, as its status may not show them yet. */
+const hasEmptyQueue = ({ status: { queue, slots, health }, inFlight }: Candidate): boolean =>
+  queue.length + slots.busy + inFlight <= Math.ceil((slots.total * health.capacity) / 100) && queue.length === 0;
+
+describe('who may be asked', () => {
+  it('nobody whose status is stale', () => {
     const workers = [candidate('old', { heardAtMs: 0 }), candidate('new', { heardAtMs: 10_000 })];
-    expect(pick(workers, {}, limits.statusStaleMs - 1)).toBe('old');
-    expect(pick(workers, {}, limits.statusStaleMs)).toBe('new');
-    expect(pick(workers, {}, 10_000 + limits.statusStaleMs)).toBeUndefined();
+    expect(chosenOf(workers, {}, limits.statusStaleMs - 1)).toEqual(['new', 'old']);
+    expect(chosenOf(workers, {}, limits.statusStaleMs)).toEqual(['new']);
+    expect(chosenOf(workers, {}, 10_000 + limits.statusStaleMs)).toEqual(['nobody']);
   });
 
-  it('takes a worker that has the model, by name or hash, and for no model in particular one that has any', () => {
+  it('who has the model, by name or hash, and for no model in particular whoever has any', () => {
     const workers = [candidate('none', { models: [] }), candidate('other', { models: [offer('other', 'b')] })];
-    expect(pick(workers, { model: 'other' })).toBe('other');
-    expect(pick(workers, { model: sha('b') })).toBe('other');
-    expect(pick(workers, { model: 'counter' })).toBeUndefined();
-    expect(pick(workers)).toBe('other');
+    expect(chosenOf(workers, { model: 'other' })).toEqual(['other']);
+    expect(chosenOf(workers, { model: sha('b') })).toEqual(['other']);
+    expect(chosenOf(workers, { model: 'counter' })).toEqual(['nobody']);
+    expect(chosenOf(workers)).toEqual(['other']);
   });
 
-  it('takes nobody who offers no capacity, however idle its slots', () => {
-    const draining = candidate('draining', { health: { score: 100, state: 'idle', capacity: 0 } });
-    expect(pick([draining])).toBeUndefined();
+  it('the pinned worker or none', () => {
+    const busy = candidate('busy', queued(50));
+    expect(chosenOf([candidate('idle'), busy], { pin: 'busy' })).toEqual(['busy']);
+    expect(chosenOf([candidate('idle')], { pin: 'busy' })).toEqual(['nobody']);
   });
 
-  it('takes the pinned worker or none', () => {
-    const busy = candidate('busy', { queue: { length: 50, capacity: 100 } });
-    expect(pick([candidate('idle'), busy], { pin: 'busy' })).toBe('busy');
-    expect(pick([candidate('idle')], { pin: 'busy' })).toBeUndefined();
+  it('who had this request already only where there is no other', () => {
+    expect(chosenOf([candidate('tried'), candidate('busy', queued(50))], { tried: ['tried'] })).toEqual(['busy']);
+    expect(chosenOf([candidate('tried')], { tried: ['tried'] })).toEqual(['tried']);
   });
 
-  it('goes back to a worker that failed this request only where there is no other', () => {
-    const busy = candidate('busy', { queue: { length: 50, capacity: 100 } });
-    expect(pick([candidate('tried'), busy], { tried: ['tried'] })).toBe('busy');
-    expect(pick([candidate('tried')], { tried: ['tried'] })).toBe('tried');
-  });
-
-  it('counts what waits and runs there against the slots, and what this client itself has sent there since', () => {
-    const small = candidate('small', { slots: { total: 1, busy: 1 } });
-    const large = candidate('large', { slots: { total: 8, busy: 4 } });
-    expect(pick([small, large])).toBe('large');
-    expect(pick([candidate('mine', { inFlight: 2 }), candidate('free')], {}, 0, 0)).toBe('free');
-    const known = candidate('known', { inFlight: 1, slots: { total: 2, busy: 1 } }); // the same request, counted once
-    expect(pick([known, candidate('full', { slots: { total: 2, busy: 2 } })])).toBe('known');
-  });
-
-  it('draws among equals by chance, each of them as likely', () => {
-    const workers = ['a', 'b', 'c', 'd'].map((name) => candidate(name));
-    const drawn = [0, 0.24, 0.25, 0.5, 0.75, 0.999].map((chance) => pick(workers, {}, 0, chance));
-    expect(drawn).toEqual(['a', 'a', 'b', 'c', 'd', 'd']);
-  });
-
-  it('picks one that may be picked, with the least burden of those, whatever is known', () => {
-    const fields = fc.record({
-      heardAtMs: fc.constantFrom(0, 20_000),
-      inFlight: fc.nat(4),
-      models: fc.subarray([offer('counter', 'a'), offer('other', 'b')]),
-      queue: fc.record({ length: fc.nat(5), capacity: fc.constant(100) }),
-      slots: fc.record({ total: fc.nat(3), busy: fc.nat(3) }),
-    });
-    const wishes = fc.record({
-      model: fc.constantFrom(undefined, 'counter', sha('b')),
-      pin: fc.constantFrom(undefined, undefined, 'w0'),
-      tried: fc.subarray(['w0', 'w1', 'w2']),
-    });
-    const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  it('always one where anybody may be, whatever is known: fresh, with the model, capacity, and a circuit that allows it', () => {
     fc.assert(
-      fc.property(fc.array(fields, { maxLength: 6 }), wishes, chance, (all, wish, drawn) => {
-        const workers = all.map((each, i) => candidate(`w${i}`, each));
-        const may = workers.filter(
-          ({ worker, heardAtMs, status }) =>
-            heardAtMs === 20_000 &&
-            (wish.pin === undefined || wish.pin === worker) &&
-            status.models.some((m) => wish.model === undefined || [m.name, m.sha256].includes(wish.model)),
-        );
-        const chosen = selectWorker(workers, wish, 20_000, drawn);
-        expect(chosen === undefined).toBe(may.length === 0);
-        if (chosen === undefined) return;
+      fc.property(views, wishes, seeds, (workers, wish, seed) => {
+        const random = seededRandom(seed);
+        const may = workers.filter(mayBeAsked(wish));
         const untried = may.filter(({ worker }) => !wish.tried.includes(worker));
-        const pool = untried.length > 0 ? untried : may;
-        const ahead = ({ status, inFlight }: Candidate): number =>
-          Math.max(status.queue.length + status.slots.busy, inFlight) / (status.slots.total || 1);
-        expect(pool).toContain(chosen);
-        expect(ahead(chosen)).toBe(Math.min(...pool.map(ahead)));
+        const chosen = selectWorker(workers, wish, 20_000, () => random.next());
+        if (chosen === undefined) expect(may).toEqual([]);
+        else expect(untried.length > 0 ? untried : may).toContain(chosen);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('who is preferred', () => {
+  it('an empty queue before any other, whatever else is known', () => {
+    fc.assert(
+      fc.property(views, seeds, (workers, seed) => {
+        const random = seededRandom(seed);
+        const chosen = selectWorker(workers, anything, 20_000, () => random.next());
+        if (chosen === undefined || hasEmptyQueue(chosen)) return;
+        expect(workers.filter(mayBeAsked(anything)).filter(hasEmptyQueue)).toEqual([]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('of empty queues, one with a free slot; what this client has there counts', () => {
+    const full = candidate('full', { slots: { total: 2, busy: 2 }, ...atSpeed(100) });
+    expect(chosenOf([full, candidate('free', { slots: { total: 2, busy: 1 }, ...atSpeed(1) })])).toEqual(['free']);
+    const mine = candidate('mine', { inFlight: 2, ...atSpeed(100) });
+    expect(chosenOf([mine, candidate('free', atSpeed(1))])).toEqual(['free']);
+  });
+
+  it('slots that its health does not let it fill are no free slots', () => {
+    const unwell = candidate('unwell', {
+      health: { score: 30, state: 'busy', capacity: 40 },
+      slots: { total: 5, busy: 2 },
+      ...atSpeed(100),
+    });
+    expect(chosenOf([unwell, candidate('free', atSpeed(1))])).toEqual(['free']);
+  });
+
+  it('the faster ones: of nine, the two that answer the earliest', () => {
+    const workers = [10, 90, 20, 80, 30, 70, 40, 60, 50].map((speed) => candidate(`at ${speed}`, atSpeed(speed)));
+    expect(chosenOf(workers)).toEqual(['at 80', 'at 90']);
+    expect(shares(workers)['at 90']).toBeGreaterThan(0.7); // three of four: it wins unless the other is drawn twice
+  });
+
+  it('a newcomer, of which nobody knows how fast it is, as one of mean speed', () => {
+    const workers = [candidate('slow', atSpeed(10)), candidate('new', atSpeed(null)), candidate('fast', atSpeed(90))];
+    expect(chosenOf(workers)).toEqual(['fast', 'new']);
+  });
+
+  it('where every queue holds something, those that will get to it the earliest', () => {
+    const workers = [1, 9, 2, 8].map((length) => candidate(`behind ${length}`, queued(length)));
+    expect(chosenOf(workers)).toEqual(['behind 1', 'behind 2']);
+  });
+
+  it('by health and response in proportion to the score', () => {
+    const well = candidate('well');
+    const unwell = candidate('unwell', { health: { score: 60, state: 'light', capacity: 100 } });
+    const { health, response } = selectionRules.emptyQueue;
+    const [one, other] = [health + response * 0.9, health * 0.6 + response * 0.9];
+    expect(shares([well, unwell]).well).toBeCloseTo(one / (one + other), 1);
+  });
+});
+
+describe('no herd', () => {
+  it('equals get equal shares of what comes on one and the same view', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 32 }), arbitrary, seeds, (count, fields, seed) => {
+        const equal = { ...fields, heardAtMs: 0, circuit: undefined, models: [offer('counter', 'a')] };
+        const health = { ...fields.health, capacity: 100 };
+        const workers = Array.from({ length: count }, (_, i) => candidate(`w${i}`, { ...equal, health }));
+        const got = Object.values(shares(workers, 3_000, seed));
+        const deviation = Math.sqrt(1 / count / 3_000);
+        for (const share of got) expect(Math.abs(share - 1 / count)).toBeLessThan(6 * deviation);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('nobody gets more than 16 times its share of a tier whose scores are equal, whatever the speeds', () => {
+    const speeds = fc.array(fc.double({ min: 1, max: 100, noNaN: true }), { minLength: 16, maxLength: 48 });
+    const k = 2 / selectionRules.shortlistShare;
+    expect(k).toBe(16);
+    fc.assert(
+      fc.property(speeds, seeds, (all, seed) => {
+        const got = shares(
+          all.map((speed, i) => candidate(`w${i}`, atSpeed(speed))),
+          2_000,
+          seed,
+        );
+        const bound = Math.min(1, k / all.length);
+        const deviation = Math.sqrt((bound * (1 - bound)) / 2_000);
+        for (const share of Object.values(got)) expect(share).toBeLessThan(bound + 6 * deviation);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('a request that waits', () => {
+  const elsewhere = (workers: Candidate[], position = 1, wish: Partial<Wish> = {}): string | undefined => {
+    const random = seededRandom(3);
+    const here = { worker: 'here', position };
+    const all = { ...anything, tried: ['here'], ...wish };
+    return selectElsewhere([candidate('here', queued(1)), ...workers], all, here, 0, () => random.next())?.worker;
+  };
+
+  it('goes where a slot is free and the end earlier', () => {
+    expect(elsewhere([candidate('free')])).toBe('free');
+    expect(elsewhere([candidate('full', { slots: { total: 2, busy: 2 } })])).toBeUndefined();
+    expect(elsewhere([candidate('slow', atSpeed(5))])).toBeUndefined();
+    expect(elsewhere([candidate('slow', atSpeed(5))], 20)).toBe('slow'); // far back in line even that is earlier
+  });
+
+  it('stays once it is in a slot, where it is pinned, and away from where it was', () => {
+    expect(elsewhere([candidate('free')], 0)).toBeUndefined();
+    expect(elsewhere([candidate('free')], 1, { pin: 'here' })).toBeUndefined();
+    expect(elsewhere([candidate('free')], 1, { tried: ['free', 'here'] })).toBeUndefined();
+  });
+
+  it('goes only where it might have been sent', () => {
+    fc.assert(
+      fc.property(views, wishes, fc.integer({ min: 1, max: 50 }), seeds, (workers, wish, position, seed) => {
+        const random = seededRandom(seed);
+        const here = { worker: 'w0', position };
+        const chosen = selectElsewhere(workers, wish, here, 20_000, () => random.next());
+        if (chosen === undefined) return;
+        expect(mayBeAsked(wish)(chosen)).toBe(true);
+        expect(hasEmptyQueue(chosen)).toBe(true);
+        expect([...wish.tried, 'w0']).not.toContain(chosen.worker);
       }),
       { numRuns: 500 },
     );
