@@ -1,5 +1,6 @@
 /** A random course of events over a mesh, from a seed: what happens, when, and to whom. */
 import type { SimRequest, SimWorker, World } from './world.js';
+import { tiers } from '../../../src/rules/tiers.js';
 import type { ClientCore } from '../../../src/client/core.js';
 
 export interface Course {
@@ -7,6 +8,9 @@ export interface Course {
   /** What happened, for a person who replays a seed. */
   readonly log: readonly string[];
 }
+
+/** Guests may ask so seldom that little would happen. */
+const earned = tiers.filter((tier) => tier !== 'guest');
 
 /** How long things happen. After it faults end, and everything must come to rest. */
 const eventfulMs = 8_000;
@@ -28,7 +32,7 @@ export function playCourse(world: World): Course {
   for (let i = between(1, 3); i > 0; i--)
     workers.push(world.startWorker({ slots: between(1, 3), queueCapacity: between(1, 10) }));
   const clients: ClientCore[] = [];
-  for (let i = between(1, 3); i > 0; i--) clients.push(world.startClient());
+  for (let i = between(1, 3); i > 0; i--) clients.push(world.startClient(pick(earned)));
 
   const deeds: readonly (readonly [weight: number, name: string, act: () => void])[] = [
     [
@@ -59,6 +63,9 @@ export function playCourse(world: World): Course {
     [1, 'connections break', () => world.network.breakConnections(pick(workers)?.name ?? '')],
     [1, 'partition', () => world.network.partition(pick(workers)?.name ?? '', `client-${between(1, 6)}`)],
     [1, 'heal', () => world.network.heal()],
+    [1, 'pause', () => pick(workers)?.say({ do: 'pause', forMs: between(100, eventfulMs) })],
+    [1, 'resume', () => pick(workers)?.say({ do: 'resume' })],
+    [0.5, 'sleep', () => clock.sleep(between(100, 20_000))],
     [
       1,
       'crash',
@@ -98,6 +105,8 @@ const crashable = [
   'scheduler',
   'status',
   'health',
+  'duty',
+  'control',
   'engine.0',
   'slot.0.0',
   'model.0',

@@ -1,8 +1,10 @@
 /** A whole mesh in one process, from one seed: real workers and clients over a simulated network, engines and disk. */
 import { Buffer } from 'node:buffer';
 import type { ModelFiles } from '../../../src/actors/model-files.js';
+import type { ControlAnswer, ControlRequest } from '../../../src/actors/control/messages.js';
 import { ownerWordInMemory } from '../../../src/actors/owner-word.js';
 import { startWorker, type RunningWorker } from '../../../src/actors/start-worker.js';
+import type { WorkSolver } from '../../../src/actors/work-solver.js';
 import type { AskAnswer } from '../../../src/actors/answer.js';
 import type { AskRequest } from '../../../src/actors/ask.actor.js';
 import { startClientCore, type ClientCore } from '../../../src/client/core.js';
@@ -10,6 +12,8 @@ import type { AskFailure } from '../../../src/machines/ask.js';
 import { createHello } from '../../../src/protocol/hello.js';
 import { keyPairFromSeed } from '../../../src/protocol/keys.js';
 import { topicName } from '../../../src/protocol/topics.js';
+import { findNonce } from '../../../src/protocol/work.js';
+import type { Tier } from '../../../src/rules/tiers.js';
 import { traceHash, type TraceHash } from '../../../src/runtime/inspection.js';
 import { localWallTime } from '../../../src/runtime/clock.js';
 import { nullLogger } from '../../../src/runtime/log.js';
@@ -24,6 +28,8 @@ export interface SimWorker extends RunningWorker {
   readonly name: string;
   readonly id: string;
   readonly engines: SimEngines;
+  /** What its owner says; no effect while nobody listens. */
+  say(request: ControlRequest): void;
   /** Makes the actor of this name fail, if it is there. */
   crash(name: string): void;
 }
@@ -46,6 +52,8 @@ export class World {
   readonly workers: SimWorker[] = [];
   readonly clients: ClientCore[] = [];
   readonly escalations: unknown[] = [];
+  /** Of each client's account, as every worker sees it. */
+  readonly #tiers = new Map<string, Tier>();
   readonly #hash: TraceHash | undefined;
   #nodes = 0;
 
@@ -67,6 +75,7 @@ export class World {
     const identity = keyPairFromSeed(seed);
     const engines = new SimEngines(this.clock, this.#fork());
     const random = this.#fork();
+    const owner: { ask?: ((request: ControlRequest) => ControlAnswer) | undefined } = {};
     const { tree, deps } = startWorker(
       {
         identity,
@@ -97,9 +106,15 @@ export class World {
         onModelRefused: () => {},
         wallTime: localWallTime,
         ownerWord: ownerWordInMemory(),
-        control: { listen: () => ({ close: () => {} }) },
+        control: {
+          listen(answer, on) {
+            owner.ask = answer;
+            on.listening();
+            return { close: () => (owner.ask = undefined) };
+          },
+        },
         onStopAsked: () => {},
-        standing: () => 'guest',
+        standing: (account) => this.#tiers.get(account) ?? 'guest',
         sampleHealth: () => ({ cpu: 10, memory: 20, load: 10, busyShare: 0.1 }),
       },
       { inspect: this.#hash?.inspect },
@@ -109,18 +124,21 @@ export class World {
       const ref = tree.system.get(actor) as AnyActorRef | undefined;
       if (ref?.getSnapshot().status === 'active') crashActor(ref, new Error(`crash of ${actor}`));
     };
-    const worker = { name, id: identity.publicKeyHex, tree, deps, engines, crash };
+    const say = (request: ControlRequest): void => void owner.ask?.(request);
+    const worker = { name, id: identity.publicKeyHex, tree, deps, engines, say, crash };
     this.workers.push(worker);
     return worker;
   }
 
-  startClient(name = `client-${++this.#nodes}`): ClientCore {
+  /** A client whose standing lets it ask as often as it likes, unless another one is asked for. */
+  startClient(tier: Tier = 'master'): ClientCore {
+    const name = `client-${++this.#nodes}`;
     const random = this.#fork();
     const keySeed = random.bytes(32);
-    const hello = createHello(
-      { network: topicName('inference'), key: keyPairFromSeed(keySeed).publicKeyHex },
-      keyPairFromSeed(seedOf(name)),
-    );
+    const identity = keyPairFromSeed(seedOf(name));
+    this.#tiers.set(identity.publicKeyHex, tier);
+    const subject = { network: topicName('inference'), key: keyPairFromSeed(keySeed).publicKeyHex };
+    const hello = createHello(subject, identity);
     const client = startClientCore(
       {
         clock: this.clock,
@@ -130,7 +148,7 @@ export class World {
         networkPrefix: '',
         keySeed,
         hello,
-        solver: { solve: () => () => {} },
+        solver: simSolver(this.clock),
         fallback: undefined,
         maxConnections: 32,
         maxRequests: 64,
@@ -183,7 +201,19 @@ export class World {
   }
 }
 
+/** What a proof takes a client of its own time. */
+const workMs = 50;
+
 const seedOf = (name: string): Uint8Array => Buffer.from(name.padEnd(32, '.').slice(0, 32));
+
+function simSolver(clock: VirtualClock): WorkSolver {
+  return {
+    solve: (task, done) => {
+      const timer = clock.setTimeout(() => done(findNonce(task, 0, 2 ** 26)), workMs);
+      return () => clock.clearTimeout(timer);
+    },
+  };
+}
 
 function simModelFiles(clock: VirtualClock): ModelFiles {
   const later = (act: () => void): (() => void) => {
