@@ -6,7 +6,7 @@ import { remainingPrefillMs } from '../rules/estimate.js';
 import * as queues from '../rules/queue.js';
 import { nextStart } from '../rules/slots.js';
 import { requestMachine, type RequestOutput } from './request.machine.js';
-import { expected, noteEnd, outlook, toldOf, type Told } from './scheduler-outlook.js';
+import { expected, noteArrival, noteEnd, outlook, toldOf, type Told } from './scheduler-outlook.js';
 import * as s from './scheduler.js';
 
 type Context = s.SchedulerContext;
@@ -85,10 +85,11 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   }
   if (record === undefined || joined === undefined) return;
   enqueue({ type: 'open', params: { record } });
-  if (startsAtOnce === true) return enqueue.assign({ queue: joined });
+  const inflow = noteArrival(context, record);
+  if (startsAtOnce === true) return enqueue.assign({ queue: joined, inflow });
   const [rest, displaced] = queues.enqueue(queue, record, { nowMs: now, sharePercent });
   if (displaced !== undefined) enqueue({ type: 'finish', params: s.finished(displaced, s.displacedEnd(context), now) });
-  enqueue.assign({ queue: rest });
+  enqueue.assign({ queue: rest, inflow });
 });
 
 /** The same id again: a mistake on the same connection; on a newer one of the same account, the client is back. */

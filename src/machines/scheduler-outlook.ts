@@ -1,6 +1,6 @@
 /** How the scheduler learns from what ran, and what it expects for those that wait. Pure; the sums are in rules/estimate.ts. */
 import * as estimate from '../rules/estimate.js';
-import { lengthOf, positionOf, waitingIn } from '../rules/queue.js';
+import { lengthOf, positionOf, standingOf, waitingIn } from '../rules/queue.js';
 import { isPrivileged, slotLimit } from '../rules/slots.js';
 import { resumeTextOf, update, type RequestEnd, type RequestRecord, type Running } from './scheduler.js';
 import type { SchedulerContext } from './scheduler.js';
@@ -28,11 +28,23 @@ const sizeOf = ({ prompt }: RequestRecord): estimate.Size => {
 };
 
 /** How long a run of `record` holds its slot, and how long of this until its first token. */
-export function expected(context: Pick<SchedulerContext, 'paces'>, record: RequestRecord) {
-  const pace = estimate.paceOf(context.paces.get(record.model));
+export function expected(context: Pick<SchedulerContext, 'histories'>, record: RequestRecord) {
+  const pace = estimate.paceOf(context.histories.get(record.model));
   const size = sizeOf(record);
   return { prefillMs: estimate.prefillMs(pace, size), holdMs: estimate.holdMs(pace, size) };
 }
+
+/** The work that comes in, after one more request. */
+export const noteArrival = (
+  { inflow, histories }: Pick<SchedulerContext, 'inflow' | 'histories'>,
+  record: RequestRecord,
+) =>
+  estimate.noteArrival(
+    inflow,
+    standingOf(record, record.arrivedAtMs).line,
+    expected({ histories }, record).holdMs,
+    record.arrivedAtMs,
+  );
 
 /** The running means after one more end. Errors and what never ran say nothing about the pace of this worker. */
 export function noteEnd(
@@ -40,21 +52,21 @@ export function noteEnd(
   { record, sinceMs, firstTokenAtMs }: Running,
   end: RequestEnd,
   nowMs: number,
-): Pick<SchedulerContext, 'avgResponseMs' | 'tokensPerSecond' | 'paces'> {
-  const { avgResponseMs, tokensPerSecond, paces } = context;
-  if (end.kind === 'error') return { avgResponseMs, tokensPerSecond, paces };
+): Pick<SchedulerContext, 'avgResponseMs' | 'tokensPerSecond' | 'histories'> {
+  const { avgResponseMs, tokensPerSecond, histories } = context;
+  if (end.kind === 'error') return { avgResponseMs, tokensPerSecond, histories };
   const heldMs = nowMs - sinceMs;
   const tokens = end.usage.completionTokens;
   return {
     avgResponseMs: mean(avgResponseMs, nowMs - record.arrivedAtMs),
     tokensPerSecond: tokens === 0 || heldMs <= 0 ? tokensPerSecond : mean(tokensPerSecond, (1000 * tokens) / heldMs),
-    paces:
+    histories:
       firstTokenAtMs === undefined
-        ? paces
+        ? histories
         : update(
-            paces,
+            histories,
             record.model,
-            estimate.noteRun(paces.get(record.model), {
+            estimate.noteRun(histories.get(record.model), {
               promptChars: sizeOf(record).promptChars,
               prefillMs: firstTokenAtMs - sinceMs,
               answerTokens: tokens,
@@ -73,9 +85,12 @@ export function outlook(context: SchedulerContext, count = Infinity): readonly T
     if (records.length >= count) break;
     records.push(record);
   }
+  const limit = slotLimit(context.slots, share);
+  const overtaken = estimate.overtaking(context.inflow, limit, now);
   const line = records.map((record) => ({
     model: record.model,
     isPrivileged: isPrivileged(record, share),
+    overtaken: (aloneMs: number) => overtaken(record, aloneMs),
     ...expected(context, record),
   }));
   const slots = [...context.slots.values()].map(({ model, isReserve, key }) => {
@@ -83,7 +98,7 @@ export function outlook(context: SchedulerContext, count = Infinity): readonly T
     const freeInMs = running === undefined ? 0 : estimate.remainingMs(running.holdMs, now - running.sinceMs);
     return { model, isReserve, freeInMs };
   });
-  const waits = estimate.estimateWaits(line, slots, slotLimit(context.slots, share));
+  const waits = estimate.estimateWaits(line, slots, limit);
   const length = lengthOf(context.queue);
   return records.map((record, i) => ({ record, position: i + 1, length, waitMs: Math.round(waits[i] ?? 0) }));
 }

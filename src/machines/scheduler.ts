@@ -2,7 +2,7 @@
 import type { ErrorCode } from '../protocol/errors.js';
 import type { PromptMessage } from '../protocol/messages.js';
 import type { Refusal } from '../rules/admission.js';
-import type { Pace } from '../rules/estimate.js';
+import { noInflow, type History, type Inflow } from '../rules/estimate.js';
 import { countOf, emptyQueue, find, lengthOf, waitingIn, type Queue, type Waiting } from '../rules/queue.js';
 import type { Slots } from '../rules/slots.js';
 import type { Tier } from '../rules/tiers.js';
@@ -89,7 +89,8 @@ export interface SchedulerContext extends SchedulerInput {
   readonly running: ReadonlyMap<string, Running>;
   readonly slots: Slots;
   /** By model: how long its runs took lately. */
-  readonly paces: ReadonlyMap<string, Pace>;
+  readonly histories: ReadonlyMap<string, History>;
+  readonly inflow: Inflow;
   readonly avgResponseMs: number | undefined;
   readonly tokensPerSecond: number | undefined;
   /** Why nobody but the owner is served just now; undefined where everybody is. */
@@ -102,7 +103,8 @@ export const initialContext = (input: SchedulerInput): SchedulerContext => ({
   queue: emptyQueue(input.queueCapacity),
   running: new Map(),
   slots: new Map(),
-  paces: new Map(),
+  histories: new Map(),
+  inflow: noInflow,
   avgResponseMs: undefined,
   tokensPerSecond: undefined,
   offDuty: undefined,

@@ -2,10 +2,14 @@
  * How long a request still has to wait for its first token, from what runs, who stands before it and what requests took lately.
  * How far off the estimates are is measured by the bench `queue-estimate` (docs/rules.md).
  *
+ * Everybody is laid onto the slots in the order of the line; who may be overtaken waits longer, by as much of the slots as those who
+ * overtake have been asking for lately.
+ *
  * Invariants: never negative; nobody is told less than one who stands before it for the same slots and has as much to read.
  */
+import { standingOf, type Waiting } from './queue.js';
 
-/** What a model's runs took here lately: running means. */
+/** What one run took; of several, the mean. */
 export interface Pace {
   readonly promptChars: number;
   readonly prefillMs: number;
@@ -20,23 +24,34 @@ export interface Size {
   readonly maxTokens: number | undefined;
 }
 
+/** What a model's runs took here lately. */
+export interface History {
+  /** How many there were; beyond `memory` it does not matter. */
+  readonly runs: number;
+  readonly mean: Pace;
+}
+
 /** Before anything has been answered: a guess that is soon forgotten. */
 const firstGuess: Pace = { promptChars: 200, prefillMs: 500, answerTokens: 100, decodeMs: 4_000 };
 
-/** Weight of the newest run. */
-const newest = 0.2;
+/** The newest run counts for one in so many. Lengths of answers differ widely: a shorter memory follows chance. */
+const memory = 20;
 
-export const paceOf = (pace: Pace | undefined): Pace => pace ?? firstGuess;
+export const paceOf = (history: History | undefined): Pace => history?.mean ?? firstGuess;
 
 /** After one more run. The first replaces the guess. */
-export function noteRun(pace: Pace | undefined, run: Pace): Pace {
-  if (pace === undefined) return run;
-  const mean = (of: keyof Pace): number => pace[of] + newest * (run[of] - pace[of]);
+export function noteRun(history: History | undefined, run: Pace): History {
+  const runs = Math.min(memory, (history?.runs ?? 0) + 1);
+  const old = history?.mean ?? run;
+  const mean = (of: keyof Pace): number => old[of] + (run[of] - old[of]) / runs;
   return {
-    promptChars: mean('promptChars'),
-    prefillMs: mean('prefillMs'),
-    answerTokens: mean('answerTokens'),
-    decodeMs: mean('decodeMs'),
+    runs,
+    mean: {
+      promptChars: mean('promptChars'),
+      prefillMs: mean('prefillMs'),
+      answerTokens: mean('answerTokens'),
+      decodeMs: mean('decodeMs'),
+    },
   };
 }
 
@@ -64,8 +79,52 @@ export function remainingPrefillMs(
   return evaluated <= 0 ? 0 : (elapsedMs * Math.max(0, total - done)) / evaluated;
 }
 
+/** Work that comes in for each line, in slots that it would fill, over the last minute or so. */
+export interface Inflow {
+  readonly atMs: number;
+  readonly ofLine: readonly number[];
+}
+
+export const noInflow: Inflow = { atMs: 0, ofLine: [] };
+
+/** What came longer ago than this counts little. */
+const inflowMs = 60_000;
+/** The share of the slots that is left to a line at the least, whatever comes in above it: for ever is no estimate. */
+const leastLeft = 0.25;
+
+export function noteArrival(inflow: Inflow, line: number, heldMs: number, nowMs: number): Inflow {
+  const left = Math.exp((inflow.atMs - nowMs) / inflowMs);
+  const ofLine = Array.from({ length: Math.max(inflow.ofLine.length, line + 1) }, (_, i) => {
+    return (inflow.ofLine[i] ?? 0) * left + (i === line ? heldMs / inflowMs : 0);
+  });
+  return { atMs: nowMs, ofLine };
+}
+
+/**
+ * Turns a wait without newcomers into one with them: those who come for an earlier line take their share of the slots, fewer of them
+ * each time that waiting raises.
+ */
+export function overtaking(inflow: Inflow, slots: number, nowMs: number) {
+  const left = Math.exp((inflow.atMs - nowMs) / inflowMs) / Math.max(1, slots);
+  const paceIn = (line: number): number =>
+    Math.max(leastLeft, 1 - left * inflow.ofLine.slice(0, line).reduce((sum, filled) => sum + filled, 0));
+  return (waiting: Pick<Waiting, 'tier' | 'isOwner' | 'arrivedAtMs'>, aloneMs: number): number => {
+    let atMs = nowMs;
+    for (let leftMs = aloneMs; ;) {
+      const { line, raisedAtMs = Infinity } = standingOf(waiting, atMs);
+      const pace = paceIn(line);
+      const untilRaisedMs = raisedAtMs - atMs;
+      if (leftMs <= pace * untilRaisedMs) return atMs + leftMs / pace - nowMs;
+      leftMs -= pace * untilRaisedMs;
+      atMs = raisedAtMs;
+    }
+  };
+}
+
 export interface WaitingSize {
   readonly model: string;
+  /** How long it waits where it would wait so long if nobody came any more. */
+  readonly overtaken: (aloneMs: number) => number;
   /** It may use the sequence beyond the slots. */
   readonly isPrivileged: boolean;
   readonly prefillMs: number;
@@ -97,9 +156,9 @@ export function estimateWaits(
   const outlook = usable.map((slot) => ({ ...slot }));
   const waits: number[] = [];
   let laidMs = 0;
-  for (const { model, isPrivileged, prefillMs: readMs, holdMs: heldMs } of line) {
+  for (const { model, isPrivileged, overtaken, prefillMs: readMs, holdMs: heldMs } of line) {
     if (waits.length >= maxLaid) {
-      waits.push((laidMs * (waits.length + 1)) / maxLaid);
+      waits.push(overtaken((laidMs * (waits.length + 1)) / maxLaid));
       continue;
     }
     let next: { freeInMs: number } | undefined;
@@ -110,7 +169,7 @@ export function estimateWaits(
     const startMs = next?.freeInMs ?? laidMs;
     if (next !== undefined) next.freeInMs += heldMs;
     laidMs = Math.max(laidMs, startMs);
-    waits.push(startMs + readMs);
+    waits.push(overtaken(startMs) + readMs);
   }
   return waits;
 }
