@@ -61,6 +61,9 @@ export interface Settings {
   readonly connections: number;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
+  readonly seeders: readonly string[];
+  readonly upKbps: number | undefined;
+  readonly downKbps: number | undefined;
   readonly admin: string;
   readonly inspect: boolean;
 }
@@ -197,6 +200,30 @@ export const settings = defineConfig<Settings>({
     schema: list(nodeId),
     default: [],
     describe: 'Nodes that this worker never serves, by ID, separated by commas.',
+  },
+  seeders: {
+    env: 'QMESH_SEEDERS',
+    flag: '--seeders',
+    schema: list(text('a key of 64 hex characters')),
+    default: [],
+    describe:
+      'Keys on the models network, separated by commas: models are fetched from these nodes only. By default from anybody, since what arrives is proven.',
+  },
+  upKbps: {
+    env: 'QMESH_UP_KBPS',
+    flag: '--up-kbps',
+    schema: integer({ min: 64, max: 100_000_000 }),
+    default: undefined,
+    unit: 'kilobytes a second',
+    describe: 'How fast models are sent to others. By default as fast as the line is.',
+  },
+  downKbps: {
+    env: 'QMESH_DOWN_KBPS',
+    flag: '--down-kbps',
+    schema: integer({ min: 64, max: 100_000_000 }),
+    default: undefined,
+    unit: 'kilobytes a second',
+    describe: 'How fast models are fetched. By default as fast as the line is.',
   },
   admin: {
     env: 'QMESH_ADMIN',

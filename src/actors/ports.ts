@@ -3,6 +3,7 @@
  * test/ do the same on a virtual clock. All of them are callback-driven: a promise on this path would tie the order of
  * a simulated run to the microtask queue.
  */
+import type { NoiseStream } from 'hyperswarm';
 import type { EngineCommand, EngineEvent } from '../engine/messages.js';
 
 /** One authenticated, encrypted, ordered stream of bytes to one peer. */
@@ -70,6 +71,8 @@ export interface TopicOptions {
 
 export interface TopicEvents {
   connection(connection: Connection): void;
+  /** Where it is given, it gets each connection bare, for a protocol that needs the stream itself (Hypercore's), and `connection` gets none. */
+  stream?(stream: NoiseStream): void;
   failed(error: Error): void;
   closed(): void;
 }

@@ -98,7 +98,8 @@ export class SwarmTopic implements Topic {
       this.#inbound.add(stream);
       stream.on('close', () => this.#inbound.delete(stream));
     }
-    this.#on.connection(new NoiseConnection(stream, this.#clock));
+    if (this.#on.stream) this.#on.stream(stream);
+    else this.#on.connection(new NoiseConnection(stream, this.#clock));
   }
 
   #refreshed(): void {

@@ -1,11 +1,13 @@
-/** `qmesh models list`: the models on this machine, and those that people run. */
+/** `qmesh models`: the models on this machine, and those that people run. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { addressOf } from '../../actors/models/model-address.js';
 import { readCatalog, type CatalogEntry } from '../../gguf/catalog.js';
 import { inspectGguf } from '../../gguf/inspect.js';
 import type { Settings } from '../../settings.js';
 import { readSettings, withSettings } from '../load-settings.js';
+import { pullCommand } from './models-pull.js';
 import { modelFolders } from '../../model-folders.js';
 
 const extension = '.gguf';
@@ -29,7 +31,10 @@ export const modelsCommand = (): Command => {
   )
     .option('--json', 'print one JSON object')
     .action(({ json, ...options }: Record<string, unknown>) => listModels(options, json === true));
-  return new Command('models').description('See which models there are.').addCommand(list);
+  return new Command('models')
+    .description('See which models there are, and fetch one.')
+    .addCommand(list)
+    .addCommand(pullCommand());
 };
 
 async function listModels(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
@@ -38,7 +43,7 @@ async function listModels(options: Readonly<Record<string, unknown>>, json: bool
   const present = new Set(local.map(({ name }) => name));
   const catalog = (await readCatalog()).models.map((entry) => ({
     ...entry,
-    url: urlOf(entry.uri),
+    url: addressOf(entry.uri, undefined).href,
     present: present.has(entry.name),
   }));
   const [folder = ''] = modelFolders(values);
@@ -67,14 +72,6 @@ async function describe(name: string, path: string): Promise<LocalModel> {
   }
 }
 
-/** `hf:user/repository/file.gguf` on Hugging Face, or an address already. */
-function urlOf(uri: string): string {
-  const [user, repository, ...file] = uri.replace(/^hf:/, '').split('/');
-  return uri.startsWith('hf:')
-    ? `https://huggingface.co/${user ?? ''}/${repository ?? ''}/resolve/main/${file.join('/')}`
-    : uri;
-}
-
 function page(local: readonly LocalModel[], catalog: readonly KnownModel[], folder: string): string {
   const here = local.map(({ name, path, bytes, contextSize, problem }) => [
     name,
@@ -100,14 +97,8 @@ function page(local: readonly LocalModel[], catalog: readonly KnownModel[], fold
     'Real models that people run (sizes, and memory for one slot of 4,096 tokens, are approximate):',
     ...table([['NAME', 'SIZE', 'MEMORY', 'CONTEXT', 'LICENCE', ''], ...known]),
     '',
-    'This version does not fetch models by itself. Download a file, put it into a models folder, and serve it by name:',
-    ...(example === undefined
-      ? []
-      : [
-          `  curl -L --create-dirs -o ${join(folder, `${example.name}${extension}`)} \\`,
-          `    ${example.url}`,
-          `  qmesh worker --model ${example.name}`,
-        ]),
+    `Fetch one into ${folder}, from the mesh or from its address, and serve it by name:`,
+    ...(example === undefined ? [] : [`  qmesh models pull ${example.name}`, `  qmesh worker --model ${example.name}`]),
   ].join('\n');
 }
 

@@ -1,0 +1,92 @@
+/**
+ * The hash tree over a file's blocks, as Hypercore builds it, and the key that follows from it. The key is the hash of a manifest
+ * that nobody can sign for and that names the tree: whoever has the same file has the same key, and no other bytes ever have it.
+ */
+import Hypercore, { type Manifest } from 'hypercore';
+import crypto from 'hypercore-crypto';
+import type { ModelContent } from '../../protocol/model-content.js';
+
+/** Measured: 1 MiB is half as fast again as 64 KiB over a Noise stream, and a block is proven and kept as a whole. */
+export const blockBytes = 1 << 20;
+/** 1 TiB. No file is larger than this. */
+export const maxBlocks = 1 << 20;
+
+const hashBytes = 32;
+
+export const blockCount = (fileBytes: number): number => Math.ceil(fileBytes / blockBytes);
+
+/** Bytes of one block: all have the same, but the last. */
+export const blockLength = (fileBytes: number, index: number): number =>
+  Math.max(0, Math.min(blockBytes, fileBytes - index * blockBytes));
+
+/** All nodes of a tree, packed, so that a thread can hand it over: node `i` has `indexes[i]`, `sizes[i]` and 32 bytes of `hashes`. */
+export interface BlockTree {
+  readonly root: Uint8Array;
+  readonly blocks: number;
+  readonly indexes: Float64Array;
+  readonly sizes: Float64Array;
+  readonly hashes: Uint8Array;
+}
+
+export interface TreeNode {
+  readonly index: number;
+  readonly size: number;
+  readonly hash: Uint8Array;
+}
+
+export function* nodesOf(tree: BlockTree): Generator<TreeNode> {
+  for (const [i, index] of tree.indexes.entries())
+    yield { index, size: tree.sizes[i] ?? 0, hash: tree.hashes.subarray(i * hashBytes, (i + 1) * hashBytes) };
+}
+
+/** Grows a tree block by block. */
+export class TreeBuilder {
+  readonly #nodes: TreeNode[] = [];
+  /** Of the full trees so far, the largest first; no two are of one height. */
+  readonly #roots: (TreeNode & { readonly height: number })[] = [];
+  #blocks = 0;
+
+  add(block: Uint8Array): void {
+    this.#push({ index: 2 * this.#blocks, size: block.byteLength, hash: crypto.data(block), height: 0 });
+    this.#blocks++;
+    for (;;) {
+      const [left, right] = this.#roots.slice(-2);
+      if (left === undefined || right === undefined || left.height !== right.height) return;
+      this.#roots.length -= 2;
+      this.#push({
+        index: (left.index + right.index) / 2,
+        size: left.size + right.size,
+        hash: crypto.parent(left, right),
+        height: left.height + 1,
+      });
+    }
+  }
+
+  finish(): BlockTree {
+    return {
+      root: crypto.tree(this.#roots),
+      blocks: this.#blocks,
+      indexes: Float64Array.from(this.#nodes, ({ index }) => index),
+      sizes: Float64Array.from(this.#nodes, ({ size }) => size),
+      hashes: Buffer.concat(this.#nodes.map(({ hash }) => hash)),
+    };
+  }
+
+  #push(node: TreeNode & { readonly height: number }): void {
+    this.#nodes.push(node);
+    this.#roots.push(node);
+  }
+}
+
+export const manifestOf = ({ tree, bytes }: Pick<ModelContent, 'tree' | 'bytes'>): Manifest => ({
+  version: 1,
+  hash: 'blake2b',
+  allowPatch: false,
+  quorum: 0,
+  signers: [],
+  prologue: { hash: Buffer.from(tree, 'hex'), length: blockCount(bytes) },
+  linked: null,
+  userData: null,
+});
+
+export const keyOf = (content: Pick<ModelContent, 'tree' | 'bytes'>): Uint8Array => Hypercore.key(manifestOf(content));

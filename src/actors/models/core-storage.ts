@@ -1,0 +1,164 @@
+/**
+ * The one place that knows Hypercore from inside (hypercore 11.37.1, hypercore-storage 3.3.1). Hypercore keeps blocks in its database;
+ * llama.cpp needs a plain file. To have a model once on a disk, the database here keeps only the tree, and the blocks stay in the file:
+ *
+ *  1. the storage of a core is made by two methods, `createCore` and `resumeCore`; both are replaced on this one instance;
+ *  2. what they return reads blocks through `read().getBlock` and writes them through `write().putBlock … flush`: those go to the file.
+ *     A block that is not there must be read as null; which are there, the database's bitfield says;
+ *  3. a flush writes the blocks first and the database after them, so what the database says is there, is there;
+ *  4. a peer with fewer than 16 open requests is always asked for what others are just sending. With blocks of 1 MiB far fewer are open
+ *     than that, and two thirds of a file came twice: `replicator.hotswaps.pick` gives nothing, until the end of a fetch drags on.
+ *
+ * A core of a file that is here already is planted: its tree is written as if it had been fetched, and not a block is copied.
+ * test/unit/models/core-storage.test.ts fails where a new version of either package does any of this in another way.
+ */
+import Hypercore, { type CoreStorage, type CoreWriter, type OneCoreStorage } from 'hypercore';
+import { blockCount, keyOf, manifestOf, nodesOf, type BlockTree } from './block-tree.js';
+import type { BlockFile } from './block-file.js';
+
+/** The tree of a 4 GB model has 400 KB. The default, 64 MiB, is laid out on the disk as long as the core is open. */
+const writeBufferBytes = 1 << 20;
+/** Tree nodes in one batch: more would hold the event loop. */
+const plantedAtOnce = 512;
+/** Bits in a page of the bitfield. */
+const pageBits = 32_768;
+
+/** The file, and which of its blocks are in it: those that the database says, from its opening on. */
+interface Blocks {
+  readonly file: BlockFile;
+  readonly kept: Set<number>;
+}
+
+/** @throws where another process has this folder open. */
+export function openCoreStorage(folder: string, file: BlockFile): CoreStorage {
+  // A home that was copied or restored is as good as the first: cores are checked against their keys.
+  const storage = Hypercore.defaultStorage(folder, { writeBufferSize: writeBufferBytes, allowBackup: true });
+  assertHas(storage, 'storage', 'createCore', 'resumeCore');
+  const createCore = storage.createCore.bind(storage);
+  const resumeCore = storage.resumeCore.bind(storage);
+  storage.createCore = async (core) => withBlocksIn({ file, kept: new Set() }, await createCore(core));
+  storage.resumeCore = async (discoveryKey) => {
+    const core = await resumeCore(discoveryKey);
+    return core === null ? null : withBlocksIn({ file, kept: await keptBlocks(core, file) }, core);
+  };
+  return storage;
+}
+
+async function keptBlocks(core: OneCoreStorage, file: BlockFile): Promise<Set<number>> {
+  const kept = new Set<number>();
+  const count = blockCount(file.bytes);
+  const reader = core.read();
+  assertHas(reader, 'reader', 'getBitfieldPage', 'tryFlush');
+  const pages = Array.from({ length: Math.ceil(count / pageBits) }, (_, page) => reader.getBitfieldPage(page));
+  reader.tryFlush();
+  for (const [page, bits] of (await Promise.all(pages)).entries())
+    for (let bit = 0; bits !== null && bit < bits.length * 8; bit++)
+      if (((bits[bit >> 3] ?? 0) >> (bit & 7)) & 1) kept.add(page * pageBits + bit);
+  return kept;
+}
+
+/** Makes the core of a whole file, unless it is there. */
+export async function plantCore(storage: CoreStorage, tree: BlockTree, fileBytes: number): Promise<void> {
+  const content = { tree: Buffer.from(tree.root).toString('hex'), bytes: fileBytes };
+  const key = keyOf(content);
+  const core =
+    (await storage.resumeCore(Hypercore.discoveryKey(key))) ??
+    (await storage.createCore({
+      key,
+      discoveryKey: Hypercore.discoveryKey(key),
+      manifest: manifestOf(content),
+      keyPair: null,
+      frozen: false,
+      userData: [],
+      alias: null,
+    }));
+  try {
+    if (!(await isPlanted(core))) await writeTree(core, tree);
+  } finally {
+    await core.close();
+  }
+}
+
+async function isPlanted(core: OneCoreStorage): Promise<boolean> {
+  const reader = core.read();
+  const head = reader.getHead();
+  reader.tryFlush();
+  return (await head) !== null;
+}
+
+/** The head comes last: without it the core is empty, and is planted again. */
+async function writeTree(core: OneCoreStorage, tree: BlockTree): Promise<void> {
+  let writer = core.write();
+  let count = 0;
+  for (const node of nodesOf(tree)) {
+    writer.putTreeNode(node);
+    if (++count % plantedAtOnce > 0) continue;
+    await writer.flush();
+    writer = core.write();
+  }
+  for (let page = 0; page * pageBits < tree.blocks; page++)
+    writer.putBitfieldPage(page, firstBits(tree.blocks - page * pageBits));
+  writer.setHead({ fork: 0, length: tree.blocks, rootHash: tree.root, signature: null, timestamp: 0 });
+  await writer.flush();
+}
+
+/** A page with its first `count` bits set; a bit's byte is its index / 8, the lowest first. */
+function firstBits(count: number): Uint8Array {
+  const page = new Uint8Array(pageBits / 8);
+  const wholeBytes = Math.min(page.length, count >> 3);
+  page.fill(0xff, 0, wholeBytes);
+  if (wholeBytes < page.length) page[wholeBytes] = (1 << (count & 7)) - 1;
+  return page;
+}
+
+/** No block is asked of a second peer while a first one is at it. @returns what lets it be, from then on. */
+export function holdHotswaps(core: Hypercore): () => void {
+  const { replicator } = core.core;
+  assertHas(replicator, 'replicator', 'updateAll');
+  assertHas(replicator.hotswaps, 'replicator.hotswaps', 'pick');
+  const pick = replicator.hotswaps.pick.bind(replicator.hotswaps);
+  replicator.hotswaps.pick = () => [];
+  return () => {
+    replicator.hotswaps.pick = pick;
+    replicator.updateAll();
+  };
+}
+
+function withBlocksIn(blocks: Blocks, core: OneCoreStorage): OneCoreStorage {
+  assertHas(core, 'core storage', 'read', 'write', 'close');
+  const read = core.read.bind(core);
+  const write = core.write.bind(core);
+  core.read = (fork) => {
+    const reader = read(fork);
+    assertHas(reader, 'reader', 'getBlock', 'getHead', 'tryFlush');
+    reader.getBlock = (index) => (blocks.kept.has(index) ? blocks.file.read(index) : Promise.resolve(null));
+    return reader;
+  };
+  core.write = () => writerWithBlocksIn(blocks, write());
+  return core;
+}
+
+function writerWithBlocksIn({ file, kept }: Blocks, writer: CoreWriter): CoreWriter {
+  assertHas(writer, 'writer', 'putBlock', 'deleteBlock', 'deleteBlockRange', 'putTreeNode', 'putBitfieldPage', 'setHead');
+  const flush = writer.flush.bind(writer);
+  const put = new Map<number, Uint8Array>();
+  writer.putBlock = (index, block) => void put.set(index, block);
+  // A block that is forgotten is fetched again, and written over.
+  writer.deleteBlock = (index) => void kept.delete(index);
+  writer.deleteBlockRange = (start, end) => {
+    for (const index of kept) if (index >= start && (end === -1 || index < end)) kept.delete(index);
+  };
+  writer.flush = async () => {
+    await Promise.all([...put].map(([index, block]) => file.write(index, block)));
+    const flushed = await flush();
+    for (const index of put.keys()) kept.add(index);
+    return flushed;
+  };
+  return writer;
+}
+
+function assertHas(object: object, what: string, ...methods: readonly string[]): void {
+  for (const method of methods)
+    if (typeof (object as Record<string, unknown>)[method] !== 'function')
+      throw new Error(`this version of hypercore is not the one that QMesh knows: its ${what} has no ${method}`);
+}

@@ -1,0 +1,131 @@
+/**
+ * Parent: whoever wants a model that is not here; it is over when the model is in its place, or cannot be had. Tells its course to
+ * `FetchWatch`, which a progress bar or a log listens to.
+ */
+import { statfs, stat } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import type { CatalogEntry } from '../../gguf/catalog.js';
+import { fetchMachine } from '../../machines/fetch.machine.js';
+import type { ModelSource } from '../../machines/fetch.js';
+import { whyNoRoom } from '../../rules/model-fetch.js';
+import type { Clock } from '../../runtime/clock.js';
+import { guardedCallback } from '../../runtime/guarded-callback.js';
+import type { Random } from '../../runtime/random.js';
+import { sourcesOf } from './fetch-sources.js';
+import { incomingFolder, PartPlace } from './part-place.js';
+import { createTransfer } from './transfer.js';
+import type { ModelSwarm } from './model-swarm.js';
+import type { BlocksRead } from './read-blocks.js';
+import type { Shelves } from './shelves.js';
+import type { Throttle } from './throttle.js';
+import { verifyAndPlace } from './verify-and-place.js';
+
+/** How long the mesh is listened to before the catalog's address is taken, and before nobody is said to have it. */
+const meshFirstMs = 3_000;
+const meshOnlyMs = 20_000;
+const lookPeriodMs = 100;
+
+export interface FetchWatch {
+  /** A source is about to be tried. */
+  source(source: ModelSource): void;
+  progress(now: { readonly bytes: number; readonly totalBytes: number | undefined; readonly seeders: number }): void;
+  /** Something went wrong that is not the end: a seeder was left, a try broke, nobody sends. */
+  trouble(what: string): void;
+  verifying(): void;
+}
+
+export interface FetchDeps {
+  readonly modelsFolder: string;
+  /** Where cores have their folders. */
+  readonly coresFolder: string;
+  readonly catalog: readonly CatalogEntry[];
+  /** Undefined without a network. */
+  readonly mesh: { readonly swarm: ModelSwarm; readonly shelves: Shelves; readonly trusted: readonly string[] } | undefined;
+  readonly hub: string | undefined;
+  readonly token: string | undefined;
+  readonly upload: Throttle;
+  readonly download: Throttle;
+  /** In a thread. */
+  readonly readBlocks: (path: string) => Promise<BlocksRead>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly watch: FetchWatch;
+}
+
+interface Step {
+  readonly wanted: string;
+  readonly source: ModelSource | undefined;
+}
+
+export function createFetch(deps: FetchDeps): typeof fetchMachine {
+  /** What the hub said of the file that arrived last. */
+  let hubSha256: string | undefined;
+  const findRoom = guardedCallback<Step>(({ input, sendBack, guard }) => {
+    if (input.source === undefined) return;
+    findWhyNoRoom(deps, input.source).then(
+      guard((reason: string | undefined) =>
+        sendBack(reason === undefined ? { type: 'room.found' } : { type: 'fetch.refused', reason }),
+      ),
+      guard((error: Error) => sendBack({ type: 'fetch.refused', reason: error.message })),
+    );
+  });
+  const verify = guardedCallback<Step>(({ input, sendBack, guard }) => {
+    if (input.source === undefined) return;
+    deps.watch.verifying();
+    verifyAndPlace(deps, input.source, hubSha256).then(
+      guard((model) => sendBack({ type: 'fetch.verified', model })),
+      guard((error: Error) => sendBack({ type: 'fetch.refused', reason: error.message })),
+    );
+  });
+  return fetchMachine.provide({
+    actors: {
+      findSources: createFindSources(deps),
+      findRoom,
+      transfer: createTransfer(deps, (sha256) => (hubSha256 = sha256)),
+      verify,
+    },
+    actions: {
+      announceSource: ({ context }) => {
+        if (context.sources[0] !== undefined) deps.watch.source(context.sources[0]);
+      },
+      announceStall: () => deps.watch.trouble('nobody sends; waiting for others'),
+    },
+  });
+}
+
+/** Listens to the mesh for a while: who is there tells its cards within milliseconds, but has to be found first. */
+function createFindSources({ mesh, catalog, clock }: FetchDeps) {
+  return guardedCallback<{ readonly wanted: string }>(({ input, sendBack, every, guard, after }) => {
+    const startMs = clock.monotonicMs();
+    const look = (): void => {
+      const offers = mesh?.shelves.offers ?? [];
+      const sources = sourcesOf({ wanted: input.wanted, catalog, offers, trusted: mesh?.trusted ?? [] });
+      const waitMs = mesh === undefined ? 0 : sources.length > 0 ? meshFirstMs : meshOnlyMs;
+      const isLate = clock.monotonicMs() - startMs >= waitMs;
+      if (sources.some(({ kind }) => kind === 'mesh') || (isLate && sources.length > 0))
+        sendBack({ type: 'sources.found', sources });
+      else if (isLate) sendBack({ type: 'fetch.refused', reason: whyNoSource(input.wanted, mesh !== undefined) });
+    };
+    every(lookPeriodMs, look);
+    after(0, guard(look));
+  });
+}
+
+const whyNoSource = (wanted: string, hasMesh: boolean): string =>
+  `${hasMesh ? 'nobody in the mesh offers' : 'there is no mesh here to ask for'} ${wanted}, and the catalog has no such name; ` +
+  'see qmesh models list, or give an address: hf:user/repository/file.gguf';
+
+async function findWhyNoRoom({ modelsFolder }: FetchDeps, source: ModelSource): Promise<string | undefined> {
+  const folder = incomingFolder(modelsFolder);
+  mkdirSync(folder, { recursive: true });
+  const { bavail, bsize } = await statfs(folder);
+  const part = await stat(new PartPlace(modelsFolder, source).path).catch(() => undefined);
+  return whyNoRoom({
+    fileBytes: (source.kind === 'mesh' ? source.content.bytes : (source.bytes ?? source.aboutBytes)) ?? 0,
+    alreadyBytes: (part?.blocks ?? 0) * 512, // what it takes, not how long it is: a part has holes
+    freeDiskBytes: bavail * bsize,
+    neededMemoryBytes: source.memoryBytes,
+    memoryBytes: totalmem(),
+  });
+}

@@ -1,0 +1,182 @@
+/**
+ * A model's file from a web address, into a file that grows from its start.
+ *
+ *  1. what an earlier process left is kept, if the server still has the same file (its ETag is written beside it);
+ *  2. what arrives is appended as it comes; its first bytes must be a GGUF's, so that a login page is not taken for a model;
+ *  3. a try that breaks is followed by another one from where it stood, after a wait that grows; tries that bring nothing are counted, and a
+ *     refusal ends it at once;
+ *  4. when all is there, it is done: whether these are the right bytes, their hash says, which is the caller's next step.
+ *
+ * It ends by one call of `done` or `failed`, or by `cancel`.
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { fruitfulBytes, maxBarrenTries, retryDelayMs } from '../../rules/model-fetch.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Random } from '../../runtime/random.js';
+import { DiskError } from './block-file.js';
+import { HttpFault, HttpRefusal, httpLimits, requestFile, type FileAnswer, type HttpLimits } from './http-request.js';
+import type { Throttle } from './throttle.js';
+
+const magic = Buffer.from('GGUF');
+
+export interface HttpFetchOptions {
+  readonly address: URL;
+  /** Grows; a file of the same name and `.json` says what it is part of. */
+  readonly partPath: string;
+  /** Where known for sure. */
+  readonly bytes: number | undefined;
+  readonly token: string | undefined;
+  readonly download: Throttle;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits?: HttpLimits;
+}
+
+export interface HttpFetchEvents {
+  progress(now: { readonly bytes: number; readonly totalBytes: number | undefined }): void;
+  retrying(reason: string, delayMs: number): void;
+  /** `sha256` is the hub's word for it. */
+  done(file: { readonly sha256: string | undefined }): void;
+  failed(error: Error): void;
+}
+
+/** What the part file is part of. */
+interface Origin {
+  readonly address: string;
+  readonly etag: string;
+  /** As the hub said; null where it did not. */
+  readonly totalBytes: number | null;
+  readonly sha256: string | null;
+}
+
+export function fetchFromHttp(options: HttpFetchOptions, on: HttpFetchEvents): { cancel(): void } {
+  const abort = new AbortController();
+  const fetch = new HttpFetch(options, on, abort.signal);
+  fetch.run().then(
+    (sha256) => abort.signal.aborted || on.done({ sha256 }),
+    (error: unknown) => abort.signal.aborted || on.failed(error instanceof Error ? error : new Error(String(error))),
+  );
+  return { cancel: () => abort.abort() };
+}
+
+class HttpFetch {
+  readonly #options: HttpFetchOptions;
+  readonly #on: HttpFetchEvents;
+  readonly #signal: AbortSignal;
+  #bytes = 0;
+
+  constructor(options: HttpFetchOptions, on: HttpFetchEvents, signal: AbortSignal) {
+    this.#options = options;
+    this.#on = on;
+    this.#signal = signal;
+  }
+
+  /** @returns the hub's word for the SHA-256. */
+  async run(): Promise<string | undefined> {
+    const file = await open(this.#options.partPath, 'a+').catch((error: unknown) => throwDisk(error));
+    try {
+      for (let barrenTries = 0; ; ) {
+        const before = this.#bytes;
+        try {
+          return await this.#try(file);
+        } catch (error) {
+          if (this.#signal.aborted || !(error instanceof HttpFault)) throw error;
+          barrenTries = this.#bytes - before >= fruitfulBytes ? 1 : barrenTries + 1;
+          if (barrenTries >= maxBarrenTries)
+            throw new HttpRefusal(`${error.message}; tried ${maxBarrenTries} times`, { cause: error });
+          const delayMs = error.retryAfterMs ?? retryDelayMs(barrenTries, this.#options.random.next());
+          this.#on.retrying(error.message, delayMs);
+          await this.#wait(delayMs);
+        }
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #try(file: FileHandle): Promise<string | undefined> {
+    const { address, token, limits = httpLimits, clock } = this.#options;
+    const origin = this.#recall();
+    this.#bytes = origin === undefined ? 0 : (await file.stat()).size;
+    if (origin !== undefined && this.#bytes === origin.totalBytes) return origin.sha256 ?? undefined;
+    const request = { address, token, from: this.#bytes, etag: origin?.etag };
+    const answer = await requestFile(request, limits, clock, this.#signal);
+    const { totalBytes } = answer;
+    if (this.#options.bytes !== undefined && totalBytes !== undefined && totalBytes !== this.#options.bytes)
+      throw new HttpRefusal(`${address.host} has a file of ${totalBytes} bytes, not of ${this.#options.bytes}`);
+    if (answer.start !== this.#bytes || answer.start === 0) await this.#restart(file, answer);
+    await this.#append(file, answer);
+    const expected = this.#options.bytes ?? totalBytes;
+    if (expected !== undefined && this.#bytes < expected)
+      throw new HttpFault(`${address.host} ended after ${this.#bytes} of ${expected} bytes`);
+    await file.sync().catch((error: unknown) => throwDisk(error));
+    return answer.sha256;
+  }
+
+  async #restart(file: FileHandle, { etag, totalBytes, sha256 }: FileAnswer): Promise<void> {
+    this.#bytes = 0;
+    forgetPart(this.#options.partPath);
+    await file.truncate(0).catch((error: unknown) => throwDisk(error));
+    if (etag === undefined) return;
+    const origin: Origin = {
+      address: this.#options.address.href,
+      etag,
+      totalBytes: totalBytes ?? null,
+      sha256: sha256 ?? null,
+    };
+    writeFileSync(originPath(this.#options.partPath), JSON.stringify(origin));
+  }
+
+  async #append(file: FileHandle, { pieces, totalBytes }: FileAnswer): Promise<void> {
+    const { address, download } = this.#options;
+    let head = this.#bytes === 0 ? Buffer.alloc(0) : undefined;
+    for await (const piece of pieces) {
+      await download.take(piece.byteLength);
+      if (head !== undefined) {
+        head = Buffer.concat([head, piece.subarray(0, magic.length - head.length)]);
+        if (!magic.subarray(0, head.length).equals(head))
+          throw new HttpRefusal(`${address.host}${address.pathname} is no GGUF file; is it a web page?`);
+        if (head.length === magic.length) head = undefined;
+      }
+      const mostBytes = this.#options.bytes ?? totalBytes;
+      if (mostBytes !== undefined && this.#bytes + piece.byteLength > mostBytes)
+        throw new HttpRefusal(`${address.host} sends more than the ${mostBytes} bytes of the file`);
+      await file.appendFile(piece).catch((error: unknown) => throwDisk(error));
+      this.#bytes += piece.byteLength;
+      this.#on.progress({ bytes: this.#bytes, totalBytes });
+    }
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve, reject) => {
+      const timer = clock.setTimeout(resolve, delayMs);
+      this.#signal.addEventListener('abort', () => {
+        clock.clearTimeout(timer);
+        reject(new Error('cancelled'));
+      });
+    });
+  }
+
+  /** Undefined where there is nothing to go on with. */
+  #recall(): Origin | undefined {
+    try {
+      const origin = JSON.parse(readFileSync(originPath(this.#options.partPath), 'utf8')) as Origin;
+      return origin.address === this.#options.address.href && typeof origin.etag === 'string' ? origin : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const originPath = (partPath: string): string => `${partPath}.json`;
+
+/** The next fetch begins anew. Also for a part that became the model, or turned out to be another one. */
+export function forgetPart(partPath: string): void {
+  rmSync(originPath(partPath), { force: true });
+}
+
+function throwDisk(error: unknown): never {
+  throw new DiskError(`cannot write the model: ${(error as Error).message}`, { cause: error });
+}

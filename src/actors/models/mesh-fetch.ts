@@ -1,0 +1,226 @@
+/**
+ * The blocks of one model, from all seeders at once, into its file.
+ *
+ *  1. what an earlier process left is kept: the core's database says which blocks are in the file;
+ *  2. the missing ones are asked for in random order, so that nodes that fetch the same model soon have different parts to give each other;
+ *  3. every block is proven against the key as it comes; who sends a bad one is banned, who sends nothing is dropped, and both are named;
+ *  4. nothing is asked for faster than the limit allows.
+ *
+ * It ends by one call of `done` or `failed`, or by `cancel`. It never gives up by itself: nobody may be there yet, and how long to wait
+ * for them is the caller's to say, who sees `progress` or none.
+ */
+import type { Peer } from 'hypercore';
+import { isStalled, onlySeederStallMs, seederStallMs } from '../../rules/model-fetch.js';
+import type { Clock, TimerHandle } from '../../runtime/clock.js';
+import type { Random } from '../../runtime/random.js';
+import { blockCount, blockLength } from './block-tree.js';
+import { BlockLengthError, DiskError } from './block-file.js';
+import { holdHotswaps } from './core-storage.js';
+import type { ModelCore } from './model-core.js';
+import type { ModelSwarm } from './model-swarm.js';
+import type { Throttle } from './throttle.js';
+
+/** Blocks that Hypercore may choose from for each seeder, which has not all of them. How many are on their way, model-core.ts says. */
+const maxOpenBlocks = 64;
+const watchPeriodMs = 1_000;
+/** All is asked for, and nothing came for this long: the last blocks are asked of others, too, and some will come twice. */
+const hurryAfterMs = 2_000;
+
+export interface FetchProgress {
+  /** In the file and proven. */
+  readonly bytes: number;
+  readonly seeders: number;
+}
+
+export interface MeshFetchEvents {
+  progress(now: FetchProgress): void;
+  /** A seeder was left: its key, and what it did. */
+  blamed(peerKey: string, what: 'sent a bad block' | 'stopped sending'): void;
+  /** Every block is in the file. */
+  done(): void;
+  failed(error: Error): void;
+}
+
+export interface MeshFetchOptions {
+  readonly core: ModelCore;
+  readonly swarm: ModelSwarm;
+  readonly download: Throttle;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly stallLimits?: { readonly seederStallMs: number; readonly onlySeederStallMs: number };
+}
+
+export function fetchFromMesh(options: MeshFetchOptions, on: MeshFetchEvents): { cancel(): void } {
+  const fetch = new MeshFetch(options, on);
+  fetch.start();
+  return fetch;
+}
+
+class MeshFetch {
+  readonly #options: MeshFetchOptions;
+  readonly #on: MeshFetchEvents;
+  readonly #blocks: number;
+  /** Not asked for yet; the next one is the last. */
+  #missing: number[] = [];
+  #open = 0;
+  #bytes = 0;
+  #isOver = false;
+  /** Blocks are asked for one after the other where a limit makes them wait. */
+  #isAsking = false;
+  #watch: TimerHandle;
+  #lastBlockMs = 0;
+  #hurry: (() => void) | undefined;
+  /** When a seeder brought its last block, or was first seen with requests. */
+  readonly #lastMs = new Map<string, number>();
+  #leave: () => void = () => {};
+
+  constructor(options: MeshFetchOptions, on: MeshFetchEvents) {
+    this.#options = options;
+    this.#on = on;
+    this.#blocks = blockCount(options.core.content.bytes);
+  }
+
+  start(): void {
+    this.#prepare().catch((error: unknown) => this.#fail(error));
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.clock.clearTimeout(this.#watch);
+    this.#leave();
+    const { core } = this.#options.core;
+    core.off('append', this.#ask);
+    core.off('peer-add', this.#ask);
+    core.off('download', this.#downloaded);
+    core.off('verification-error', this.#refused);
+  }
+
+  async #prepare(): Promise<void> {
+    const { core } = this.#options.core;
+    for (let index = 0; index < this.#blocks; index++)
+      if (core.length > 0 && (await core.has(index))) this.#bytes += this.#lengthOf(index);
+      else this.#missing.push(index);
+    if (this.#isOver) return;
+    shuffle(this.#missing, this.#options.random);
+    this.#say();
+    if (this.#missing.length === 0) {
+      this.#finish();
+      return;
+    }
+    core.on('append', this.#ask);
+    core.on('peer-add', this.#ask);
+    core.on('download', this.#downloaded);
+    core.on('verification-error', this.#refused);
+    this.#hurry = holdHotswaps(core);
+    this.#leave = this.#options.swarm.fetch(this.#options.core);
+    this.#watchSeeders();
+    this.#ask();
+  }
+
+  /** Until the first seeder has proven how many blocks there are, none can be asked for. */
+  readonly #ask = (): void => {
+    if (this.#isAsking || this.#options.core.core.length === 0) return;
+    this.#isAsking = true;
+    this.#askAll()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => (this.#isAsking = false));
+  };
+
+  async #askAll(): Promise<void> {
+    while (!this.#isOver && this.#open < maxOpenBlocks) {
+      const index = this.#missing.pop();
+      if (index === undefined) return;
+      this.#open++;
+      await this.#options.download.take(this.#lengthOf(index));
+      void this.#get(index);
+    }
+  }
+
+  async #get(index: number): Promise<void> {
+    try {
+      await this.#options.core.core.download({ blocks: [index] }).done();
+    } catch (error) {
+      if (!this.#isOver) this.#fail(error);
+      return;
+    }
+    if (this.#isOver) return;
+    this.#open--;
+    this.#lastBlockMs = this.#options.clock.monotonicMs();
+    this.#bytes += this.#lengthOf(index);
+    this.#say();
+    if (this.#open === 0 && this.#missing.length === 0) this.#finish();
+    else this.#ask();
+  }
+
+  readonly #downloaded = (_index: number, _bytes: number, peer: Peer): void => {
+    this.#lastMs.set(keyOfPeer(peer), this.#options.clock.monotonicMs());
+  };
+
+  /** Hypercore has proven that this block is not the file's, or could not write it. */
+  readonly #refused = (error: Error, _request: unknown, _answer: unknown, peer: Peer): void => {
+    if (error instanceof DiskError) this.#fail(error);
+    else if (error instanceof BlockLengthError) this.#fail(new Error('the model that is offered was not cut as QMesh cuts models'));
+    else this.#blame(keyOfPeer(peer), 'sent a bad block');
+  };
+
+  #watchSeeders(): void {
+    const { clock } = this.#options;
+    this.#watch = clock.setTimeout(() => this.#watchSeeders(), watchPeriodMs);
+    const { peers } = this.#options.core.core;
+    const nowMs = clock.monotonicMs();
+    if (this.#missing.length === 0 && nowMs - this.#lastBlockMs > hurryAfterMs) {
+      this.#hurry?.();
+      this.#hurry = undefined;
+    }
+    const keys = new Set(peers.map(keyOfPeer));
+    for (const key of this.#lastMs.keys()) if (!keys.has(key)) this.#lastMs.delete(key);
+    for (const peer of peers) {
+      const key = keyOfPeer(peer);
+      const lastMs = this.#lastMs.get(key);
+      if (peer.inflight === 0 || lastMs === undefined) this.#lastMs.set(key, nowMs);
+      else if (
+        isStalled(
+          { open: peer.inflight, silentMs: nowMs - lastMs, isOnlyOne: peers.length === 1 },
+          this.#options.stallLimits ?? { seederStallMs, onlySeederStallMs },
+        )
+      )
+        this.#blame(key, 'stopped sending');
+    }
+  }
+
+  #blame(peerKey: string, what: 'sent a bad block' | 'stopped sending'): void {
+    if (what === 'sent a bad block') this.#options.swarm.ban(peerKey);
+    else this.#options.swarm.drop(peerKey);
+    this.#lastMs.delete(peerKey);
+    this.#on.blamed(peerKey, what);
+  }
+
+  #say(): void {
+    this.#on.progress({ bytes: this.#bytes, seeders: this.#options.core.core.peers.length });
+  }
+
+  #finish(): void {
+    this.cancel();
+    this.#on.done();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.cancel();
+    this.#on.failed(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #lengthOf(index: number): number {
+    return blockLength(this.#options.core.content.bytes, index);
+  }
+}
+
+const keyOfPeer = (peer: Peer): string => Buffer.from(peer.remotePublicKey).toString('hex');
+
+function shuffle(list: number[], random: Random): void {
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = Math.floor(random.next() * (i + 1));
+    [list[i], list[j]] = [list[j] ?? 0, list[i] ?? 0];
+  }
+}

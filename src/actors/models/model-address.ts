@@ -1,0 +1,24 @@
+/** Where a model's file lies on the web, by the URI of the catalog. */
+
+const huggingFace = 'https://huggingface.co';
+
+/**
+ * `hf:user/repository/file.gguf` at Hugging Face or at a hub that speaks its paths, or an address as it is.
+ * @param hub `HF_ENDPOINT` of the environment, as Hugging Face's own tools read it.
+ * @throws Error for one that is neither, or that would travel unencrypted over a network.
+ */
+export function addressOf(uri: string, hub: string | undefined): URL {
+  const [, user, repository, file] = /^hf:([^/]+)\/([^/]+)\/(.+)$/.exec(uri) ?? [];
+  const text =
+    user === undefined || repository === undefined || file === undefined
+      ? uri
+      : `${(hub ?? huggingFace).replace(/\/+$/, '')}/${user}/${repository}/resolve/main/${file}`;
+  if (!URL.canParse(text)) throw new Error(`${uri} is no address; write hf:user/repository/file.gguf or https://…`);
+  const address = new URL(text);
+  if (!isPrivate(address)) throw new Error(`${text} is not encrypted; use an address that begins with https:`);
+  return address;
+}
+
+/** Encrypted, or never on a network. */
+export const isPrivate = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(hostname));

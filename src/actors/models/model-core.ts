@@ -1,0 +1,106 @@
+/**
+ * A model's core, open: the same thing whether its file is whole and offered to others, or still being fetched (and offered as far as
+ * it is there). A core has a folder of its own, so two processes that want one model do not share anything, and one that is damaged
+ * is deleted and made again from the file.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import Hypercore from 'hypercore';
+import type { ModelContent } from '../../protocol/model-content.js';
+import { openPartFile, openWholeFile, type BlockFile } from './block-file.js';
+import { keyOf, manifestOf, type BlockTree } from './block-tree.js';
+import { openCoreStorage, plantCore } from './core-storage.js';
+import type { Throttle } from './throttle.js';
+
+/**
+ * Requests that may be open at one peer, 1 MiB each: on a near one, and at most where the way is long. What several nodes have asked one
+ * seeder for at the same time, it sends to each of them: few make a new model spread by being passed on.
+ */
+const requestsAtOnePeer = [2, 8] as const;
+
+export interface ModelCore {
+  readonly content: ModelContent;
+  /** 64 hex characters. */
+  readonly key: string;
+  readonly core: Hypercore;
+  readonly file: BlockFile;
+  /** Never rejects. */
+  close(): Promise<void>;
+}
+
+/** @param coresFolder where each core has a folder named by its key. */
+export async function openSeed(
+  coresFolder: string,
+  path: string,
+  read: { readonly sha256: string; readonly bytes: number; readonly tree: BlockTree },
+  upload: Throttle,
+): Promise<ModelCore> {
+  const content = { sha256: read.sha256, bytes: read.bytes, tree: Buffer.from(read.tree.root).toString('hex') };
+  const file = await openWholeFile(path);
+  return openCore(coresFolder, content, limitedReads(file, upload), read.tree);
+}
+
+/** Goes on where an earlier process ended. @param partPath the file that grows; nobody else may write to it. */
+export async function openFetch(
+  coresFolder: string,
+  partPath: string,
+  content: ModelContent,
+  upload: Throttle,
+): Promise<ModelCore> {
+  const file = await openPartFile(partPath, content.bytes);
+  return openCore(coresFolder, content, limitedReads(file, upload), undefined);
+}
+
+async function openCore(
+  coresFolder: string,
+  content: ModelContent,
+  file: BlockFile,
+  tree: BlockTree | undefined,
+): Promise<ModelCore> {
+  const key = keyOf(content);
+  const hex = Buffer.from(key).toString('hex');
+  const folder = join(coresFolder, hex);
+  let core: Hypercore | undefined;
+  try {
+    await mkdir(folder, { recursive: true });
+    const storage = openCoreStorage(folder, file);
+    try {
+      await storage.ready();
+      if (tree !== undefined) await plantCore(storage, tree, content.bytes);
+      core = new Hypercore(storage, {
+        key,
+        manifest: manifestOf(content),
+        writable: false,
+        inflightRange: requestsAtOnePeer,
+      });
+      await core.ready();
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  const opened = core;
+  return {
+    content,
+    key: hex,
+    core: opened,
+    file,
+    async close() {
+      await opened.close().catch(() => {});
+      await file.close().catch(() => {});
+    },
+  };
+}
+
+/** What peers read of the file is what this node sends: the limit stands there. */
+const limitedReads = (file: BlockFile, upload: Throttle): BlockFile => ({
+  ...file,
+  read: async (index) => {
+    const block = await file.read(index);
+    await upload.take(block.byteLength);
+    return block;
+  },
+});

@@ -1,0 +1,85 @@
+/**
+ * Who is connected on the models network, and which cores are spoken of with whom. It holds the connections, puts every open core on
+ * every connection, and keeps out whom a fetch has caught at something.
+ */
+import type { NoiseStream } from 'hyperswarm';
+import type { Clock } from '../../runtime/clock.js';
+import type { ModelCore } from './model-core.js';
+
+/** One that sent bad blocks. It may mend its file; nobody waits for that. */
+const banMs = 3_600_000;
+/** The oldest ban ends where there are more. */
+const maxBans = 1_000;
+
+export interface ModelSwarm {
+  /** Takes a connection, or destroys it where its peer is banned. Its errors are listened to. */
+  attach(stream: NoiseStream): void;
+  /** Offers a core to all, or fetches it from all. Returns what takes it away again (the core itself is closed by its owner). */
+  share(core: ModelCore): () => void;
+  /** Fetches a core, and passes on what is there of it, with trusted seeders only, where there are such. */
+  fetch(core: ModelCore): () => void;
+  /** Ends the connection with this peer and takes none from it for an hour. */
+  ban(peerKey: string): void;
+  /** Ends the connection; it may come again. */
+  drop(peerKey: string): void;
+  readonly peers: ReadonlySet<string>;
+  close(): void;
+}
+
+export interface ModelSwarmOptions {
+  readonly clock: Clock;
+  /** Keys, hex; models are fetched from these only. Empty: from anybody. */
+  readonly trusted: readonly string[];
+}
+
+export function createModelSwarm({ clock, trusted }: ModelSwarmOptions): ModelSwarm {
+  const connections = new Map<string, NoiseStream>();
+  const shared = new Set<ModelCore>();
+  const fetched = new Set<ModelCore>();
+  const bans = new Map<string, number>();
+
+  const mayBring = (peerKey: string): boolean => trusted.length === 0 || trusted.includes(peerKey);
+  const isBanned = (peerKey: string): boolean => (bans.get(peerKey) ?? 0) > clock.now();
+  const drop = (peerKey: string): void => connections.get(peerKey)?.destroy();
+
+  return {
+    attach(stream) {
+      const peerKey = Buffer.from(stream.remotePublicKey).toString('hex');
+      stream.on('error', () => {}); // `close` follows
+      if (isBanned(peerKey)) {
+        stream.destroy();
+        return;
+      }
+      connections.set(peerKey, stream); // a second one replaces the first, which the transport is about to end
+      stream.on('close', () => {
+        if (connections.get(peerKey) === stream) connections.delete(peerKey);
+      });
+      for (const { core } of shared) core.replicate(stream);
+      if (mayBring(peerKey)) for (const { core } of fetched) core.replicate(stream);
+    },
+    share(core) {
+      shared.add(core);
+      for (const stream of connections.values()) core.core.replicate(stream);
+      return () => void shared.delete(core);
+    },
+    fetch(core) {
+      fetched.add(core);
+      for (const [peerKey, stream] of connections) if (mayBring(peerKey)) core.core.replicate(stream);
+      return () => void fetched.delete(core);
+    },
+    ban(peerKey) {
+      bans.delete(peerKey);
+      bans.set(peerKey, clock.now() + banMs);
+      const [oldest] = bans.keys();
+      if (bans.size > maxBans && oldest !== undefined) bans.delete(oldest);
+      drop(peerKey);
+    },
+    drop,
+    get peers() {
+      return new Set(connections.keys());
+    },
+    close() {
+      for (const stream of connections.values()) stream.destroy();
+    },
+  };
+}

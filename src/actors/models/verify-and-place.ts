@@ -1,0 +1,59 @@
+/** The last step of a fetch: the whole is hashed, its header is read, and only then it gets its name among the models. */
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspectGguf } from '../../gguf/inspect.js';
+import type { FetchedModel, ModelSource } from '../../machines/fetch.js';
+import { keyOf } from './block-tree.js';
+import type { FetchDeps } from './fetch.actor.js';
+import { forgetPart } from './http-fetch.js';
+import { PartPlace } from './part-place.js';
+
+/**
+ * @param hubSha256 what the hub that sent it says it is.
+ * @throws Error where it is not what was promised. Then nothing of it is kept: the next try begins anew.
+ */
+export async function verifyAndPlace(
+  deps: FetchDeps,
+  source: ModelSource,
+  hubSha256: string | undefined,
+): Promise<FetchedModel> {
+  const place = new PartPlace(deps.modelsFolder, source);
+  try {
+    const read = await deps.readBlocks(place.path);
+    const tree = Buffer.from(read.tree.root).toString('hex');
+    blameWrongBytes(deps, source, { sha256: read.sha256, tree }, hubSha256);
+    await inspectGguf(place.path);
+    const path = join(deps.modelsFolder, `${source.name}.gguf`);
+    renameSync(place.path, path);
+    forgetPart(place.path);
+    return { path, content: { sha256: read.sha256, bytes: read.bytes, tree } };
+  } catch (error) {
+    rmSync(place.path, { force: true });
+    forgetPart(place.path);
+    if (source.kind === 'mesh')
+      rmSync(join(deps.coresFolder, Buffer.from(keyOf(source.content)).toString('hex')), { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function blameWrongBytes(
+  { mesh }: FetchDeps,
+  source: ModelSource,
+  read: { readonly sha256: string; readonly tree: string },
+  hubSha256: string | undefined,
+): void {
+  if (source.kind === 'uri') {
+    const promised = source.sha256 ?? hubSha256;
+    if (promised !== undefined && promised !== read.sha256)
+      throw new Error(`what ${source.uri} sent is not the file that was promised (SHA-256 ${read.sha256}, not ${promised})`);
+    return;
+  }
+  if (source.content.sha256 === read.sha256) return;
+  if (source.content.tree !== read.tree) throw new Error('the disk did not keep what was written on it; check the disk');
+  // The blocks are those of the core: whoever told this card lied about what the core holds.
+  const liars = (mesh?.shelves.offers ?? []).filter(
+    ({ card }) => card.tree === source.content.tree && card.sha256 === source.content.sha256,
+  );
+  for (const { peerKey } of liars) mesh?.swarm.ban(peerKey);
+  throw new Error(`it was offered as a file that it is not, by ${liars.map(({ peerKey }) => peerKey.slice(0, 8)).join(', ')}`);
+}
