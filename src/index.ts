@@ -5,6 +5,7 @@ export {
   RequestError,
   type Answer,
   type AnswerChunk,
+  type Failover,
   type QueuePosition,
 } from './client/answer-stream.js';
 export type { AskRequest } from './actors/ask.actor.js';

@@ -7,7 +7,7 @@ import { hasModel, isFresh, selectWorker } from '../rules/selection.js';
 import type { Random } from '../runtime/random.js';
 import { Answer } from './answer.js';
 import type { AskCallbacks, AskDeps, AskRequest } from './ask.actor.js';
-import type { AnswerSink } from './worker-directory.js';
+import type { AnswerSink, Outcome } from './worker-directory.js';
 
 type Say = (event: AskEvent) => void;
 
@@ -73,12 +73,13 @@ export class Attempts {
   /** The present worker is left for good: it is told, if it still listens. */
   abandon(): void {
     this.cancel();
-    this.leave();
+    this.leave('failed');
     this.id = newId(this.#deps.random);
   }
 
-  leave(): void {
-    if (this.answer.worker !== undefined) this.#deps.directory.forget(this.answer.worker, this.id);
+  /** @param how what the present worker's circuit is to learn from it. */
+  leave(how: Outcome = 'withdrawn'): void {
+    if (this.answer.worker !== undefined) this.#deps.directory.forget(this.answer.worker, this.id, how);
     this.answer.leave();
   }
 
@@ -96,7 +97,7 @@ export class Attempts {
       say({ type: 'answer.resumed' });
     };
     const fail = (failure: AskFailure): void => {
-      this.leave();
+      this.leave(isFault(failure) ? 'failed' : 'answered');
       say({ type: 'answer.failed', failure });
     };
     const breakOff = (): void => {
@@ -115,7 +116,7 @@ export class Attempts {
       },
       result: (message) => {
         if (!answer.conclude(message)) return breakOff();
-        this.leave();
+        this.leave('answered');
         say({ type: 'answer.ended' });
       },
       error: (message) => {
@@ -157,6 +158,9 @@ export class Attempts {
     };
   }
 }
+
+/** Whether it was the worker that failed, and not the request, or its place in a queue. */
+const isFault = ({ code }: AskFailure): boolean => ['slot_failed', 'internal', failures.lost.code].includes(code);
 
 /** A ban that does not say how long it lasts. */
 const aBanMs = 60_000;

@@ -11,6 +11,7 @@ import type {
   QueueStatusMessage,
   StatusMessage,
 } from '../protocol/messages.js';
+import { closedCircuit, failed, sent, succeeded, withdrawn, type Circuit } from '../rules/circuit.js';
 import type { Candidate } from '../rules/selection.js';
 import {
   asked,
@@ -42,6 +43,12 @@ export interface AnswerSink {
   lost(): void;
 }
 
+/** What a request's end says of its worker; `withdrawn`: nothing. */
+export type Outcome = 'answered' | 'failed' | 'withdrawn';
+
+/** Workers that have failed lately, and are remembered while they are gone. The oldest is forgotten first. */
+const maxCircuits = 256;
+
 interface Entry {
   readonly connection: Connection;
   readonly waiting: Map<string, AnswerSink>;
@@ -57,6 +64,7 @@ export class WorkerDirectory {
   readonly #clock: Clock;
   /** By worker ID, which is the key that the connection proves. */
   readonly #entries = new Map<string, Entry>();
+  readonly #circuits = new Map<string, Circuit>();
   #onChange: () => void = () => {};
   /** Runs while any request waits: one watch for all connections. */
   #watch: TimerHandle;
@@ -122,6 +130,7 @@ export class WorkerDirectory {
     if (entry.waiting.size === 0) entry.hearing = resumeHearing(entry.hearing, this.#clock.monotonicMs());
     entry.hearing = asked(entry.hearing, frame.byteLength);
     entry.waiting.set(message.id, sink);
+    this.#turn(worker, (circuit, now) => sent(circuit, message.id, now));
     entry.connection.write(frame);
     this.#keepWatch(silenceRules.tickMs);
     return true;
@@ -132,15 +141,33 @@ export class WorkerDirectory {
   }
 
   /** Whatever this worker still says about the request is ignored. */
-  forget(worker: string, id: string): void {
+  forget(worker: string, id: string, how: Outcome = 'withdrawn'): void {
     this.#entries.get(worker)?.waiting.delete(id);
+    this.#turn(worker, (circuit, now) => {
+      if (how === 'answered') return succeeded(circuit, id);
+      return how === 'failed' ? failed(circuit, id, now) : withdrawn(circuit, id, now);
+    });
   }
 
   /** The workers that have said who they are, and are not silent. */
   candidates(): readonly (Candidate & { readonly status: StatusMessage })[] {
     return [...this.#entries].flatMap(([worker, { status, heardAtMs, waiting, silence }]) =>
-      status === undefined || silence === 'certain' ? [] : [{ worker, status, heardAtMs, inFlight: waiting.size }],
+      status === undefined || silence === 'certain'
+        ? []
+        : [{ worker, status, heardAtMs, inFlight: waiting.size, circuit: this.#circuits.get(worker) }],
     );
+  }
+
+  #turn(worker: string, how: (circuit: Circuit, nowMs: number) => Circuit): void {
+    const before = this.#circuits.get(worker) ?? closedCircuit;
+    const after = how(before, this.#clock.monotonicMs());
+    if (after === before) return;
+    this.#circuits.delete(worker); // to the end
+    if (after !== closedCircuit) this.#circuits.set(worker, after);
+    for (const oldest of this.#circuits.keys()) {
+      if (this.#circuits.size <= maxCircuits) return;
+      this.#circuits.delete(oldest);
+    }
   }
 
   #keepWatch(delayMs: number): void {

@@ -55,6 +55,13 @@ export interface QueuePosition {
   readonly estimatedWaitMs: number;
 }
 
+/** One worker gave way to the next. */
+export interface Failover {
+  readonly from: Try;
+  /** The worker that goes on. */
+  readonly to: string;
+}
+
 export class AnswerStream implements AsyncIterable<AnswerChunk> {
   /** The whole answer. Rejects with a RequestError. */
   readonly result: Promise<Answer>;

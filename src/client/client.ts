@@ -18,7 +18,7 @@ import { isFresh } from '../rules/selection.js';
 import { systemClock } from '../runtime/clock.js';
 import { nullLogger, type Logger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
-import { AnswerStream, RequestError, type Answer, type QueuePosition } from './answer-stream.js';
+import { AnswerStream, RequestError, type Answer, type Failover, type QueuePosition } from './answer-stream.js';
 import { startClientCore, type ClientCore } from './core.js';
 
 export interface ConnectOptions {
@@ -38,6 +38,8 @@ export interface ConnectOptions {
 export interface RequestOptions {
   readonly signal?: AbortSignal;
   readonly onPosition?: (position: QueuePosition) => void;
+  /** A worker failed this request, and another one goes on with it. */
+  readonly onFailover?: (failover: Failover) => void;
 }
 
 export interface WorkerView {
@@ -107,13 +109,14 @@ export class QMeshClient {
   }
 
   /** Asks, and gives the answer as it comes. Never throws: what goes wrong is told by the stream. */
-  stream(request: AskRequest, { signal, onPosition }: RequestOptions = {}): AnswerStream {
+  stream(request: AskRequest, { signal, onPosition, onFailover }: RequestOptions = {}): AnswerStream {
     let cancel: (() => void) | undefined;
     const made: { stream?: AnswerStream } = {}; // text comes later than this function returns
     const result = new Promise<Answer>((resolve, reject) => {
       cancel = this.#core.ask(request, {
         position: ({ position, length, estimatedWaitMs }, worker) =>
           onPosition?.({ worker, position, length, estimatedWaitMs }),
+        moved: (from, to) => onFailover?.({ from, to }),
         text: (text, tokens) => made.stream?.push({ text, tokens }),
         end: ({ text, result: last, tries }, failure) => {
           if (failure !== undefined) return reject(RequestError.from(failure, text, tries));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WorkerDirectory, type AnswerSink } from '../../../src/actors/worker-directory.js';
 import type { PromptMessage, StatusMessage } from '../../../src/protocol/messages.js';
+import { allows } from '../../../src/rules/circuit.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import { FakeConnection } from './fake-connection.js';
 
@@ -119,6 +120,28 @@ describe('the directory of workers', () => {
   });
 });
 
+it('opens the circuit of a worker that failed three times in a row, also over its connections, and tries it with one', () => {
+  const { clock, directory } = directoryWith('w1');
+  const isOffered = (): boolean =>
+    directory.candidates().some(({ circuit }) => circuit === undefined || allows(circuit, clock.monotonicMs()));
+  directory.heard('w1', status('w1'));
+  for (const id of ['a', 'b', 'c']) {
+    directory.ask('w1', prompt(id), sink());
+    expect(isOffered()).toBe(true);
+    directory.forget('w1', id, 'failed');
+  }
+  directory.disconnect('w1');
+  directory.connect(new FakeConnection('w1'));
+  directory.heard('w1', status('w1'));
+  expect(isOffered()).toBe(false);
+  clock.advance(1_000);
+  expect(isOffered()).toBe(true);
+  directory.ask('w1', prompt('probe'), sink());
+  expect(isOffered()).toBe(false);
+  directory.forget('w1', 'probe', 'answered');
+  expect(directory.candidates()).toMatchObject([{ circuit: undefined }]);
+});
+
 describe('the watch over silence', () => {
   /** A directory with one worker that has said who it is, and one request there. */
   function waiting(promptText = 'hi') {
@@ -197,6 +220,7 @@ describe('the watch over silence', () => {
       monotonicMs: () => inner.monotonicMs() + sleptMs,
       setTimeout: inner.setTimeout.bind(inner),
       clearTimeout: inner.clearTimeout.bind(inner),
+      onWake: inner.onWake.bind(inner),
     };
     const directory = new WorkerDirectory(clock);
     directory.connect(new FakeConnection('w1'));
