@@ -2,6 +2,7 @@
  * The ideal: one line for the whole mesh that knows everything at once, first in, first out, the fastest free slot first, and
  * no network between. No client can have it; it says what the rest is worth.
  */
+import { element } from './element.js';
 import { EventHeap } from './event-heap.js';
 
 /**
@@ -10,17 +11,19 @@ import { EventHeap } from './event-heap.js';
  */
 export function idealQueue({ workers, askedAtMs, work }) {
   const requests = askedAtMs.length;
-  const served = { waitMs: new Float64Array(requests), responseMs: new Float64Array(requests) };
+  const served = { waitMs: new Float64Array(requests), responseMs: new Float64Array(requests), moves: 0 };
   const running = new EventHeap(); // by when they end: the worker
   const free = new EventHeap(); // the fastest first: the worker
   workers.forEach(({ tokensPerSecond, slots }, worker) => {
     for (let slot = 0; slot < slots; slot++) free.push(-tokensPerSecond, worker);
   });
-  const speed = (worker) => workers[worker].tokensPerSecond;
+  /** @param {number} worker */
+  const speed = (worker) => element(workers, worker).tokensPerSecond;
 
   for (let request = 0; request < requests; request++) {
     // first in, first out: this request starts once a slot is free and all before it have started
-    let nowMs = askedAtMs[request];
+    const askedMs = element(askedAtMs, request);
+    let nowMs = askedMs;
     const release = () => {
       const worker = running.pop();
       free.push(-speed(worker), worker);
@@ -31,10 +34,10 @@ export function idealQueue({ workers, askedAtMs, work }) {
       release();
     }
     const worker = free.pop();
-    const serviceMs = (1000 * work[request]) / speed(worker);
+    const serviceMs = (1000 * element(work, request)) / speed(worker);
     running.push(nowMs + serviceMs, worker);
-    served.waitMs[request] = nowMs - askedAtMs[request];
-    served.responseMs[request] = nowMs + serviceMs - askedAtMs[request];
+    served.waitMs[request] = nowMs - askedMs;
+    served.responseMs[request] = nowMs + serviceMs - askedMs;
   }
   return served;
 }

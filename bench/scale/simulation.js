@@ -4,6 +4,7 @@
  */
 import { limits } from '../../dist/protocol/limits.js';
 import { seededRandom } from '../../dist/runtime/random.js';
+import { element } from './element.js';
 import { EventHeap } from './event-heap.js';
 import { Worker } from './worker.js';
 
@@ -77,7 +78,7 @@ export class Simulation {
     const { askedAtMs } = this.#trace;
     const requests = askedAtMs.length;
     for (let next = 0; next < requests || this.#heap.nextMs < Infinity;) {
-      const askMs = next < requests ? askedAtMs[next] : Infinity;
+      const askMs = askedAtMs[next] ?? Infinity;
       if (askMs <= this.#heap.nextMs) {
         this.#nowMs = askMs;
         this.#ask(next++);
@@ -85,7 +86,7 @@ export class Simulation {
       }
       this.#nowMs = this.#heap.nextMs;
       const event = this.#heap.pop();
-      this.#happen(events[event % events.length], Math.floor(event / events.length));
+      this.#happen(element(events, event % events.length), Math.floor(event / events.length));
     }
     return { waitMs: this.#waitMs, responseMs: this.#responseMs, moves: this.#moves / requests };
   }
@@ -97,7 +98,7 @@ export class Simulation {
 
   /** @param {typeof events[number]} event @param {number} index */
   #happen(event, index) {
-    const tried = this.#tries[index];
+    const tried = element(this.#tries, index);
     if (event === 'arrive') this.#arrive(tried, index);
     else if (event === 'end') this.#end(tried, index);
     else if (event === 'hear') this.#leave(tried);
@@ -123,7 +124,7 @@ export class Simulation {
 
   /** @param {Try} tried @param {number} index */
   #arrive(tried, index) {
-    const worker = this.#workers[tried.worker];
+    const worker = element(this.#workers, tried.worker);
     tried.arrivedAtMs = this.#nowMs;
     worker.change(this.#nowMs, () => {
       if (worker.hasFreeSlot) return this.#start(worker, index);
@@ -136,25 +137,25 @@ export class Simulation {
 
   /** @param {Worker} worker @param {number} index */
   #start(worker, index) {
-    const tried = this.#tries[index];
+    const tried = element(this.#tries, index);
     tried.state = 'running';
     worker.busy++;
-    this.#waitMs[tried.request] = this.#nowMs - this.#trace.askedAtMs[tried.request];
-    this.#after((1000 * this.#trace.work[tried.request]) / worker.traits.tokensPerSecond, 'end', index);
+    this.#waitMs[tried.request] = this.#nowMs - element(this.#trace.askedAtMs, tried.request);
+    this.#after((1000 * element(this.#trace.work, tried.request)) / worker.traits.tokensPerSecond, 'end', index);
   }
 
   /** @param {Try} tried @param {number} index */
   #end(tried, index) {
     if (tried.state === 'over') return;
     const { request } = tried;
-    const worker = this.#workers[tried.worker];
+    const worker = element(this.#workers, tried.worker);
     const latencyMs = this.#latencyMs(request, tried.worker);
     if (this.#current[request] === index)
-      this.#responseMs[request] = this.#nowMs + latencyMs - this.#trace.askedAtMs[request];
+      this.#responseMs[request] = this.#nowMs + latencyMs - element(this.#trace.askedAtMs, request);
     this.#after(latencyMs, 'hear', index);
     this.#release(worker, tried, () => {
       const { work, answerTokens } = this.#trace;
-      const tokensPerSecond = (worker.traits.tokensPerSecond * answerTokens[request]) / work[request];
+      const tokensPerSecond = (worker.traits.tokensPerSecond * element(answerTokens, request)) / element(work, request);
       worker.noteEnd(this.#nowMs - tried.arrivedAtMs, tokensPerSecond);
     });
   }
@@ -176,7 +177,10 @@ export class Simulation {
     if (tried.state !== 'queued' || this.#current[request] !== index) return;
     const left = [...(this.#left.get(request) ?? []), String(tried.worker)];
     if (left.length === maxTries) return;
-    const here = { worker: String(tried.worker), position: this.#workers[tried.worker].queue.indexOf(index) + 1 };
+    const here = {
+      worker: String(tried.worker),
+      position: element(this.#workers, tried.worker).queue.indexOf(index) + 1,
+    };
     const better = this.#policy.move?.(this.#candidates(request), left, here, this.#nowMs, this.#chance);
     if (better === undefined) return this.#after(limits.queueStatusMinGapMs, 'look', index);
     this.#left.set(request, left);
@@ -188,7 +192,7 @@ export class Simulation {
 
   /** @param {Try} tried @param {number} index */
   #cancel(tried, index) {
-    const worker = this.#workers[tried.worker];
+    const worker = element(this.#workers, tried.worker);
     if (tried.state === 'running') this.#release(worker, tried, () => {});
     if (tried.state !== 'queued') return;
     worker.change(this.#nowMs, () => {
@@ -207,7 +211,7 @@ export class Simulation {
 
   /** @param {number} request */
   #ownOf(request) {
-    return this.#inFlight[this.#trace.client[request]];
+    return element(this.#inFlight, element(this.#trace.client, request));
   }
 
   /** The workers that this request's client sees, as it has heard of them. @param {number} request */
@@ -215,11 +219,11 @@ export class Simulation {
     const { views, client, options } = this.#trace;
     const own = this.#ownOf(request);
     const viewSize = views.length / options.clients;
-    const from = client[request] * viewSize;
+    const from = element(client, request) * viewSize;
     const candidates = /** @type {Candidate[]} */ ([]);
     for (const worker of views.subarray(from, from + viewSize)) {
       const delayMs = this.#staleMs ?? this.#latencyMs(request, worker);
-      const { status, atMs } = this.#workers[worker].saidBy(this.#nowMs - delayMs, this.#nowMs);
+      const { status, atMs } = element(this.#workers, worker).saidBy(this.#nowMs - delayMs, this.#nowMs);
       candidates.push({ worker: String(worker), status, heardAtMs: atMs + delayMs, inFlight: own.get(worker) ?? 0 });
     }
     return candidates;
@@ -227,7 +231,10 @@ export class Simulation {
 
   /** One way. @param {number} request @param {number} worker */
   #latencyMs(request, worker) {
-    return this.#trace.clientAccessMs[this.#trace.client[request]] + this.#workers[worker].traits.accessMs;
+    return (
+      element(this.#trace.clientAccessMs, element(this.#trace.client, request)) +
+      element(this.#workers, worker).traits.accessMs
+    );
   }
 }
 

@@ -130,3 +130,19 @@ const access = (chance) => accessMs.least + (accessMs.mean - accessMs.least) * e
 
 /** @param {() => number} chance */
 const normal = (chance) => Math.sqrt(-2 * Math.log(1 - chance())) * Math.cos(2 * Math.PI * chance());
+
+const sampledRequests = 1_000;
+
+/** A trace's parameters and beginning, to be compared with what its seed makes elsewhere. @param {Trace} trace */
+export function sampleOf({ options, workers, askedAtMs, client, answerTokens, work }) {
+  return {
+    options,
+    workers,
+    requests: Array.from({ length: Math.min(sampledRequests, askedAtMs.length) }, (_, request) => ({
+      askedAtMs: askedAtMs[request],
+      client: client[request],
+      answerTokens: answerTokens[request],
+      work: work[request],
+    })),
+  };
+}
