@@ -1,0 +1,30 @@
+/** The part of hyperbee 2.27 that src/actors/score-store.ts uses. The package ships no types. */
+declare module 'hyperbee' {
+  export interface Core {
+    readonly byteLength: number;
+  }
+  export interface Entry {
+    readonly key: string;
+    readonly value: unknown;
+  }
+  export interface Range {
+    readonly gte: string;
+    readonly lt: string;
+    readonly reverse?: boolean;
+    /** -1: all. */
+    readonly limit?: number;
+  }
+  export interface Batch {
+    put(key: string, value: unknown): Promise<void>;
+    /** All of it in one append, or nothing. */
+    flush(): Promise<void>;
+  }
+  export default class Hyperbee {
+    constructor(core: Core, options: { keyEncoding: 'utf-8'; valueEncoding: 'json' });
+    ready(): Promise<void>;
+    get(key: string): Promise<Entry | null>;
+    batch(): Batch;
+    createReadStream(range: Range): AsyncIterable<Entry>;
+    close(): Promise<void>;
+  }
+}
