@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { QMeshClient } from '../../src/client/client.js';
 import { expectedKeyed, KEYED_KEYS, KEYED_STEPS } from '../../src/gguf/keyed-model.js';
 import { seededRandom } from '../../src/runtime/random.js';
-import { Mesh } from '../integration/conformance/wire-client.js';
+import { Account, Mesh } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
@@ -73,7 +73,8 @@ it('a cancel of a long prompt acts within a slice of it', async () => {
   });
   const mesh = new Mesh(testnet.nodes);
   try {
-    const wire = await mesh.dial((await slow.ready()).workerId);
+    const { workerId } = await slow.ready();
+    const wire = await mesh.dial(workerId, new Account(slow.ownerSeed));
     const sentence = 'all work and no play ';
     const ask = (words: number) => ({ prompt: sentence.repeat(words), options: { ...greedy, maxTokens: 1 } });
     const short = await wire.ask({ id: 'short', ...ask(8) });
