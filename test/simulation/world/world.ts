@@ -4,6 +4,7 @@ import type { ModelFiles } from '../../../src/actors/model-files.js';
 import type { ControlAnswer, ControlRequest } from '../../../src/actors/control/messages.js';
 import { ownerWordInMemory } from '../../../src/actors/owner-word.js';
 import { startWorker, type RunningWorker } from '../../../src/actors/start-worker.js';
+import type { MachineSample } from '../../../src/actors/worker-ports.js';
 import type { WorkSolver } from '../../../src/actors/work-solver.js';
 import type { AskAnswer } from '../../../src/actors/answer.js';
 import type { AskRequest } from '../../../src/actors/ask.actor.js';
@@ -68,7 +69,14 @@ export class World {
   }
 
   startWorker(
-    options: { slots?: number; queueCapacity?: number; name?: string; models?: readonly string[] } = {},
+    options: {
+      slots?: number;
+      queueCapacity?: number;
+      name?: string;
+      models?: readonly string[];
+      /** What others use of its machine. */
+      machine?: () => MachineSample;
+    } = {},
   ): SimWorker {
     const name = options.name ?? `worker-${++this.#nodes}`;
     const seed = seedOf(name);
@@ -115,7 +123,7 @@ export class World {
         },
         onStopAsked: () => {},
         standing: (account) => this.#tiers.get(account) ?? 'guest',
-        sampleHealth: () => ({ cpu: 10, memory: 20, load: 10, busyShare: 0.1 }),
+        sampleHealth: options.machine ?? (() => ({ cpu: 10, memory: 20, load: 10, busyShare: 0.1 })),
       },
       { inspect: this.#hash?.inspect },
     );
@@ -130,12 +138,15 @@ export class World {
     return worker;
   }
 
-  /** A client whose standing lets it ask as often as it likes, unless another one is asked for. */
-  startClient(tier: Tier = 'master'): ClientCore {
+  /**
+   * A client whose standing lets it ask as often as it likes, unless another one is asked for.
+   * @param home whose identity it has: its own, or that of the worker of this name
+   */
+  startClient(tier: Tier = 'master', home?: string): ClientCore {
     const name = `client-${++this.#nodes}`;
     const random = this.#fork();
     const keySeed = random.bytes(32);
-    const identity = keyPairFromSeed(seedOf(name));
+    const identity = keyPairFromSeed(seedOf(home ?? name));
     this.#tiers.set(identity.publicKeyHex, tier);
     const subject = { network: topicName('inference'), key: keyPairFromSeed(keySeed).publicKeyHex };
     const hello = createHello(subject, identity);

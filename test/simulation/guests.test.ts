@@ -1,0 +1,57 @@
+/** Guests at workers that have other things to do: they wait as they are told, do the work that is asked for, and are answered. */
+import { expect, it } from 'vitest';
+import { countFrom } from './world/sim-engine.js';
+import { World, type SimRequest } from './world/world.js';
+
+const wait = 12_000;
+
+function askMany(world: World, client: ReturnType<World['startClient']>, times: number): SimRequest[] {
+  return Array.from({ length: times }, (_, i) =>
+    world.ask(client, { prompt: `count from ${i}`, options: { maxTokens: 5 }, deadlineMs: 120_000 }),
+  );
+}
+
+function expectAnswered(requests: readonly SimRequest[]): void {
+  for (const [i, { ends, failure, text }] of requests.entries())
+    expect([ends, failure, text]).toEqual([1, undefined, countFrom(i, 5)]);
+}
+
+it('a guest that asks too often at once is answered in the end, at the pace of guests', () => {
+  const world = new World(1);
+  world.startWorker();
+  const guest = world.startClient('guest');
+  world.clock.advance(wait);
+  const startMs = world.clock.monotonicMs();
+  const requests = askMany(world, guest, 6);
+  expect(world.clock.runUntil(() => requests.every(({ ends }) => ends > 0), 100_000)).toBe(true);
+  expectAnswered(requests);
+  expect(world.clock.monotonicMs() - startMs).toBeGreaterThan(4_000 * (6 - 2.5)); // two and a half at once, then one every 4 s
+  expect(world.escalations).toEqual([]);
+});
+
+it('at a busy worker a guest does the work, once for each request, and one with a tier does none', () => {
+  const world = new World(2);
+  const worker = world.startWorker({ machine: () => ({ cpu: 100, memory: 20, load: 100, busyShare: 1 }) });
+  const [guest, bronze] = [world.startClient('guest'), world.startClient('bronze')];
+  world.clock.advance(wait);
+  expect(worker.deps.board.health.state).toBe('moderate');
+  const proofs = new Map<string, boolean[]>();
+  const { conduct } = worker.deps;
+  const gate = conduct.gate.bind(conduct);
+  conduct.gate = (asking) => {
+    const refusal = gate(asking);
+    const made = proofs.get(asking.tier) ?? [];
+    if (refusal === undefined) proofs.set(asking.tier, [...made, asking.prompt.work !== undefined]);
+    return refusal;
+  };
+  const requests = [guest, bronze].map((client) => askMany(world, client, 3));
+  expect(world.clock.runUntil(() => requests.flat().every(({ ends }) => ends > 0), 100_000)).toBe(true);
+  for (const asked of requests) expectAnswered(asked);
+  expect(proofs).toEqual(
+    new Map([
+      ['guest', [true, true, true]],
+      ['bronze', [false, false, false]],
+    ]),
+  );
+  expect(world.escalations).toEqual([]);
+});
