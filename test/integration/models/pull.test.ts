@@ -1,0 +1,161 @@
+/** `qmesh models pull`, from real processes on a DHT of their own: by name, through kills, and from a hub. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { writeModel } from '../../../src/gguf/models.js';
+import { ModelHub } from '../../support/model-hub.js';
+import { closeMesh, mebibyte, newFolder } from '../../support/model-mesh.js';
+import { until } from '../../support/real-network.js';
+
+const root = resolve(import.meta.dirname, '../../..');
+const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
+const command = join(dist, 'cli/qmesh.js');
+
+interface Line {
+  readonly event?: string;
+  readonly [field: string]: unknown;
+}
+
+class Process {
+  static readonly running = new Set<Process>();
+  readonly lines: Line[] = [];
+  errors = '';
+  readonly child: ChildProcess;
+  readonly exit: Promise<unknown>;
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    createInterface({ input: this.child.stdout! }).on('line', (line) => this.lines.push(JSON.parse(line) as Line));
+    this.child.stderr!.on('data', (chunk: Buffer) => (this.errors += chunk.toString()));
+    this.exit = once(this.child, 'exit').then(([code]) => code as unknown);
+    Process.running.add(this);
+  }
+
+  last(event: string): Line | undefined {
+    return this.lines.findLast((line) => line.event === event);
+  }
+
+  async says(event: string): Promise<Line> {
+    await until(() => this.last(event) !== undefined || this.child.exitCode !== null, `${event}; ${this.errors}`, 30_000);
+    return this.last(event) ?? {};
+  }
+
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+    Process.running.delete(this);
+    this.child.kill(signal);
+    if (this.child.exitCode === null && this.child.signalCode === null) await this.exit;
+  }
+}
+
+let dht: Process;
+let bootstrap: string;
+
+beforeAll(async () => {
+  dht = new Process([command, 'dht', '--port', '0', '--host', '127.0.0.1', '--json']);
+  Process.running.delete(dht);
+  bootstrap = (await dht.says('dht.ready')).bootstrap as string;
+});
+
+afterEach(async () => {
+  for (const process of [...Process.running]) await process.kill();
+  await closeMesh();
+});
+
+afterAll(() => dht.kill());
+
+/** A valid model, made larger by a tail that no tensor uses: what a header says of a file is a lower bound. */
+async function writeLargeModel(bytes: number): Promise<{ path: string; sha256: string }> {
+  const path = join(newFolder(), 'source.gguf');
+  await writeModel('demo', path);
+  const model = readFileSync(path);
+  const content = Buffer.concat([model, randomBytes(Math.max(0, bytes - model.length))]);
+  writeFileSync(path, content);
+  return { path, sha256: createHash('sha256').update(content).digest('hex') };
+}
+
+async function seed(path: string, name: string, bytesPerSecond?: number): Promise<Process> {
+  const rate = bytesPerSecond === undefined ? [] : [String(bytesPerSecond)];
+  const script = join(root, 'test/support/model-seeder.mjs');
+  const seeder = new Process([script, dist, bootstrap, newFolder(), path, name, ...rate]);
+  await seeder.says('seeding');
+  return seeder;
+}
+
+const pull = (home: string, wanted: string, env: Readonly<Record<string, string>> = {}): Process =>
+  new Process([command, 'models', 'pull', wanted, '--json'], {
+    QMESH_HOME: home,
+    QMESH_BOOTSTRAP: bootstrap,
+    QMESH_HOST: '127.0.0.1',
+    ...env,
+  });
+
+describe('qmesh models pull', () => {
+  it('finds a model by its name in the mesh, and goes on after each of five kills', async () => {
+    const { path, sha256 } = await writeLargeModel(48 * mebibyte);
+    const seeder = await seed(path, 'mesh-model', 12 * mebibyte);
+    const home = newFolder();
+    for (let kills = 1; kills <= 5; kills++) {
+      const victim = pull(home, 'mesh-model');
+      const target = kills * 6 * mebibyte;
+      await until(() => Number(victim.last('progress')?.bytes ?? 0) >= target, `${target} bytes; ${victim.errors}`, 30_000);
+      await victim.kill();
+    }
+    const last = pull(home, 'mesh-model');
+    expect(await last.exit).toBe(0);
+    expect(last.last('fetched')).toMatchObject({ sha256, path: join(home, 'models/mesh-model.gguf') });
+    expect(Number(last.lines.find(({ event }) => event === 'progress')?.bytes)).toBeGreaterThan(25 * mebibyte);
+    expect(readFileSync(join(home, 'models/mesh-model.gguf')).equals(readFileSync(path))).toBe(true);
+    expect(readdirSync(join(home, 'models/.incoming')).filter((file) => !file.endsWith('.lock'))).toEqual([]);
+    // two blocks are on their way at a time, and one may be written and not yet in the database
+    const { sent } = await seeder.says('sent');
+    expect(Number(sent)).toBeLessThan(48 * mebibyte + 5 * 5 * mebibyte);
+  }, 120_000);
+
+  it('takes it from a hub where nobody in the mesh has it, and leaves nothing of a file that is not what was promised', async () => {
+    const { path, sha256 } = await writeLargeModel(3 * mebibyte);
+    const hub = await new ModelHub(readFileSync(path)).open();
+    const store = await new ModelHub(readFileSync(path)).open();
+    const home = newFolder();
+    const env = { HF_ENDPOINT: hub.endpoint, HF_TOKEN: 'not-to-be-seen' };
+    try {
+      hub.faults = [{ redirect: `${store.endpoint}/blob` }];
+      hub.linkedSha256 = 'ab'.repeat(32);
+      const wrong = pull(home, 'hf:user/repository/hub-model.gguf', env);
+      expect(await wrong.exit).toBe(1);
+      expect(JSON.stringify(wrong.lines)).toContain('is not the file that was promised');
+      expect(existsSync(join(home, 'models/hub-model.gguf'))).toBe(false);
+      hub.faults = [{ redirect: `${store.endpoint}/blob` }];
+      hub.linkedSha256 = sha256;
+      const right = pull(home, 'hf:user/repository/hub-model.gguf', env);
+      expect(await right.exit).toBe(0);
+      expect(right.last('fetched')).toMatchObject({ sha256 });
+      expect(`${JSON.stringify([...wrong.lines, ...right.lines])}${wrong.errors}${right.errors}`).not.toContain('not-to-be-seen');
+    } finally {
+      await hub.close();
+      await store.close();
+    }
+  }, 120_000);
+
+  it('keeps what has arrived at Ctrl-C, and says that it goes on from there', async () => {
+    const { path } = await writeLargeModel(24 * mebibyte);
+    await seed(path, 'stopped', 4 * mebibyte);
+    const home = newFolder();
+    const stopped = pull(home, 'stopped');
+    await until(() => Number(stopped.last('progress')?.bytes ?? 0) > 2 * mebibyte, 'some of it', 30_000);
+    stopped.child.kill('SIGINT');
+    expect(await stopped.exit).toBe(130);
+    const again = pull(home, 'stopped');
+    await until(() => again.last('progress') !== undefined, 'it goes on', 30_000);
+    expect(Number(again.lines.find(({ event }) => event === 'progress')?.bytes)).toBeGreaterThanOrEqual(2 * mebibyte);
+  }, 120_000);
+
+  it('says who has it not, and what to do', async () => {
+    const lonely = pull(newFolder(), 'no-such-model');
+    expect(await lonely.exit).toBe(1);
+    expect(JSON.stringify(lonely.lines)).toContain('nobody in the mesh offers no-such-model');
+  }, 60_000);
+});
