@@ -14,7 +14,7 @@ const curves = [
   { contender: 'qmesh', dash: '', width: 3 },
   { contender: 'qmesh, never moving', dash: '2 4', width: 2 },
   { contender: 'least queue', dash: '8 4', width: 2 },
-  { contender: 'random', dash: '10 4 2 4', width: 2 },
+  { contender: 'random', note: ' (beyond these scales)', dash: '10 4 2 4', width: 2 },
 ];
 
 /** @type {Panel[]} */
@@ -96,9 +96,9 @@ function valueOf({ figures }, metric, contender, baseline) {
 
 function legend() {
   const y = height - 18;
-  return curves.map(({ contender, dash, width: thickness }, index) => {
+  return curves.map(({ contender, note = '', dash, width: thickness }, index) => {
     const left = (lefts[0] ?? 0) + 210 * index;
-    return `<line class="c${index}" stroke-width="${thickness}" stroke-dasharray="${dash}" x1="${left}" x2="${left + 40}" y1="${y - 4}" y2="${y - 4}"/><text x="${left + 48}" y="${y}">${contender}</text>`;
+    return `<line class="c${index}" stroke-width="${thickness}" stroke-dasharray="${dash}" x1="${left}" x2="${left + 40}" y1="${y - 4}" y2="${y - 4}"/><text x="${left + 48}" y="${y}">${contender}${note}</text>`;
   });
 }
 
