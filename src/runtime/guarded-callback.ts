@@ -108,7 +108,7 @@ function run<TInput, TEvent extends EventObject>(
     defer: (fn) => void life.defer(fn),
     after: (delayMs, fn) => life.after(delayMs, fn),
     every: (periodMs, fn) => life.every(periodMs, fn),
-    onWake: (fn) => void life.onWake(fn),
+    onWake: (fn) => life.onWake(fn),
     fail: (error) => life.send({ type: 'guarded.failed', error }),
     end: () => life.send({ type: 'guarded.ended' }),
   });

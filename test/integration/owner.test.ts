@@ -90,7 +90,7 @@ describe('without a worker', () => {
     expect(stderr).toMatch(
       /^qmesh: no worker is running here\n {2}Nobody listens in .*\n {2}Start one with: qmesh worker\./,
     );
-    const json = await cli.run([...args, '--json'], { ...env, QMESH_HOME: join(env.QMESH_HOME, 'missing') });
+    const json = await cli.run([...args, '--json', '--home', join(env.QMESH_HOME, 'missing')], env);
     expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: 'no_worker' } });
     expect(json.code).toBe(1);
   });

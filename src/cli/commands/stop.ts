@@ -22,7 +22,9 @@ export const stopCommand = (): Command =>
 async function stop(options: OwnerOptions & { readonly now?: boolean }): Promise<void> {
   const { now = false, ...shared } = options;
   const report = await tellWorker(shared, { do: 'stop', now });
-  const say = (text: string): void => void (options.json === true || process.stdout.write(`${text}\n`));
+  const say = (text: string): void => {
+    if (options.json !== true) process.stdout.write(`${text}\n`);
+  };
   process.once('SIGINT', () => {
     say('\nThe worker goes on stopping by itself.');
     process.exit(exitCode.interrupted);

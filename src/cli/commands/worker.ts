@@ -96,10 +96,10 @@ async function run(
     },
     hopeless: (failure) => end({ failure }),
   });
-  let isCut = false;
-  const cutDrain = (): boolean => isCut && tell(tree.system, names.scheduler, { type: 'drain.cut' });
+  const drain = { isCut: false };
+  const cutDrain = (): boolean => drain.isCut && tell(tree.system, names.scheduler, { type: 'drain.cut' });
   const onStopAsked = (how: 'drained' | 'now'): void => {
-    isCut ||= how === 'now';
+    drain.isCut ||= how === 'now';
     end({ by: 'qmesh stop' });
     cutDrain();
   };
@@ -110,7 +110,7 @@ async function run(
   void stopAsked.then((signal) => end({ by: signal }));
 
   const how = await ended;
-  if ('by' in how) log.info('worker.stopping', { ...how, drainMs: isCut ? 0 : values.drainMs });
+  if ('by' in how) log.info('worker.stopping', { ...how, drainMs: drain.isCut ? 0 : values.drainMs });
   await new Promise<void>((stopped) => {
     tree.stop(stopped);
     cutDrain();
