@@ -132,7 +132,7 @@ describe('over a real network and a real engine', () => {
       const { text } = await client.generate({
         prompt: `count from ${i}`,
         options: { ...greedy, maxTokens: 5 },
-        patienceMs: 20_000,
+        patienceMs: 60_000,
       });
       slowest.set(path, performance.now() - startMs);
       expect(text).toBe(expectedCount(i, 5));
@@ -155,7 +155,7 @@ describe('over a real network and a real engine', () => {
     const stream = asking.stream({
       prompt: `count from ${start}`,
       options: { ...greedy, maxTokens: tokens },
-      patienceMs: 20_000,
+      patienceMs: 60_000,
     });
     let begun = (): void => {};
     const beginning = new Promise<void>((resolve) => (begun = resolve));

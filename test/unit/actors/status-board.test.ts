@@ -62,4 +62,13 @@ describe('the status board', () => {
     expect(draining.message().health).toEqual({ score: 100, state: 'idle', capacity: 0 });
     expect(draining.message()).not.toHaveProperty('draining');
   });
+
+  it('offers no capacity while it is off duty, either', () => {
+    const { board: resting } = board();
+    resting.write({ duty: { state: 'paused', untilMs: 5 } });
+    expect(resting.message().health).toEqual({ score: 100, state: 'idle', capacity: 0 });
+    expect(resting.message()).not.toHaveProperty('duty');
+    resting.write({ duty: { state: 'on_duty', untilMs: undefined } });
+    expect(resting.message().health.capacity).toBe(100);
+  });
 });
