@@ -35,7 +35,7 @@ function createServer(deps: WorkerDeps) {
 }
 
 function answer(deps: WorkerDeps, request: ControlRequest, system: AnyActorSystem): ControlAnswer {
-  if (carryOut(deps, request, system)) return { report: report(deps) };
+  if (carryOut(deps, request, system)) return { report: report(deps, request.do === 'stop') };
   return { error: { code: 'unavailable', message: 'The worker is just restarting a part of itself; try again.' } };
 }
 
@@ -54,12 +54,14 @@ function carryOut({ onStopAsked }: WorkerDeps, request: ControlRequest, system: 
   }
 }
 
-function report({ board, outboxes, schedule }: WorkerDeps): WorkerReport {
+/** @param stopAsked just now: it begins to drain once this is answered. */
+function report({ board, outboxes, schedule }: WorkerDeps, stopAsked: boolean): WorkerReport {
   const { workerId, models, health, queue, slots, performance, uptimeMs, agent } = board.message();
   const { state, untilMs } = board.duty;
+  const isStopping = stopAsked || board.draining;
   return {
-    state: board.draining ? 'draining' : state,
-    untilMs: board.draining ? null : (untilMs ?? null),
+    state: isStopping ? 'draining' : state,
+    untilMs: isStopping ? null : (untilMs ?? null),
     schedule: schedule?.text ?? null,
     pid: process.pid,
     workerId,

@@ -13,6 +13,8 @@ import { controlPlace } from '../../src/actors/control/place.js';
 import { CommandLine, freePort, type Command } from '../support/command.js';
 
 const cli = new CommandLine();
+/** An engine starts at the lowest priority: on a busy machine that takes its time. */
+const timeout = 180_000;
 afterAll(() => cli.close());
 
 type Env = Readonly<Record<string, string>> & { readonly QMESH_HOME: string };
@@ -35,7 +37,7 @@ async function report(env: Env, ...args: readonly string[]): Promise<WorkerRepor
   return JSON.parse(stdout) as WorkerReport;
 }
 
-it('a worker is paused, stays so over a restart, is resumed, and stopped', async () => {
+it('a worker is paused, stays so over a restart, is resumed, and stopped', { timeout }, async () => {
   const env = await freshEnv();
   const first = await startWorker(env);
   expect(await report(env, 'status')).toMatchObject({
@@ -67,7 +69,7 @@ it('a worker is paused, stays so over a restart, is resumed, and stopped', async
   expect((await second.ended).code).toBe(0);
 });
 
-it('a schedule is kept, and resume overrides it until its next change', async () => {
+it('a schedule is kept, and resume overrides it until its next change', { timeout }, async () => {
   const day = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'][(new Date().getDay() + 3) % 7] ?? '';
   const env = { ...(await freshEnv()), QMESH_SCHEDULE: `${day} 10:00-12:00` };
   await startWorker(env);
@@ -114,7 +116,7 @@ describe('without a worker', () => {
 });
 
 describe('the socket', () => {
-  it('of a worker that was killed is replaced by the next one', async () => {
+  it('of a worker that was killed is replaced by the next one', { timeout }, async () => {
     const env = await freshEnv();
     const killed = await startWorker(env);
     killed.child.kill('SIGKILL');
@@ -126,7 +128,7 @@ describe('the socket', () => {
     await report(env, 'stop');
   });
 
-  it('of a home too deep for one is elsewhere, and nobody else may open either', async () => {
+  it('of a home too deep for one is elsewhere, and nobody else may open either', { timeout }, async () => {
     const shallow = await freshEnv();
     const deep = { ...shallow, QMESH_HOME: join(shallow.QMESH_HOME, 'x'.repeat(60), 'y'.repeat(60)) };
     await mkdir(deep.QMESH_HOME, { recursive: true });
@@ -140,7 +142,7 @@ describe('the socket', () => {
     }
   });
 
-  it('bears whatever comes through it', async () => {
+  it('bears whatever comes through it', { timeout }, async () => {
     const env = await freshEnv();
     await startWorker(env);
     const { path } = controlPlace({ path: env.QMESH_HOME });
