@@ -63,6 +63,7 @@ export function playCourse(world: World): Course {
     [1, 'connections break', () => world.network.breakConnections(pick(workers)?.name ?? '')],
     [1, 'partition', () => world.network.partition(pick(workers)?.name ?? '', `client-${between(1, 6)}`)],
     [1, 'heal', () => world.network.heal()],
+    [1, 'freeze', () => pick(workers)?.freeze(between(200, 6_000))],
     [1, 'pause', () => pick(workers)?.say({ do: 'pause', forMs: between(100, eventfulMs) })],
     [1, 'resume', () => pick(workers)?.say({ do: 'resume' })],
     [0.5, 'sleep', () => clock.sleep(between(100, 20_000))],

@@ -6,7 +6,7 @@ import type { EngineEvent, EngineCommand } from '../../../src/engine/messages.js
 import type { EnginePort, EngineProcess, EngineProcessEvents } from '../../../src/actors/ports.js';
 import type { RunRequest } from '../../../src/protocol/run.js';
 import type { Random } from '../../../src/runtime/random.js';
-import type { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+import type { Clock } from '../../../src/runtime/clock.js';
 
 /** What `count from N` is answered with, `tokens` tokens of it. */
 export const countFrom = (start: number, tokens: number): string =>
@@ -40,7 +40,7 @@ export class SimEngines implements EnginePort {
   #lastPid = 0;
 
   constructor(
-    readonly clock: VirtualClock,
+    readonly clock: Clock,
     readonly random: Random,
     public faults: SimEngineFaults = { deathPerToken: 0, deathAtLoad: 0 },
   ) {}

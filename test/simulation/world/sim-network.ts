@@ -16,6 +16,7 @@ import type {
 import { keyPairFromSeed } from '../../../src/protocol/keys.js';
 import type { Random } from '../../../src/runtime/random.js';
 import type { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+import type { FreezableClock } from './freezable-clock.js';
 
 export interface NetworkFaults {
   /** Of one delivery. */
@@ -44,6 +45,7 @@ export class SimNetwork {
   readonly #members: Member[] = [];
   /** Node pairs that cannot hear each other. */
   readonly #cuts = new Set<string>();
+  readonly #frozen = new Map<string, FreezableClock>();
 
   constructor(clock: VirtualClock, random: Random, faults: NetworkFaults = { latencyMs: [1, 20], cut: 0.1 }) {
     this.#clock = clock;
@@ -51,9 +53,17 @@ export class SimNetwork {
     this.faults = faults;
   }
 
-  /** The network as `node` sees it. */
-  port(node: string): NetworkPort {
+  /** The network as `node` sees it. @param clock of a node that can be frozen: nothing reaches it meanwhile. */
+  port(node: string, clock?: FreezableClock): NetworkPort {
+    if (clock !== undefined) this.#frozen.set(node, clock);
     return { open: (on) => this.#open(node, on) };
+  }
+
+  /** @internal At once, or when `node` is thawed. */
+  deliver(node: string, arrive: () => void): void {
+    const clock = this.#frozen.get(node);
+    if (clock === undefined) arrive();
+    else clock.deliver(arrive);
   }
 
   /** From now on nothing that `a` sends reaches `b`, nor the other way round. */
@@ -164,7 +174,9 @@ export class SimNetwork {
         [server, far],
         [client, near],
       ] as const)
-        if (!end.isGone) member.on.connection(end);
+        this.deliver(member.node, () => {
+          if (!end.isGone) member.on.connection(end);
+        });
     }, this.latencyMs());
   }
 
@@ -223,7 +235,7 @@ class End implements Connection {
     for (const piece of this.#pieces(bytes))
       this.#later(() => {
         this.#inFlight -= piece.length;
-        this.peer?.receive(piece);
+        this.network.deliver(this.remote.node, () => this.peer?.receive(piece));
       });
   }
 

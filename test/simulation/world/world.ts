@@ -16,12 +16,13 @@ import { topicName } from '../../../src/protocol/topics.js';
 import { findNonce } from '../../../src/protocol/work.js';
 import type { Tier } from '../../../src/rules/tiers.js';
 import { traceHash, type TraceHash } from '../../../src/runtime/inspection.js';
-import { localWallTime } from '../../../src/runtime/clock.js';
+import { localWallTime, type Clock } from '../../../src/runtime/clock.js';
 import { nullLogger } from '../../../src/runtime/log.js';
 import { seededRandom, type Random } from '../../../src/runtime/random.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import type { AnyActorRef } from 'xstate';
 import { crash as crashActor } from '../../support/crash.js';
+import { FreezableClock } from './freezable-clock.js';
 import { SimEngines } from './sim-engine.js';
 import { SimNetwork } from './sim-network.js';
 
@@ -29,8 +30,11 @@ export interface SimWorker extends RunningWorker {
   readonly name: string;
   readonly id: string;
   readonly engines: SimEngines;
+  readonly clock: FreezableClock;
   /** What its owner says; no effect while nobody listens. */
   say(request: ControlRequest): void;
+  /** Stops it and its engines where they stand, as SIGSTOP does, for so long. */
+  freeze(forMs: number): void;
   /** Makes the actor of this name fail, if it is there. */
   crash(name: string): void;
 }
@@ -81,7 +85,8 @@ export class World {
     const name = options.name ?? `worker-${++this.#nodes}`;
     const seed = seedOf(name);
     const identity = keyPairFromSeed(seed);
-    const engines = new SimEngines(this.clock, this.#fork());
+    const clock = new FreezableClock(this.clock);
+    const engines = new SimEngines(clock, this.#fork());
     const random = this.#fork();
     const owner: { ask?: ((request: ControlRequest) => ControlAnswer) | undefined } = {};
     const { tree, deps } = startWorker(
@@ -102,12 +107,12 @@ export class World {
         agent: 'simulated',
       },
       {
-        clock: this.clock,
+        clock,
         random,
         log: nullLogger,
-        network: this.network.port(name),
+        network: this.network.port(name, clock),
         engines,
-        modelFiles: simModelFiles(this.clock),
+        modelFiles: simModelFiles(clock),
         conductStore: { load: () => [], save: () => {} },
         onDhtReady: () => {},
         onDhtFailed: () => {},
@@ -132,8 +137,13 @@ export class World {
       const ref = tree.system.get(actor) as AnyActorRef | undefined;
       if (ref?.getSnapshot().status === 'active') crashActor(ref, new Error(`crash of ${actor}`));
     };
+    const freeze = (forMs: number): void => {
+      if (clock.isFrozen) return;
+      clock.freeze();
+      this.clock.setTimeout(() => clock.thaw(), forMs);
+    };
     const say = (request: ControlRequest): void => void owner.ask?.(request);
-    const worker = { name, id: identity.publicKeyHex, tree, deps, engines, say, crash };
+    const worker = { name, id: identity.publicKeyHex, tree, deps, engines, clock, say, freeze, crash };
     this.workers.push(worker);
     return worker;
   }
@@ -226,7 +236,7 @@ function simSolver(clock: VirtualClock): WorkSolver {
   };
 }
 
-function simModelFiles(clock: VirtualClock): ModelFiles {
+function simModelFiles(clock: Clock): ModelFiles {
   const later = (act: () => void): (() => void) => {
     const timer = clock.setTimeout(act, 10);
     return () => clock.clearTimeout(timer);
