@@ -1,7 +1,7 @@
 /** What must hold after every course of events, whatever happened in it. */
 import { expect } from 'vitest';
-import type { SchedulerContext } from '../../src/machines/scheduler.js';
 import { waitingIn } from '../../src/rules/queue.js';
+import { checkLine, schedulerOf } from './line.js';
 import { playCourse } from './world/scenario.js';
 import { countFrom } from './world/sim-engine.js';
 import { World } from './world/world.js';
@@ -19,7 +19,9 @@ export function seedsOf(part: number): readonly number[] {
 
 export function checkCourse(seed: number): void {
   const world = new World(seed);
-  const { requests, log } = playCourse(world);
+  const { requests, log } = playCourse(world, () =>
+    world.workers.filter(({ clock }) => !clock.isFrozen).forEach(checkLine),
+  );
   const told = `seed ${seed}; replay with: QMESH_SEED=${seed} npm run test:simulation\n${log.join('\n')}`;
   for (const { request, text, ends, cancelled, answer, failure } of requests) {
     const start = Number(/from (\d+)/.exec(request.prompt ?? '')?.[1]);
@@ -32,9 +34,10 @@ export function checkCourse(seed: number): void {
     expect(failure?.code, `nothing is stuck\n${told}`).not.toBe('deadline_exceeded');
   }
   expect(world.escalations, told).toEqual([]);
-  for (const { deps, tree } of world.workers) {
-    const { context } = tree.system.get('scheduler')?.getSnapshot() as { context: SchedulerContext };
-    const owed = [...context.running.keys(), ...[...waitingIn(context.queue)].map(({ key }) => key)];
+  for (const worker of world.workers) {
+    const { deps } = worker;
+    const { running, queue } = schedulerOf(worker)!;
+    const owed = [...running.keys(), ...[...waitingIn(queue)].map(({ key }) => key)];
     expect(owed, `at rest nothing is owed\n${told}`).toEqual([]);
     expect(deps.board.message().slots, `at rest no slot is busy\n${told}`).toMatchObject({ busy: 0 });
     expect(deps.board.models.length, `the model came back\n${told}`).toBe(1);

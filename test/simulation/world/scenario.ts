@@ -20,7 +20,8 @@ const restMs = 120_000;
 const settleMs = 5_000;
 const deadlineMs = 60_000;
 
-export function playCourse(world: World): Course {
+/** @param look called after whatever happened */
+export function playCourse(world: World, look: () => void = () => {}): Course {
   const { random, clock } = world;
   const pick = <T>(items: readonly T[]): T | undefined => items[Math.floor(random.next() * items.length)];
   const between = (min: number, max: number): number => min + Math.floor(random.next() * (max - min + 1));
@@ -33,6 +34,7 @@ export function playCourse(world: World): Course {
     workers.push(world.startWorker({ slots: between(1, 3), queueCapacity: between(1, 10) }));
   const clients: ClientCore[] = [];
   for (let i = between(1, 3); i > 0; i--) clients.push(world.startClient(pick(earned)));
+  if (random.next() < 0.5) clients.push(world.startClient(pick(earned), pick(workers)?.name));
 
   const deeds: readonly (readonly [weight: number, name: string, act: () => void])[] = [
     [
@@ -92,7 +94,9 @@ export function playCourse(world: World): Course {
 
   while (clock.monotonicMs() < eventfulMs) {
     clock.advance(between(0, 400));
+    look();
     act();
+    look();
   }
   world.network.heal();
   note('calm');

@@ -527,6 +527,16 @@ describe('the scheduler', () => {
     expect(office.estimates.get('2')).toBe(5_500);
   });
 
+  it('hands back what still runs when the drain is cut short', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('1');
+    office.send({ type: 'sys.shutdown' });
+    office.send({ type: 'drain.cut' });
+    expect(office.isDone).toBe(true);
+    expect(office.outcomes).toEqual(['shutting_down']);
+  });
+
   it('runs no timer while nobody waits', () => {
     const office = new Office();
     office.idle();

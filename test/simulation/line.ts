@@ -1,0 +1,40 @@
+/** What must hold of a worker's line at any moment, seen from outside: in what order it serves, and whom it lets wait. */
+import { expect } from 'vitest';
+import type { RequestRecord, SchedulerContext } from '../../src/machines/scheduler.js';
+import { standingOf, waitingIn } from '../../src/rules/queue.js';
+import { isPrivileged, slotLimit, usageOf } from '../../src/rules/slots.js';
+import type { SimWorker } from './world/world.js';
+
+/** Undefined while it starts anew. */
+export const schedulerOf = ({ tree }: SimWorker): SchedulerContext | undefined =>
+  (tree.system.get('scheduler')?.getSnapshot() as { context?: SchedulerContext } | undefined)?.context;
+
+const goesBefore = (a: RequestRecord, b: RequestRecord, atMs: number): boolean => {
+  const [lineOfA, lineOfB] = [a, b].map((record) => standingOf(record, atMs).line) as [number, number];
+  return lineOfA < lineOfB || (lineOfA === lineOfB && a.arrival < b.arrival);
+};
+
+export function checkLine(worker: SimWorker, told: string): void {
+  const context = schedulerOf(worker);
+  if (context === undefined) return;
+  const { queue, slots, running, healthCapacity } = context;
+  const waiting = [...waitingIn(queue)];
+  const share = healthCapacity();
+
+  // Who runs went before everybody who waited then and waits still. (Who lost a slot since was not waiting then.)
+  for (const { record, sinceMs } of running.values())
+    for (const other of waiting)
+      if (other.model === record.model && other.arrivedAtMs < sinceMs && other.runs === 0)
+        expect(goesBefore(record, other, sinceMs), `${record.key} before ${other.key}\n${told}`).toBe(true);
+
+  // While a slot may be given nobody waits who could have it; Masters and the owner not even where all are taken.
+  const mayFill = usageOf(slots).busy < slotLimit(slots, share);
+  for (const { key, model, isReserve } of slots.values()) {
+    if (key !== undefined || (!isReserve && !mayFill)) continue;
+    const could = waiting.filter((each) => each.model === model && (!isReserve || isPrivileged(each, share)));
+    expect(
+      could.map((each) => each.key),
+      `nobody waits who could start\n${told}`,
+    ).toEqual([]);
+  }
+}
