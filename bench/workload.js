@@ -9,7 +9,15 @@
 
 /** @typedef {{ promptTokens: number, completionTokens: number, firstTokenMs: number, totalMs: number }} Answer */
 
-/** @typedef {(request: Request) => Promise<Answer>} Ask */
+/**
+ * For those who look at a stream as it runs: `onTokens` is told of each batch as it comes; `signal` ends it early, and the answer
+ * is then what had come.
+ * @typedef {{ onTokens?: (tokens: number) => void, signal?: AbortSignal }} Watch
+ */
+
+/** @typedef {(request: Request, watch?: Watch) => Promise<Answer>} Ask */
+
+/** @typedef {import('./rounds.js').Contender & { ask: Ask }} Asked a contender that other loads can be put to */
 
 /** @typedef {{ streams: number[], promptTokens: number, maxTokens: number, contextSize: number, slots: number }} Load */
 
@@ -87,6 +95,30 @@ export async function measureLoad(ask, load, round) {
 /** @param {number} streams */
 export function throughputMetric(streams) {
   return `tokensPerSecond${streams}`;
+}
+
+/**
+ * Keeps one stream running: asks again where an answer has come to its end.
+ * @param {Ask} ask
+ * @param {Load} load
+ * @param {number} seed
+ * @param {(tokens: number) => void} onTokens
+ * @returns {() => Promise<void>} ends it
+ */
+export function keepStreaming(ask, load, seed, onTokens) {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const streaming = (async () => {
+    for (let turn = 0; !signal.aborted; turn++) {
+      const prompt = promptOf(load.promptTokens, seed + 1_000 * turn);
+      await ask({ prompt, maxTokens: load.maxTokens, seed }, { onTokens, signal });
+    }
+  })();
+  streaming.catch(() => {}); // told by the one who ends it
+  return () => {
+    stop.abort();
+    return streaming;
+  };
 }
 
 /**

@@ -11,7 +11,7 @@ const loading = 0;
 
 /**
  * @param {import('../context.js').Context} context
- * @returns {import('../rounds.js').Contender}
+ * @returns {import('../workload.js').Asked}
  */
 export function engine({ modelPath, load, threads }) {
   const { slots, contextSize } = load;
@@ -36,7 +36,7 @@ export function engine({ modelPath, load, threads }) {
     });
 
   /** @type {import('../workload.js').Ask} */
-  const ask = ({ prompt, maxTokens, seed }) => {
+  const ask = ({ prompt, maxTokens, seed }, { onTokens, signal } = {}) => {
     const [run, slot] = [++lastRun, freeSlots.pop()];
     if (slot === undefined) throw new Error('more requests at once than slots');
     const started = performance.now();
@@ -47,6 +47,7 @@ export function engine({ modelPath, load, threads }) {
       const hear = (event) => {
         if (event.type === 'started') promptTokens = event.promptTokens;
         if (event.type === 'tokens' && Number.isNaN(firstTokenMs)) firstTokenMs = performance.now() - started;
+        if (event.type === 'tokens') onTokens?.(event.tokens);
         if (event.type !== 'ended' && event.type !== 'failed') return;
         listeners.delete(run);
         freeSlots.push(slot);
@@ -57,11 +58,13 @@ export function engine({ modelPath, load, threads }) {
       listeners.set(run, { hear, fail });
       const request = { prompt, options: { maxTokens, seed, temperature: 0 } };
       child?.send({ type: 'run', run, slot, reuse: false, request });
+      signal?.addEventListener('abort', () => child?.send({ type: 'cancel', run }));
     });
   };
 
   return {
     name: 'qmesh engine',
+    ask,
     start: () =>
       new Promise((resolve, fail) => {
         /** @param {EngineEvent} event */

@@ -18,7 +18,7 @@ export function llamaServerBinary() {
 /**
  * @param {import('../context.js').Context} context
  * @param {string} binary
- * @returns {import('../rounds.js').Contender}
+ * @returns {import('../workload.js').Asked & { pid: () => number }}
  */
 export function llamaServer({ modelPath, load, threads }, binary) {
   /** @type {import('node:child_process').ChildProcess | undefined} */
@@ -26,7 +26,7 @@ export function llamaServer({ modelPath, load, threads }, binary) {
   let url = '';
 
   /** @type {import('../workload.js').Ask} */
-  const ask = async ({ prompt, maxTokens, seed }) => {
+  const ask = async ({ prompt, maxTokens, seed }, { onTokens, signal } = {}) => {
     const started = performance.now();
     const response = await fetch(`${url}/completion`, {
       method: 'POST',
@@ -44,9 +44,15 @@ export function llamaServer({ modelPath, load, threads }, binary) {
     if (!response.ok || response.body === null)
       throw new Error(`llama-server: ${response.status} ${await response.text()}`);
     let firstTokenMs = NaN;
+    let heard = 0;
     for await (const event of serverSentEvents(response.body)) {
       if (Number.isNaN(firstTokenMs) && event.tokens_predicted !== 0) firstTokenMs = performance.now() - started;
-      if (event.stop !== true) continue;
+      if (event.stop !== true) {
+        heard++;
+        onTokens?.(1);
+        if (signal?.aborted !== true) continue;
+        return { promptTokens: NaN, completionTokens: heard, firstTokenMs, totalMs: performance.now() - started };
+      }
       const [promptTokens, completionTokens] = [Number(event.tokens_evaluated), Number(event.tokens_predicted)];
       return { promptTokens, completionTokens, firstTokenMs, totalMs: performance.now() - started };
     }
@@ -55,6 +61,8 @@ export function llamaServer({ modelPath, load, threads }, binary) {
 
   return {
     name: 'llama-server',
+    ask,
+    pid: () => child?.pid ?? 0,
     async start() {
       const port = await freePort();
       url = `http://127.0.0.1:${port}`;

@@ -10,7 +10,7 @@ import { measureLoad } from '../workload.js';
 /**
  * @param {import('../context.js').Context} context
  * @param {{ nodeOptions?: readonly string[], environment?: Record<string, string> }} [options] for the worker process
- * @returns {import('../rounds.js').Contender & { workerPid: () => number }}
+ * @returns {import('../workload.js').Asked & { workerPid: () => number, health: () => { capacity: number, state: string } | undefined }}
  */
 export function mesh({ modelPath, load, threads, scratch }, { nodeOptions = [], environment = {} } = {}) {
   /** What was started, in order. @type {(() => Promise<unknown>)[]} */
@@ -20,22 +20,33 @@ export function mesh({ modelPath, load, threads, scratch }, { nodeOptions = [], 
   let workerPid = 0;
 
   /** @type {import('../workload.js').Ask} */
-  const ask = async ({ prompt, maxTokens, seed }) => {
+  const ask = async ({ prompt, maxTokens, seed }, { onTokens, signal } = {}) => {
     if (client === undefined) throw new Error('the client is not connected');
     const started = performance.now();
     let firstTokenMs = NaN;
-    const stream = client.stream({ prompt, options: { maxTokens, temperature: 0, seed } });
+    const stream = client.stream(
+      { prompt, options: { maxTokens, temperature: 0, seed } },
+      { ...(signal && { signal }) },
+    );
+    let heard = 0;
     for await (const chunk of stream) {
+      heard += chunk.tokens;
+      onTokens?.(chunk.tokens);
       if (Number.isNaN(firstTokenMs) && chunk.text !== '') firstTokenMs = performance.now() - started;
     }
     const { usage } = await stream.result;
+    if (signal?.aborted === true)
+      return { promptTokens: NaN, completionTokens: heard, firstTokenMs, totalMs: performance.now() - started };
     if (usage === undefined) throw new Error('the answer came without its number of tokens');
     return { ...usage, firstTokenMs, totalMs: performance.now() - started };
   };
 
   return {
     name: 'qmesh mesh',
+    ask,
     workerPid: () => workerPid,
+    /** What the worker last said of its machine. */
+    health: () => client?.workers()[0]?.status.health,
     async start() {
       const network = await localMesh();
       stops.push(() => network.destroy());

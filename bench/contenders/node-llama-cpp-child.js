@@ -8,8 +8,13 @@ const model = await llama.loadModel({ modelPath });
 const context = await model.createContext({ contextSize, sequences, threads });
 const free = Array.from({ length: sequences }, () => context.getSequence());
 
-/** @param {import('../workload.js').Request} request */
-async function answer({ prompt, maxTokens, seed }) {
+/** @typedef {import('../workload.js').Request & { id: number, watched: boolean }} Order */
+
+/** Orders that are to end early. @type {Set<number>} */
+const stopped = new Set();
+
+/** @param {Order} order */
+async function answer({ prompt, maxTokens, seed, id, watched }) {
   const sequence = free.pop();
   if (sequence === undefined) throw new Error('more requests at once than sequences');
   const started = performance.now();
@@ -20,7 +25,8 @@ async function answer({ prompt, maxTokens, seed }) {
   for await (const token of sequence.evaluate(tokens, { temperature: 0, seed, yieldEogToken: true })) {
     text += model.detokenize([token]); // a user of it would do that too
     if (completionTokens++ === 0) firstTokenMs = performance.now() - started;
-    if (completionTokens === maxTokens) break;
+    if (watched) process.send?.({ id, token: true });
+    if (completionTokens === maxTokens || stopped.delete(id)) break;
   }
   const totalMs = performance.now() - started;
   await sequence.clearHistory();
@@ -29,9 +35,11 @@ async function answer({ prompt, maxTokens, seed }) {
 }
 
 process.on('disconnect', () => process.exit(0));
-process.on('message', async (/** @type {import('../workload.js').Request & { id: number }} */ { id, ...request }) => {
+process.on('message', async (/** @type {Order & { stop?: true }} */ order) => {
+  const { id, stop } = order;
+  if (stop === true) return void stopped.add(id);
   try {
-    process.send?.({ id, answer: await answer(request) });
+    process.send?.({ id, answer: await answer(order) });
   } catch (error) {
     process.send?.({ id, error: String(error) });
   }
