@@ -65,9 +65,10 @@ const base = setup({
      * machine slept, the first timer is overdue before anything is heard.
      */
     halfPatienceMs: ({ context }) => context.patienceMs / 2,
+    patienceMs: ({ context }) => context.patienceMs,
     greetingMs: 1_000,
     faultMs: 200,
-    cancelMs: 10_000,
+    restartMs: 10_000,
   },
 });
 
@@ -150,14 +151,14 @@ export const slotMachine = chart.createMachine({
         'run.ended': { guard: 'ofThisRun', target: 'idle' },
         'run.failed': { guard: 'ofThisRun', target: 'idle' },
       },
-      after: { cancelMs: 'wedged' },
+      after: { patienceMs: 'wedged' },
     },
     /** The engine gave this run up by itself. A short pause, so that a run that always fails does not spin. */
     faulted: { after: { faultMs: 'idle' } },
     wedged: {
       entry: ['restartEngine', 'reportLost'],
       on: { 'engine.lost': 'offline' },
-      after: { cancelMs: 'offline' },
+      after: { restartMs: 'offline' },
     },
     stopped: { type: 'final' },
   },

@@ -31,12 +31,15 @@ interface Run {
 const loadMs = 50;
 const sliceMs = 10;
 const tokenMs = 15;
+const usageMs = 400;
 const contextSize = 4_096;
 
 export class SimEngines implements EnginePort {
   readonly processes: SimEngineProcess[] = [];
-  /** Processes that died of themselves. */
+  /** Processes that died of themselves, or hung. */
   deaths = 0;
+  /** Cores that other programs of this machine keep busy. */
+  othersCores = 0;
   #lastPid = 0;
 
   constructor(
@@ -57,6 +60,10 @@ export class SimEngines implements EnginePort {
 export class SimEngineProcess implements EngineProcess {
   readonly #runs = new Map<number, Run>();
   #isGone = false;
+  #isHung = false;
+  #isReporting = false;
+  /** What it was last told to compute with. */
+  threads: number | undefined;
 
   constructor(
     readonly engines: SimEngines,
@@ -85,8 +92,17 @@ export class SimEngineProcess implements EngineProcess {
     this.engines.clock.setTimeout(() => this.on.exited({ code: null, signal, stderrTail: '' }), 1);
   }
 
+  /** It lives, and neither hears nor says anything any more. */
+  hang(): void {
+    this.#isHung = true;
+    this.engines.deaths++;
+  }
+
   #take(command: EngineCommand): void {
     switch (command.type) {
+      case 'threads':
+        this.threads = command.threads;
+        return;
       case 'load':
         if (this.engines.random.next() < this.engines.faults.deathAtLoad) return this.die();
         if (command.modelPath.includes('refused'))
@@ -130,8 +146,18 @@ export class SimEngineProcess implements EngineProcess {
     const left = (request.options?.maxTokens ?? 16) - resumed;
     const run: Run = { number, slot, next, left, first: said === '', cancelled: false };
     this.#runs.set(number, run);
+    if (!this.#isReporting) this.#reportUsage();
     this.#say({ type: 'started', run: number, promptTokens: asked.length, reused: 0 });
     this.#prefill(run, Math.ceil(asked.length / 64));
+  }
+
+  #reportUsage(): void {
+    this.#isReporting = true;
+    this.#later(usageMs, () => {
+      this.#say({ type: 'usage', windowMs: usageMs, cpuMs: usageMs, othersCores: this.engines.othersCores });
+      this.#isReporting = false;
+      if (this.#runs.size > 0) this.#reportUsage();
+    });
   }
 
   #prefill(run: Run, slices: number): void {
@@ -168,7 +194,7 @@ export class SimEngineProcess implements EngineProcess {
 
   #later(ms: number, act: () => void): void {
     this.engines.clock.setTimeout(() => {
-      if (!this.#isGone) act();
+      if (!this.#isGone && !this.#isHung) act();
     }, ms);
   }
 }

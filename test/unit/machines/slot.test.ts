@@ -166,7 +166,7 @@ describe('a slot', () => {
 
   it('wants a new engine where a forgotten run does not end', () => {
     const slot = slotWith(ready, order('r1'), { type: 'slot.report' });
-    slot.clock.advance(10_000);
+    slot.clock.advance(30_000);
     expect(slot.state).toBe('wedged');
     expect(slot.did()).toContain('restartEngine');
   });

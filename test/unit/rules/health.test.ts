@@ -1,6 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { healthScore, healthState, type HealthSample } from '../../../src/rules/health.js';
+import {
+  healthScore,
+  healthState,
+  LOW_BATTERY_PERCENT,
+  nextHealth,
+  unknownHealth,
+  type Health,
+  type HealthSample,
+} from '../../../src/rules/health.js';
 
 const percent = fc.double({ min: 0, max: 100, noNaN: true });
 const sample: fc.Arbitrary<HealthSample> = fc.record({ cpu: percent, memory: percent, load: percent, queue: percent });
@@ -53,5 +61,54 @@ describe('health', () => {
     [0, 'overloaded', 0],
   ])('%i is %s with %i %% of capacity: a boundary belongs to the better state', (score, state, capacity) => {
     expect(healthState(score)).toEqual({ state, capacity });
+  });
+
+  it('is at best busy on a low battery, and is what it would be on any other', () => {
+    const battery = fc.record({ percent, isDischarging: fc.boolean() });
+    fc.assert(
+      fc.property(sample, battery, (plain, battery) => {
+        const score = healthScore({ ...plain, battery });
+        if (battery.isDischarging && battery.percent < LOW_BATTERY_PERCENT) {
+          expect(['busy', 'overloaded']).toContain(healthState(score).state);
+          expect(score).toBeLessThanOrEqual(healthScore(plain));
+        } else expect(score).toBe(healthScore(plain));
+      }),
+    );
+  });
+});
+
+describe('a state', () => {
+  const states = (samples: readonly HealthSample[]): Health[] => {
+    let health = unknownHealth;
+    return samples.map((each) => (health = nextHealth(health, each)));
+  };
+  const saysOf = (each: HealthSample) => healthState(healthScore(each)).state;
+
+  it('is left only at the second sample in a row that says so, for what that one says', () => {
+    fc.assert(
+      fc.property(fc.array(sample, { maxLength: 30 }), (samples) => {
+        const course = states(samples);
+        course.forEach(({ state }, i) => {
+          const before = course[i - 1]?.state ?? 'idle';
+          if (state === before) return;
+          const [last, previous] = [samples[i], samples[i - 1]];
+          expect(last !== undefined && saysOf(last) === state).toBe(true);
+          expect(previous !== undefined && saysOf(previous) !== before).toBe(true);
+        });
+      }),
+    );
+  });
+
+  it('is left at the latest at the second of two such samples, and stays where all agree with it', () => {
+    fc.assert(
+      fc.property(fc.array(sample, { maxLength: 30 }), sample, (samples, last) => {
+        const steady = states([...samples, last, last, last, last]).slice(-2);
+        for (const { state, capacity, score, doubt } of steady) {
+          expect({ state, capacity }).toEqual(healthState(healthScore(last)));
+          expect(score).toBe(healthScore(last));
+          expect(doubt).toBeUndefined();
+        }
+      }),
+    );
   });
 });

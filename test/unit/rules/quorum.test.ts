@@ -56,7 +56,11 @@ describe('a policy', () => {
   });
 
   it('of those seen asks for more than two thirds of them, and for 7 at most', () => {
-    const threshold = (n: number) => quorumOf({ validators: 'seen' }, Array.from({ length: n }, (_, at) => String(at))).threshold;
+    const threshold = (n: number) =>
+      quorumOf(
+        { validators: 'seen' },
+        Array.from({ length: n }, (_, at) => String(at)),
+      ).threshold;
     expect([1, 2, 3, 4, 9, 10, 1_000].map(threshold)).toEqual([1, 2, 3, 3, 7, 7, 7]);
     expect(isSolo(quorumOf({ validators: 'seen' }, ['me']))).toBe(true);
     expect(isSolo(quorumOf({ validators: 'seen' }, ['me', 'you']))).toBe(false);

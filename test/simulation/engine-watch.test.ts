@@ -1,0 +1,84 @@
+/** What a worker does about engines that hang, and about other programs of its machine, on a virtual clock. */
+import { describe, expect, it } from 'vitest';
+import { countFrom } from './world/sim-engine.js';
+import { World, type SimWorker } from './world/world.js';
+
+function mesh(): { world: World; worker: SimWorker; client: ReturnType<World['startClient']> } {
+  const world = new World(7);
+  const worker = world.startWorker({ slots: 2 });
+  const client = world.startClient();
+  world.clock.advance(3_000);
+  return { world, worker, client };
+}
+const ask = (start: number, maxTokens: number) => ({
+  prompt: `count from ${start}`,
+  options: { maxTokens },
+  deadlineMs: 120_000,
+});
+
+describe('an engine that hangs', () => {
+  it('is replaced, and what ran in it goes on from its text', () => {
+    const { world, worker, client } = mesh();
+    const requests = [world.ask(client, ask(5, 100)), world.ask(client, ask(500, 100))];
+    world.clock.advance(500);
+    const [hung] = worker.engines.processes;
+    hung?.hang();
+    world.clock.advance(60_000);
+    expect(requests.map(({ text }) => text)).toEqual([countFrom(5, 100), countFrom(500, 100)]);
+    expect(requests.map(({ ends, failure }) => [ends, failure])).toEqual([
+      [1, undefined],
+      [1, undefined],
+    ]);
+    expect(worker.engines.processes).not.toContain(hung);
+    expect(worker.engines.processes).toHaveLength(1);
+  });
+
+  it('is not even looked at while it has nothing to do', () => {
+    const { world, worker } = mesh();
+    const processes = [...worker.engines.processes];
+    world.clock.advance(600_000);
+    expect(worker.engines.processes).toEqual(processes);
+  });
+});
+
+describe('other programs', () => {
+  const threads = ({ engines }: SimWorker) => engines.processes.map((process) => process.threads);
+
+  it('are left a core within 2 s while an engine computes, and it is taken back when they have ended', () => {
+    const { world, worker, client } = mesh();
+    world.ask(client, ask(5, 2_000));
+    world.clock.advance(2_000);
+    expect(threads(worker)).toEqual([2]);
+    worker.engines.othersCores = 1;
+    world.clock.advance(2_000);
+    expect(threads(worker)).toEqual([1]);
+    worker.engines.othersCores = 0;
+    world.clock.advance(2_000);
+    expect(threads(worker)).toEqual([1]);
+    world.clock.advance(2_000);
+    expect(threads(worker)).toEqual([2]);
+  });
+
+  it('are known to an engine that starts anew beside them', () => {
+    const { world, worker, client } = mesh();
+    worker.engines.othersCores = 1;
+    const request = world.ask(client, ask(5, 400));
+    world.clock.advance(2_000);
+    worker.engines.processes[0]?.die();
+    world.clock.advance(500);
+    expect(threads(worker)).toEqual([1]);
+    world.clock.advance(30_000);
+    expect(request.text).toBe(countFrom(5, 400));
+  });
+
+  it('are known to the pace that starts anew, as soon as it has seen them again', () => {
+    const { world, worker, client } = mesh();
+    worker.engines.othersCores = 1;
+    world.ask(client, ask(5, 2_000));
+    world.clock.advance(2_000);
+    worker.crash('pace.0');
+    world.clock.advance(2_000);
+    expect(threads(worker)).toEqual([1]);
+    expect(world.escalations).toEqual([]);
+  });
+});
