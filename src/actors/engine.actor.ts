@@ -56,7 +56,10 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
     actors: { process: createProcess(deps, place) },
     actions: {
       askForModel: ({ system, self }) => tell(system, names.model(place), { type: 'model.wanted' }, self),
-      announceLost: ({ system, self }) => tellSlots(system, self, { type: 'engine.lost' }),
+      announceLost: ({ system, self }) => {
+        tellSlots(system, self, { type: 'engine.leaving' });
+        tellSlots(system, self, { type: 'engine.lost' });
+      },
       announceCrash: ({ context: { model, deaths, reason } }) =>
         log.warn('engine.lost', { engine: place, model: model?.name, deaths, reason }),
       announceReady: ({ context, system, self }) => {
@@ -174,7 +177,10 @@ function createProcess(deps: WorkerDeps, place: number) {
 
     function onTokens(run: Run, text: string, count: number): void {
       if (run.slot === undefined) return;
-      if (!run.started) tellSlot(run.slot, { type: 'run.firstToken', run: run.order.run });
+      if (!run.started) {
+        tellSlot(run.slot, { type: 'run.firstToken', run: run.order.run });
+        tellPace(run, run.signAtMs);
+      }
       run.started = true;
       run.order.tokens(text, count);
     }
@@ -184,12 +190,15 @@ function createProcess(deps: WorkerDeps, place: number) {
       const now = clock.monotonicMs();
       run.meanGapMs = nextMeanGapMs(run.meanGapMs, now - run.signAtMs);
       run.signAtMs = now;
-      for (const alive of run.started ? [run] : runs.values()) {
-        if ((alive !== run && alive.started) || now - alive.toldAtMs < progressMs) continue;
-        alive.toldAtMs = now;
-        const patienceMs = wedgedAfterMs(run.meanGapMs);
-        tellSlot(alive.slot, { type: 'run.progress', run: alive.order.run, patienceMs });
-      }
+      for (const alive of run.started ? [run] : runs.values())
+        if ((alive === run || !alive.started) && now - alive.toldAtMs >= progressMs)
+          tellPace(alive, now, run.meanGapMs);
+    }
+
+    function tellPace(run: Run, now: number, meanGapMs = run.meanGapMs): void {
+      run.toldAtMs = now;
+      const patienceMs = wedgedAfterMs(meanGapMs);
+      tellSlot(run.slot, { type: 'run.progress', run: run.order.run, patienceMs });
     }
 
     function endRun(number: number, run: Run, event: { type: string; [key: string]: unknown }): void {

@@ -12,6 +12,8 @@ import type { RunFailure, RunOrder, RunUsage } from './run.js';
 
 export type SlotEvent =
   | { type: 'engine.ready'; model: string }
+  /** There is no engine any more. Told to every slot before any of them hears `engine.lost`. */
+  | { type: 'engine.leaving' }
   | { type: 'engine.lost' }
   /** The scheduler asks what this slot is doing; it has forgotten. A run of before is cancelled. */
   | { type: 'slot.report' }
@@ -104,6 +106,8 @@ export const slotMachine = chart.createMachine({
       exit: 'withdraw',
       on: {
         'slot.report': { actions: 'offer' },
+        /** Its offer is taken back before another slot reports the run that it lost: nobody is given this one for it. */
+        'engine.leaving': 'offline',
         'slot.run': {
           target: 'busy',
           actions: ['noteRun', { type: 'startRun', params: ({ event }) => ({ order: event.order }) }],

@@ -33,6 +33,18 @@ describe('an engine that hangs', () => {
     expect(worker.engines.processes).toHaveLength(1);
   });
 
+  it('loses its run once, though a slot beside it is free: one try at this worker is enough', () => {
+    for (const end of ['hang', 'die'] as const) {
+      const { world, worker, client } = mesh();
+      const request = world.ask(client, ask(5, 100));
+      world.clock.advance(500);
+      worker.engines.processes[0]?.[end]();
+      world.clock.advance(60_000);
+      expect(request.text).toBe(countFrom(5, 100));
+      if (end === 'die') expect(request.answer?.tries).toHaveLength(1);
+    }
+  });
+
   it('is not even looked at while it has nothing to do', () => {
     const { world, worker } = mesh();
     const processes = [...worker.engines.processes];

@@ -16,8 +16,8 @@ const earned = tiers.filter((tier) => tier !== 'guest');
 const eventfulMs = 8_000;
 /** Long enough for a broken stream to be noticed and every deadline to pass. */
 const restMs = 120_000;
-/** Then: the last timers of those that are done, and the patience of a worker with a run that hung when nobody wanted it any more. */
-const settleMs = 65_000;
+/** Then: the last timers of those that are done. */
+const settleMs = 5_000;
 const deadlineMs = 60_000;
 
 /** @param look called after whatever happened */
@@ -60,15 +60,6 @@ export function playCourse(world: World, look: () => void = () => {}): Course {
         // Three deaths in a row quarantine the model: that is a test of its own.
         if (worker === undefined || worker.engines.deaths >= 2) return;
         pick(worker.engines.processes)?.die();
-      },
-    ],
-    [
-      1,
-      'engine hangs',
-      () => {
-        const worker = pick(workers);
-        if (worker === undefined || worker.engines.deaths >= 2) return;
-        pick(worker.engines.processes)?.hang();
       },
     ],
     [1, 'connections break', () => world.network.breakConnections(pick(workers)?.name ?? '')],

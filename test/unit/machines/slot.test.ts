@@ -4,6 +4,7 @@ import { stage, untaken, type Staged } from './stage.js';
 
 const ready = { type: 'engine.ready', model: 'sha' };
 const lost = { type: 'engine.lost' };
+const leaving = { type: 'engine.leaving' };
 const order = (run: string) => ({
   type: 'slot.run',
   order: { run, account: 'a', request: { prompt: '' }, tokens() {} },
@@ -130,9 +131,14 @@ describe('a slot', () => {
     const busy = slotWith(ready, order('r1'));
     busy.send(lost, lost);
     expect(busy.did()).toEqual(['reportLost', 'greetEngine', 'greetEngine']);
-    const idle = slotWith(ready);
-    idle.send(lost);
-    expect(idle.did()).toEqual(['withdraw', 'greetEngine']);
+    for (const news of [lost, leaving]) {
+      const idle = slotWith(ready);
+      idle.send(news);
+      expect(idle.did()).toEqual(['withdraw', 'greetEngine']);
+    }
+    const other = slotWith(ready, order('r1'));
+    other.send(leaving); // its run is lost when every idle slot knows
+    expect(other.did()).toEqual([]);
   });
 
   it('hands a cancel of its own run on, and stays until the run has ended', () => {
