@@ -23,27 +23,31 @@ export interface Reply {
   readonly send: readonly string[];
 }
 
-/** Hashes that this node does not want: its own policy refused their certificates. */
-export type Unwanted = (hash: string) => boolean;
+/**
+ * What this node holds, and what it does not want: hashes whose certificates its own policy refused. Those it names as if it
+ * had them, so that nobody sends them again.
+ */
+export interface Holdings {
+  readonly counted: HashTree;
+  readonly refused: HashTree;
+}
 
 /** The beginning: on connecting, every minute, and again at once after a round that brought something. */
-export const openRound = (tree: HashTree): ScoreRequestMessage => requestOf([rangeOf(tree, '')], []);
+export const openRound = ({ counted }: Holdings): ScoreRequestMessage => requestOf([rangeOf(counted, '')], []);
 
-export function answer(tree: HashTree, { ranges, keys = [] }: ScoreRequestMessage, isUnwanted: Unwanted): Reply {
+export function answer(holdings: Holdings, { ranges, keys = [] }: ScoreRequestMessage): Reply {
+  const { counted: tree } = holdings;
   const send = new Set<string>();
   const wishes: HashKeys[] = [];
   for (const theirs of keys) {
     const sent = lackingIn(tree, theirs, maxSendsPerRequest - send.size);
     for (const hash of sent) send.add(hash);
-    wishes.push(...wishFor(tree, theirs, sent, isUnwanted));
+    wishes.push(...wishFor(holdings, theirs, sent));
   }
   const differing = ranges.filter(({ prefix, digest }) => digest !== tree.digest(prefix));
   const isSmall = ({ prefix }: HashRange): boolean => tree.count(prefix) <= limits.maxRangeHashes;
   const large = differing.filter((range) => !isSmall(range)).slice(0, limits.maxRanges / childDigits.length);
-  const told = withinReply([
-    ...wishes,
-    ...differing.filter(isSmall).map(({ prefix }) => ({ prefix, hashes: tree.hashes(prefix, limits.maxRangeHashes) })),
-  ]);
+  const told = withinReply([...wishes, ...differing.filter(isSmall).map(({ prefix }) => keysOf(holdings, prefix))]);
   const asked = large.flatMap(({ prefix }) => childDigits.map((digit) => rangeOf(tree, prefix + digit)));
   return { request: asked.length + told.length > 0 ? requestOf(asked, told) : undefined, send: [...send] };
 }
@@ -64,14 +68,14 @@ function lackingIn(tree: HashTree, { prefix, hashes }: HashKeys, atMost: number)
  * A list for the same prefix that lacks exactly what is wanted of theirs, so that they send it. Beside what they have it
  * names what is sent to them just now: so it asks for nothing twice, and that is the end of the matter.
  */
-function wishFor(
-  tree: HashTree,
-  { prefix, hashes }: HashKeys,
-  sent: readonly string[],
-  isUnwanted: Unwanted,
-): HashKeys[] {
-  const has = (hash: string): boolean => !hash.startsWith(prefix) || tree.has(hash) || isUnwanted(hash);
+function wishFor({ counted, refused }: Holdings, { prefix, hashes }: HashKeys, sent: readonly string[]): HashKeys[] {
+  const has = (hash: string): boolean => !hash.startsWith(prefix) || counted.has(hash) || refused.has(hash);
   return hashes.every(has) ? [] : [{ prefix, hashes: [...hashes.filter(has), ...sent] }];
+}
+
+function keysOf({ counted, refused }: Holdings, prefix: string): HashKeys {
+  const held = counted.hashes(prefix, limits.maxRangeHashes);
+  return { prefix, hashes: [...held, ...refused.hashes(prefix, limits.maxHashesPerKeys - held.length)] };
 }
 
 /** As many of the lists as fit one frame together. */
