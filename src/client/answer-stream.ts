@@ -19,6 +19,8 @@ export interface Answer {
   readonly toolCalls: InferenceResultMessage['toolCalls'];
   /** ID of the worker that ended the answer. */
   readonly worker: string | undefined;
+  /** A model on this machine's own disk ended it, since no worker was left. */
+  readonly isLocal: boolean;
   /** Every worker that was asked, in order, with what went wrong where something did. */
   readonly tries: readonly Try[];
 }

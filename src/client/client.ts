@@ -8,7 +8,7 @@
 import type { AskRequest } from '../actors/ask.actor.js';
 import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
 import { bootstrapExpected, parseBootstrap } from '../actors/network/bootstrap.js';
-import type { Bootstrap } from '../actors/ports.js';
+import type { Bootstrap, Connection } from '../actors/ports.js';
 import { createWorkSolver, type WorkSolverThread } from '../actors/work-solver.js';
 import { createHello } from '../protocol/hello.js';
 import { keyPairFromSeed, type KeyPair } from '../protocol/keys.js';
@@ -19,6 +19,7 @@ import { systemClock } from '../runtime/clock.js';
 import { nullLogger, type Logger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
 import { AnswerStream, RequestError, type Answer, type Failover, type QueuePosition } from './answer-stream.js';
+import { isLocalWorker, LocalWorkers, type LocalModel } from './local-workers.js';
 import { startClientCore, type ClientCore } from './core.js';
 
 export interface ConnectOptions {
@@ -31,6 +32,8 @@ export interface ConnectOptions {
   /** The account to ask as. Without one, this client is a stranger to every worker. */
   readonly identity?: KeyPair;
   readonly log?: Logger;
+  /** `local`: where no worker is left, a model on this machine's own disk answers. An object says which one. */
+  readonly fallback?: 'local' | LocalModel;
   /** How long the DHT node may take to open. */
   readonly openTimeoutMs?: number;
 }
@@ -56,11 +59,13 @@ const openTimeoutMs = 10_000;
 export class QMeshClient {
   readonly #core: ClientCore;
   readonly #solver: WorkSolverThread;
+  readonly #fallback: LocalWorkers | undefined;
   #isClosed = false;
 
-  private constructor(core: ClientCore, solver: WorkSolverThread) {
+  private constructor(core: ClientCore, solver: WorkSolverThread, fallback: LocalWorkers | undefined) {
     this.#core = core;
     this.#solver = solver;
+    this.#fallback = fallback;
   }
 
   /** Opens this process's node and begins to look for workers. @throws where the node cannot be opened, or in time. */
@@ -72,6 +77,9 @@ export class QMeshClient {
     const log = options.log ?? nullLogger;
     const ports = { clock: systemClock, random: systemRandom, log };
     const solver = createWorkSolver();
+    const link = (connection: Connection): void => core?.link(connection);
+    const fallback =
+      options.fallback && new LocalWorkers(options.fallback === 'local' ? {} : options.fallback, { log, link });
     let core: ClientCore | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
@@ -92,7 +100,7 @@ export class QMeshClient {
           hello:
             options.identity && createHello({ network: topicName('inference', networkPrefix), key }, options.identity),
           solver,
-          fallback: undefined,
+          fallback,
           maxConnections,
           maxRequests,
           onDhtReady: () => opened(),
@@ -105,7 +113,7 @@ export class QMeshClient {
       solver.close();
       throw error;
     }
-    return new QMeshClient(core as unknown as ClientCore, solver);
+    return new QMeshClient(core as unknown as ClientCore, solver, fallback);
   }
 
   /** Asks, and gives the answer as it comes. Never throws: what goes wrong is told by the stream. */
@@ -120,6 +128,7 @@ export class QMeshClient {
         text: (text, tokens) => made.stream?.push({ text, tokens }),
         end: ({ text, result: last, tries }, failure) => {
           if (failure !== undefined) return reject(RequestError.from(failure, text, tries));
+          const worker = last === undefined ? undefined : tries.at(-1)?.worker;
           resolve({
             text,
             finishReason: last?.finishReason ?? 'cancelled',
@@ -127,7 +136,8 @@ export class QMeshClient {
             usage: last?.usage,
             timing: last?.timing,
             toolCalls: last?.toolCalls,
-            worker: last === undefined ? undefined : tries.at(-1)?.worker,
+            worker,
+            isLocal: worker !== undefined && isLocalWorker(worker),
             tries,
           });
         },
@@ -157,6 +167,7 @@ export class QMeshClient {
     const now = systemClock.monotonicMs();
     return this.#core.directory
       .candidates()
+      .filter(({ worker }) => !isLocalWorker(worker))
       .map((candidate) => ({ worker: candidate.worker, status: candidate.status, isFresh: isFresh(candidate, now) }));
   }
 
@@ -165,6 +176,7 @@ export class QMeshClient {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await stop(this.#core);
+    await this.#fallback?.stop();
     this.#solver.close();
   }
 }

@@ -3,11 +3,12 @@ import { Command, InvalidArgumentError } from 'commander';
 import { openHome } from '../../actors/home.js';
 import { loadIdentity } from '../../actors/identity.js';
 import { RequestError, type Answer, type AnswerStream } from '../../client/answer-stream.js';
-import { QMeshClient, type WorkerView } from '../../client/client.js';
+import { QMeshClient, type RequestOptions, type WorkerView } from '../../client/client.js';
 import { nullLogger } from '../../runtime/log.js';
 import { systemClock } from '../../runtime/clock.js';
 import { systemRandom } from '../../runtime/random.js';
 import type { Settings } from '../../settings.js';
+import { failoverNote, positionNote } from '../ask-notes.js';
 import { CommandError, exitCode, splitAdvice } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 
@@ -18,6 +19,7 @@ interface Options extends Readonly<Record<string, unknown>> {
   readonly seed?: number;
   readonly pin?: string;
   readonly timeout: number;
+  readonly local?: boolean;
   readonly json?: boolean;
 }
 
@@ -34,11 +36,16 @@ export const askCommand = (): Command =>
     .option('--seed <n>', 'same seed, same answer', wholeNumber({ min: 0 }))
     .option('--pin <worker>', 'only this worker, by its ID', workerId)
     .option('--timeout <seconds>', 'give up after this long', number({ min: 1 }), 300)
+    .option(
+      '--local',
+      'where no worker is left, answer from a model on this disk: --model, or what a worker would serve',
+    )
     .option('--public', 'ask the world: strangers will see the prompt')
     .option('--json', 'print one JSON object with the answer, the worker, the tries and the timings')
     .addHelpText(
       'after',
-      '\nExamples:\n  qmesh ask "count from 5" --max-tokens 10\n  qmesh ask --json "count from 5" | jq .text',
+      '\nExamples:\n  qmesh ask "count from 5" --max-tokens 10\n  qmesh ask --json "count from 5" | jq .text' +
+        '\n  qmesh ask --local "count from 5"         also where there is no worker',
     )
     .action((words: string[], options: Options) => ask(words.join(' '), options));
 
@@ -48,10 +55,10 @@ async function ask(prompt: string, options: Options): Promise<void> {
   const { model: _model, ...shared } = options; // here a request's model, not the setting of a worker
   const { values } = readSettings(shared);
   const startedMs = systemClock.monotonicMs();
-  const client = await connect(values);
+  const client = await connect(values, options.local === true);
   const connectedMs = systemClock.monotonicMs();
   try {
-    const stream = client.stream(requestOf(prompt, options), { signal: abort.signal });
+    const stream = client.stream(requestOf(prompt, options), { signal: abort.signal, ...notes(json) });
     const { answer, firstTextMs } = await read(stream, json);
     if (json) {
       const timings = {
@@ -81,13 +88,32 @@ function abortOnSignal(): AbortController {
   return abort;
 }
 
-async function connect({ bootstrap, host, network, home }: Settings): Promise<QMeshClient> {
+async function connect(values: Settings, isLocal: boolean): Promise<QMeshClient> {
+  const { bootstrap, host, network, home, models, model, context, threads, gpuLayers } = values;
   const { keyPair } = loadIdentity(openHome(home), systemRandom, nullLogger);
-  return QMeshClient.connect({ bootstrap, host, network, identity: keyPair }).catch((error: unknown) => {
+  const fallback = { home, models, model, context, threads, gpuLayers };
+  const options = { bootstrap, host, network, identity: keyPair, ...(isLocal && { fallback }) };
+  return QMeshClient.connect(options).catch((error: unknown) => {
     const [why, next] = splitAdvice(error instanceof Error ? error.message : String(error));
     throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });
   });
 }
+
+/** Where nobody looks, or a program reads, nothing is said but the answer. */
+function notes(isSilent: boolean): Pick<RequestOptions, 'onPosition' | 'onFailover'> {
+  if (isSilent || !process.stderr.isTTY) return {};
+  let last: string | undefined;
+  const say = (note: string | undefined): void => {
+    if (note !== undefined && note !== last) process.stderr.write(`${dim(`[${note}]`)}\n`);
+    last = note;
+  };
+  return {
+    onPosition: (position) => say(positionNote(position)),
+    onFailover: (failover) => say(failoverNote(failover)),
+  };
+}
+
+const dim = (text: string): string => `\x1b[2m${text}\x1b[0m`;
 
 /** To the terminal as it comes, unless only the whole is wanted. */
 async function read(
@@ -119,6 +145,8 @@ const advice: Readonly<Record<string, string>> = {
   no_worker: 'Start one in another terminal: qmesh worker. In a private mesh, give both the same --bootstrap.',
   model_not_found: 'Leave --model away to take what is served, or start a worker with that model.',
   prompt_too_long: 'Shorten the prompt, or ask a worker with a longer context.',
+  worker_silent: 'Ask again when the worker is back, start another one, or let this machine answer with --local.',
+  local_failed: 'See what is on this disk with: qmesh models list.',
   deadline_exceeded: 'Give it more time with --timeout.',
 };
 

@@ -10,6 +10,7 @@ const answer = (text: string): Answer => ({
   timing: undefined,
   toolCalls: undefined,
   worker: 'w',
+  isLocal: false,
   tries: [],
 });
 const failure = new RequestError('worker_lost', 'gone', 'so far', []);

@@ -1,0 +1,27 @@
+/** What `qmesh ask` says beside the answer, to a person at a terminal: where the question waits, and who gave way to whom. */
+import type { Failover, QueuePosition } from '../client/answer-stream.js';
+import { isLocalWorker } from '../client/local-workers.js';
+
+/** Of an ID, as much as tells workers apart. */
+const shortIdChars = 8;
+
+/** Undefined where it does not wait. */
+export function positionNote({ position, estimatedWaitMs }: QueuePosition): string | undefined {
+  if (position === 0) return undefined;
+  const wait = estimatedWaitMs < 1_000 ? '' : `, about ${Math.round(estimatedWaitMs / 1_000)} s`;
+  return `waiting: ${position === 1 ? 'next in line' : `${position - 1} before this one`}${wait}`;
+}
+
+const happened: Readonly<Record<string, string>> = {
+  worker_lost: 'is gone',
+  worker_silent: 'fell silent',
+  worker_stalled: 'got no further',
+};
+
+export function failoverNote({ from, to }: Failover): string {
+  const what = happened[from.failure?.code ?? ''] ?? `did not answer (${from.failure?.code ?? 'unknown'})`;
+  return `${nameOf(from.worker)} ${what}; ${nameOf(to)} goes on`;
+}
+
+const nameOf = (worker: string): string =>
+  isLocalWorker(worker) ? 'this machine' : `worker ${worker.slice(0, shortIdChars)}`;

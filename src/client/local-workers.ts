@@ -1,0 +1,178 @@
+/**
+ * The model on this disk, for when no worker is left: a whole worker inside this client's process, reached without a socket, so that
+ * a request goes on there as it would at any other worker. It starts with the first request that needs it, and ends with the client.
+ */
+import { availableParallelism } from 'node:os';
+import type { LocalFallback } from '../actors/ask.actor.js';
+import { forkEngine } from '../actors/engine-process.js';
+import { ModelDisk } from '../actors/model-disk.js';
+import { createInProcessNetwork } from '../actors/network/in-process.js';
+import { ownerWordInMemory } from '../actors/owner-word.js';
+import type { Connection } from '../actors/ports.js';
+import { startWorker } from '../actors/start-worker.js';
+import type { WorkerOptions, WorkerPorts } from '../actors/worker-ports.js';
+import { DEMO_MODEL_NAME } from '../gguf/demo-model.js';
+import { modelFolders } from '../model-folders.js';
+import { keyPairFromSeed } from '../protocol/keys.js';
+import { topicKey, topicName } from '../protocol/topics.js';
+import { localWallTime, systemClock } from '../runtime/clock.js';
+import { loadConfig } from '../runtime/config.js';
+import type { Logger } from '../runtime/log.js';
+import { systemRandom } from '../runtime/random.js';
+import type { Tree } from '../runtime/start-tree.js';
+import { settings, type Settings } from '../settings.js';
+import { version } from '../version.js';
+
+/** Which model, and how it is run. What is not given is taken from the environment, as a worker takes it. */
+export type LocalModel = Partial<Pick<Settings, 'home' | 'models' | 'model' | 'context' | 'threads' | 'gpuLayers'>>;
+
+export interface LocalWorkersDeps {
+  readonly log: Logger;
+  /** Takes in a connection to a worker. */
+  readonly link: (connection: Connection) => void;
+}
+
+/** Each holds a model in memory. */
+const maxWorkers = 2;
+const prefix = 'local:';
+
+/** Whether an answer came from a model on the client's own disk. */
+export const isLocalWorker = (worker: string): boolean => worker.startsWith(prefix);
+
+interface LocalWorker {
+  readonly name: string;
+  readonly tree: Tree;
+  readonly disk: ModelDisk;
+  state: 'starting' | 'up';
+  readonly waiting: Set<{ ready(worker: string): void; failed(reason: string): void }>;
+}
+
+export class LocalWorkers implements LocalFallback {
+  readonly #values: Settings;
+  readonly #deps: LocalWorkersDeps;
+  /** By the model that was asked for. */
+  readonly #workers = new Map<string, LocalWorker>();
+
+  /** @throws ConfigError */
+  constructor(given: LocalModel, deps: LocalWorkersDeps) {
+    this.#values = loadConfig(settings, { flags: given, env: ownEnvironment() }).values;
+    this.#deps = deps;
+  }
+
+  has(worker: string): boolean {
+    return isLocalWorker(worker);
+  }
+
+  start(model: string | undefined, on: { ready(worker: string): void; failed(reason: string): void }): () => void {
+    const wanted = model ?? this.#values.model[0] ?? DEMO_MODEL_NAME;
+    const known = this.#workers.get(wanted);
+    if (known === undefined && this.#workers.size >= maxWorkers) {
+      on.failed(`This client runs ${maxWorkers} models of its own already; ask for one of those.`);
+      return () => {};
+    }
+    const worker = known ?? this.#open(wanted);
+    if (worker.state === 'up') on.ready(worker.name);
+    else worker.waiting.add(on);
+    return () => void worker.waiting.delete(on);
+  }
+
+  stop(): Promise<unknown> {
+    return Promise.all([...this.#workers.keys()].map((wanted) => this.#close(wanted)));
+  }
+
+  #open(wanted: string): LocalWorker {
+    const name = `${prefix}${wanted}`;
+    const seed = systemRandom.bytes(32);
+    const identity = keyPairFromSeed(seed);
+    const network = createInProcessNetwork(systemClock, { worker: name, client: identity.publicKeyHex });
+    const disk = new ModelDisk({
+      home: this.#values.home,
+      folders: modelFolders(this.#values),
+      contextSize: this.#values.context,
+      slots: 1,
+    });
+    const fail = (reason: string): void => {
+      void this.#close(wanted);
+      for (const on of [...worker.waiting]) on.failed(`This machine cannot answer by itself: ${reason}`);
+    };
+    const { tree, deps } = startWorker(this.#options(wanted, seed), this.#ports(network.port, disk, fail));
+    const worker: LocalWorker = { name, tree, disk, state: 'starting', waiting: new Set() };
+    this.#workers.set(wanted, worker);
+    tree.onEscalation((error) => fail(error instanceof Error ? error.message : String(error)));
+    deps.board.onReady(() => {
+      if (worker.state === 'up') return;
+      network.dial(topicKey(topicName('inference', '')), (connection) => {
+        this.#deps.link(connection);
+        worker.state = 'up';
+        for (const on of [...worker.waiting]) on.ready(name);
+        worker.waiting.clear();
+      });
+    });
+    return worker;
+  }
+
+  async #close(wanted: string): Promise<void> {
+    const worker = this.#workers.get(wanted);
+    if (worker === undefined) return;
+    this.#workers.delete(wanted);
+    await new Promise<void>((stopped) => worker.tree.stop(stopped));
+    await worker.disk.close();
+  }
+
+  #options(wanted: string, seed: Uint8Array): WorkerOptions {
+    const { gpuLayers, context, threads } = this.#values;
+    return {
+      identity: keyPairFromSeed(seed),
+      seed,
+      models: [wanted],
+      networkPrefix: '',
+      slots: 1,
+      queueCapacity: this.#values.queue,
+      drainMs: 0,
+      schedule: undefined,
+      maxConnections: 1,
+      allow: [],
+      deny: [],
+      engine: {
+        gpuLayers,
+        ...(context === undefined ? {} : { contextSize: context }),
+        ...(threads === undefined ? {} : { threads }),
+      },
+      cores: availableParallelism(),
+      agent: `qmesh/${version}`,
+    };
+  }
+
+  /** Nobody but this client is served, and nothing of it outlives the client. */
+  #ports(network: WorkerPorts['network'], disk: ModelDisk, refused: (reason: string) => void): WorkerPorts {
+    return {
+      clock: systemClock,
+      random: systemRandom,
+      log: this.#deps.log,
+      network,
+      engines: forkEngine(),
+      modelFiles: disk,
+      conductStore: { load: () => [], save: () => {} },
+      onDhtReady: () => {},
+      onDhtFailed: () => {},
+      onModelRefused: (_place, reason) => refused(reason),
+      standing: () => 'guest',
+      wallTime: localWallTime,
+      ownerWord: ownerWordInMemory(),
+      control: { listen: (_answer, on) => (on.listening(), { close: () => {} }) },
+      onStopAsked: () => {},
+      sampleHealth: () => ({ cpu: 0, memory: 0, load: 0, busyShare: 0 }),
+    };
+  }
+}
+
+/** What of the environment says which model, and how it is run: the rest is not this client's to judge. */
+function ownEnvironment(): Readonly<Record<string, string | undefined>> {
+  const keys = ['home', 'models', 'model', 'context', 'threads', 'gpuLayers'] as const;
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const { env } = settings[key];
+      return env === undefined ? [] : [[env, process.env[env]]];
+    }),
+  );
+}
