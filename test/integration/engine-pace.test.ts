@@ -26,13 +26,11 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 async function mostThreads(expected: number, maxAnswers: number): Promise<number> {
   let most = 0;
   for (let start = 0; start < maxAnswers && most < expected; start++) {
-    let isOver = false;
     const answer = engine.ask({ prompt: `count from ${start}`, options: { ...greedy, maxTokens: 30 } });
-    void answer.then(() => (isOver = true));
-    while (!isOver) {
+    const look = setInterval(() => {
       most = Math.max(most, readdirSync(`/proc/${engine.pid}/task`).length);
-      await pause(1);
-    }
+    }, 1);
+    await answer.finally(() => clearInterval(look));
     expect((await answer).text).toBe(expectedCount(start, 30));
   }
   return most;
@@ -70,7 +68,6 @@ describe('what an engine says of the processors', () => {
     expect(said.length).toBeGreaterThanOrEqual(2);
     expect(said.length).toBeLessThanOrEqual(Math.ceil(tookMs / 400) + 1);
     for (const event of said) {
-      if (event.type !== 'usage') continue;
       expect(event.windowMs).toBeGreaterThanOrEqual(390);
       expect(event.cpuMs).toBeGreaterThan(0);
       expect(event.othersCores).toBeGreaterThanOrEqual(0);

@@ -33,11 +33,11 @@ function machine() {
     asked,
     sample,
     free: (bytes: number) => (freeBytes = bytes),
-    async answer(survey: Survey): Promise<void> {
+    answer: async (survey: Survey): Promise<void> => {
       asked.at(-1)?.answer(survey);
       await settle();
     },
-    async fail(): Promise<void> {
+    fail: async (): Promise<void> => {
       asked.at(-1)?.fail(new Error('no such thing here'));
       await settle();
     },
