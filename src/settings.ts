@@ -204,7 +204,7 @@ export const settings = defineConfig<Settings>({
   seeders: {
     env: 'QMESH_SEEDERS',
     flag: '--seeders',
-    schema: list(text('a key of 64 hex characters')),
+    schema: list(nodeId),
     default: [],
     describe:
       'Keys on the models network, separated by commas: models are fetched from these nodes only. By default from anybody, since what arrives is proven.',

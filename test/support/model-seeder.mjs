@@ -44,7 +44,7 @@ joinModelsNetwork(
     prefix: '',
     trusted: [],
     clock,
-    random,
+    keySeed: random.bytes(32),
   },
   {
     joined(network) {

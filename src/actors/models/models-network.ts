@@ -1,10 +1,9 @@
 /**
- * This process on the models network: its swarm, its shelf, and those of the others. For a program that fetches a model and ends; it
- * has a key of its own, since one key cannot be in the mesh twice and a worker of this home may be.
+ * This process on the models network: its swarm, its shelf, and those of the others. For a command that fetches or offers models beside
+ * a worker of the same home: it has a key of its own, since one key cannot be in the mesh twice.
  */
 import { topicKey, topicName } from '../../protocol/topics.js';
 import type { Clock } from '../../runtime/clock.js';
-import type { Random } from '../../runtime/random.js';
 import type { NetworkPort } from '../ports.js';
 import { createModelSwarm, type ModelSwarm } from './model-swarm.js';
 import { createShelves, type Shelves } from './shelves.js';
@@ -26,12 +25,13 @@ export interface ModelsNetworkOptions {
   readonly prefix: string;
   readonly trusted: readonly string[];
   readonly clock: Clock;
-  readonly random: Random;
+  /** Of the key pair under which the others know it. */
+  readonly keySeed: Uint8Array;
 }
 
 /** Calls back once: with the network, or why there is none. */
 export function joinModelsNetwork(
-  { network, prefix, trusted, clock, random }: ModelsNetworkOptions,
+  { network, prefix, trusted, clock, keySeed }: ModelsNetworkOptions,
   on: { joined(network: ModelsNetwork): void; failed(error: Error): void },
 ): void {
   const swarm = createModelSwarm({ clock, trusted });
@@ -42,7 +42,7 @@ export function joinModelsNetwork(
       const topic = dht.join(
         {
           topic: topicKey(topicName('models', prefix)),
-          keySeed: random.bytes(32),
+          keySeed,
           server: true,
           client: true,
           maxConnections,

@@ -2,21 +2,15 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { createActor } from 'xstate';
-import { createHyperswarmNetwork } from '../../actors/hyperswarm-network.js';
 import { createFetch, type FetchWatch } from '../../actors/models/fetch.actor.js';
-import { joinModelsNetwork, type ModelsNetwork } from '../../actors/models/models-network.js';
-import type { BlocksRead, ReadBlocksTask } from '../../actors/models/read-blocks.js';
-import { throttleAt, unlimited, type Throttle } from '../../actors/models/throttle.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import type { FetchOutcome, ModelSource } from '../../machines/fetch.js';
 import { systemClock } from '../../runtime/clock.js';
-import { nullLogger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
-import { createThreadPool } from '../../runtime/thread-pool.js';
-import type { Settings } from '../../settings.js';
 import { CommandError, exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { modelFolders } from '../../model-folders.js';
+import { createHasher, joinMesh, limitOf, modelsSettings } from '../models-process.js';
 import { megabytes, progressLine } from '../progress-line.js';
 
 export const pullCommand = (): Command =>
@@ -27,7 +21,7 @@ export const pullCommand = (): Command =>
         '<name>',
         'a name of the catalog or of a model in the mesh, a SHA-256, hf:user/repository/file.gguf, or https://…',
       ),
-    ['models', 'home', 'bootstrap', 'host', 'network', 'seeders', 'upKbps', 'downKbps'],
+    modelsSettings,
   )
     .option('--json', 'print one JSON line for each thing that happens')
     .addHelpText('after', '\nCtrl-C keeps what has arrived; the same command goes on from there.')
@@ -35,11 +29,8 @@ export const pullCommand = (): Command =>
 
 async function pull(wanted: string, options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
   const { values } = readSettings(options);
-  const mesh = await joinMesh(values);
-  const pool = createThreadPool<ReadBlocksTask, BlocksRead>({
-    entry: new URL('../../actors/models/read-blocks.js', import.meta.url),
-    maxThreads: 1,
-  });
+  const mesh = await joinMesh(values, systemRandom.bytes(32)).catch(() => undefined); // an address may do without
+  const hasher = createHasher();
   const [modelsFolder = '.'] = modelFolders(values);
   const watch = json ? jsonWatch() : lineWatch();
   try {
@@ -51,9 +42,9 @@ async function pull(wanted: string, options: Readonly<Record<string, unknown>>, 
         mesh,
         hub: process.env.HF_ENDPOINT,
         token: process.env.HF_TOKEN,
-        upload: limit(values.upKbps),
-        download: limit(values.downKbps),
-        readBlocks: (path) => pool.run({ path }),
+        upload: limitOf(values.upKbps),
+        download: limitOf(values.downKbps),
+        readBlocks: hasher.readBlocks,
         clock: systemClock,
         random: systemRandom,
         watch,
@@ -68,34 +59,9 @@ async function pull(wanted: string, options: Readonly<Record<string, unknown>>, 
     watch.end();
     tell(wanted, outcome, json);
   } finally {
-    await pool.close();
+    await hasher.close();
     await new Promise<void>((resolve) => (mesh === undefined ? resolve() : mesh.close(resolve)));
   }
-}
-
-const limit = (kilobytesPerSecond: number | undefined): Throttle =>
-  kilobytesPerSecond === undefined ? unlimited : throttleAt(kilobytesPerSecond * 1_000, systemClock);
-
-/** Undefined where the mesh cannot be joined: a catalog's address may do without. */
-function joinMesh({ bootstrap, host, network, seeders }: Settings): Promise<ModelsNetwork | undefined> {
-  return new Promise((resolve) => {
-    joinModelsNetwork(
-      {
-        network: createHyperswarmNetwork({
-          bootstrap,
-          host,
-          clock: systemClock,
-          random: systemRandom,
-          log: nullLogger,
-        }),
-        prefix: network,
-        trusted: seeders,
-        clock: systemClock,
-        random: systemRandom,
-      },
-      { joined: resolve, failed: () => resolve(undefined) },
-    );
-  });
 }
 
 function tell(wanted: string, outcome: FetchOutcome, json: boolean): void {

@@ -8,6 +8,7 @@ import { inspectGguf } from '../../gguf/inspect.js';
 import type { Settings } from '../../settings.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { pullCommand } from './models-pull.js';
+import { shareCommand } from './models-share.js';
 import { modelFolders } from '../../model-folders.js';
 
 const extension = '.gguf';
@@ -32,9 +33,10 @@ export const modelsCommand = (): Command => {
     .option('--json', 'print one JSON object')
     .action(({ json, ...options }: Record<string, unknown>) => listModels(options, json === true));
   return new Command('models')
-    .description('See which models there are, and fetch one.')
+    .description('See which models there are, fetch one, offer yours.')
     .addCommand(list)
-    .addCommand(pullCommand());
+    .addCommand(pullCommand())
+    .addCommand(shareCommand());
 };
 
 async function listModels(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
