@@ -116,7 +116,7 @@ describe('validators, fewer than a third of whom lie', () => {
   const runs = { numRuns: process.env.QMESH_SOAK === undefined ? 500 : 100_000 };
   const cases = fc.tuple(
     fc.integer({ min: 1, max: 16 }),
-    fc.array(step, { maxLength: 150 }),
+    fc.array(step, { maxLength: 150, size: 'max' }),
     fc.array(fc.integer({ min: 1, max: 10_000 }), { minLength: 24, maxLength: 24 }),
   );
 

@@ -111,7 +111,7 @@ export const entries = (maxLength: number): fc.Arbitrary<LedgerEntry[]> =>
         responseMs: fc.nat(4_000),
         day: fc.nat(3),
       }),
-      { maxLength },
+      { maxLength, size: 'max' },
     )
     .map((drafts) =>
       drafts.map(({ order, day, score: points, ...rest }) => {

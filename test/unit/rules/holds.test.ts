@@ -12,7 +12,7 @@ describe('a book of holds', () => {
       passMs: fc.nat(holdAfterResultMs),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const book = new Holds();
         const model = new Map<string, { account: string; millipoints: number; endMs: number }>();
         let nowMs = 0;
