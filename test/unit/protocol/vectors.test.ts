@@ -84,7 +84,7 @@ describe('signed objects', () => {
   });
 
   it('are not made for another signer, nor with fields that a reader would refuse', () => {
-    const [{ object }] = signedObjects.valid as [{ object: SignedObject<'order'> }];
+    const object = signedObjects.valid[0]!.object as SignedObject<'order'>;
     const { signature: _, ...order } = object;
     const [client, worker] = [accounts.client, accounts.worker].map(({ seed }) =>
       keyPairFromSeed(Buffer.from(seed, 'hex')),
