@@ -238,6 +238,7 @@ describe('with a worker', () => {
       model: { name: 'qmesh-demo', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
       usage: { promptTokens: expect.any(Number), completionTokens: 3 },
       timing: { queuedMs: expect.any(Number), firstTokenMs: expect.any(Number), totalMs: expect.any(Number) },
+      isLocal: false,
       worker: ready.workerId,
       tries: [{ worker: ready.workerId }],
       timings: { connectMs: expect.any(Number), firstTextMs: expect.any(Number), totalMs: expect.any(Number) },
