@@ -19,9 +19,9 @@ export function seedsOf(part: number): readonly number[] {
 
 export function checkCourse(seed: number): void {
   const world = new World(seed);
-  const { requests, log } = playCourse(world, () =>
-    world.workers.filter(({ clock }) => !clock.isFrozen).forEach(checkLine),
-  );
+  const { requests, log } = playCourse(world, () => {
+    for (const worker of world.workers) if (!worker.clock.isFrozen) checkLine(worker, `seed ${seed}`);
+  });
   const told = `seed ${seed}; replay with: QMESH_SEED=${seed} npm run test:simulation\n${log.join('\n')}`;
   for (const { request, text, ends, cancelled, answer, failure } of requests) {
     const start = Number(/from (\d+)/.exec(request.prompt ?? '')?.[1]);
