@@ -3,8 +3,10 @@
  * a request goes on there as it would at any other worker. It starts with the first request that needs it, and ends with the client.
  */
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import type { LocalFallback } from '../actors/ask.actor.js';
 import { forkEngine } from '../actors/engine-process.js';
+import { openHome } from '../actors/home.js';
 import { ModelDisk } from '../actors/model-disk.js';
 import { createInProcessNetwork } from '../actors/network/in-process.js';
 import { ownerWordInMemory } from '../actors/owner-word.js';
@@ -12,19 +14,28 @@ import type { Connection } from '../actors/ports.js';
 import { startWorker } from '../actors/start-worker.js';
 import type { WorkerOptions, WorkerPorts } from '../actors/worker-ports.js';
 import { DEMO_MODEL_NAME } from '../gguf/demo-model.js';
-import { modelFolders } from '../model-folders.js';
 import { keyPairFromSeed } from '../protocol/keys.js';
 import { topicKey, topicName } from '../protocol/topics.js';
 import { localWallTime, systemClock } from '../runtime/clock.js';
-import { loadConfig } from '../runtime/config.js';
 import type { Logger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
 import type { Tree } from '../runtime/start-tree.js';
-import { settings, type Settings } from '../settings.js';
-import { version } from '../version.js';
 
-/** Which model, and how it is run. What is not given is taken from the environment, as a worker takes it. */
-export type LocalModel = Partial<Pick<Settings, 'home' | 'models' | 'model' | 'context' | 'threads' | 'gpuLayers'>>;
+/** Which model answers, where a request names none, and how it is run. */
+export interface LocalModel {
+  /** A name or a path. Default: the demo model, which counts. */
+  readonly model?: string | undefined;
+  /** Where models are looked for by name. Default: `models` in the home. */
+  readonly folders?: readonly string[];
+  /** What is learnt of model files is kept there. Default: `~/.qmesh`. */
+  readonly home?: string;
+  /** Tokens of prompt and answer together. Default: what the model was trained for, up to 4,096. */
+  readonly contextSize?: number | undefined;
+  /** Default: as many as there are cores. */
+  readonly threads?: number | undefined;
+  /** On the graphics card; -1, the default: as many as fit. */
+  readonly gpuLayers?: number;
+}
 
 export interface LocalWorkersDeps {
   readonly log: Logger;
@@ -34,6 +45,8 @@ export interface LocalWorkersDeps {
 
 /** Each holds a model in memory. */
 const maxWorkers = 2;
+/** Requests of this client that may wait for a model. */
+const queueCapacity = 100;
 const prefix = 'local:';
 
 /** Whether an answer came from a model on the client's own disk. */
@@ -48,14 +61,16 @@ interface LocalWorker {
 }
 
 export class LocalWorkers implements LocalFallback {
-  readonly #values: Settings;
+  readonly #model: LocalModel;
+  readonly #home: string;
   readonly #deps: LocalWorkersDeps;
   /** By the model that was asked for. */
   readonly #workers = new Map<string, LocalWorker>();
 
-  /** @throws ConfigError */
-  constructor(given: LocalModel, deps: LocalWorkersDeps) {
-    this.#values = loadConfig(settings, { flags: given, env: ownEnvironment() }).values;
+  /** @throws HomeError */
+  constructor(model: LocalModel, deps: LocalWorkersDeps) {
+    this.#model = model;
+    this.#home = openHome(model.home).path;
     this.#deps = deps;
   }
 
@@ -64,7 +79,7 @@ export class LocalWorkers implements LocalFallback {
   }
 
   start(model: string | undefined, on: { ready(worker: string): void; failed(reason: string): void }): () => void {
-    const wanted = model ?? this.#values.model[0] ?? DEMO_MODEL_NAME;
+    const wanted = model ?? this.#model.model ?? DEMO_MODEL_NAME;
     const known = this.#workers.get(wanted);
     if (known === undefined && this.#workers.size >= maxWorkers) {
       on.failed(`This client runs ${maxWorkers} models of its own already; ask for one of those.`);
@@ -86,9 +101,9 @@ export class LocalWorkers implements LocalFallback {
     const identity = keyPairFromSeed(seed);
     const network = createInProcessNetwork(systemClock, { worker: name, client: identity.publicKeyHex });
     const disk = new ModelDisk({
-      home: this.#values.home,
-      folders: modelFolders(this.#values),
-      contextSize: this.#values.context,
+      home: this.#home,
+      folders: this.#model.folders ?? [join(this.#home, 'models')],
+      contextSize: this.#model.contextSize,
       slots: 1,
     });
     const fail = (reason: string): void => {
@@ -120,14 +135,14 @@ export class LocalWorkers implements LocalFallback {
   }
 
   #options(wanted: string, seed: Uint8Array): WorkerOptions {
-    const { gpuLayers, context, threads } = this.#values;
+    const { gpuLayers = -1, contextSize, threads } = this.#model;
     return {
       identity: keyPairFromSeed(seed),
       seed,
       models: [wanted],
       networkPrefix: '',
       slots: 1,
-      queueCapacity: this.#values.queue,
+      queueCapacity,
       drainMs: 0,
       schedule: undefined,
       maxConnections: 1,
@@ -135,11 +150,11 @@ export class LocalWorkers implements LocalFallback {
       deny: [],
       engine: {
         gpuLayers,
-        ...(context === undefined ? {} : { contextSize: context }),
+        ...(contextSize === undefined ? {} : { contextSize }),
         ...(threads === undefined ? {} : { threads }),
       },
       cores: availableParallelism(),
-      agent: `qmesh/${version}`,
+      agent: 'qmesh',
     };
   }
 
@@ -164,15 +179,4 @@ export class LocalWorkers implements LocalFallback {
       sampleHealth: () => ({ cpu: 0, memory: 0, load: 0, busyShare: 0 }),
     };
   }
-}
-
-/** What of the environment says which model, and how it is run: the rest is not this client's to judge. */
-function ownEnvironment(): Readonly<Record<string, string | undefined>> {
-  const keys = ['home', 'models', 'model', 'context', 'threads', 'gpuLayers'] as const;
-  return Object.fromEntries(
-    keys.flatMap((key) => {
-      const { env } = settings[key];
-      return env === undefined ? [] : [[env, process.env[env]]];
-    }),
-  );
 }

@@ -8,6 +8,7 @@ import { nullLogger } from '../../runtime/log.js';
 import { systemClock } from '../../runtime/clock.js';
 import { systemRandom } from '../../runtime/random.js';
 import type { Settings } from '../../settings.js';
+import { modelFolders } from '../../model-folders.js';
 import { failoverNote, positionNote } from '../ask-notes.js';
 import { CommandError, exitCode, splitAdvice } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
@@ -89,9 +90,9 @@ function abortOnSignal(): AbortController {
 }
 
 async function connect(values: Settings, isLocal: boolean): Promise<QMeshClient> {
-  const { bootstrap, host, network, home, models, model, context, threads, gpuLayers } = values;
+  const { bootstrap, host, network, home, model, context: contextSize, threads, gpuLayers } = values;
   const { keyPair } = loadIdentity(openHome(home), systemRandom, nullLogger);
-  const fallback = { home, models, model, context, threads, gpuLayers };
+  const fallback = { home, folders: modelFolders(values), model: model[0], contextSize, threads, gpuLayers };
   const options = { bootstrap, host, network, identity: keyPair, ...(isLocal && { fallback }) };
   return QMeshClient.connect(options).catch((error: unknown) => {
     const [why, next] = splitAdvice(error instanceof Error ? error.message : String(error));
