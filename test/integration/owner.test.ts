@@ -83,9 +83,9 @@ it('a schedule is kept, and resume overrides it until its next change', { timeou
 });
 
 describe('without a worker', () => {
-  const commands = [['status'], ['pause', '--for', '1h'], ['resume'], ['stop']] as const;
+  const commands = [['status'], ['pause', '--for', '1h'], ['resume'], ['stop']].map((args) => ({ args }));
 
-  it.each(commands)('%s says so', async (...args) => {
+  it.each(commands)('$args says so', async ({ args }) => {
     const env = await freshEnv();
     const { code, stdout, stderr } = await cli.run(args, env);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
