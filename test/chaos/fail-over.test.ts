@@ -65,9 +65,10 @@ afterAll(async () => {
   folder.remove();
 });
 
+const envOf = (kind: Kind) => ({ QMESH_MODEL: paths.get(kind) ?? '', QMESH_SLOTS: '1', QMESH_CONTEXT: '512' });
+
 async function startWorkers(kind: Kind, count: number): Promise<WorkerProcess[]> {
-  const env = { QMESH_MODEL: paths.get(kind) ?? '', QMESH_SLOTS: '1', QMESH_CONTEXT: '512' };
-  workers = await Promise.all(Array.from({ length: count }, () => WorkerProcess.start(testnet, env)));
+  workers = await Promise.all(Array.from({ length: count }, () => WorkerProcess.start(testnet, envOf(kind))));
   await Promise.all(workers.map((worker) => worker.ready()));
   return workers;
 }
@@ -138,7 +139,7 @@ const harms = {
   'killed with kill -9': {
     code: /^worker_(silent|lost)$/,
     hurt: (victim: WorkerProcess) => victim.signal('SIGKILL'),
-    heal: (victim: WorkerProcess) => victim.restart(),
+    heal: (victim: WorkerProcess, kind: Kind) => victim.restart(envOf(kind)),
   },
   'frozen with SIGSTOP': {
     code: /^worker_silent$/,
@@ -170,7 +171,7 @@ describe.each(Object.entries(harms))('a worker that is %s', (name, { code, hurt,
           standstills.push(standstillMs ?? Infinity);
         }
         await client.close();
-        victim = await heal(victim);
+        victim = await heal(victim, kind);
         workers = [victim, survivor];
         await victim.ready();
       }
