@@ -45,8 +45,7 @@ export function clientTree(deps: ClientDeps, accept: AcceptLink): SupervisorSpec
         id: names.topic('inference'),
         logic: createTopicActor({
           network: 'inference',
-          clock: deps.clock,
-      random: deps.random,
+          random: deps.random,
           log: deps.log,
           topic: topicKey(name),
           keySeed: deps.keySeed,
