@@ -14,6 +14,7 @@ import { isCode } from './home.js';
 type Standings = readonly (readonly [account: string, standing: Standing])[];
 
 export interface ConductStore {
+  /** Never throws. */
   load(): Standings;
   /** Never throws: what could not be written is written the next time. */
   save(standings: Standings): void;
@@ -31,12 +32,13 @@ export function conductFile(home: string, clock: Clock, log: Logger): ConductSto
   const file = join(home, 'conduct.json');
   const putAside = (why: string): void => {
     const movedTo = `${file}.damaged-${clock.now()}`;
-    renameSync(file, movedTo);
-    log.warn('conduct.damaged', {
-      file,
-      movedTo,
-      message: `this file of bans is damaged (${why}); it was moved to ${movedTo}, and the bans in it are not in force`,
-    });
+    const note = `this file of bans is damaged (${why}), and the bans in it are not in force`;
+    try {
+      renameSync(file, movedTo);
+      log.warn('conduct.damaged', { file, movedTo, message: `${note}; it was moved to ${movedTo}` });
+    } catch (error) {
+      log.warn('conduct.damaged', { file, error, message: `${note}; it could not be moved aside` });
+    }
   };
   return {
     load() {

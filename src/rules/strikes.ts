@@ -57,9 +57,13 @@ export function strike(standing: Standing, nowMs: number): Standing {
   return { strikes: 0, atMs: nowMs, bans: bans + 1, bannedUntilMs: Math.max(bannedUntilMs, nowMs + banMs) };
 }
 
-/** As it may be believed after a restart, when the clock may have been set back meanwhile: no ban lasts longer than the longest. */
+/**
+ * As it may be believed after a restart, when the clock may have been set back meanwhile: no ban lasts longer than the longest, and
+ * strikes fade.
+ */
 export const restored = (standing: Standing, nowMs: number): Standing => ({
   ...standing,
+  atMs: Math.min(standing.atMs, nowMs),
   bannedUntilMs: Math.min(standing.bannedUntilMs, nowMs + strikeRules.longestBanMs),
 });
 

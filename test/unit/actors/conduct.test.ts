@@ -1,5 +1,5 @@
 /** Who may ask, as it changes with what clients do; what of it outlives the process; and that none of it grows without bound. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -127,8 +127,12 @@ describe('strikes', () => {
     expect(next.ask(alice)).toMatchObject({ code: 'banned', retryAfterMs: 599_000 });
     next.strike(bob, 5);
     expect(next.ask(bob)).toMatchObject({ code: 'banned' });
-    const longAgo = new Desk({ store, clock: new VirtualClock(1_000_000_000_000) });
+    const clock = new VirtualClock(1_000_000_000_000);
+    const longAgo = new Desk({ store, clock });
     expect(longAgo.ask(alice)).toMatchObject({ code: 'banned', retryAfterMs: strikeRules.longestBanMs });
+    clock.advance(6 * strikeRules.halfLifeMs);
+    longAgo.strike(bob, 9);
+    expect(longAgo.ask(bob)).toBeUndefined();
   });
 
   it('that are not written yet are written when the worker stops', () => {
@@ -294,6 +298,13 @@ describe('the file', () => {
       expect(warnings).toMatchObject([{ event: 'conduct.damaged', movedTo: join(home, aside ?? '') }]);
     },
   );
+
+  it('that is damaged and cannot be moved does not stop the worker', () => {
+    mkdirSync(join(home, 'conduct.json'));
+    writeFileSync(join(home, `conduct.json.damaged-${clock.now()}`), 'in the way');
+    expect(conductFile(home, clock, log).load()).toEqual([]);
+    expect(warnings).toMatchObject([{ event: 'conduct.damaged', error: { code: 'ENOTDIR' } }]);
+  });
 
   it('that cannot be written does not stop the worker', () => {
     const file = conductFile(join(home, 'gone'), clock, log);
