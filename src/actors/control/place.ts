@@ -20,11 +20,12 @@ export interface ControlPlace {
   readonly isFile: boolean;
 }
 
-/** The same for both sides. @throws where the place belongs to somebody else. */
+/** The same for both sides, by whatever path each has come to the home. @throws where the place belongs to somebody else. */
 export function controlPlace(home: Home): ControlPlace {
-  const hash = createHash('sha256').update(realpathSync(home.path)).digest('hex').slice(0, 32);
+  const path = realpathSync(home.path);
+  const hash = createHash('sha256').update(path).digest('hex').slice(0, 32);
   if (process.platform === 'win32') return { path: `\\\\.\\pipe\\qmesh-${hash}`, isFile: false };
-  const inHome = join(home.path, 'control.sock');
+  const inHome = join(path, 'control.sock');
   if (Buffer.byteLength(inHome) <= MAX_SOCKET_PATH_BYTES) return { path: inHome, isFile: true };
   return { path: join(ownFolder(), `${hash}.sock`), isFile: true };
 }
