@@ -67,9 +67,10 @@ export class AwakeClock implements Clock {
   #arm(timer: Timer, delayMs: number): void {
     timer.handle = this.#below.setTimeout(() => {
       this.#look();
+      if (!this.#timers.has(timer)) return; // who was told of the waking has cleared it
       const restMs = timer.dueMs - this.#awakeMs();
       if (restMs > EARLY_MS) this.#arm(timer, restMs);
-      else if (this.#timers.has(timer)) {
+      else {
         this.clearTimeout(timer);
         timer.fire();
       }
@@ -80,8 +81,8 @@ export class AwakeClock implements Clock {
     this.#seenMs = this.#below.monotonicMs();
     this.#seenWallMs = this.#below.now();
     const tick = (): void => {
+      this.#tick = this.#below.setTimeout(tick, TICK_MS); // first: who is told of a waking may clear the last timer
       this.#look();
-      this.#tick = this.#below.setTimeout(tick, TICK_MS);
     };
     this.#tick = this.#below.setTimeout(tick, TICK_MS);
   }

@@ -102,6 +102,22 @@ describe('asleep', () => {
     );
   });
 
+  it('timers that are cleared on waking leave nothing behind, whichever timer noticed it first', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 500, max: 60_000 }), { minLength: 1, maxLength: 4 }), (delays) => {
+        const { machine, clock } = awake();
+        const timers = delays.map((delay) => clock.setTimeout(() => {}, delay));
+        clock.onWake(() => {
+          for (const timer of timers) clock.clearTimeout(timer);
+        });
+        machine.run(400);
+        machine.stop(30_000);
+        machine.run(10);
+        expect(machine.pending).toBe(0);
+      }),
+    );
+  });
+
   it('a watchdog and its reset: who is heard on waking is heard before the watchdog bites', () => {
     const { machine, clock } = awake();
     const watchdog = clock.setTimeout(() => expect.fail('it bit'), 5_000);
