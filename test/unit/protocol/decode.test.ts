@@ -33,6 +33,13 @@ describe('decodeMessage', () => {
     expect(decodeMessage({ ...samples.inference_token, text: null })).toMatchObject({ kind: 'invalid', field: 'text' });
   });
 
+  it('does not look at fields that it does not know: a frame has room for a hundred thousand of them', () => {
+    const unread = { enumerable: true, get: () => expect.fail('it was read') };
+    const options = Object.defineProperty({ seed: null }, 'unknown', unread);
+    const full = Object.defineProperty({ ...samples.prompt, model: null, options }, 'unknown', unread);
+    expect(decodeObject(full)).toMatchObject({ kind: 'message' });
+  });
+
   it('takes null for a number that is not known yet', () => {
     const performance = { avgResponseMs: null, tokensPerSecond: null };
     expect(decodeMessage({ ...samples.status, performance })).toMatchObject({
