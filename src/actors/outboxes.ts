@@ -84,7 +84,8 @@ export class Outboxes {
   }
 
   broadcast(message: WorkerMessage): void {
-    for (const box of this.#boxes.values()) this.#write(box, message);
+    const frame = encodeFrame(message);
+    for (const box of this.#boxes.values()) this.#writeFrame(box, frame);
   }
 
   /** A request was admitted: it is owed an end. */
@@ -127,7 +128,11 @@ export class Outboxes {
   }
 
   #write(box: Outbox, message: WorkerMessage): void {
-    box.connection.write(encodeFrame(message));
+    this.#writeFrame(box, encodeFrame(message));
+  }
+
+  #writeFrame(box: Outbox, frame: Uint8Array): void {
+    box.connection.write(frame);
     box.lastWriteMs = this.#clock.monotonicMs();
     if (box.connection.unsentBytes > limits.maxUnsentBytes) box.connection.destroy();
   }

@@ -31,6 +31,7 @@ export function createPeer(deps: WorkerDeps, peer: string, connection: Connectio
 function createConnection(deps: WorkerDeps, peer: string, connection: Connection, gone: () => void) {
   return guardedCallback(({ system, self, sendBack, guard, defer }) => {
     const { clock, outboxes, board, conduct, log } = deps;
+    const owner = deps.identity.publicKeyHex;
     const network = topicName('inference', deps.networkPrefix);
     /** Who asks: the key that the connection proves, or the node that a hello proves stands behind it. */
     let account = connection.remoteKey;
@@ -105,7 +106,9 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
           log.warn('frame.refused', { peer, key: connection.remoteKey, reason });
           conduct.strike(account, 'malformed_frame');
         }),
+        flooded: guard(() => log.warn('peer.flooded', { peer, key: connection.remoteKey })),
         closed: guard(() => sendBack({ type: 'connection.closed' })),
+        isPaced: () => account !== owner,
       }),
     );
   });

@@ -106,7 +106,10 @@ export function outlook(context: SchedulerContext, count = Infinity): readonly T
 /** What the one of this key is told: where it waits, or that it is in a slot. */
 export function toldOf(context: SchedulerContext, key: string): Told | undefined {
   const running = context.running.get(key);
-  if (running === undefined) return outlook(context, positionOf(context.queue, key)).at(-1);
+  if (running === undefined) {
+    const position = positionOf(context.queue, key);
+    return position > 0 ? outlook(context, position).at(-1) : undefined;
+  }
   const { record, sinceMs, firstTokenAtMs } = running;
   const { prefillMs } = expected(context, record);
   const leftMs = firstTokenAtMs === undefined ? estimate.remainingMs(prefillMs, context.monotonicMs() - sinceMs) : 0;

@@ -63,9 +63,14 @@ export class FrameDecoder {
 
   /** What these bytes completed, in order. Nothing, ever again, after a refusal. */
   push(bytes: Uint8Array): FrameOutcome[] {
+    return this.pushSome(bytes, Infinity).outcomes;
+  }
+
+  /** The same up to `maxFrames` of them. `rest` is what comes after those, to be pushed later. */
+  pushSome(bytes: Uint8Array, maxFrames: number): { readonly outcomes: FrameOutcome[]; readonly rest: Uint8Array } {
     const outcomes: FrameOutcome[] = [];
     let at = 0;
-    while (at < bytes.length && !this.#refused) {
+    while (at < bytes.length && outcomes.length < maxFrames && !this.#refused) {
       if (this.#body === undefined) {
         at += this.#fillHeader(bytes, at);
         if (this.#headerFilled < headerBytes) break;
@@ -81,7 +86,7 @@ export class FrameDecoder {
         if (this.#bodyFilled === this.#body.length) outcomes.push(this.#complete(this.#body));
       }
     }
-    return outcomes;
+    return { outcomes, rest: this.#refused ? bytes.subarray(bytes.length) : bytes.subarray(at) };
   }
 
   /** A frame has begun and is not complete. */

@@ -140,7 +140,7 @@ export class WorkerProcess {
     return 10 * (Number(fields[11]) + Number(fields[12])); // utime and stime, in ticks of 1/100 s
   }
 
-  /** Ends it in good order, and starts it again in the same home. */
+  /** Ends it in good order, unless it has ended already, and starts it again in the same home. */
   async restart(env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
     this.signal('SIGTERM');
     await this.exited;
@@ -187,6 +187,12 @@ export function holdsFile(pid: number, path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** What the process holds in memory. */
+export function memoryMb(pid: number): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) / 1_024;
 }
 
 export function isAlive(pid: number): boolean {
