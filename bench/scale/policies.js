@@ -3,7 +3,7 @@ import { selectElsewhere, selectWorker } from '../../dist/rules/selection.js';
 
 /** @typedef {import('./simulation.js').Policy} Policy */
 
-const anything = { model: undefined, pin: undefined };
+const anything = { model: undefined, pin: undefined, account: undefined };
 
 /** @type {Record<string, Policy>} */
 export const policies = {

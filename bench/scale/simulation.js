@@ -40,7 +40,7 @@ export class Simulation {
   #staleMs;
   #chance;
   #workers;
-  /** Of each client: how many of its requests are unfinished at a worker. @type {Map<number, number>[]} */
+  /** Of each client: its unfinished tries at a worker. @type {Map<number, Set<number>>[]} */
   #inFlight;
   #heap = new EventHeap();
   #nowMs = 0;
@@ -101,7 +101,7 @@ export class Simulation {
     const tried = element(this.#tries, index);
     if (event === 'arrive') this.#arrive(tried, index);
     else if (event === 'end') this.#end(tried, index);
-    else if (event === 'hear') this.#leave(tried);
+    else if (event === 'hear') this.#leave(tried, index);
     else if (event === 'look') this.#look(tried, index);
     else this.#cancel(tried, index);
   }
@@ -115,10 +115,10 @@ export class Simulation {
 
   /** @param {number} request @param {number} worker */
   #send(request, worker) {
-    const index = this.#tries.push({ request, worker, arrivedAtMs: 0, state: 'sent' }) - 1;
+    const index = this.#tries.push({ request, worker, arrivedAtMs: Infinity, state: 'sent' }) - 1;
     this.#current[request] = index;
     const own = this.#ownOf(request);
-    own.set(worker, (own.get(worker) ?? 0) + 1);
+    own.set(worker, (own.get(worker) ?? new Set()).add(index));
     this.#after(this.#latencyMs(request, worker), 'arrive', index);
   }
 
@@ -186,7 +186,7 @@ export class Simulation {
     this.#left.set(request, left);
     this.#moves++;
     this.#after(this.#latencyMs(request, tried.worker), 'cancel', index);
-    this.#leave(tried);
+    this.#leave(tried, index);
     this.#send(request, Number(better.worker));
   }
 
@@ -201,12 +201,12 @@ export class Simulation {
     });
   }
 
-  /** What this client has unfinished there is one less. @param {Try} tried */
-  #leave({ request, worker }) {
+  /** What this client has unfinished there is one less. @param {Try} tried @param {number} index */
+  #leave({ request, worker }, index) {
     const own = this.#ownOf(request);
-    const left = (own.get(worker) ?? 0) - 1;
-    if (left > 0) own.set(worker, left);
-    else own.delete(worker);
+    const left = own.get(worker);
+    left?.delete(index);
+    if (left?.size === 0) own.delete(worker);
   }
 
   /** @param {number} request */
@@ -224,7 +224,9 @@ export class Simulation {
     for (const worker of views.subarray(from, from + viewSize)) {
       const delayMs = this.#staleMs ?? this.#latencyMs(request, worker);
       const { status, atMs } = element(this.#workers, worker).saidBy(this.#nowMs - delayMs, this.#nowMs);
-      candidates.push({ worker: String(worker), status, heardAtMs: atMs + delayMs, inFlight: own.get(worker) ?? 0 });
+      const tries = [...(own.get(worker) ?? [])];
+      const inFlight = tries.filter((index) => element(this.#tries, index).arrivedAtMs > atMs).length;
+      candidates.push({ worker: String(worker), status, heardAtMs: atMs + delayMs, inFlight });
     }
     return candidates;
   }

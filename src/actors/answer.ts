@@ -47,6 +47,11 @@ export class Answer {
     this.worker = undefined;
   }
 
+  /** In the present worker's line; 0: in a slot, or nothing is known of it yet. */
+  get position(): number {
+    return this.#progress.position ?? 0;
+  }
+
   /** @returns whether it was news. */
   tell(position: QueueStatusMessage): boolean {
     const before = this.#progress;

@@ -2,17 +2,17 @@
  * Parent: the asks supervisor of a client; temporary, one per request. Chooses workers through rules/selection.ts, sends the
  * prompt and takes the answer through the directory, and calls the application back.
  */
-import type { AnyActorLogic } from 'xstate';
-import type { AskFailure, Proof, Try } from '../machines/ask.js';
+import type { AnyActorLogic, EventObject } from 'xstate';
+import { moved, type AskFailure, type Proof, type Try } from '../machines/ask.js';
 import { askMachine, type AskEvent, type AskInput } from '../machines/ask.machine.js';
 import type { PromptMessage, QueueStatusMessage } from '../protocol/messages.js';
 import type { Clock } from '../runtime/clock.js';
-import { guardedCallback } from '../runtime/guarded-callback.js';
+import { guardedCallback, type GuardedScope } from '../runtime/guarded-callback.js';
 import type { Random } from '../runtime/random.js';
 import type { AskAnswer } from './answer.js';
 import { Attempts } from './attempts.js';
 import type { WorkSolver } from './work-solver.js';
-import type { WorkerDirectory } from './worker-directory.js';
+import type { AnswerSink, WorkerDirectory } from './worker-directory.js';
 
 /** What an application asks: the fields of a `prompt` that are its own, and where it may go. */
 export interface AskRequest extends Pick<
@@ -28,8 +28,8 @@ export interface AskRequest extends Pick<
 export interface AskCallbacks {
   /** Where the request stands at its present worker. */
   position?(position: QueueStatusMessage, worker: string): void;
-  /** `from` did not end this request, and `to` goes on with it. */
-  moved?(from: Try, to: string): void;
+  /** `from` failed this request, and `to` goes on with it. */
+  failedOver?(from: Try, to: string): void;
   /** New text. Joined in order it is the answer's text. */
   text(text: string, tokens: number): void;
   /** The one end. `failure` is undefined where the answer is whole, or was cancelled by the application. */
@@ -77,13 +77,13 @@ export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, 
     actors: {
       answer: guardedCallback(({ sendBack, guard, receive, defer }) => {
         const say = guard((event: AskEvent) => sendBack(event));
-        const heard = attempts.sink(say);
+        const heard = guardedSink(attempts.sink(say), guard);
         receive((event) => {
           if (event.type !== 'answer.ask') return;
           attempts.send(event.worker as string, event.proof as Proof | undefined, heard, say);
         });
         defer(() => {
-          attempts.leave();
+          attempts.abandon('withdrawn');
           attempts.answer.end([], {
             code: 'internal',
             message: 'The request failed inside this client.',
@@ -98,14 +98,19 @@ export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, 
         const event = attempts.choose(context);
         if (event !== undefined) self.send(event);
       },
+      chooseElsewhere: ({ context, self }) => {
+        const event = attempts.chooseElsewhere(context);
+        if (event !== undefined) self.send(event);
+      },
       send: ({ context: { tries, proof }, self }) => {
         const [from, to] = [tries.at(-2), tries.at(-1)];
         if (to === undefined) return;
-        if (from !== undefined && proof === undefined) on.moved?.(from, to.worker);
+        if (from !== undefined && from.failure !== moved && proof === undefined) on.failedOver?.(from, to.worker);
         self.getSnapshot().children.answer?.send({ type: 'answer.ask', worker: to.worker, proof });
       },
       sendCancel: () => attempts.cancel(),
       abandon: () => attempts.abandon(),
+      withdraw: () => attempts.abandon('withdrawn'),
       solve: ({ context, self }) => {
         const work = context.failure?.work;
         if (work === undefined) return;
@@ -129,3 +134,15 @@ export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, 
     },
   });
 }
+
+/** What the application's callbacks throw fails this request, and not the connection on which the news came. */
+const guardedSink = (sink: AnswerSink, guard: GuardedScope<unknown, EventObject>['guard']): AnswerSink => ({
+  position: guard((message) => sink.position(message)),
+  token: guard((message) => sink.token(message)),
+  result: guard((message) => sink.result(message)),
+  error: guard((message) => sink.error(message)),
+  listened: guard((elapsedMs) => sink.listened(elapsedMs)),
+  fellSilent: guard(() => sink.fellSilent()),
+  spoke: guard(() => sink.spoke()),
+  lost: guard(() => sink.lost()),
+});

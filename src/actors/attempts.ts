@@ -1,9 +1,9 @@
 /** The effects behind one request: which worker is asked next, what it is sent, and what it says. The chart is ask.machine.ts. */
 import type { AskContext, AskEvent } from '../machines/ask.machine.js';
-import { doubts, failures, type AskFailure, type Proof } from '../machines/ask.js';
+import { doubts, failures, type AskFailure, type Proof, type Try } from '../machines/ask.js';
 import { FrameTooLargeError } from '../protocol/frame.js';
 import { protocolVersion, type InferenceErrorMessage, type PromptMessage } from '../protocol/messages.js';
-import { hasModel, isFresh, selectWorker } from '../rules/selection.js';
+import { hasModel, isFresh, selectElsewhere, selectWorker, type Candidate, type Wish } from '../rules/selection.js';
 import type { Random } from '../runtime/random.js';
 import { Answer } from './answer.js';
 import type { AskCallbacks, AskDeps, AskRequest } from './ask.actor.js';
@@ -19,8 +19,12 @@ export class Attempts {
   readonly #request: AskRequest;
   readonly #on: AskCallbacks;
   readonly #startedAtMs: number;
-  /** Workers that said when to come again, until then. */
+  /** The model that the text is by, or will be, where the application named none: no other can go on with it. */
+  #begunWith: string | undefined;
+  /** Workers that said when to come again, until then: at most one for each try. */
   readonly #barredUntilMs = new Map<string, number>();
+  /** Since when all known workers serve other models than the one that is asked for. */
+  #missingSinceMs: number | undefined;
 
   constructor(deps: AskDeps, request: AskRequest, on: AskCallbacks) {
     this.#deps = deps;
@@ -33,33 +37,35 @@ export class Attempts {
 
   /** Who is asked next; that nobody will be; or undefined, where somebody may yet come. */
   choose({ tries, doubt, patienceMs }: AskContext): AskEvent | undefined {
-    const { clock, directory, random, fallback } = this.#deps;
-    const { model, pin } = this.#request;
-    const now = clock.monotonicMs();
-    const known = directory.candidates().filter(({ worker }) => fallback?.has(worker) !== true);
-    const barredMs = (worker: string): number => (this.#barredUntilMs.get(worker) ?? now) - now;
-    const open = known.filter(({ worker }) => worker !== this.answer.worker && barredMs(worker) <= 0);
-    const wish = { model, pin, tried: tries.map(({ worker }) => worker) };
-    const chosen = selectWorker(open, wish, now, () => random.next());
+    const now = this.#deps.clock.monotonicMs();
+    const known = this.#known();
+    const open = known.filter(({ worker }) => worker !== this.answer.worker && this.#barredMs(worker, now) <= 0);
+    const chosen = selectWorker(open, this.#wish(tries), now, this.#chance);
     if (chosen !== undefined) return { type: 'worker.chosen', worker: chosen.worker };
     if (doubt !== undefined) return undefined;
     const fresh = known.filter((candidate) => isFresh(candidate, now));
-    const pinned = fresh.find(({ worker }) => worker === pin);
-    if (pinned !== undefined && !hasModel(pinned, model))
-      return { type: 'worker.refused', failure: modelMissing(pinned.worker, model) };
-    // Where all said to come again later than anybody waits, nobody waits.
-    const able = fresh.filter((candidate) => hasModel(candidate, model));
-    const failure = tries.at(-1)?.failure;
-    const isVain = able.length > 0 && able.every(({ worker }) => barredMs(worker) > patienceMs);
-    return isVain && failure !== undefined ? { type: 'worker.refused', failure } : undefined;
+    const failure = this.#missing(fresh, tries, now) ?? this.#vain(fresh, tries, now, patienceMs);
+    return failure && { type: 'worker.refused', failure };
+  }
+
+  /** For a request in a line: who would end it earlier. */
+  chooseElsewhere({ tries }: AskContext): AskEvent | undefined {
+    const { worker, position } = this.answer;
+    if (worker === undefined) return undefined;
+    const now = this.#deps.clock.monotonicMs();
+    const open = this.#known().filter((each) => each.worker === worker || this.#barredMs(each.worker, now) <= 0);
+    const chosen = selectElsewhere(open, this.#wish(tries), { worker, position }, now, this.#chance);
+    return chosen && { type: 'worker.chosen', worker: chosen.worker };
   }
 
   send(worker: string, proof: Proof | undefined, heard: AnswerSink, say: Say): void {
     this.answer.enter(worker);
+    if (this.answer.text === '') this.#begunWith = this.#offers(worker)[0]?.sha256;
     try {
-      if (!this.#deps.directory.ask(worker, this.#prompt(proof), heard)) heard.lost();
+      if (!this.#deps.directory.ask(worker, this.#prompt(worker, proof), heard)) heard.lost();
     } catch (error) {
       if (!(error instanceof FrameTooLargeError)) throw error;
+      this.leave();
       const message = `The request is too large: ${error.message}.`;
       say({ type: 'answer.failed', failure: { code: 'bad_request', message, retryable: false } });
     }
@@ -71,9 +77,9 @@ export class Attempts {
   }
 
   /** The present worker is left for good: it is told, if it still listens. */
-  abandon(): void {
+  abandon(how: Outcome = 'failed'): void {
     this.cancel();
-    this.leave('failed');
+    this.leave(how);
     this.id = newId(this.#deps.random);
   }
 
@@ -106,8 +112,12 @@ export class Attempts {
     };
     return {
       position: (message) => {
-        if (answer.tell(message)) believe();
-        if (answer.worker !== undefined) this.#on.position?.(message, answer.worker);
+        const { worker, position: before } = answer;
+        if (worker === undefined || !answer.tell(message)) return;
+        this.#on.position?.(message, worker);
+        believe();
+        const isQueued = message.position > 0;
+        if (isQueued !== before > 0) say({ type: isQueued ? 'answer.queued' : 'answer.placed' });
       },
       token: ({ index, text, tokens }) => {
         if (!answer.add(index, text, tokens)) return breakOff();
@@ -122,7 +132,9 @@ export class Attempts {
       error: (message) => {
         this.#heed(message);
         const { code, message: why, retryable, work } = message;
-        fail({ code, message: why, retryable, ...(work && { work }) });
+        // What nobody named is no mistake of the request: the worker has just given up its first model.
+        const isNoMistake = code === 'model_not_found' && this.#request.model === undefined;
+        fail({ code, message: why, retryable: retryable || isNoMistake, ...(work && { work }) });
       },
       lost: () => fail(failures.lost),
       listened: (elapsedMs) => {
@@ -135,6 +147,53 @@ export class Attempts {
     };
   }
 
+  #known(): readonly Candidate[] {
+    const { directory, fallback } = this.#deps;
+    return directory.candidates().filter(({ worker }) => fallback?.has(worker) !== true);
+  }
+
+  #wish(tries: readonly Try[]): Wish {
+    const { pin } = this.#request;
+    return { model: this.#model, pin, account: this.#deps.account, tried: tries.map(({ worker }) => worker) };
+  }
+
+  get #model(): string | undefined {
+    return this.#request.model ?? (this.answer.text === '' ? undefined : this.#begunWith);
+  }
+
+  #offers(worker: string): Candidate['status']['models'] {
+    return this.#known().find((each) => each.worker === worker)?.status.models ?? [];
+  }
+
+  readonly #chance = (): number => this.#deps.random.next();
+
+  #barredMs(worker: string, now: number): number {
+    return (this.#barredUntilMs.get(worker) ?? now) - now;
+  }
+
+  /** The pinned worker serves other models, or for a while everybody does who is known. */
+  #missing(fresh: readonly Candidate[], tries: readonly Try[], now: number): AskFailure | undefined {
+    const { model, pin } = this.#request;
+    const pinned = fresh.find(({ worker }) => worker === pin);
+    if (pinned !== undefined) return hasModel(pinned, model) ? undefined : modelMissing(pinned.worker, model);
+    const isMissing =
+      model !== undefined &&
+      pin === undefined &&
+      tries.length === 0 && // one that had it may come back
+      fresh.length > 0 &&
+      fresh.every((candidate) => hasModel(candidate, undefined) && !hasModel(candidate, model));
+    this.#missingSinceMs = isMissing ? (this.#missingSinceMs ?? now) : undefined;
+    if (this.#missingSinceMs === undefined || now - this.#missingSinceMs < settleMs) return undefined;
+    return modelNowhere(model, fresh);
+  }
+
+  /** Where all said to come again later than anybody waits, nobody waits. */
+  #vain(fresh: readonly Candidate[], tries: readonly Try[], now: number, patienceMs: number): AskFailure | undefined {
+    const able = fresh.filter((candidate) => hasModel(candidate, this.#model));
+    const isVain = able.length > 0 && able.every(({ worker }) => this.#barredMs(worker, now) > patienceMs);
+    return isVain ? tries.at(-1)?.failure : undefined;
+  }
+
   /** A worker that says when to come again is not asked before. */
   #heed({ code, retryAfterMs = 0 }: InferenceErrorMessage): void {
     const { worker } = this.answer;
@@ -143,15 +202,18 @@ export class Attempts {
     if (worker !== undefined) this.#barredUntilMs.set(worker, untilMs);
   }
 
-  #prompt(proof: Proof | undefined): PromptMessage {
+  #prompt(worker: string, proof: Proof | undefined): PromptMessage {
     const { pin: _pin, patienceMs: _patienceMs, deadlineMs, ...fields } = this.#request;
     const { text } = this.answer;
+    // A model on this disk goes on with the text of any other: it is all that is left.
+    const model = fields.model ?? (this.#deps.fallback?.has(worker) === true ? undefined : this.#begunWith);
     const spentMs = Math.round(this.#deps.clock.monotonicMs() - this.#startedAtMs);
     return {
       v: protocolVersion,
       type: 'prompt',
       id: this.id,
       ...fields,
+      ...(model && { model }),
       ...(deadlineMs === undefined ? {} : { deadlineMs: Math.max(1, deadlineMs - spentMs) }),
       ...(text === '' ? {} : { resume: { text } }),
       ...(proof && { work: proof }),
@@ -161,6 +223,12 @@ export class Attempts {
 
 /** Whether it was the worker that failed, and not the request, or its place in a queue. */
 const isFault = ({ code }: AskFailure): boolean => ['slot_failed', 'internal', failures.lost.code].includes(code);
+
+/** From the first worker that is found to most of the others. */
+const settleMs = 2_000;
+
+/** Names of models in one message, at most. */
+const maxNamed = 8;
 
 /** A ban that does not say how long it lasts. */
 const aBanMs = 60_000;
@@ -172,3 +240,13 @@ const modelMissing = (worker: string, model: string | undefined): AskFailure => 
   message: `The worker ${worker} does not serve ${model ?? 'any model'}.`,
   retryable: false,
 });
+
+function modelNowhere(model: string | undefined, fresh: readonly Candidate[]): AskFailure {
+  const names = new Set(fresh.flatMap(({ status }) => status.models.map(({ name }) => name)));
+  const named = [...names].slice(0, maxNamed).join(', ');
+  return {
+    code: 'model_not_found',
+    message: `No worker here serves ${model ?? 'a model'}; they serve ${named}.`,
+    retryable: true, // this machine may have it
+  };
+}

@@ -45,13 +45,13 @@ function createConnection({ clock, log, directory, hello }: LinkDeps, connection
           sendBack({ type: 'connection.greeted' });
           return directory.heard(worker, message);
         case 'queue_status':
-          return directory.sink(worker, message.id)?.position(message);
+          return directory.answering(worker, message.id)?.position(message);
         case 'inference_token':
-          return directory.sink(worker, message.id)?.token(message);
+          return directory.answering(worker, message.id)?.token(message);
         case 'inference_result':
-          return directory.sink(worker, message.id)?.result(message);
+          return directory.answering(worker, message.id)?.result(message);
         case 'inference_error':
-          return directory.sink(worker, message.id)?.error(message);
+          return directory.answering(worker, message.id)?.error(message);
         default: // a client's own messages make no sense from a worker
       }
     };

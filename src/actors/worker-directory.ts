@@ -3,6 +3,7 @@
  * outside the actors: an answer's text goes from the connection straight to the request that asked, never through a machine.
  */
 import { encodeFrame } from '../protocol/frame.js';
+import { limits } from '../protocol/limits.js';
 import type {
   ClientMessage,
   InferenceErrorMessage,
@@ -48,10 +49,19 @@ export type Outcome = 'answered' | 'failed' | 'withdrawn';
 
 /** Workers that have failed lately, and are remembered while they are gone. The oldest is forgotten first. */
 const maxCircuits = 256;
+/** To a worker that holds more than this back no further prompt is sent; with the largest one it is the limit of the wire. */
+const maxUnsentBytes = limits.maxUnsentBytes - limits.maxFrameBytes;
+
+interface Waiting {
+  readonly sink: AnswerSink;
+  /** Whether the worker has spoken of the request, and then whether its status came since: it counts the request. */
+  known: 'sent' | 'told' | 'counted';
+}
 
 interface Entry {
   readonly connection: Connection;
-  readonly waiting: Map<string, AnswerSink>;
+  /** By the request's ID. As many as the client has unfinished, at most. */
+  readonly waiting: Map<string, Waiting>;
   status: StatusMessage | undefined;
   heardAtMs: number;
   /** What is heard while requests wait here. */
@@ -65,17 +75,11 @@ export class WorkerDirectory {
   /** By worker ID, which is the key that the connection proves. */
   readonly #entries = new Map<string, Entry>();
   readonly #circuits = new Map<string, Circuit>();
-  #onChange: () => void = () => {};
   /** Runs while any request waits: one watch for all connections. */
   #watch: TimerHandle;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-  }
-
-  /** Called when a worker comes, goes, or says something new. One listener, the latest. */
-  onChange(listener: () => void): void {
-    this.#onChange = listener;
   }
 
   connect(connection: Connection): void {
@@ -95,8 +99,7 @@ export class WorkerDirectory {
     const entry = this.#entries.get(worker);
     if (entry === undefined || (connection !== undefined && entry.connection !== connection)) return;
     this.#entries.delete(worker);
-    for (const sink of [...entry.waiting.values()]) sink.lost();
-    this.#onChange();
+    for (const { sink } of [...entry.waiting.values()]) sink.lost();
   }
 
   /** Bytes came from this worker, of whatever frame. */
@@ -106,7 +109,7 @@ export class WorkerDirectory {
     entry.hearing = heard(entry.hearing, this.#clock.monotonicMs());
     const wasCertain = entry.silence === 'certain';
     entry.silence = 'none';
-    if (wasCertain) for (const sink of [...entry.waiting.values()]) sink.spoke();
+    if (wasCertain) for (const { sink } of [...entry.waiting.values()]) sink.spoke();
   }
 
   heard(worker: string, status: StatusMessage): void {
@@ -114,12 +117,14 @@ export class WorkerDirectory {
     if (entry === undefined) return;
     entry.status = status;
     entry.heardAtMs = this.#clock.monotonicMs();
-    this.#onChange();
+    for (const waiting of entry.waiting.values()) if (waiting.known === 'told') waiting.known = 'counted';
   }
 
-  /** The request that waits for `id` at this worker. */
-  sink(worker: string, id: string): AnswerSink | undefined {
-    return this.#entries.get(worker)?.waiting.get(id);
+  /** The worker speaks of this request. @returns who is to hear it; undefined where nobody waits for it there. */
+  answering(worker: string, id: string): AnswerSink | undefined {
+    const waiting = this.#entries.get(worker)?.waiting.get(id);
+    if (waiting?.known === 'sent') waiting.known = 'told';
+    return waiting?.sink;
   }
 
   /** @returns false where the worker is not connected any more. @throws FrameTooLargeError */
@@ -129,7 +134,7 @@ export class WorkerDirectory {
     const frame = encodeFrame(message);
     if (entry.waiting.size === 0) entry.hearing = resumeHearing(entry.hearing, this.#clock.monotonicMs());
     entry.hearing = asked(entry.hearing, frame.byteLength);
-    entry.waiting.set(message.id, sink);
+    entry.waiting.set(message.id, { sink, known: 'sent' });
     this.#turn(worker, (circuit, now) => sent(circuit, message.id, now));
     entry.connection.write(frame);
     this.#keepWatch(silenceRules.tickMs);
@@ -149,13 +154,14 @@ export class WorkerDirectory {
     });
   }
 
-  /** The workers that have said who they are, and are not silent. */
+  /** The workers that have said who they are, are not silent, and read what they are sent. */
   candidates(): readonly (Candidate & { readonly status: StatusMessage })[] {
-    return [...this.#entries].flatMap(([worker, { status, heardAtMs, waiting, silence }]) =>
-      status === undefined || silence === 'certain'
-        ? []
-        : [{ worker, status, heardAtMs, inFlight: waiting.size, circuit: this.#circuits.get(worker) }],
-    );
+    return [...this.#entries].flatMap(([worker, entry]) => {
+      const { connection, status, heardAtMs, waiting, silence } = entry;
+      if (status === undefined || silence === 'certain' || connection.unsentBytes > maxUnsentBytes) return [];
+      const inFlight = [...waiting.values()].filter(({ known }) => known !== 'counted').length;
+      return [{ worker, status, heardAtMs, inFlight, circuit: this.#circuits.get(worker) }];
+    });
   }
 
   #turn(worker: string, how: (circuit: Circuit, nowMs: number) => Circuit): void {
@@ -188,7 +194,7 @@ export class WorkerDirectory {
   #judge(entry: Entry, now: number): void {
     const elapsedMs = listenedMs(entry.hearing, now);
     entry.hearing = listened(entry.hearing, now);
-    const sinks = [...entry.waiting.values()];
+    const sinks = [...entry.waiting.values()].map(({ sink }) => sink);
     if (!isSilent(entry.hearing)) {
       entry.silence = 'none';
       for (const sink of sinks) sink.listened(elapsedMs);

@@ -21,7 +21,7 @@ export interface Answer {
   readonly worker: string | undefined;
   /** A model on this machine's own disk ended it, since no worker was left. */
   readonly isLocal: boolean;
-  /** Every worker that was asked, in order, with what went wrong where something did. */
+  /** Every worker that was asked, in order, with what it was left for: what went wrong, or `moved`, a free slot elsewhere. */
   readonly tries: readonly Try[];
 }
 
@@ -32,7 +32,7 @@ export class RequestError extends Error {
   constructor(
     /**
      * A wire code (docs/protocol.md), or the client's own: no_worker, worker_lost, worker_silent, worker_stalled, bad_answer,
-     * local_failed, client_closed, too_many_requests.
+     * local_failed, client_closed, too_many_requests, internal.
      */
     readonly code: string,
     message: string,
@@ -57,7 +57,7 @@ export interface QueuePosition {
   readonly estimatedWaitMs: number;
 }
 
-/** One worker gave way to the next. */
+/** One worker failed, and the next goes on. */
 export interface Failover {
   readonly from: Try;
   /** The worker that goes on. */

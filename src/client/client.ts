@@ -124,7 +124,7 @@ export class QMeshClient {
       cancel = this.#core.ask(request, {
         position: ({ position, length, estimatedWaitMs }, worker) =>
           onPosition?.({ worker, position, length, estimatedWaitMs }),
-        moved: (from, to) => onFailover?.({ from, to }),
+        failedOver: (from, to) => onFailover?.({ from, to }),
         text: (text, tokens) => made.stream?.push({ text, tokens }),
         end: ({ text, result: last, tries }, failure) => {
           if (failure !== undefined) return reject(RequestError.from(failure, text, tries));

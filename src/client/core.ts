@@ -12,9 +12,9 @@ export type ClientOptions = Omit<ClientDeps, 'directory' | 'account'>;
 export interface ClientCore {
   readonly tree: Tree;
   readonly directory: WorkerDirectory;
-  /** @returns what cancels the request; undefined where too many are unfinished, or the client is closing. */
   /** Takes in a connection to a worker that was not found through the topic. */
   link(connection: Connection): void;
+  /** @returns what cancels the request; undefined where too many are unfinished, or the client is closing. */
   ask(request: AskRequest, on: AskCallbacks): (() => void) | undefined;
 }
 

@@ -8,7 +8,7 @@ import type { LocalFallback } from '../actors/ask.actor.js';
 import { forkEngine } from '../actors/engine-process.js';
 import { openHome } from '../actors/home.js';
 import { ModelDisk } from '../actors/model-disk.js';
-import { createInProcessNetwork } from '../actors/network/in-process.js';
+import { createInProcessNetwork, type InProcessNetwork } from '../actors/network/in-process.js';
 import { ownerWordInMemory } from '../actors/owner-word.js';
 import type { Connection } from '../actors/ports.js';
 import { startWorker } from '../actors/start-worker.js';
@@ -56,7 +56,8 @@ interface LocalWorker {
   readonly name: string;
   readonly tree: Tree;
   readonly disk: ModelDisk;
-  state: 'starting' | 'up';
+  readonly network: InProcessNetwork;
+  state: 'loading' | 'dialling' | 'up';
   readonly waiting: Set<{ ready(worker: string): void; failed(reason: string): void }>;
 }
 
@@ -86,6 +87,7 @@ export class LocalWorkers implements LocalFallback {
       return () => {};
     }
     const worker = known ?? this.#open(wanted);
+    if (worker.state === 'up' && !worker.network.isConnected) this.#dial(worker); // a part of it has failed and is back
     if (worker.state === 'up') on.ready(worker.name);
     else worker.waiting.add(on);
     return () => void worker.waiting.delete(on);
@@ -111,19 +113,23 @@ export class LocalWorkers implements LocalFallback {
       for (const on of [...worker.waiting]) on.failed(`This machine cannot answer by itself: ${reason}`);
     };
     const { tree, deps } = startWorker(this.#options(wanted, seed), this.#ports(network.port, disk, fail));
-    const worker: LocalWorker = { name, tree, disk, state: 'starting', waiting: new Set() };
+    const worker: LocalWorker = { name, tree, disk, network, state: 'loading', waiting: new Set() };
     this.#workers.set(wanted, worker);
     tree.onEscalation((error) => fail(error instanceof Error ? error.message : String(error)));
     deps.board.onReady(() => {
-      if (worker.state === 'up') return;
-      network.dial(topicKey(topicName('inference', '')), (connection) => {
-        this.#deps.link(connection);
-        worker.state = 'up';
-        for (const on of [...worker.waiting]) on.ready(name);
-        worker.waiting.clear();
-      });
+      if (worker.state === 'loading') this.#dial(worker);
     });
     return worker;
+  }
+
+  #dial(worker: LocalWorker): void {
+    worker.state = 'dialling';
+    worker.network.dial(topicKey(topicName('inference', '')), (connection) => {
+      this.#deps.link(connection);
+      worker.state = 'up';
+      for (const on of [...worker.waiting]) on.ready(worker.name);
+      worker.waiting.clear();
+    });
   }
 
   async #close(wanted: string): Promise<void> {

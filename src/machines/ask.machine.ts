@@ -5,10 +5,14 @@
  * A worker that falls silent or gets no further is only **doubted** at first: it is left for another one at once, if there is one,
  * and if there is none it may yet go on. So a request never gives up the only worker that has it before its patience ends.
  *
- * Invariants: exactly one end; one worker at a time; the text only grows; at most `MAX_TRIES` workers are asked, and after them
- * this machine's own model where that is wanted; never past the deadline.
+ * One that stands in a line **moves** to another worker as soon as that one promises a free slot and an earlier end: no failure.
+ *
+ * Invariants: exactly one end; one worker at a time; the text only grows; no move once a worker has begun; at most `MAX_TRIES`
+ * workers are asked, and `MAX_MOVES` more left for a better place, and after them this machine's own model where that is
+ * wanted; never past the deadline.
  */
 import { setup, type AnyEventObject } from 'xstate';
+import { limits } from '../protocol/limits.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import * as a from './ask.js';
 
@@ -36,6 +40,8 @@ export interface AskContext extends AskInput {
 export type AskEvent =
   | { type: 'worker.chosen'; worker: string }
   | { type: 'worker.refused'; failure: a.AskFailure }
+  | { type: 'answer.queued' }
+  | { type: 'answer.placed' }
   | { type: 'answer.began' }
   | { type: 'answer.doubted'; doubt: a.AskFailure }
   | { type: 'answer.resumed' }
@@ -47,15 +53,22 @@ export type AskEvent =
 
 const base = setup({
   types: { context: {} as AskContext, events: {} as AskEvent, input: {} as AskInput },
-  /** Owns the request's entry at its worker's link, and the application's callbacks. Says `answer.…`. */
+  /**
+   * Owns the request's entry at its worker's link, and the application's callbacks. Says `answer.…`. At its end a worker that
+   * still has the request is told to cancel it.
+   */
   actors: { answer: {} as GuardedLogic<undefined, AnyEventObject> },
   actions: {
     /** Picks a worker and says `worker.chosen`, or nothing where there is none yet. */
     choose: () => {},
+    /** The same for a request that stands in a line: only one where it would be over earlier. */
+    chooseElsewhere: () => {},
     send: () => {},
     sendCancel: () => {},
-    /** Cancels at the present worker, and hears nothing more of it. */
+    /** Cancels at the present worker, and hears nothing more of it. It has failed. */
     abandon: () => {},
+    /** The same, and nothing is held against it. */
+    withdraw: () => {},
     /** Works on what the worker wants to be shown; says `work.done`. */
     solve: () => {},
     stopSolving: () => {},
@@ -71,8 +84,9 @@ const base = setup({
       event.type === 'answer.failed' &&
       a.maySucceedElsewhere(event.failure) &&
       !context.isLocal &&
-      context.tries.length < a.MAX_TRIES,
-    mayAskAnother: ({ context }) => !context.isLocal && context.tries.length < a.MAX_TRIES,
+      a.isTryLeft(context.tries),
+    mayAskAnother: ({ context }) => !context.isLocal && a.isTryLeft(context.tries),
+    mayMove: ({ context }) => !context.isLocal && a.isMoveLeft(context.tries),
     mayFallBack: ({ context }) => context.hasFallback && !context.isLocal,
     /** No worker is left for a request that is well in itself. */
     mayFallBackFrom: ({ context, event }) =>
@@ -81,12 +95,14 @@ const base = setup({
   },
   delays: {
     lookAgainMs: 100,
+    /** No worker says anything new of itself or of a line sooner. */
+    lookElsewhereMs: Math.max(limits.statusMinGapMs, limits.queueStatusMinGapMs),
     patienceMs: ({ context }) => context.patienceMs,
     doubtMs: ({ context }) => a.doubtMs(context.doubt, context.patienceMs, context.hasFallback),
-    /** Never, where there is none: the longest that a timer can hold. */
-    deadlineMs: ({ context }) => context.deadlineMs ?? 2 ** 31 - 1,
+    /** Never, where there is none. */
+    deadlineMs: ({ context }) => Math.min(context.deadlineMs ?? limits.maxDeadlineMs, limits.maxDeadlineMs),
     cancelMs: 2_000,
-    backoffMs: ({ context }) => a.backoffMs(context.tries.length, context.chance()),
+    backoffMs: ({ context }) => a.backoffMs(context.tries, context.chance()),
     /** As long as a challenge is good for. */
     workMs: 60_000,
     /** A large model, from a slow disk. */
@@ -104,6 +120,7 @@ const chart = base.extend({
     noteFailedTry: base.assign(({ context, event }) =>
       event.type === 'answer.failed' ? { tries: a.withLastFailed(context.tries, event.failure), doubt: undefined } : {},
     ),
+    noteMove: base.assign(({ context }) => ({ tries: a.withLastFailed(context.tries, a.moved) })),
     noteDoubt: base.assign(({ event }) => (event.type === 'answer.doubted' ? { doubt: event.doubt } : {})),
     noteDoubtedTry: base.assign(({ context }) =>
       context.doubt === undefined
@@ -156,13 +173,13 @@ export const askMachine = chart.createMachine({
         ],
         'answer.ended': 'answered',
         'answer.failed': [
-          { guard: 'isAskedForWork', target: '.working', actions: 'failAsTold' },
+          { guard: 'isAskedForWork', target: '.working', actions: ['forgetDoubt', 'failAsTold'] },
           { guard: 'mayTryAgain', target: '.backingOff', actions: 'noteFailedTry' },
           { guard: 'mayFallBackFrom', target: '.startingLocal', actions: 'noteFailedTry' },
           { target: 'failed', actions: ['noteFailedTry', 'failAsTold'] },
         ],
       },
-      after: { deadlineMs: { target: 'failed', actions: ['sendCancel', 'noteDoubtedTry', 'failTooLate'] } },
+      after: { deadlineMs: { target: 'failed', actions: ['noteDoubtedTry', 'failTooLate'] } },
       states: {
         choosing: {
           initial: 'looking',
@@ -181,7 +198,24 @@ export const askMachine = chart.createMachine({
         /** What bounds these two is the client's watch over silence and progress, and then `doubted`. */
         asking: {
           entry: 'send',
-          on: { 'answer.began': 'streaming', 'answer.doubted': { target: 'doubted', actions: 'noteDoubt' } },
+          initial: 'placed',
+          on: {
+            'answer.queued': { guard: 'mayMove', target: '.queued' },
+            'answer.began': 'streaming',
+            'answer.doubted': { target: 'doubted', actions: 'noteDoubt' },
+          },
+          states: {
+            /** In a slot, or nothing was heard yet. */
+            placed: {},
+            queued: {
+              entry: 'chooseElsewhere',
+              on: {
+                'answer.placed': 'placed',
+                'worker.chosen': { target: '#ask.open.asking', actions: ['withdraw', 'noteMove', 'noteTry'] },
+              },
+              after: { lookElsewhereMs: { target: 'queued', reenter: true } },
+            },
+          },
         },
         streaming: { on: { 'answer.doubted': { target: 'doubted', actions: 'noteDoubt' } } },
         /** It still has the request, and whatever it says is taken, until another worker is asked. */
@@ -198,7 +232,7 @@ export const askMachine = chart.createMachine({
           after: {
             doubtMs: [
               { guard: 'mayFallBack', target: 'startingLocal', actions: ['abandon', 'noteDoubtedTry'] },
-              { target: '#ask.failed', actions: ['sendCancel', 'noteDoubtedTry'] },
+              { target: '#ask.failed', actions: 'noteDoubtedTry' },
             ],
           },
           states: { looking: { entry: 'choose', ...lookAgain } },

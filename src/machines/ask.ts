@@ -1,14 +1,17 @@
 /** What a request knows of its tries, and the sums it does with it. Pure: the chart is in ask.machine.ts. */
 
+/** Tries that may fail, and the one that succeeds. */
 export const MAX_TRIES = 5;
+/** Beside those, a request leaves so many lines for a free slot: beyond that it would only follow old statuses about. */
+export const MAX_MOVES = 4;
 /** Proofs of work that one request shows at most: a worker that asks for ever more is left. */
 export const MAX_PROOFS = 2;
 /** Who is wedged but speaks is repaired by its own worker in about this time. */
 const repairMs = 60_000;
 
-/** How a worker failed this request. */
+/** How a worker failed this request, or what else it was left for. */
 export interface AskFailure {
-  /** A wire code, or one of the client's own: `no_worker`, `worker_lost`, `worker_silent`, `worker_stalled`. */
+  /** A wire code, or one of the client's own. */
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
@@ -46,6 +49,20 @@ export const failures = {
   tooSlow: { code: 'local_failed', message: 'The model on this disk was not ready in time.', retryable: false },
 } as const satisfies Record<string, AskFailure>;
 
+/** Why a worker was left that did nothing wrong. */
+export const moved = {
+  code: 'moved',
+  message: 'The request waited in line there, and another worker had a free slot.',
+  retryable: true,
+} as const satisfies AskFailure;
+
+const isMove = ({ failure }: Try): boolean => failure?.code === moved.code;
+const movesIn = (tries: readonly Try[]): number => tries.filter(isMove).length;
+const triesIn = (tries: readonly Try[]): number => tries.length - movesIn(tries);
+
+export const isTryLeft = (tries: readonly Try[]): boolean => triesIn(tries) < MAX_TRIES;
+export const isMoveLeft = (tries: readonly Try[]): boolean => movesIn(tries) < MAX_MOVES;
+
 /** Refusals that concern this client at that worker, not the request: not to be repeated there, yet welcome elsewhere. */
 const elsewhere: readonly string[] = ['rate_limited', 'banned', 'work_required'];
 
@@ -63,7 +80,10 @@ export const withLastFailed = (tries: readonly Try[], failure: AskFailure): read
  * Full jitter. The first fail-over is at once: it is the worker that failed, not the mesh.
  * @param chance uniform in [0, 1)
  */
-export const backoffMs = (tries: number, chance: number): number => (tries <= 1 ? 0 : chance * 50 * 2 ** tries);
+export function backoffMs(tries: readonly Try[], chance: number): number {
+  const count = triesIn(tries);
+  return count <= 1 ? 0 : chance * 50 * 2 ** count;
+}
 
 /** How long a worker in doubt may take to go on, where there is nobody else to ask. */
 export const doubtMs = (doubt: AskFailure | undefined, patienceMs: number, hasFallback: boolean): number =>

@@ -3,9 +3,10 @@
  * come before all others; among those count health and response; where every queue holds something, room, health and speed.
  * docs/rules.md says what of this the simulation of `bench/scale` chose, and what it is worth.
  *
- * Invariants: nobody is chosen whose status is stale, who lacks the model, has no capacity, or whose circuit is shut; an empty
- * queue before any other; equal candidates get equal shares; of n clients with one and the same view no worker gets more than
- * twice its share, by score, of a shortlist that holds an eighth of its tier: no herd after a stale status.
+ * Invariants: nobody is chosen whose status is stale, who lacks the model, has no capacity (but for the client's own worker, where
+ * there is no other), or whose circuit is shut; an empty queue before any other; equal candidates get equal shares; of n clients
+ * with one and the same view no worker gets more than twice its share, by score, of a shortlist that holds an eighth of its tier:
+ * no herd after a stale status.
  */
 import { limits } from '../protocol/limits.js';
 import type { StatusMessage } from '../protocol/messages.js';
@@ -18,7 +19,7 @@ export interface Candidate {
   readonly status: Pick<StatusMessage, 'models' | 'health' | 'queue' | 'slots' | 'performance'>;
   /** When the status came, on the caller's monotonic clock. */
   readonly heardAtMs: number;
-  /** Requests of this client that are unfinished there. */
+  /** Requests that this client has sent there and the status does not show yet. */
   readonly inFlight: number;
   /** Absent where nothing is known against it. */
   readonly circuit?: Circuit | undefined;
@@ -29,6 +30,8 @@ export interface Wish {
   readonly model: string | undefined;
   /** Only this worker. */
   readonly pin: string | undefined;
+  /** The client's own. The worker of this ID is its own machine, and serves it also at rest: last resort but for those tried. */
+  readonly account: string | undefined;
   /** Workers that this request was at already: last resort. */
   readonly tried: readonly string[];
 }
@@ -62,8 +65,9 @@ export function selectWorker(
 ): Candidate | undefined {
   const able = candidates.filter((candidate) => isAble(candidate, wish, nowMs));
   const untried = able.filter(({ worker }) => !wish.tried.includes(worker));
-  const pool = prospects(untried.length > 0 ? untried : able);
-  return betterOfTwo(shortlist(bestTier(pool)), chance)?.candidate;
+  const awake = untried.filter(hasCapacity);
+  const pool = [awake, untried, able].find(({ length }) => length > 0) ?? [];
+  return betterOfTwo(shortlist(bestTier(prospects(pool))), chance)?.candidate;
 }
 
 /**
@@ -94,10 +98,12 @@ export function selectElsewhere(
   return betterOfTwo(better, chance)?.candidate;
 }
 
-const isAble = (candidate: Candidate, { model, pin }: Wish, nowMs: number): boolean =>
+const hasCapacity = ({ status }: Candidate): boolean => status.health.capacity > 0;
+
+const isAble = (candidate: Candidate, { model, pin, account }: Wish, nowMs: number): boolean =>
   isFresh(candidate, nowMs) &&
   hasModel(candidate, model) &&
-  candidate.status.health.capacity > 0 &&
+  (hasCapacity(candidate) || candidate.worker === account) &&
   (candidate.circuit === undefined || allows(candidate.circuit, nowMs)) &&
   (pin === undefined || candidate.worker === pin);
 
@@ -106,7 +112,7 @@ interface Prospect {
   readonly candidate: Candidate;
   /** Slots that its health lets it fill. */
   readonly room: number;
-  /** Requests there, this client's own counted in: its last status may not show them yet. */
+  /** Requests there, those of this client that its last status does not show counted in. */
   readonly ahead: number;
   /** How many of those wait. */
   readonly waiting: number;
@@ -179,7 +185,10 @@ function betterOfTwo(pool: readonly Prospect[], chance: () => number): Prospect 
   return other.endsAfter < one.endsAfter ? other : one;
 }
 
+/** In proportion to the scores; where all are 0, all alike. */
 function drawn(pool: readonly Prospect[], chance: number): Prospect | undefined {
-  let left = chance * pool.reduce((sum, { score }) => sum + score, 0);
+  const sum = pool.reduce((total, { score }) => total + score, 0);
+  if (sum === 0) return pool[Math.floor(chance * pool.length)];
+  let left = chance * sum;
   return pool.find(({ score }) => (left -= score) < 0) ?? pool.at(-1);
 }

@@ -10,12 +10,15 @@ export interface InProcessNetwork {
   readonly port: NetworkPort;
   /** Dials the worker: now, or once it listens on this topic. */
   dial(topic: string, connected: (connection: Connection) => void): void;
+  /** Whether what was dialled last is open still. */
+  readonly isConnected: boolean;
 }
 
 /** @param keys what each side sees as the other's key. */
 export function createInProcessNetwork(clock: Clock, keys: { worker: string; client: string }): InProcessNetwork {
   const listening = new Map<string, TopicEvents>();
   const dialling: { readonly topic: string; connected(connection: Connection): void }[] = [];
+  let latest: End | undefined;
   const later = (act: () => void): void => void clock.setTimeout(act, 0);
   const connectAll = (): void => {
     for (const dial of dialling.splice(0)) {
@@ -28,6 +31,7 @@ export function createInProcessNetwork(clock: Clock, keys: { worker: string; cli
       const far = new End(keys.client, false, later);
       near.peer = far;
       far.peer = near;
+      latest = near;
       worker.connection(far);
       dial.connected(near);
     }
@@ -54,6 +58,9 @@ export function createInProcessNetwork(clock: Clock, keys: { worker: string; cli
       dialling.push({ topic, connected });
       connectAll();
     },
+    get isConnected() {
+      return latest?.isOver === false;
+    },
   };
 }
 
@@ -64,7 +71,7 @@ class End implements Connection {
   readonly #later: (act: () => void) => void;
   #on: ConnectionEvents | undefined;
   #early: Uint8Array[] = [];
-  #isOver = false;
+  isOver = false;
 
   constructor(
     readonly remoteKey: string,
@@ -75,7 +82,7 @@ class End implements Connection {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.unsentBytes += bytes.byteLength;
     this.#later(() => {
       this.unsentBytes -= bytes.byteLength;
@@ -84,7 +91,7 @@ class End implements Connection {
   }
 
   destroy(): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.#close();
     this.#later(() => this.peer?.destroy());
   }
@@ -99,13 +106,13 @@ class End implements Connection {
   }
 
   receive(bytes: Uint8Array): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     if (this.#on === undefined) this.#early.push(bytes);
     else this.#on.data(bytes);
   }
 
   #close(): void {
-    this.#isOver = true;
+    this.isOver = true;
     this.#later(() => this.#on?.closed());
   }
 }

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { openHome } from '../../actors/home.js';
 import { loadIdentity } from '../../actors/identity.js';
 import { RequestError, type Answer, type AnswerStream } from '../../client/answer-stream.js';
-import { QMeshClient, type RequestOptions, type WorkerView } from '../../client/client.js';
+import { QMeshClient, type RequestOptions } from '../../client/client.js';
 import { nullLogger } from '../../runtime/log.js';
 import { systemClock } from '../../runtime/clock.js';
 import { systemRandom } from '../../runtime/random.js';
@@ -73,7 +73,7 @@ async function ask(prompt: string, options: Options): Promise<void> {
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     if (!json && error.text !== '') process.stdout.write('\n');
-    throw explain(error, options, client.workers());
+    throw explain(error);
   } finally {
     await client.close();
   }
@@ -151,24 +151,14 @@ const advice: Readonly<Record<string, string>> = {
   deadline_exceeded: 'Give it more time with --timeout.',
 };
 
-function explain(error: RequestError, { model, pin }: Options, workers: readonly WorkerView[]): CommandError {
-  const asked = error.tries.length;
-  const isModelMissing = error.code === 'no_worker' && model !== undefined && pin === undefined && workers.length > 0;
-  const reason = isModelMissing ? 'model_not_found' : error.code;
+function explain({ code: reason, message, tries }: RequestError): CommandError {
+  const asked = tries.length;
   return new CommandError(
     asked === 0 ? 'no answer' : `no answer (asked ${asked === 1 ? 'one worker' : `${asked} times`})`,
-    isModelMissing ? `No worker here serves ${model}; they serve ${served(workers)}.` : error.message,
+    message,
     advice[reason] ?? 'Ask again; the log of the worker may have the cause.',
     { code: reason === 'bad_request' ? exitCode.usage : exitCode.failed, reason },
   );
-}
-
-/** Names of models that are shown at most. */
-const maxShownModels = 8;
-
-function served(workers: readonly WorkerView[]): string {
-  const names = new Set(workers.flatMap(({ status }) => status.models.map(({ name }) => name)));
-  return names.size === 0 ? 'none' : [...names].slice(0, maxShownModels).join(', ');
 }
 
 function number({ min }: { readonly min: number }): (text: string) => number {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { WorkerDirectory, type AnswerSink } from '../../../src/actors/worker-directory.js';
+import { limits } from '../../../src/protocol/limits.js';
 import type { PromptMessage, StatusMessage } from '../../../src/protocol/messages.js';
 import { allows } from '../../../src/rules/circuit.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
@@ -74,10 +75,10 @@ describe('the directory of workers', () => {
     directory.send('w2', { v: 2, type: 'cancel', id: 'a' });
     expect(connections[1]!.written.map(({ type }) => type)).toEqual(['prompt', 'cancel']);
     expect(connections[0]!.written).toEqual([]);
-    expect(directory.sink('w2', 'a')).toBe(waiting);
-    expect(directory.sink('w1', 'a')).toBeUndefined(); // an id answers only where it was asked
+    expect(directory.answering('w2', 'a')).toBe(waiting);
+    expect(directory.answering('w1', 'a')).toBeUndefined(); // an id answers only where it was asked
     directory.forget('w2', 'a');
-    expect(directory.sink('w2', 'a')).toBeUndefined();
+    expect(directory.answering('w2', 'a')).toBeUndefined();
     expect(directory.ask('gone', prompt('b'), waiting)).toBe(false);
     directory.send('gone', { v: 2, type: 'cancel', id: 'b' });
   });
@@ -109,14 +110,30 @@ describe('the directory of workers', () => {
     expect(after.losses).toBe(1);
   });
 
-  it('says when a worker speaks or goes, so that a waiting request looks again', () => {
+  it('counts what its status does not show yet: until the worker has spoken of it, and its status came after that', () => {
     const { directory } = directoryWith('w1');
-    let changes = 0;
-    directory.onChange(() => changes++);
+    const inFlight = (): number | undefined => directory.candidates()[0]?.inFlight;
     directory.heard('w1', status('w1'));
-    directory.disconnect('w1');
-    directory.disconnect('w1');
-    expect(changes).toBe(2);
+    directory.ask('w1', prompt('a'), sink());
+    directory.heard('w1', status('w1')); // made before the prompt got there
+    expect(inFlight()).toBe(1);
+    directory.answering('w1', 'a');
+    directory.ask('w1', prompt('b'), sink());
+    expect(inFlight()).toBe(2);
+    directory.heard('w1', status('w1'));
+    expect(inFlight()).toBe(1);
+    directory.answering('w1', 'a');
+    directory.forget('w1', 'b');
+    expect(inFlight()).toBe(0);
+  });
+
+  it('does not offer a worker that does not read what it is sent', () => {
+    const { directory, connections } = directoryWith('w1');
+    directory.heard('w1', status('w1'));
+    connections[0]!.unsentBytes = limits.maxUnsentBytes - limits.maxFrameBytes;
+    expect(directory.candidates()).toHaveLength(1);
+    connections[0]!.unsentBytes++;
+    expect(directory.candidates()).toEqual([]);
   });
 });
 

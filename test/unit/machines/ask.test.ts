@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { askMachine } from '../../../src/machines/ask.machine.js';
-import { doubts, MAX_PROOFS, MAX_TRIES, type Try } from '../../../src/machines/ask.js';
+import { doubts, MAX_MOVES, MAX_PROOFS, MAX_TRIES, type Try } from '../../../src/machines/ask.js';
 import { stage, untaken, type Staged } from './stage.js';
 
 const chosen = (worker: string) => ({ type: 'worker.chosen', worker });
@@ -9,6 +9,8 @@ const failed = (retryable: boolean, code = 'slot_failed') => ({
   type: 'answer.failed',
   failure: { code, message: '', retryable },
 });
+const queued = { type: 'answer.queued' };
+const placed = { type: 'answer.placed' };
 const began = { type: 'answer.began' };
 const ended = { type: 'answer.ended' };
 const resumed = { type: 'answer.resumed' };
@@ -112,10 +114,11 @@ describe('an ask', () => {
     expect(waits).toEqual([1, 1, 1, 1, 1, 100, 200, 400, 1, 200, 400, 799]);
   });
 
-  it('fails at its deadline wherever it is, and stops the worker that works on it', () => {
+  it('fails at its deadline wherever it is, and leaves the worker that works on it', () => {
     const paths = [
       [],
       [chosen('w1')],
+      [chosen('w1'), queued],
       [chosen('w1'), began],
       [chosen('w1'), failed(true)],
       [chosen('w1'), silent],
@@ -128,10 +131,8 @@ describe('an ask', () => {
       expect(staged.isDone).toBe(false);
       staged.did();
       staged.clock.advance(1);
-      expect(staged.did().filter((name) => name !== 'choose' && name !== 'stopSolving')).toEqual([
-        'sendCancel',
-        'finish',
-      ]);
+      expect(staged.did().at(-1)).toBe('finish');
+      expect(staged.told().at(-1)).toBe('answer stopped'); // which cancels
       expect(staged.context.failure).toMatchObject({ code: 'deadline_exceeded' });
     }
   });
@@ -212,6 +213,10 @@ describe('an ask whose worker is in doubt', () => {
     const lost = ask();
     lost.send(chosen('w1'), began, silent, failed(true, 'worker_lost'));
     expect(lost.state).toEqual({ open: 'backingOff' });
+    const busy = ask({ deadlineMs: 500 });
+    busy.send(chosen('w1'), silent, wantsWork(), proven);
+    busy.clock.advance(500);
+    expect(failedTries(busy)).toEqual([['w1', undefined]]); // the doubt is gone
   });
 
   it('with nobody else to ask fails when its patience ends; one that speaks is given time to mend itself', () => {
@@ -224,7 +229,7 @@ describe('an ask whose worker is in doubt', () => {
       staged.clock.advance(withinMs - 1);
       expect(staged.isDone).toBe(false);
       staged.clock.advance(1);
-      expect(staged.did()).toContain('sendCancel');
+      expect(staged.isDone).toBe(true);
       expect(staged.context.failure).toBe(doubt.doubt);
       expect(failedTries(staged)).toEqual([['w1', doubt.doubt.code]]);
     }
@@ -239,6 +244,64 @@ describe('an ask whose worker is in doubt', () => {
     staged.send(chosen('last'), silent, chosen('one too many'), resumed, ended);
     expect(triesOf(staged)).toHaveLength(MAX_TRIES);
     expect(endsOf(staged)).toEqual([undefined]);
+  });
+});
+
+describe('an ask that stands in a line', () => {
+  it('looks four times a second for a better place, and moves there at once: no failed try, nothing held against anybody', () => {
+    const staged = ask();
+    staged.send(chosen('w1'), queued);
+    staged.clock.advance(500);
+    expect(staged.did()).toEqual(['choose', 'send', 'chooseElsewhere', 'chooseElsewhere', 'chooseElsewhere']);
+    staged.send(chosen('w2'));
+    expect(staged.did()).toEqual(['withdraw', 'send']);
+    staged.send(began, ended);
+    expect(failedTries(staged)).toEqual([
+      ['w1', 'moved'],
+      ['w2', undefined],
+    ]);
+    expect(endsOf(staged)).toEqual([undefined]);
+  });
+
+  it('stays once it is in a slot, and once its answer has begun', () => {
+    for (const path of [[placed], [placed, began], [began], [began, queued]]) {
+      const staged = ask();
+      staged.send(chosen('w1'), queued, ...path);
+      staged.did();
+      staged.clock.advance(5_000);
+      staged.send(chosen('w2'));
+      expect(staged.did()).toEqual([]);
+      expect(failedTries(staged)).toEqual([['w1', undefined]]);
+    }
+  });
+
+  it('moves again, where the slot was gone, and is asked to wait there too, but not for ever', () => {
+    const staged = ask({ chance: 0.5 });
+    staged.send(chosen('w0'));
+    for (let move = 1; move <= MAX_MOVES + 2; move++) staged.send(queued, chosen(`w${move}`));
+    expect(triesOf(staged)).toHaveLength(1 + MAX_MOVES);
+    staged.did();
+    staged.clock.advance(5_000);
+    expect(staged.did()).toEqual([]);
+    // All tries are still to be had, and the first fail-over is at once.
+    for (let tries = 1; tries < MAX_TRIES; tries++) {
+      staged.send(failed(true));
+      if (tries === 1) staged.clock.advance(1);
+      else staged.clock.advance(1_000);
+      staged.send(chosen(`again ${tries}`));
+    }
+    staged.send(failed(true));
+    expect(endsOf(staged)).toEqual(['slot_failed']);
+    expect(triesOf(staged)).toHaveLength(MAX_MOVES + MAX_TRIES);
+  });
+
+  it('on this machine stays there', () => {
+    const staged = ask({ hasFallback: true, patienceMs: 100 });
+    staged.clock.advance(100);
+    staged.send(chosen('local'));
+    staged.did();
+    staged.send(queued);
+    expect(staged.did()).toEqual([]);
   });
 });
 
@@ -338,7 +401,7 @@ describe('an ask that may be answered on this machine', () => {
 
 it('has exactly one end, asks no more than it may, and never after its end, whatever comes', () => {
   const event = fc.constantFrom(
-    ...[chosen('w'), failed(true), failed(false), began, ended, silent, stalled, resumed],
+    ...[chosen('w'), failed(true), failed(false), queued, placed, began, ended, silent, stalled, resumed],
     ...[wantsWork(), proven, unproven, refused('rate_limited'), cancel, shutdown],
   );
   const step = fc.oneof({ weight: 3, arbitrary: event }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 3_000 }) });
@@ -355,11 +418,13 @@ it('has exactly one end, asks no more than it may, and never after its end, what
       const sent = names.filter((name) => name === 'send').length;
       expect(names.filter((name) => name === 'finish')).toHaveLength(1);
       expect(names.indexOf('finish')).toBeGreaterThan(names.lastIndexOf('send'));
-      expect(triesOf(staged).length).toBeLessThanOrEqual(hasFallback ? MAX_TRIES + 1 : MAX_TRIES);
+      const moves = failedTries(staged).filter(([, code]) => code === 'moved').length;
+      expect(moves).toBeLessThanOrEqual(MAX_MOVES);
+      expect(triesOf(staged).length - moves).toBeLessThanOrEqual(hasFallback ? MAX_TRIES + 1 : MAX_TRIES);
       expect(sent).toBeLessThanOrEqual(triesOf(staged).length + MAX_PROOFS);
       // Who is left with the request in hand is told so, before anybody else is asked.
-      const moves = names.filter((name) => name === 'send' || name === 'abandon');
-      expect(moves[0]).not.toBe('abandon');
+      const contacts = names.filter((name) => ['send', 'abandon', 'withdraw'].includes(name));
+      expect(contacts[0] ?? 'send').toBe('send');
     }),
     { numRuns: 500 },
   );

@@ -19,7 +19,7 @@ const offer = (name: string, letter: string) => ({
   contextSize: 512,
   capabilities: [],
 });
-const anything: Wish = { model: undefined, pin: undefined, tried: [] };
+const anything: Wish = { model: undefined, pin: undefined, account: undefined, tried: [] };
 const shut: Circuit = { state: 'open', untilMs: 1_000_000, pauseMs: 1_000 };
 
 type Fields = Partial<Candidate['status']> & Partial<Omit<Candidate, 'status'>>;
@@ -79,6 +79,7 @@ const arbitrary = fc.record({
 const wishes = fc.record({
   model: fc.constantFrom(undefined, 'counter', sha('b')),
   pin: fc.constantFrom(undefined, undefined, undefined, 'w0'),
+  account: fc.constantFrom(undefined, 'w0', 'w1'),
   tried: fc.subarray(['w0', 'w1', 'w2']),
 });
 const seeds = fc.integer();
@@ -88,7 +89,7 @@ const mayBeAsked = (wish: Wish) => (each: Candidate) =>
   each.heardAtMs === 20_000 &&
   (wish.pin === undefined || wish.pin === each.worker) &&
   each.status.models.some((m) => wish.model === undefined || [m.name, m.sha256].includes(wish.model)) &&
-  each.status.health.capacity > 0 &&
+  (each.status.health.capacity > 0 || each.worker === wish.account) &&
   each.circuit !== shut;
 
 /** Its own requests there counted in, as its status may not show them yet. */
@@ -122,15 +123,29 @@ describe('who may be asked', () => {
     expect(chosenOf([candidate('tried')], { tried: ['tried'] })).toEqual(['tried']);
   });
 
+  it('nobody at rest, but the own worker where there is no other that was not tried', () => {
+    const atRest = { health: { score: 100, state: 'idle', capacity: 0 } } as const;
+    const workers = [candidate('mine', atRest), candidate('foreign', atRest)];
+    const mine = { account: 'mine' };
+    expect(chosenOf(workers)).toEqual(['nobody']);
+    expect(chosenOf(workers, mine)).toEqual(['mine']);
+    expect(chosenOf(workers, { pin: 'mine', ...mine })).toEqual(['mine']);
+    expect(chosenOf(workers, { pin: 'foreign', ...mine })).toEqual(['nobody']);
+    const crowd = [...workers, candidate('busy', queued(50))];
+    expect(chosenOf(crowd, mine)).toEqual(['busy']);
+    expect(chosenOf(crowd, { tried: ['busy'], ...mine })).toEqual(['mine']);
+  });
+
   it('always one where anybody may be, whatever is known: fresh, with the model, capacity, and a circuit that allows it', () => {
     fc.assert(
       fc.property(views, wishes, seeds, (workers, wish, seed) => {
         const random = seededRandom(seed);
         const may = workers.filter(mayBeAsked(wish));
         const untried = may.filter(({ worker }) => !wish.tried.includes(worker));
+        const awake = untried.filter(({ status }) => status.health.capacity > 0);
         const chosen = selectWorker(workers, wish, 20_000, () => random.next());
         if (chosen === undefined) expect(may).toEqual([]);
-        else expect(untried.length > 0 ? untried : may).toContain(chosen);
+        else expect([awake, untried, may].find((pool) => pool.length > 0)).toContain(chosen);
       }),
       { numRuns: 1_000 },
     );
@@ -192,6 +207,14 @@ describe('who is preferred', () => {
 });
 
 describe('no herd', () => {
+  it('not even where all scores are 0', () => {
+    const worst = {
+      health: { score: 0, state: 'light', capacity: 80 },
+      performance: { avgResponseMs: 10_000, tokensPerSecond: 1 },
+    } as const;
+    expect(shares([candidate('a', worst), candidate('b', worst)]).a).toBeCloseTo(0.5, 1);
+  });
+
   it('equals get equal shares of what comes on one and the same view', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 32 }), arbitrary, seeds, (count, fields, seed) => {

@@ -1,0 +1,204 @@
+/** One request over real attempts and a real directory, with workers that the test plays. */
+import { createActor } from 'xstate';
+import { describe, expect, it } from 'vitest';
+import { askInput, createAsk, type AskCallbacks, type AskRequest } from '../../../src/actors/ask.actor.js';
+import { WorkerDirectory } from '../../../src/actors/worker-directory.js';
+import type { AskAnswer } from '../../../src/actors/answer.js';
+import type { AskFailure } from '../../../src/machines/ask.js';
+import type { InferenceMessage, StatusMessage } from '../../../src/protocol/messages.js';
+import { seededRandom } from '../../../src/runtime/random.js';
+import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+import { FakeConnection } from './fake-connection.js';
+
+const offer = (name: string) => ({ name, sha256: 'a'.repeat(64), bytes: 1, contextSize: 512, capabilities: [] });
+
+const statusOf = (workerId: string, says: Partial<StatusMessage> = {}): StatusMessage => ({
+  v: 2,
+  type: 'status',
+  workerId,
+  models: [offer('counter')],
+  health: { score: 100, state: 'idle', capacity: 100 },
+  queue: { length: 0, capacity: 10 },
+  slots: { total: 1, busy: 0 },
+  performance: { avgResponseMs: null, tokensPerSecond: null },
+  uptimeMs: 0,
+  agent: 'test',
+  at: 0,
+  ...says,
+});
+
+function meshOf(...workers: string[]) {
+  const clock = new VirtualClock();
+  const directory = new WorkerDirectory(clock);
+  const connections = new Map(workers.map((worker) => [worker, new FakeConnection(worker)]));
+  const join = (worker: string, says?: Partial<StatusMessage>): FakeConnection => {
+    const connection = connections.get(worker) ?? new FakeConnection(worker);
+    connections.set(worker, connection);
+    directory.connect(connection);
+    directory.heard(worker, statusOf(worker, says));
+    return connection;
+  };
+  for (const worker of workers) join(worker);
+  const ask = (request: Partial<AskRequest> = {}, callbacks: Partial<AskCallbacks> = {}) => {
+    const heard: { text: string; ends: { answer: AskAnswer; failure: AskFailure | undefined }[]; gone: number } = {
+      text: '',
+      ends: [],
+      gone: 0,
+    };
+    const deps = {
+      clock,
+      random: seededRandom(1),
+      directory,
+      solver: { solve: () => () => {} },
+      account: 'mine',
+      fallback: undefined,
+    };
+    const whole = { prompt: 'hi', ...request };
+    const on: AskCallbacks = {
+      text: (text) => (heard.text += text),
+      end: (answer, failure) => heard.ends.push({ answer, failure }),
+      ...callbacks,
+    };
+    const actor = createActor(
+      createAsk(deps, whole, on, () => heard.gone++),
+      { clock, input: askInput(deps, whole) },
+    );
+    actor.subscribe({ error: () => {} });
+    actor.start();
+    return { ...heard, heard, actor };
+  };
+  const written = (worker: string): InferenceMessage[] => connections.get(worker)?.written ?? [];
+  const idAt = (worker: string): string =>
+    (written(worker).findLast(({ type }) => type === 'prompt') as { id: string }).id;
+  const says = {
+    position: (worker: string, position: number, id = idAt(worker)) =>
+      directory
+        .answering(worker, id)
+        ?.position({ v: 2, type: 'queue_status', id, position, length: position, tier: 'guest', estimatedWaitMs: 100 }),
+    token: (worker: string, index: number, text: string, id = idAt(worker)) =>
+      directory.answering(worker, id)?.token({ v: 2, type: 'inference_token', id, index, text, tokens: 1 }),
+    result: (worker: string, text: string, id = idAt(worker)) =>
+      directory.answering(worker, id)?.result({
+        v: 2,
+        type: 'inference_result',
+        id,
+        text,
+        model: { name: 'counter', sha256: 'a'.repeat(64) },
+        usage: { promptTokens: 1, completionTokens: 1 },
+        timing: { queuedMs: 0, firstTokenMs: 0, totalMs: 0 },
+        finishReason: 'stop',
+      }),
+  };
+  /** Time passes, and whoever owes something keeps the connection alive. */
+  const pass = (ms: number): void => {
+    for (let left = ms; left > 0; left -= 50) {
+      clock.advance(50);
+      for (const worker of connections.keys()) directory.spoke(worker);
+    }
+  };
+  return { clock, directory, join, ask, written, idAt, says, pass };
+}
+
+const typesOf = (messages: readonly InferenceMessage[]): string[] => messages.map(({ type }) => type);
+
+describe('a request that waits in a line', () => {
+  it('moves to a worker with a free slot, and what the one before still says is not heard', () => {
+    const mesh = meshOf('busy');
+    const failovers: unknown[] = [];
+    const { heard } = mesh.ask({}, { failedOver: (from) => failovers.push(from) });
+    mesh.says.position('busy', 1);
+    mesh.pass(200);
+    mesh.join('idle');
+    expect(typesOf(mesh.written('busy'))).toEqual(['prompt']);
+    const old = mesh.idAt('busy');
+    mesh.pass(100);
+    expect(mesh.written('busy').at(-1)).toMatchObject({ type: 'cancel', id: old });
+    expect(typesOf(mesh.written('idle'))).toEqual(['prompt']);
+    // The cancel crosses the first token, and the whole answer.
+    mesh.says.token('busy', 0, 'twice', old);
+    mesh.says.result('busy', 'twice', old);
+    mesh.says.token('idle', 0, 'once');
+    mesh.says.result('idle', 'once');
+    expect(heard.text).toBe('once');
+    expect(heard.ends).toMatchObject([
+      {
+        failure: undefined,
+        answer: { text: 'once', tries: [{ worker: 'busy', failure: { code: 'moved' } }, { worker: 'idle' }] },
+      },
+    ]);
+    expect(failovers).toEqual([]);
+    expect(heard.gone).toBe(1);
+    expect(mesh.directory.candidates().map(({ circuit }) => circuit)).toEqual([undefined, undefined]);
+  });
+
+  it('does not go back where it was, nor where no slot is free, nor once text has come', () => {
+    const mesh = meshOf('first');
+    mesh.ask();
+    mesh.says.position('first', 1);
+    mesh.join('full', { slots: { total: 1, busy: 1 } });
+    mesh.pass(1_000);
+    expect(typesOf(mesh.written('full'))).toEqual([]);
+    mesh.join('second');
+    mesh.pass(250);
+    mesh.says.position('second', 2);
+    mesh.directory.heard('first', statusOf('first'));
+    mesh.pass(250);
+    expect(typesOf(mesh.written('first'))).toEqual(['prompt', 'cancel']);
+    mesh.says.token('second', 0, 'text');
+    mesh.join('third');
+    mesh.pass(500);
+    expect(typesOf(mesh.written('third'))).toEqual([]);
+  });
+
+  it('stays where it is pinned', () => {
+    const mesh = meshOf('pinned');
+    mesh.ask({ pin: 'pinned' });
+    mesh.says.position('pinned', 1);
+    mesh.join('idle');
+    mesh.pass(500);
+    expect(typesOf(mesh.written('pinned'))).toEqual(['prompt']);
+  });
+});
+
+describe('a request for a model', () => {
+  it('that no worker serves ends soon after they are known, and says what they serve', () => {
+    const mesh = meshOf('one', 'other');
+    mesh.join('other', { models: [offer('counter'), offer('talker')] });
+    const { heard } = mesh.ask({ model: 'nope' });
+    mesh.clock.advance(1_900);
+    expect(heard.ends).toEqual([]);
+    mesh.clock.advance(200);
+    expect(heard.ends).toMatchObject([
+      { failure: { code: 'model_not_found', message: 'No worker here serves nope; they serve counter, talker.' } },
+    ]);
+  });
+
+  it('waits out its patience while there is nobody, or one that is still loading', () => {
+    for (const models of [undefined, []]) {
+      const mesh = meshOf();
+      if (models !== undefined) mesh.join('loading', { models });
+      const { heard } = mesh.ask({ model: 'talker' });
+      mesh.clock.advance(9_000);
+      expect(heard.ends).toEqual([]);
+      mesh.join('late', { models: [offer('talker')] });
+      mesh.clock.advance(200);
+      expect(typesOf(mesh.written('late'))).toEqual(['prompt']);
+    }
+  });
+});
+
+it('an error in what the application is told by fails its request, which is cancelled, and not the connection', () => {
+  const mesh = meshOf('w1');
+  const { heard } = mesh.ask(
+    {},
+    {
+      position: () => {
+        throw new Error('of the application');
+      },
+    },
+  );
+  expect(() => mesh.says.position('w1', 0)).not.toThrow();
+  expect(heard.ends).toMatchObject([{ failure: { code: 'internal' } }]);
+  expect(typesOf(mesh.written('w1'))).toEqual(['prompt', 'cancel']);
+  expect(heard.gone).toBe(1);
+});
