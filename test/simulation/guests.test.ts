@@ -31,7 +31,7 @@ it('a guest that asks too often at once is answered in the end, at the pace of g
 
 it('at a busy worker a guest does the work, once for each request, and one with a tier does none', () => {
   const world = new World(2);
-  const worker = world.startWorker({ machine: () => ({ cpu: 100, memory: 20, load: 100, busyShare: 1 }) });
+  const worker = world.startWorker({ burden: { cpu: 100, memory: 20, load: 100, busyShare: 1 } });
   const [guest, bronze] = [world.startClient('guest'), world.startClient('bronze')];
   world.clock.advance(wait);
   expect(worker.deps.board.health.state).toBe('moderate');

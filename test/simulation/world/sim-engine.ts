@@ -8,9 +8,12 @@ import type { RunRequest } from '../../../src/protocol/run.js';
 import type { Random } from '../../../src/runtime/random.js';
 import type { Clock } from '../../../src/runtime/clock.js';
 
-/** What `count from N` is answered with, `tokens` tokens of it. */
-export const countFrom = (start: number, tokens: number): string =>
-  Array.from({ length: tokens }, (_, i) => `${start + 1 + i}`).join(' ');
+/** What `count from N` is answered with, `tokens` tokens of it. @param step of the model that answers */
+export const countFrom = (start: number, tokens: number, step = 1): string =>
+  Array.from({ length: tokens }, (_, i) => `${start + step * (i + 1)}`).join(' ');
+
+/** Each model counts by its own step, so that an answer tells whose it is. */
+export const stepOf = (model: string): number => (model.includes('evens') ? 2 : 1);
 
 export interface SimEngineFaults {
   /** Chance that a process dies at one token. */
@@ -30,6 +33,7 @@ interface Run {
 
 const loadMs = 50;
 const sliceMs = 10;
+/** Of the fastest machine. */
 const tokenMs = 15;
 const usageMs = 400;
 const contextSize = 4_096;
@@ -45,6 +49,8 @@ export class SimEngines implements EnginePort {
   constructor(
     readonly clock: Clock,
     readonly random: Random,
+    /** How many times slower it is than the fastest machine. */
+    readonly slowness = 1,
     public faults: SimEngineFaults = { deathPerToken: 0, deathAtLoad: 0 },
   ) {}
 
@@ -62,6 +68,7 @@ export class SimEngineProcess implements EngineProcess {
   #isGone = false;
   #isHung = false;
   #isReporting = false;
+  #step = 1;
   /** What it was last told to compute with. */
   threads: number | undefined;
 
@@ -72,6 +79,10 @@ export class SimEngineProcess implements EngineProcess {
     readonly gone: (process: SimEngineProcess) => void,
   ) {
     this.#later(5, () => this.#say({ type: 'up' }));
+  }
+
+  get runs(): number {
+    return this.#runs.size;
   }
 
   send(command: EngineCommand): void {
@@ -104,6 +115,7 @@ export class SimEngineProcess implements EngineProcess {
         this.threads = command.threads;
         return;
       case 'load':
+        this.#step = stepOf(command.modelPath);
         if (this.engines.random.next() < this.engines.faults.deathAtLoad) return this.die();
         if (command.modelPath.includes('refused'))
           return this.#later(loadMs, () => this.#say({ type: 'load_failed', message: 'it is no model' }));
@@ -141,7 +153,7 @@ export class SimEngineProcess implements EngineProcess {
     const asked = request.prompt ?? request.messages?.at(-1)?.content ?? '';
     const said = request.resumeText ?? '';
     const start = Number(/from (\d+)/.exec(asked)?.[1] ?? 0);
-    const next = Number(/(\d+)$/.exec(said)?.[1] ?? start) + 1;
+    const next = Number(/(\d+)$/.exec(said)?.[1] ?? start) + this.#step;
     const resumed = said === '' ? 0 : said.split(' ').length;
     const left = (request.options?.maxTokens ?? 16) - resumed;
     const run: Run = { number, slot, next, left, first: said === '', cancelled: false };
@@ -161,7 +173,7 @@ export class SimEngineProcess implements EngineProcess {
   }
 
   #prefill(run: Run, slices: number): void {
-    this.#later(sliceMs, () => {
+    this.#later(sliceMs * this.engines.slowness, () => {
       if (run.cancelled) return this.#end(run, 'cancelled', 0);
       this.#say({ type: 'prefill', run: run.number, done: 1, total: slices });
       if (slices > 1) this.#prefill(run, slices - 1);
@@ -170,13 +182,13 @@ export class SimEngineProcess implements EngineProcess {
   }
 
   #decode(run: Run, said: number): void {
-    this.#later(tokenMs, () => {
+    this.#later(tokenMs * this.engines.slowness, () => {
       if (this.engines.random.next() < this.engines.faults.deathPerToken) return this.die();
       if (run.cancelled) return this.#end(run, 'cancelled', said);
       if (run.left <= 0) return this.#end(run, 'length', said);
       this.#say({ type: 'tokens', run: run.number, text: `${run.first ? '' : ' '}${run.next}`, tokens: 1 });
       run.first = false;
-      run.next++;
+      run.next += this.#step;
       run.left--;
       if (run.left <= 0) this.#end(run, 'length', said + 1);
       else this.#decode(run, said + 1);

@@ -1,5 +1,6 @@
 /** A whole mesh in one process, from one seed: real workers and clients over a simulated network, engines and disk. */
 import { Buffer } from 'node:buffer';
+import type { NetworkPort } from '../../../src/actors/ports.js';
 import type { ModelFiles } from '../../../src/actors/model-files.js';
 import type { ControlAnswer, ControlRequest } from '../../../src/actors/control/messages.js';
 import { ownerWordInMemory } from '../../../src/actors/owner-word.js';
@@ -11,6 +12,7 @@ import type { AskRequest } from '../../../src/actors/ask.actor.js';
 import { startClientCore, type ClientCore } from '../../../src/client/core.js';
 import type { AskFailure } from '../../../src/machines/ask.js';
 import { createHello } from '../../../src/protocol/hello.js';
+import type { QueueStatusMessage } from '../../../src/protocol/messages.js';
 import { keyPairFromSeed } from '../../../src/protocol/keys.js';
 import { topicName } from '../../../src/protocol/topics.js';
 import { findNonce } from '../../../src/protocol/work.js';
@@ -23,14 +25,20 @@ import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import type { AnyActorRef } from 'xstate';
 import { crash as crashActor } from '../../support/crash.js';
 import { FreezableClock } from './freezable-clock.js';
+import { lying, messageOf, type Lie } from './lies.js';
 import { SimEngines } from './sim-engine.js';
 import { SimNetwork } from './sim-network.js';
+import { tapped } from './tapped.js';
 
 export interface SimWorker extends RunningWorker {
   readonly name: string;
   readonly id: string;
   readonly engines: SimEngines;
   readonly clock: FreezableClock;
+  /** How it deceives its clients, if it does. */
+  readonly lie: Lie | undefined;
+  /** What others use of its machine, from now on. */
+  burden: MachineSample;
   /** What its owner says; no effect while nobody listens. */
   say(request: ControlRequest): void;
   /** Stops it and its engines where they stand, as SIGSTOP does, for so long. */
@@ -44,6 +52,8 @@ export interface SimRequest {
   readonly request: AskRequest;
   text: string;
   ends: number;
+  readonly askedAtMs: number;
+  endedAtMs: number | undefined;
   cancelled: boolean;
   answer: AskAnswer | undefined;
   failure: AskFailure | undefined;
@@ -57,10 +67,15 @@ export class World {
   readonly workers: SimWorker[] = [];
   readonly clients: ClientCore[] = [];
   readonly escalations: unknown[] = [];
+  /** Hears where each worker says that a request stands, before any lie. */
+  onPosition: ((worker: SimWorker, peer: string, said: QueueStatusMessage) => void) | undefined;
+  /** Proofs of work that clients made. */
+  proofs = 0;
   /** Of each client's account, as every worker sees it. */
   readonly #tiers = new Map<string, Tier>();
   readonly #hash: TraceHash | undefined;
   #nodes = 0;
+  #sleptMs = 0;
 
   /** @param traced whether what happens is hashed, which costs half of the speed. */
   constructor(
@@ -78,16 +93,19 @@ export class World {
       queueCapacity?: number;
       name?: string;
       models?: readonly string[];
-      /** What others use of its machine. */
-      machine?: () => MachineSample;
+      burden?: MachineSample;
+      /** How many times slower than the fastest. */
+      slowness?: number;
+      lie?: Lie | undefined;
     } = {},
   ): SimWorker {
     const name = options.name ?? `worker-${++this.#nodes}`;
     const seed = seedOf(name);
     const identity = keyPairFromSeed(seed);
     const clock = new FreezableClock(this.clock);
-    const engines = new SimEngines(clock, this.#fork());
+    const engines = new SimEngines(clock, this.#fork(), options.slowness);
     const random = this.#fork();
+    const lieRandom = this.#fork();
     const owner: { ask?: ((request: ControlRequest) => ControlAnswer) | undefined } = {};
     const { tree, deps } = startWorker(
       {
@@ -110,7 +128,7 @@ export class World {
         clock,
         random,
         log: nullLogger,
-        network: this.network.port(name, clock),
+        network: this.#mouth(this.network.port(name, clock), clock, options.lie, lieRandom, () => worker),
         engines,
         modelFiles: simModelFiles(clock),
         conductStore: { load: () => [], save: () => {} },
@@ -128,7 +146,7 @@ export class World {
         },
         onStopAsked: () => {},
         standing: (account) => this.#tiers.get(account) ?? 'guest',
-        sampleHealth: options.machine ?? (() => ({ cpu: 10, memory: 20, load: 10, busyShare: 0.1 })),
+        sampleHealth: () => worker.burden,
       },
       { inspect: this.#hash?.inspect },
     );
@@ -143,7 +161,20 @@ export class World {
       this.clock.setTimeout(() => clock.thaw(), forMs);
     };
     const say = (request: ControlRequest): void => void owner.ask?.(request);
-    const worker = { name, id: identity.publicKeyHex, tree, deps, engines, clock, say, freeze, crash };
+    const { lie, burden = calm } = options;
+    const worker: SimWorker = {
+      name,
+      id: identity.publicKeyHex,
+      tree,
+      deps,
+      engines,
+      clock,
+      lie,
+      burden,
+      say,
+      freeze,
+      crash,
+    };
     this.workers.push(worker);
     return worker;
   }
@@ -169,7 +200,7 @@ export class World {
         networkPrefix: '',
         keySeed,
         hello,
-        solver: simSolver(this.clock),
+        solver: this.#solver(),
         fallback: undefined,
         maxConnections: 32,
         maxRequests: 64,
@@ -188,6 +219,8 @@ export class World {
       request,
       text: '',
       ends: 0,
+      askedAtMs: this.#awakeMs(),
+      endedAtMs: undefined,
       cancelled: false,
       answer: undefined,
       failure: undefined,
@@ -200,6 +233,7 @@ export class World {
       },
       end: (answer, failure) => {
         record.ends++;
+        record.endedAtMs = this.#awakeMs();
         record.answer = answer;
         record.failure = failure;
       },
@@ -212,9 +246,40 @@ export class World {
     return record;
   }
 
+  /** All machines sleep for so long. */
+  sleep(ms: number): void {
+    this.#sleptMs += ms;
+    this.clock.sleep(ms);
+  }
+
   /** Everything that happened, as one hash: two runs of a seed are the same run. */
   trace(): string {
     return this.#hash?.digest() ?? '';
+  }
+
+  #mouth(port: NetworkPort, clock: Clock, lie: Lie | undefined, random: Random, speaker: () => SimWorker): NetworkPort {
+    return tapped(lie === undefined ? port : lying(port, lie, clock, random), (connection) => (frame) => {
+      if (this.onPosition !== undefined && frame[typeAt] === startsQueueStatus)
+        this.onPosition(speaker(), connection.remoteKey, messageOf(frame) as QueueStatusMessage);
+      connection.write(frame);
+    });
+  }
+
+  #solver(): WorkSolver {
+    return {
+      solve: (task, done) => {
+        const timer = this.clock.setTimeout(() => {
+          this.proofs++;
+          done(findNonce(task, 0, 2 ** 26));
+        }, workMs);
+        return () => this.clock.clearTimeout(timer);
+      },
+    };
+  }
+
+  /** What deadlines are measured in. */
+  #awakeMs(): number {
+    return this.clock.monotonicMs() - this.#sleptMs;
   }
 
   #fork(): Random {
@@ -222,19 +287,17 @@ export class World {
   }
 }
 
+/** Of a machine that others hardly use. */
+export const calm: MachineSample = { cpu: 10, memory: 20, load: 10, busyShare: 0.1 };
+
+/** Where the type of a message begins in its frame, as `encodeFrame` writes it: no other begins with the same letter. */
+const typeAt = 4 + '{"v":2,"type":"'.length;
+const startsQueueStatus = 'q'.charCodeAt(0);
+
 /** What a proof takes a client of its own time. */
 const workMs = 50;
 
 const seedOf = (name: string): Uint8Array => Buffer.from(name.padEnd(32, '.').slice(0, 32));
-
-function simSolver(clock: VirtualClock): WorkSolver {
-  return {
-    solve: (task, done) => {
-      const timer = clock.setTimeout(() => done(findNonce(task, 0, 2 ** 26)), workMs);
-      return () => clock.clearTimeout(timer);
-    },
-  };
-}
 
 function simModelFiles(clock: Clock): ModelFiles {
   const later = (act: () => void): (() => void) => {

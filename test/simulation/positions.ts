@@ -1,0 +1,43 @@
+/** What a worker says of a request's place is compared with its line, at the moment when it says it. */
+import { expect } from 'vitest';
+import type { AnyActorRef } from 'xstate';
+import type { SchedulerContext } from '../../src/machines/scheduler.js';
+import { waitingIn } from '../../src/rules/queue.js';
+import type { SimWorker, World } from './world/world.js';
+
+/** From now on every new place that any worker of this world tells is checked. */
+export function checkPositions(world: World, told: string): void {
+  const watched = new WeakSet<AnyActorRef>();
+  const latest = new Map<string, number>();
+  const claimsOf = new Map<SimWorker, Map<string, number>>();
+  world.onPosition = (worker, peer, { id, position }) => {
+    // A place that is repeated is a sign of life, and as old as the last look at the line.
+    const key = `${worker.name} ${peer} ${id}`;
+    if (latest.get(key) === position) return;
+    latest.set(key, position);
+    const scheduler = worker.tree.system.get('scheduler') as AnyActorRef;
+    if (!watched.has(scheduler)) {
+      watched.add(scheduler);
+      claimsOf.set(worker, new Map());
+      const next = (snapshot: unknown): void => {
+        const claims = claimsOf.get(worker);
+        if (claims === undefined || claims.size === 0) return;
+        const places = placesIn((snapshot as { context: SchedulerContext }).context);
+        for (const [claimed, place] of claims)
+          expect(places.get(claimed), `${worker.name} says of ${claimed} that it stands there\n${told}`).toBe(place);
+        claims.clear();
+      };
+      scheduler.subscribe({ next, error: () => {} });
+    }
+    claimsOf.get(worker)?.set(id, position);
+  };
+}
+
+/** By id: 0 in a slot, 1 the next. */
+function placesIn({ running, queue }: SchedulerContext): ReadonlyMap<string, number> {
+  const places = new Map<string, number>();
+  for (const { record } of running.values()) places.set(record.id, 0);
+  let place = 0;
+  for (const { id } of waitingIn(queue)) places.set(id, ++place);
+  return places;
+}
