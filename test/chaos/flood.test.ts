@@ -17,8 +17,8 @@ import { memoryMb, startTestnet, WorkerProcess, type Testnet } from '../support/
 
 const isSoak = process.env.QMESH_SOAK === '1';
 const crowd = { idle: 200, slow: 50, promptsPerSecond: isSoak ? 20_000 : 8_000 };
-const floodMs = isSoak ? 120_000 : 8_000;
-const calmMs = isSoak ? 20_000 : 4_000;
+const floodMs = isSoak ? 40_000 : 8_000;
+const calmMs = isSoak ? 10_000 : 4_000;
 /** What a worker may hold of such a crowd: of each slow one the frame that it has begun, of the flooder one frame's bytes. */
 const growthMb = 120;
 const tokens = 4;
