@@ -10,7 +10,13 @@ import { seededRandom } from '../../../src/runtime/random.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import { FakeConnection } from './fake-connection.js';
 
-const offer = (name: string) => ({ name, sha256: 'a'.repeat(64), bytes: 1, contextSize: 512, capabilities: [] });
+const offer = (name: string, letter = 'a') => ({
+  name,
+  sha256: letter.repeat(64),
+  bytes: 1,
+  contextSize: 512,
+  capabilities: [],
+});
 
 const statusOf = (workerId: string, says: Partial<StatusMessage> = {}): StatusMessage => ({
   v: 2,
@@ -187,6 +193,28 @@ describe('a request for a model', () => {
   });
 });
 
+it('an answer that has begun goes on with the model that it began with, and with no other', () => {
+  const mesh = meshOf('first');
+  const { heard } = mesh.ask();
+  mesh.says.token('first', 0, 'half ');
+  mesh.join('other', { models: [offer('talker', 'b'), offer('counter', 'c')] });
+  mesh.directory.disconnect('first');
+  mesh.pass(2_000);
+  expect(typesOf(mesh.written('other'))).toEqual([]);
+  mesh.join('same', { models: [offer('talker', 'b'), offer('counter', 'a')] });
+  mesh.pass(200);
+  expect(mesh.written('same')).toMatchObject([{ type: 'prompt', model: 'a'.repeat(64), resume: { text: 'half ' } }]);
+  mesh.says.result('same', 'whole');
+  expect(heard.text).toBe('half whole');
+
+  const fresh = meshOf('first');
+  fresh.ask();
+  fresh.join('other', { models: [offer('talker', 'b')] });
+  fresh.directory.disconnect('first');
+  fresh.pass(200);
+  expect(fresh.written('other')).toMatchObject([{ type: 'prompt' }]); // nothing had come: any will do
+});
+
 it('an error in what the application is told by fails its request, which is cancelled, and not the connection', () => {
   const mesh = meshOf('w1');
   const { heard } = mesh.ask(
@@ -201,4 +229,35 @@ it('an error in what the application is told by fails its request, which is canc
   expect(heard.ends).toMatchObject([{ failure: { code: 'internal' } }]);
   expect(typesOf(mesh.written('w1'))).toEqual(['prompt', 'cancel']);
   expect(heard.gone).toBe(1);
+});
+
+describe('a request that names no model', () => {
+  const offers = (name: string, sha256: string) => ({ models: [{ ...offer(name), sha256 }] });
+  const [counter, evens] = [offers('counter', 'c'.repeat(64)), offers('evens', 'e'.repeat(64))];
+
+  it('is gone on with by the model that has begun it, and by no other', () => {
+    const mesh = meshOf();
+    mesh.join('w1', counter);
+    const { heard } = mesh.ask();
+    mesh.says.token('w1', 0, '1 2');
+    mesh.join('w2', evens);
+    mesh.directory.disconnect('w1');
+    mesh.clock.advance(1_000);
+    expect(mesh.written('w2')).toEqual([]);
+    mesh.join('w3', counter);
+    mesh.clock.advance(200);
+    expect(mesh.written('w3')).toMatchObject([{ model: 'c'.repeat(64), resume: { text: '1 2' } }]);
+    mesh.says.result('w3', ' 3');
+    expect(heard.text).toBe('1 2 3');
+  });
+
+  it('takes any other as long as there is no text, also where a worker has just given up its first model', () => {
+    const mesh = meshOf();
+    mesh.join('w1', counter);
+    mesh.ask();
+    mesh.join('w2', evens);
+    mesh.says.error('w1', 'model_not_found');
+    mesh.clock.advance(200);
+    expect(mesh.written('w2')).toMatchObject([{ model: 'e'.repeat(64) }]);
+  });
 });
