@@ -94,6 +94,10 @@ function meshOf(...workers: string[]) {
         timing: { queuedMs: 0, firstTokenMs: 0, totalMs: 0 },
         finishReason: 'stop',
       }),
+    error: (worker: string, code: string, id = idAt(worker)) =>
+      directory
+        .answering(worker, id)
+        ?.error({ v: 2, type: 'inference_error', id, code, message: 'refused', retryable: false }),
   };
   /** Time passes, and whoever owes something keeps the connection alive. */
   const pass = (ms: number): void => {
@@ -260,4 +264,15 @@ describe('a request that names no model', () => {
     mesh.clock.advance(200);
     expect(mesh.written('w2')).toMatchObject([{ model: 'e'.repeat(64) }]);
   });
+});
+
+it('a request that names no model goes elsewhere where its worker has just given up its first one', () => {
+  const offers = (name: string, sha256: string) => ({ models: [{ ...offer(name), sha256 }] });
+  const mesh = meshOf();
+  mesh.join('w1', offers('counter', 'c'.repeat(64)));
+  mesh.ask();
+  mesh.join('w2', offers('evens', 'e'.repeat(64)));
+  mesh.says.error('w1', 'model_not_found');
+  mesh.clock.advance(200);
+  expect(mesh.written('w2')).toMatchObject([{ model: 'e'.repeat(64) }]);
 });
