@@ -103,6 +103,7 @@ it(
       if (round === 1) warmMb = nowMb(); // stored results of a minute, and the heap's own size, are in it
     }
     const atEndMb = nowMb();
+    if (rounds > 3) console.log({ streams: rounds * streams, warmMb, atEndMb });
     expect(warmMb.engine).toBeGreaterThan(10);
     expect(atEndMb.worker - warmMb.worker).toBeLessThan(growthMb);
     expect(atEndMb.engine - warmMb.engine).toBeLessThan(growthMb);
