@@ -3,7 +3,7 @@
  * scheduler when the capacity changes, and what the machine does to the paces of its engines.
  */
 import type { AnyActorLogic } from 'xstate';
-import { healthMachine, SAMPLE_MS } from '../machines/health.machine.js';
+import { healthMachine, SAMPLE_MS, type HealthInput } from '../machines/health.machine.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
 import type { WorkerDeps } from './worker-ports.js';
@@ -26,3 +26,5 @@ export function createHealth({ board, cores, models, sampleHealth }: WorkerDeps)
     },
   });
 }
+
+export const healthInput = ({ board }: WorkerDeps): HealthInput => ({ published: () => board.health });

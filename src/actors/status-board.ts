@@ -4,11 +4,13 @@
  */
 import { protocolVersion, type StatusMessage } from '../protocol/messages.js';
 import type { Duty } from '../rules/duty.js';
+import { unknownHealth, type PublicHealth } from '../rules/health.js';
 import type { Clock } from '../runtime/clock.js';
 
-type Said = Pick<StatusMessage, 'health' | 'queue' | 'slots' | 'performance'>;
+type Said = Pick<StatusMessage, 'queue' | 'slots' | 'performance'>;
 
 interface Parts extends Said {
+  readonly health: PublicHealth;
   /** It is being stopped and takes nothing new: said as a capacity of 0. */
   readonly draining: boolean;
   /** Off duty is said as a capacity of 0, too. */
@@ -34,7 +36,7 @@ export class StatusBoard {
     this.#parts = {
       draining: false,
       duty: { state: 'on_duty', untilMs: undefined },
-      health: { score: 100, state: 'idle', capacity: 100 },
+      health: unknownHealth,
       queue: { length: 0, capacity: options.queueCapacity },
       slots: { total: 0, busy: 0 },
       performance: { avgResponseMs: null, tokensPerSecond: null },

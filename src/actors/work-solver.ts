@@ -18,8 +18,8 @@ export interface WorkSolverThread extends WorkSolver {
   close(): void;
 }
 
-/** Half a minute of a core. No honest worker asks for as much, and one that did would have the work done for nothing. */
-export const maxSolvableBits = 24;
+/** Some four seconds of a core: four times what a worker of ours asks for. One that asks for more would hold up the proofs for others. */
+export const maxSolvableBits = 21;
 /** Tasks that may wait for the thread. */
 const maxWaiting = 64;
 

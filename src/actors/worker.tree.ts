@@ -12,7 +12,7 @@ import { createControl } from './control.actor.js';
 import { createDhtActor } from './dht.actor.js';
 import { createDuty, dutyInput } from './duty.actor.js';
 import { createEngine } from './engine.actor.js';
-import { createHealth } from './health.actor.js';
+import { createHealth, healthInput } from './health.actor.js';
 import { createModel } from './model.actor.js';
 import { names } from './names.js';
 import { createPace, paceInput } from './pace.actor.js';
@@ -44,7 +44,7 @@ export function workerTree(deps: WorkerDeps): SupervisorSpec {
           { id: names.control, logic: createControl(deps), shutdownMs: flushMs },
           models(deps),
           { id: names.duty, logic: createDuty(deps), input: dutyInput(deps), shutdownMs: flushMs },
-          { id: names.health, logic: createHealth(deps), shutdownMs: flushMs },
+          { id: names.health, logic: createHealth(deps), input: healthInput(deps), shutdownMs: flushMs },
           inference(deps),
           networks(deps),
           { id: names.status, logic: createStatus(deps), shutdownMs: flushMs },

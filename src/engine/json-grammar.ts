@@ -11,7 +11,8 @@ const ROOT_RULE = /^root ::= (?<root>.+) "\\n\\n\\n\\n" \[\\n\]\*\n?/u;
 
 const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'object', 'array'];
 const MAX_SCHEMA_DEPTH = 32;
-const MAX_SCHEMA_CHARACTERS = 64 * 1024;
+/** Making the grammar of a longer one would hold the engine, and all its streams, for seconds. */
+const MAX_SCHEMA_CHARACTERS = 32 * 1024;
 
 /** Says nothing about the value: allowed everywhere, and passed over. */
 const ANNOTATIONS = [

@@ -2,14 +2,19 @@
  * The state of the machine this worker runs on, from samples 2 s apart; what they mean is rules/health.ts.
  */
 import { setup } from 'xstate';
-import { nextHealth, unknownHealth, type Health, type HealthSample } from '../rules/health.js';
+import { nextHealth, type Health, type HealthSample, type PublicHealth } from '../rules/health.js';
 
 export const SAMPLE_MS = 2_000;
+
+export interface HealthInput {
+  /** What was published last: one that restarts must not call a machine idle that its owner needs. */
+  readonly published: () => PublicHealth;
+}
 
 export type HealthEvent = { type: 'health.sampled'; sample: HealthSample } | { type: 'sys.shutdown' };
 
 const base = setup({
-  types: { context: {} as Health, events: {} as HealthEvent },
+  types: { context: {} as Health, events: {} as HealthEvent, input: {} as HealthInput },
   actions: {
     /** Answers with `health.sampled`. */
     sample: () => {},
@@ -24,7 +29,7 @@ const judge = base.assign(({ context, event }) =>
 
 export const healthMachine = base.extend({ actions: { judge } }).createMachine({
   id: 'health',
-  context: unknownHealth,
+  context: ({ input }) => ({ ...input.published(), doubt: undefined }),
   initial: 'resting',
   on: { 'sys.shutdown': '.stopped' },
   states: {

@@ -1,7 +1,7 @@
 /** What the scheduler knows, and the sums it does with it. Pure: the chart is in scheduler.machine.ts. */
 import type { ErrorCode } from '../protocol/errors.js';
 import type { PromptMessage } from '../protocol/messages.js';
-import type { Refusal } from '../rules/admission.js';
+import { meanResponseMs, type Refusal } from '../rules/admission.js';
 import { noInflow, type History, type Inflow } from '../rules/estimate.js';
 import { countOf, emptyQueue, find, lengthOf, waitingIn, type Queue, type Waiting } from '../rules/queue.js';
 import type { Slots } from '../rules/slots.js';
@@ -126,13 +126,10 @@ export const modelGone = errorEnd('slot_failed', 'The engine of this model faile
 export const expiredInQueue = errorEnd('deadline_exceeded', 'The deadline of the request passed in the queue.');
 
 /** What one gets whose place in the queue a higher tier took. */
-export const displacedEnd = ({ avgResponseMs }: Pick<SchedulerContext, 'avgResponseMs'>): RequestEnd => ({
+export const displacedEnd = (means: Pick<SchedulerContext, 'avgResponseMs'>): RequestEnd => ({
   ...errorEnd('queue_full', 'A request of a higher tier took the place in the queue; try later or elsewhere.'),
-  retryAfterMs: Math.round(avgResponseMs ?? retryGuessMs),
+  retryAfterMs: meanResponseMs(means),
 });
-
-/** What a client is told to wait when nothing is known yet. */
-const retryGuessMs = 1_000;
 
 /** What somebody is told whom this worker does not serve at all just now. */
 export function closedFor(

@@ -131,7 +131,7 @@ export function admitRequest(prompt: PromptMessage, view: AdmissionView): Admiss
 /** What a client is told to wait when nothing is known yet. */
 const retryGuessMs = 1_000;
 
-const meanResponseMs = ({ avgResponseMs }: { readonly avgResponseMs: number | undefined }): number =>
+export const meanResponseMs = ({ avgResponseMs }: { readonly avgResponseMs: number | undefined }): number =>
   Math.round(avgResponseMs ?? retryGuessMs);
 
 const seconds = (ms: number): string => `${Math.ceil(ms / 1000).toLocaleString('en')} s`;

@@ -25,11 +25,15 @@ export interface Battery {
 
 export type HealthState = 'idle' | 'light' | 'moderate' | 'busy' | 'overloaded';
 
-export interface Health {
+/** What others are told. */
+export interface PublicHealth {
   readonly score: number;
   readonly state: HealthState;
   /** Share of slots and queue that may be filled, 0..100. */
   readonly capacity: number;
+}
+
+export interface Health extends PublicHealth {
   /** What the last sample said, where that was not `state`. */
   readonly doubt: HealthState | undefined;
 }
@@ -49,7 +53,7 @@ export const LOW_BATTERY_PERCENT = 30;
 const MAX_SCORE_ON_LOW_BATTERY = 39;
 
 /** What a worker says of itself before it has looked. */
-export const unknownHealth: Health = { score: 100, state: 'idle', capacity: 100, doubt: undefined };
+export const unknownHealth: PublicHealth = { score: 100, state: 'idle', capacity: 100 };
 
 const share = (value: number): number => Math.min(100, Math.max(0, value));
 

@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { healthMachine, SAMPLE_MS } from '../../../src/machines/health.machine.js';
+import { unknownHealth } from '../../../src/rules/health.js';
 import { statusMachine } from '../../../src/machines/status.machine.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { stage, untaken, type Staged } from './stage.js';
@@ -71,7 +72,7 @@ const sampled = (busy: number) => ({
 });
 
 function stateAfter(...busy: number[]): unknown[] {
-  const health = stage(healthMachine);
+  const health = stage(healthMachine, { published: () => unknownHealth });
   return busy.map((level) => {
     health.clock.advance(SAMPLE_MS);
     health.send(sampled(level));
@@ -81,7 +82,7 @@ function stateAfter(...busy: number[]): unknown[] {
 
 describe('health', () => {
   it('takes a sample every two seconds, and publishes each', () => {
-    const health = stage(healthMachine);
+    const health = stage(healthMachine, { published: () => unknownHealth });
     for (let i = 0; i < 5; i++) {
       health.clock.advance(SAMPLE_MS - 1);
       expect(health.did()).toEqual([]);
@@ -99,7 +100,7 @@ describe('health', () => {
   });
 
   it('publishes the score of each sample, and the capacity of the state that it is in', () => {
-    const health = stage(healthMachine);
+    const health = stage(healthMachine, { published: () => unknownHealth });
     health.clock.advance(SAMPLE_MS);
     health.send(sampled(90));
     expect(health.context).toMatchObject({ score: 10, state: 'idle', capacity: 100 });
@@ -108,8 +109,16 @@ describe('health', () => {
     expect(health.context).toMatchObject({ score: 10, state: 'overloaded', capacity: 0 });
   });
 
+  it('that restarts goes on from what was published', () => {
+    const overloaded = { score: 10, state: 'overloaded', capacity: 0 } as const;
+    const health = stage(healthMachine, { published: () => overloaded });
+    health.clock.advance(SAMPLE_MS);
+    health.send(sampled(90));
+    expect(health.context).toMatchObject(overloaded);
+  });
+
   it('goes on where a sample does not come', () => {
-    const health = stage(healthMachine);
+    const health = stage(healthMachine, { published: () => unknownHealth });
     health.clock.advance(4 * SAMPLE_MS);
     expect(health.did()).toEqual(['sample', 'sample']);
     health.send({ type: 'sys.shutdown' });

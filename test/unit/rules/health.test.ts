@@ -79,7 +79,7 @@ describe('health', () => {
 
 describe('a state', () => {
   const states = (samples: readonly HealthSample[]): Health[] => {
-    let health = unknownHealth;
+    let health: Health = { ...unknownHealth, doubt: undefined };
     return samples.map((each) => (health = nextHealth(health, each)));
   };
   const saysOf = (each: HealthSample) => healthState(healthScore(each)).state;
