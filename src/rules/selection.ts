@@ -41,6 +41,8 @@ export const selectionRules = {
   emptyQueue: { health: 0.7, response: 0.3 },
   /** Tier 3: where every queue holds something. */
   someQueue: { availability: 0.6, health: 0.3, performance: 0.1 },
+  /** Faster than any machine: no more is believed, so that no claim is beyond all sums. */
+  maxTokensPerSecond: 10_000,
   /** A mean response so long is worth nothing. */
   worstResponseMs: 10_000,
   /** The share of its tier, by the earliest end, of which two are drawn; at least two workers. */
@@ -127,20 +129,24 @@ interface Prospect {
 const isFree = ({ waiting, ahead, room }: Prospect): boolean => waiting === 0 && ahead < room;
 
 function prospects(candidates: readonly Candidate[]): Prospect[] {
-  const speeds = candidates.flatMap(({ status }) => status.performance.tokensPerSecond || []);
+  const speeds = candidates.flatMap((candidate) => speedOf(candidate) ?? []);
   const meanSpeed = speeds.length === 0 ? 1 : speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length;
   const bestSpeed = Math.max(meanSpeed, ...speeds);
   return candidates.map((candidate) => {
-    const { queue, slots, health, performance } = candidate.status;
+    const { queue, slots, health } = candidate.status;
     const room = Math.ceil((slots.total * health.capacity) / 100);
     const ahead = queue.length + slots.busy + candidate.inFlight;
     const waiting = Math.max(queue.length, ahead - room);
-    const speed = performance.tokensPerSecond || meanSpeed;
+    const speed = speedOf(candidate) ?? meanSpeed;
     const turns = 1 + Math.max(0, ahead - room + 1) / Math.max(1, room);
     const score = scoreOf(candidate.status, waiting, speed / bestSpeed);
     return { candidate, room, ahead, waiting, speed, endsAfter: turns / speed, score };
   });
 }
+
+/** As it claims; undefined of a newcomer. */
+const speedOf = ({ status: { performance } }: Candidate): number | undefined =>
+  Math.min(performance.tokensPerSecond ?? 0, selectionRules.maxTokensPerSecond) || undefined;
 
 /** Within 0..1, as all its terms. @param performance its speed as a share of the fastest one's. */
 function scoreOf(

@@ -229,6 +229,16 @@ describe('no herd', () => {
     );
   });
 
+  it('who boasts of numbers beyond all sums does not take everything', () => {
+    const boast = { ...queued(1), ...atSpeed(Number.MAX_VALUE) };
+    const workers = [
+      candidate('new', { ...queued(1), ...atSpeed(null) }),
+      candidate('a', boast),
+      candidate('b', boast),
+    ];
+    for (const share of Object.values(shares(workers, 3_000, 1))) expect(share).toBeCloseTo(1 / 3, 1);
+  });
+
   it('nobody gets more than 16 times its share of a tier whose scores are equal, whatever the speeds', () => {
     const speeds = fc.array(fc.double({ min: 1, max: 100, noNaN: true }), { minLength: 16, maxLength: 48 });
     const k = 2 / selectionRules.shortlistShare;
