@@ -8,7 +8,7 @@
 import { decodeMessage, type DecodeOutcome } from '../protocol/decode.js';
 import { FrameDecoder, type RefusalReason } from '../protocol/frame.js';
 import { limits } from '../protocol/limits.js';
-import { afterFrames, framesAllowed, unread } from '../rules/reading-pace.js';
+import { afterReading, framesAllowed, unread } from '../rules/reading-pace.js';
 import type { Clock, TimerHandle } from '../runtime/clock.js';
 import type { Connection } from './ports.js';
 
@@ -65,10 +65,14 @@ export function listenToFrames(connection: Connection, clock: Clock, on: FramedE
   /** As much of `bytes` as may be read now. @returns what may not. */
   const read = (bytes: Uint8Array): Uint8Array => {
     let rest = bytes;
-    for (let allowed = framesNow(); rest.length > 0 && allowed > 0 && !isOver; allowed = framesNow()) {
+    while (rest.length > 0 && !isOver) {
+      // A frame that was begun is read to its end: what waits here must not look like one that its sender holds open.
+      const allowed = Math.max(framesNow(), decoder.partial ? 1 : 0);
+      if (allowed === 0) break;
       const some = decoder.pushSome(rest, Math.min(allowed, limits.maxFramesAtOnce));
+      const read = { frames: some.outcomes.length, bytes: rest.length - some.rest.length };
       rest = some.rest;
-      pace = afterFrames(pace, some.outcomes.length, clock.monotonicMs());
+      pace = afterReading(pace, read, clock.monotonicMs());
       for (const outcome of some.outcomes) {
         if (outcome.kind === 'object') on.frame(decodeMessage(outcome.value));
         else refuse(outcome.reason);

@@ -13,8 +13,10 @@ const numbers = {
   /** A peer that does not read is closed beyond this: the transport has no end-to-end backpressure. */
   maxUnsentBytes: 8 * 1_048_576,
   /** A worker reads so many frames of one connection at once, and then so many a second. The rest waits; its owner's never does. */
-  maxFramesAtOnce: 128,
+  maxFramesAtOnce: 512,
   maxFramesPerSecond: 64,
+  /** Of a frame this many bytes count as one frame more. */
+  frameStepBytes: 16_384,
 
   // Pace of a worker's messages
   /** Between two `status` frames that say something new: at most 4 a second. */
@@ -84,6 +86,10 @@ export const idPattern = new RegExp(`^[A-Za-z0-9_-]{1,${limits.maxIdChars}}$`);
 /** Relations that the numbers must keep, as sentences: each is true, or the module does not load. */
 export const limitRelations: readonly (readonly [sentence: string, holds: boolean])[] = [
   ['several largest frames fit into what may be unsent', limits.maxUnsentBytes >= 4 * limits.maxFrameBytes],
+  [
+    'who may have so many requests unfinished can send the longest of each at once',
+    limits.maxUnfinishedPerClient * (limits.maxFrameBytes / limits.frameStepBytes) <= limits.maxFramesAtOnce,
+  ],
   ['who may ask for much can also cancel all of it', limits.maxFramesAtOnce >= 4 * limits.maxUnfinishedPerClient],
   ['two heartbeats may be lost before a status is stale', limits.statusStaleMs >= 3 * limits.statusHeartbeatMs],
   ['a heartbeat is slower than the fastest status', limits.statusHeartbeatMs > limits.statusMinGapMs],

@@ -1,10 +1,11 @@
 /**
- * How fast one connection is read: so many frames at once, and so many a second from then on. What comes sooner waits unread, so
- * that one peer that sends as fast as it can costs the worker no more than this, however fast that is.
+ * How fast one connection is read: so much at once, and so much a second from then on. What comes sooner waits unread, so that one
+ * peer that sends as fast as it can costs the worker no more than this, however fast that is. A frame counts as one, and once more
+ * for every `frameStepBytes` that it is long, since what is long takes long to parse.
  *
- * Like a token bucket (token-bucket.ts) it is one number: the time since which nothing was read and paid for.
+ * Like a token bucket (token-bucket.ts) it is one number: the time up to which what was read is paid for.
  *
- * Invariant: within any stretch of t ms no more frames are read than those at once and those that t allows.
+ * Invariant: within any stretch of t ms no more is read than that at once, what t allows, and one frame.
  */
 import { limits } from '../protocol/limits.js';
 
@@ -22,5 +23,9 @@ const emptyAtMs = (pace: ReadingPace, nowMs: number): number => Math.max(pace, n
 export const framesAllowed = (pace: ReadingPace, nowMs: number): number =>
   Math.max(0, Math.floor((nowMs - emptyAtMs(pace, nowMs)) / frameMs));
 
-export const afterFrames = (pace: ReadingPace, frames: number, nowMs: number): ReadingPace =>
-  emptyAtMs(pace, nowMs) + frames * frameMs;
+/** After `bytes` were read, which ended so many frames. */
+export const afterReading = (
+  pace: ReadingPace,
+  { frames, bytes }: { readonly frames: number; readonly bytes: number },
+  nowMs: number,
+): ReadingPace => emptyAtMs(pace, nowMs) + (frames + bytes / limits.frameStepBytes) * frameMs;

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { limits } from '../../../src/protocol/limits.js';
-import { afterFrames, framesAllowed, unread } from '../../../src/rules/reading-pace.js';
+import { afterReading, framesAllowed, unread } from '../../../src/rules/reading-pace.js';
 import { requestCostMs } from '../../../src/rules/token-bucket.js';
 
 const { maxFramesAtOnce, maxFramesPerSecond } = limits;
@@ -15,7 +15,7 @@ it('lets in no more than is read at once and what time allows, whatever is sent'
       for (const { afterMs, frames } of arrivals) {
         nowMs += afterMs;
         const read = Math.min(frames, framesAllowed(pace, nowMs));
-        pace = afterFrames(pace, read, nowMs);
+        pace = afterReading(pace, { frames: read, bytes: 0 }, nowMs);
         reads.push({ atMs: nowMs, frames: read });
       }
       for (const [i, from] of reads.entries()) {
@@ -33,12 +33,12 @@ it('never holds up who keeps to it', () => {
   let pace = unread;
   for (let nowMs = 0; nowMs < 60_000; nowMs += 1_000 / maxFramesPerSecond) {
     expect(framesAllowed(pace, nowMs)).toBeGreaterThan(0);
-    pace = afterFrames(pace, 1, nowMs);
+    pace = afterReading(pace, { frames: 1, bytes: 0 }, nowMs);
   }
 });
 
 it('is full again after a rest, and not fuller', () => {
-  const empty = afterFrames(unread, maxFramesAtOnce, 0);
+  const empty = afterReading(unread, { frames: maxFramesAtOnce, bytes: 0 }, 0);
   expect(framesAllowed(empty, 0)).toBe(0);
   expect(framesAllowed(empty, 1_000)).toBe(maxFramesPerSecond);
   expect(framesAllowed(empty, 1e9)).toBe(maxFramesAtOnce);
@@ -46,4 +46,17 @@ it('is full again after a rest, and not fuller', () => {
 
 it('leaves a Master room for a prompt, a cancel and an acknowledgement of each request that it may make', () => {
   expect((3 * 1_000) / requestCostMs('master')).toBeLessThanOrEqual(maxFramesPerSecond);
+});
+
+it('reads long frames as slowly as many short ones', () => {
+  const longest = { frames: 1, bytes: limits.maxFrameBytes };
+  let [pace, bytes] = [unread, 0];
+  const seconds = 60;
+  for (let nowMs = 0; nowMs < seconds * 1_000; nowMs += 50)
+    while (framesAllowed(pace, nowMs) > 0) {
+      pace = afterReading(pace, longest, nowMs);
+      bytes += longest.bytes;
+    }
+  const allowed = (maxFramesAtOnce + seconds * maxFramesPerSecond) * limits.frameStepBytes;
+  expect(bytes).toBeLessThanOrEqual(allowed + limits.maxFrameBytes);
 });
