@@ -1,5 +1,6 @@
 /** An answer as it grows: the text so far over all workers, which of them is speaking, and whether it gets any further. */
 import type { AskFailure, Try } from '../machines/ask.js';
+import { limits } from '../protocol/limits.js';
 import type { InferenceResultMessage, QueueStatusMessage } from '../protocol/messages.js';
 import { isStalled, newProgress, quiet, spoken, told } from '../rules/progress.js';
 
@@ -59,9 +60,9 @@ export class Answer {
     return this.#progress !== before;
   }
 
-  /** @returns false where a token is missing or doubled. */
+  /** @returns false where a token is missing or doubled, or where no result could hold all that this worker says. */
   add(index: number, text: string, tokens: number): boolean {
-    if (index !== this.#nextIndex) return false;
+    if (index !== this.#nextIndex || this.text.length - this.#seam + text.length > limits.maxFrameBytes) return false;
     this.#nextIndex++;
     this.#progress = spoken(this.#progress);
     this.#say(text, tokens);

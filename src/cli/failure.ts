@@ -1,6 +1,7 @@
 /** How a command fails in front of a person: a line what, a line why, a line what to do next; and a code for programs. */
 import { HomeError } from '../actors/home.js';
 import { ConfigError } from '../runtime/config.js';
+import { printable } from './printable.js';
 
 /** 0 done, 1 failed, 2 used wrongly; 70 an internal fault that no supervisor could mend (EX_SOFTWARE of sysexits.h). */
 export const exitCode = { done: 0, failed: 1, usage: 2, fault: 70, interrupted: 130 } as const;
@@ -29,7 +30,7 @@ export class CommandError extends Error {
 export function report(error: unknown, json: boolean): number {
   const { what, why, next, code, reason } = asCommandError(error);
   if (json) process.stdout.write(`${JSON.stringify({ error: { code: reason, message: what, why, next } })}\n`);
-  else process.stderr.write(`${[`qmesh: ${what}`, why, next].filter((line) => line !== '').join('\n  ')}\n`);
+  else process.stderr.write(`${printable([`qmesh: ${what}`, why, next].filter((line) => line !== '').join('\n  '))}\n`);
   return code;
 }
 

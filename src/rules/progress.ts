@@ -3,11 +3,13 @@
  * brings its engine back says so: what it tells changes. One that is wedged repeats itself.
  *
  * Invariants: news of any kind starts the count anew; before the first token nobody is given up sooner than ten seconds after
- * the wait that it told; later nobody sooner than five seconds, or twenty times its own pace.
+ * the wait that it told, of which ten minutes are believed; later nobody sooner than five seconds, or twenty times its own pace.
  */
 export const progressRules = {
   /** Beyond the wait that the worker estimates. */
   firstTokenGraceMs: 10_000,
+  /** Longer estimates are not waited for: a worker may say any number. */
+  maxBelievedWaitMs: 600_000,
   minStallMs: 5_000,
   gapFactor: 20,
   /** Of the newest gap in the running mean. */
@@ -58,7 +60,7 @@ export function spoken(progress: Progress): Progress {
 export const stallLimitMs = ({ isStreaming, tokenGapMs, estimatedWaitMs }: Progress): number =>
   isStreaming
     ? Math.max(progressRules.minStallMs, progressRules.gapFactor * (tokenGapMs ?? 0))
-    : estimatedWaitMs + progressRules.firstTokenGraceMs;
+    : Math.min(estimatedWaitMs, progressRules.maxBelievedWaitMs) + progressRules.firstTokenGraceMs;
 
 export const isStalled = (progress: Progress): boolean => progress.quietMs > stallLimitMs(progress);
 

@@ -12,6 +12,7 @@ import { modelFolders } from '../../model-folders.js';
 import { failoverNote, positionNote } from '../ask-notes.js';
 import { CommandError, exitCode, splitAdvice } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
+import { printable } from '../printable.js';
 
 interface Options extends Readonly<Record<string, unknown>> {
   readonly model?: string;
@@ -105,7 +106,7 @@ function notes(isSilent: boolean): Pick<RequestOptions, 'onPosition' | 'onFailov
   if (isSilent || !process.stderr.isTTY) return {};
   let last: string | undefined;
   const say = (note: string | undefined): void => {
-    if (note !== undefined && note !== last) process.stderr.write(`${dim(`[${note}]`)}\n`);
+    if (note !== undefined && note !== last) process.stderr.write(`${dim(`[${printable(note)}]`)}\n`);
     last = note;
   };
   return {
@@ -124,7 +125,7 @@ async function read(
   let firstTextMs: number | undefined;
   for await (const { text } of stream) {
     firstTextMs ??= systemClock.monotonicMs();
-    if (!isSilent) process.stdout.write(text);
+    if (!isSilent) process.stdout.write(process.stdout.isTTY ? printable(text) : text);
   }
   return { answer: await stream.result, firstTextMs };
 }

@@ -276,3 +276,13 @@ it('a request that names no model goes elsewhere where its worker has just given
   mesh.clock.advance(200);
   expect(mesh.written('w2')).toMatchObject([{ model: 'e'.repeat(64) }]);
 });
+
+it('a worker that says more than any result could hold is left, and told so', () => {
+  const mesh = meshOf('endless');
+  const { heard } = mesh.ask();
+  const half = 'x'.repeat(600_000);
+  mesh.says.token('endless', 0, half);
+  mesh.says.token('endless', 1, half);
+  expect(heard.text).toBe(half);
+  expect(mesh.written('endless').at(-1)?.type).toBe('cancel');
+});
