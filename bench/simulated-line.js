@@ -17,6 +17,7 @@ const decodeMsPerToken = 60;
 const promptChars = 400;
 const answerTokens = 80;
 
+/** @typedef {import('../dist/rules/tiers.js').Tier} Tier */
 /** @typedef {{ tier: string, position: number, toldMs: number, meanRuleMs: number, tookMs: number }} Told */
 
 /**
@@ -25,7 +26,7 @@ const answerTokens = 80;
  * @param {number} options.requests
  * @param {number} options.slots
  * @param {number} options.load arrivals against what the slots can do; 1 is just as much
- * @param {readonly string[]} options.tiers drawn from, evenly
+ * @param {readonly Tier[]} options.tiers drawn from, evenly
  * @returns {readonly Told[]} those that were answered
  */
 export function simulateLine({ seed, requests, slots, load, tiers }) {
@@ -40,18 +41,21 @@ export function simulateLine({ seed, requests, slots, load, tiers }) {
     actions: {
       startRun: ({ context: { record, slot } }) => {
         const run = runOf(record);
-        const prefillMs = record.prompt.prompt.length * prefillMsPerChar;
+        const prefillMs = (record.prompt.prompt?.length ?? 0) * prefillMsPerChar;
         const tokens = Math.max(1, Math.round(answerTokens * spread()));
         clock.setTimeout(() => {
           scheduler.send({ type: 'run.firstToken', run });
           const entry = told.get(record.id);
           if (entry !== undefined) answered.push({ ...entry, tookMs: clock.monotonicMs() - entry.atMs });
         }, prefillMs);
-        clock.setTimeout(() => {
-          const usage = { finishReason: 'stop', promptTokens: 1, completionTokens: tokens };
-          scheduler.send({ type: 'run.ended', run, usage });
-          scheduler.send({ type: 'slot.idle', slot, model: model.sha256, isReserve: slot === `slot.${slots}` });
-        }, prefillMs + tokens * decodeMsPerToken);
+        clock.setTimeout(
+          () => {
+            const usage = { finishReason: /** @type {const} */ ('stop'), promptTokens: 1, completionTokens: tokens };
+            scheduler.send({ type: 'run.ended', run, usage });
+            scheduler.send({ type: 'slot.idle', slot, model: model.sha256, isReserve: slot === `slot.${slots}` });
+          },
+          prefillMs + tokens * decodeMsPerToken,
+        );
       },
     },
   });
@@ -78,7 +82,7 @@ export function simulateLine({ seed, requests, slots, load, tiers }) {
       monotonicMs: clock.monotonicMs,
       nextArrival: () => arrivals++,
       /** @param {string} account */
-      standing: (account) => account.split(' ')[0],
+      standing: (account) => /** @type {Tier} */ (account.split(' ')[0]),
       gate: () => undefined,
       healthCapacity: () => 100,
       models: () => [model],
@@ -94,7 +98,7 @@ export function simulateLine({ seed, requests, slots, load, tiers }) {
     clock.advance((spread() * holdMs) / (slots * load));
     const account = `${tiers[Math.floor(random.next() * tiers.length)]} ${n}`;
     const prompt = 'x'.repeat(Math.max(1, Math.round(promptChars * spread())));
-    const message = { v: 2, type: 'prompt', id: `r${n}`, prompt };
+    const message = /** @type {const} */ ({ v: 2, type: 'prompt', id: `r${n}`, prompt });
     scheduler.send({ type: 'prompt.received', peer: account, account, address: undefined, prompt: message });
   }
   clock.advance(1e7);

@@ -452,6 +452,8 @@ function certificates() {
 
 // ── ledger.json ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** @typedef {{ hash: string, order: string, worker: string, client: string, maxPrice: number, score: number, success: boolean, complexity: number, responseMs: number, finishedAt: number }} Certified */
+
 /** Certified receipts as the fold sees them, from a small generator of numbers, and the balances that follow. */
 function ledger() {
   let state = 42;
@@ -492,7 +494,7 @@ function ledger() {
   };
 }
 
-/** The formula of docs/ledger.md for each account. @param {ReturnType<typeof ledger>['certified']} certified @param {string[] | undefined} minters */
+/** The formula of docs/ledger.md for each account. @param {Certified[]} certified @param {string[] | undefined} minters */
 function balances(certified, minters) {
   const counted = certified.filter(
     ({ order, hash }) => !certified.some((rival) => rival.order === order && rival.hash < hash),

@@ -7,7 +7,12 @@ export const name = 'queue-estimate';
 export const about = 'the wait that a request is told when it comes, against the wait that it had (simulated)';
 
 const slots = 4;
+/** @typedef {import('../simulated-line.js').Told} Told */
+/** @typedef {import('../simulated-line.js').Tier} Tier */
+
+/** @type {readonly Tier[]} */
 const mixed = ['diamond', 'platinum', 'gold', 'silver', 'bronze', 'guest', 'guest', 'guest'];
+/** @type {Record<string, { load: number, tiers: readonly Tier[] }>} */
 const lines = {
   even: { load: 0.95, tiers: ['bronze'] },
   mixed: { load: 0.95, tiers: mixed },
@@ -19,19 +24,21 @@ const leastMs = 1_000;
 /** @param {import('../context.js').Context} context */
 export async function run({ rounds, smoke, say }) {
   const requests = smoke ? 200 : 5_000;
-  /** @typedef {import('../simulated-line.js').Told} Told */
   /** @type {Map<number, Record<string, readonly Told[]>>} */
   const played = new Map();
   /** @param {number} round */
   const play = (round) => {
     const before = played.get(round);
     if (before !== undefined) return before;
-    const all = Object.entries(lines).map(([line, options]) => [
-      line,
-      simulateLine({ seed: 100 + round, requests, slots, ...options }).filter(
-        ({ position, tookMs }) => position > 0 && tookMs >= leastMs,
-      ),
-    ]);
+    const all = Object.entries(lines).map(
+      ([line, options]) =>
+        /** @type {const} */ ([
+          line,
+          simulateLine({ seed: 100 + round, requests, slots, ...options }).filter(
+            ({ position, tookMs }) => position > 0 && tookMs >= leastMs,
+          ),
+        ]),
+    );
     const result = Object.fromEntries(all);
     played.set(round, result);
     return result;

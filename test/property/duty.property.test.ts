@@ -10,12 +10,10 @@ const wallTime = (atMs: number): WallTime => {
   return { day: at.getUTCDay(), minute: 60 * at.getUTCHours() + at.getUTCMinutes() };
 };
 const schedules = ['22:00-07:00', 'mon-fri 18:00-08:00, sat,sun 00:00-24:00', 'wed 12:00-13:30', '00:00-24:00'];
-const rules = fc
-  .option(fc.constantFrom(...schedules), { nil: undefined })
-  .map((text): DutyRules => ({
-    schedule: text === undefined ? undefined : (parseSchedule(text) as Schedule),
-    wallTime,
-  }));
+const rules = fc.option(fc.constantFrom(...schedules), { nil: undefined }).map((text): DutyRules => ({
+  schedule: text === undefined ? undefined : (parseSchedule(text) as Schedule),
+  wallTime,
+}));
 const moment = fc.integer({ min: 0, max: 400 * HOUR_MS });
 const later = fc.integer({ min: 0, max: 200 * HOUR_MS });
 const bySchedule = ({ schedule }: DutyRules, atMs: number): string =>
