@@ -12,6 +12,7 @@ import { inferenceError, type ErrorCode } from '../protocol/errors.js';
 import { encodeFrame, FrameTooLargeError } from '../protocol/frame.js';
 import { limits } from '../protocol/limits.js';
 import { protocolVersion, type QueueStatusMessage, type WorkerMessage } from '../protocol/messages.js';
+import { whoLeaves } from '../rules/eviction.js';
 import type { Clock, TimerHandle } from '../runtime/clock.js';
 import type { Connection } from './ports.js';
 
@@ -35,6 +36,10 @@ interface Outbox {
   readonly connection: Connection;
   /** Unfinished requests by id. */
   readonly unfinished: Map<string, Told>;
+  /** Of the worker's owner. */
+  isKept: boolean;
+  /** When `unfinished` became empty. */
+  idleSinceMs: number;
   lastWriteMs: number;
   timer: TimerHandle;
 }
@@ -53,12 +58,36 @@ export class Outboxes {
 
   /** `peer` can be written to from now on. */
   connect(peer: string, connection: Connection): void {
+    const nowMs = this.#clock.monotonicMs();
     this.#boxes.set(peer, {
       connection,
       unfinished: new Map(),
-      lastWriteMs: this.#clock.monotonicMs(),
+      isKept: false,
+      idleSinceMs: nowMs,
+      lastWriteMs: nowMs,
       timer: undefined,
     });
+  }
+
+  /** Never makes room for others. */
+  keep(peer: string): void {
+    const box = this.#boxes.get(peer);
+    if (box !== undefined) box.isKept = true;
+  }
+
+  /** Closes the connection that is needed least, if there is one that is not needed. */
+  makeRoom(): void {
+    const seated = [...this.#boxes].map(([peer, { connection, unfinished, isKept, idleSinceMs }]) => ({
+      peer,
+      connection,
+      address: connection.remoteAddress,
+      isNeeded: isKept || unfinished.size > 0,
+      idleSinceMs,
+    }));
+    const leaves = whoLeaves(seated, this.#clock.monotonicMs());
+    if (leaves === undefined) return;
+    this.disconnect(leaves.peer);
+    leaves.connection.destroy();
   }
 
   /** The connection is gone, and with it all that was owed on it. */
@@ -78,7 +107,7 @@ export class Outboxes {
     } catch (error) {
       if (!(error instanceof FrameTooLargeError) || !('id' in message)) throw error;
       const { id } = message;
-      box.unfinished.delete(id);
+      this.#settle(box, id);
       this.#write(box, inferenceError({ id, code: 'internal', message: 'The answer is longer than a frame may be.' }));
     }
   }
@@ -113,18 +142,25 @@ export class Outboxes {
 
   /** The one end of a request. No effect where it is not open: it has ended, or moved to another connection. */
   end(peer: string, message: Extract<WorkerMessage, { type: 'inference_result' | 'inference_error' }>): void {
-    if (this.#boxes.get(peer)?.unfinished.delete(message.id) === true) this.send(peer, message);
+    if (this.#settle(this.#boxes.get(peer), message.id)) this.send(peer, message);
   }
 
   /** The request goes on, but not on this connection. */
   release(peer: string, id: string): void {
-    this.#boxes.get(peer)?.unfinished.delete(id);
+    this.#settle(this.#boxes.get(peer), id);
   }
 
   /** Whoever answered is gone and knows of nothing: all that is open ends in an error. */
   abandonAll(code: ErrorCode, message: string): void {
     for (const [peer, box] of this.#boxes)
       for (const id of [...box.unfinished.keys()]) this.end(peer, inferenceError({ id, code, message }));
+  }
+
+  /** Nothing more is owed for this request. @returns whether anything was. */
+  #settle(box: Outbox | undefined, id: string): boolean {
+    if (box?.unfinished.delete(id) !== true) return false;
+    if (box.unfinished.size === 0) box.idleSinceMs = this.#clock.monotonicMs();
+    return true;
   }
 
   #write(box: Outbox, message: WorkerMessage): void {

@@ -61,8 +61,10 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
       switch (message.type) {
         case 'hello':
           if (!isFirst) return;
-          if (verifyHello(message, { network, key: connection.remoteKey })) account = message.node;
-          else {
+          if (verifyHello(message, { network, key: connection.remoteKey })) {
+            account = message.node;
+            if (account === owner) outboxes.keep(peer);
+          } else {
             log.warn('hello.refused', { peer, key: connection.remoteKey });
             conduct.strike(account, 'bad_signature'); // the connection's own key: anyone may name another's node
           }

@@ -29,6 +29,8 @@ import type { WorkerDeps } from './worker-ports.js';
 const engineStopMs = 6_000;
 const flushMs = 2_000;
 const dhtCloseMs = 3_000;
+/** Connections beyond the places, for as long as one that makes room takes to close. */
+const spareConnections = 8;
 /** A trial loads a whole model, beside those that are being served. */
 const maxTrialsAtOnce = 2;
 
@@ -107,7 +109,12 @@ const networks = (deps: WorkerDeps): SupervisorSpec => ({
       logic: createDhtActor({ ...deps, topics: topicNames, ready: deps.onDhtReady, failed: deps.onDhtFailed }),
       shutdownMs: dhtCloseMs,
     },
-    { id: names.peers, strategy: 'one-for-one', children: [], maxChildren: deps.maxConnections },
+    {
+      id: names.peers,
+      strategy: 'one-for-one',
+      children: [],
+      maxChildren: deps.maxConnections + spareConnections,
+    },
     {
       id: names.topics,
       strategy: 'one-for-one',
@@ -137,18 +144,20 @@ function topic(deps: WorkerDeps, network: NetworkName, onConnection: OnConnectio
       keySeed: network === 'inference' ? deps.seed : networkSeed(deps.seed, name),
       server: true,
       client: network !== 'inference',
-      maxConnections: deps.maxConnections,
+      maxConnections: deps.maxConnections + spareConnections,
       onConnection,
     }),
     shutdownMs: flushMs,
   };
 }
 
-/** Each connection gets an actor of its own, under a name from a finite pool. */
+/** Each connection gets an actor of its own, under a name from a finite pool. Where all places are taken, an idle one makes room. */
 function acceptPeers(deps: WorkerDeps): OnConnection {
-  const places = new Places(deps.maxConnections);
+  const places = new Places(deps.maxConnections + spareConnections);
   let accepted = 0;
   return (connection, system) => {
+    if (deps.outboxes.size >= deps.maxConnections) deps.outboxes.makeRoom();
+    if (deps.outboxes.size >= deps.maxConnections) return connection.destroy();
     const place = places.take();
     if (place === undefined) return connection.destroy();
     const id = names.peer(place);

@@ -4,6 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningWorker } from '../../../src/actors/start-worker.js';
+import { evictionRules } from '../../../src/rules/eviction.js';
 import type { Tier } from '../../../src/rules/tiers.js';
 import { ModelFolder } from '../../support/engine-harness.js';
 import { startWorkerHere } from '../../support/worker-in-process.js';
@@ -213,4 +214,22 @@ describe('a client that breaks the rules', () => {
       expect(stranger).not.toHaveProperty('retryAfterMs');
     },
   );
+});
+
+describe('a stranger who takes every place for connections', () => {
+  it('keeps nobody out: one of his that waits for nothing is closed', { timeout: 90_000 }, async () => {
+    const places = 6;
+    const worker = await WorkerProcess.start(testnet, { QMESH_CONNECTIONS: `${places}` });
+    const { workerId } = await worker.ready();
+    const mesh = new Mesh(testnet.nodes);
+    const strangers: WireClient[] = [];
+    for (let i = 0; i < places; i++) strangers.push(await mesh.dial(workerId));
+    await pause(evictionRules.minIdleMs);
+    const owner = await mesh.dial(workerId, new Account(worker.ownerSeed));
+    const { end } = await owner.ask(count());
+    expect(end).toMatchObject(answered);
+    expect(strangers.filter(({ isClosed }) => isClosed)).toHaveLength(1);
+    await mesh.destroy();
+    await worker.stop();
+  });
 });

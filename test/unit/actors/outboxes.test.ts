@@ -206,3 +206,25 @@ describe('outboxes', () => {
       for (const id of ['a', 'b']) expect(connection.endsOf(id)).toMatchObject([{ message: 'lost inside' }]);
   });
 });
+
+describe('where all places are taken', () => {
+  it('who has long been owed nothing makes room, and neither the owner nor who waits for something', () => {
+    const { clock, outboxes, connections } = office(['owner', 'waits', 'waited', 'idle', 'new']);
+    const isOpen = (): string[] => [...connections].filter(([, { isDestroyed }]) => !isDestroyed).map(([peer]) => peer);
+    outboxes.keep('owner');
+    outboxes.open('waits', 'r1');
+    outboxes.open('waited', 'r2');
+    clock.advance(20_000);
+    outboxes.end('waited', result('r2'));
+    outboxes.makeRoom();
+    expect(isOpen()).toEqual(['owner', 'waits', 'waited', 'new']);
+    outboxes.makeRoom();
+    expect(isOpen()).toEqual(['owner', 'waits', 'waited']);
+    outboxes.makeRoom();
+    expect(isOpen()).toEqual(['owner', 'waits', 'waited']);
+    clock.advance(20_000);
+    outboxes.makeRoom();
+    expect(isOpen()).toEqual(['owner', 'waits']);
+    expect(outboxes.size).toBe(2);
+  });
+});
