@@ -122,7 +122,9 @@ export class Attempts {
       token: ({ index, text, tokens }) => {
         if (!answer.add(index, text, tokens)) return breakOff();
         believe();
-        if (index === 0) say({ type: 'answer.began' });
+        if (index > 0) return;
+        if (answer.worker !== undefined) this.#deps.directory.began(answer.worker, this.id);
+        say({ type: 'answer.began' });
       },
       result: (message) => {
         if (!answer.conclude(message)) return breakOff();

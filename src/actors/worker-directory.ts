@@ -12,7 +12,7 @@ import type {
   QueueStatusMessage,
   StatusMessage,
 } from '../protocol/messages.js';
-import { closedCircuit, failed, sent, succeeded, withdrawn, type Circuit } from '../rules/circuit.js';
+import { began, closedCircuit, failed, sent, succeeded, withdrawn, type Circuit } from '../rules/circuit.js';
 import type { Candidate } from '../rules/selection.js';
 import {
   asked,
@@ -143,6 +143,11 @@ export class WorkerDirectory {
 
   send(worker: string, message: ClientMessage): void {
     this.#entries.get(worker)?.connection.write(encodeFrame(message));
+  }
+
+  /** The answer to this request has begun. */
+  began(worker: string, id: string): void {
+    this.#turn(worker, (circuit) => began(circuit, id));
   }
 
   /** Whatever this worker still says about the request is ignored. */

@@ -10,7 +10,7 @@
  *
  * Half-open is `open` with its pause over: no timer is needed to get there.
  *
- * Invariants: while a probe is unfinished nothing else is allowed; a probe always ends in one of the three ways above, so a
+ * Invariants: while a probe is unfinished nothing else is allowed; a probe always ends in one of the three ways above (its success is the beginning of an answer), so a
  * circuit never stays shut for ever; only the probe's own end counts while it is out, whatever older requests still say.
  */
 
@@ -39,6 +39,10 @@ export function succeeded(circuit: Circuit, request: string): Circuit {
   if (circuit.state === 'closed') return closedCircuit;
   return isProbe(circuit, request) ? closedCircuit : circuit;
 }
+
+/** After the first of an answer has come: a probe has shown by then what it was sent for, however long the rest of it takes. */
+export const began = (circuit: Circuit, request: string): Circuit =>
+  isProbe(circuit, request) ? closedCircuit : circuit;
 
 /** After a request was lost with its worker, or failed by its fault. */
 export function failed(circuit: Circuit, request: string, nowMs: number): Circuit {

@@ -11,6 +11,7 @@ import type { RunningWorker } from '../../src/actors/start-worker.js';
 import { QMeshClient } from '../../src/client/client.js';
 import { expectedCount } from '../../src/gguf/demo-model.js';
 import { keyPairFromSeed } from '../../src/protocol/keys.js';
+import { circuitRules } from '../../src/rules/circuit.js';
 import { systemRandom } from '../../src/runtime/random.js';
 import { DEFAULT_INTENSITY } from '../../src/runtime/supervision.js';
 import { countFrom } from '../simulation/world/sim-engine.js';
@@ -69,8 +70,11 @@ describe('on a simulated mesh', () => {
       expect(paths.some((path) => path.endsWith(`/${kind}`))).toBe(true);
   });
 
+  /** While the scheduler is away the worker refuses what comes, and a third refusal opens its circuit at the client. */
   it.each(paths)('%s', (path) => {
-    const limitMs = losesConnection.test(path) ? 5_000 : 1_000;
+    const limitMs = losesConnection.test(path)
+      ? 5_000
+      : 1_000 + (path.endsWith('/scheduler') ? circuitRules.firstPauseMs : 0);
     for (let seed = 1; seed <= 10; seed++) {
       const { world, worker, client, stream } = busyWorld(seed);
       crashAt(worker.tree.root, path);

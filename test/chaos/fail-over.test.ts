@@ -304,8 +304,11 @@ it(
       for (let done = 0; done < (isSoak ? 1_000 : 30); done += 2)
         for (const { text, tries } of await Promise.all([client.generate(ask), client.generate(ask)])) {
           expect(text).toBe('6 7 8 9 10 11 12 13');
-          // The other worker holds guests to a rate; that is no fault of its own.
-          expect(tries.filter(({ failure }) => failure !== undefined && failure.code !== 'rate_limited')).toEqual([]);
+          // The other worker holds guests to a rate, and may have a free slot sooner; that is no fault of this one.
+          const faults = tries
+            .map(({ failure }) => failure?.code)
+            .filter((code) => code !== 'rate_limited' && code !== 'moved');
+          expect(faults).toEqual([undefined]);
         }
     } finally {
       for (const burner of burners) burner.kill('SIGKILL');

@@ -242,8 +242,9 @@ describe('a worker', () => {
     const { workerId } = await worker.ready();
     const mesh = new Mesh(testnet.nodes);
     const wire = await mesh.dial(workerId, new Account(worker.ownerSeed));
-    for (const id of ['first', 'second', 'waiting']) wire.prompt(long(id));
-    for (const id of ['first', 'second']) await wire.frame((m) => m.type === 'inference_token' && m.id === id);
+    // Two slots, and the one that is kept for the owner.
+    for (const id of ['first', 'second', 'third', 'waiting']) wire.prompt(long(id));
+    for (const id of ['first', 'second', 'third']) await wire.frame((m) => m.type === 'inference_token' && m.id === id);
     return { worker, mesh, wire };
   }
 
@@ -256,7 +257,7 @@ describe('a worker', () => {
     expect(wire.received.some(({ message }) => message.type === 'inference_result')).toBe(false);
     const late = await wire.ask(long('late'));
     expect(late.end).toMatchObject({ code: 'shutting_down', retryable: true });
-    for (const id of ['first', 'second'])
+    for (const id of ['first', 'second', 'third'])
       expect((await wire.answer(id)).end).toMatchObject({ text: expectedCount(1, 1_500), finishReason: 'length' });
     await wire.closed;
     expect(await worker.exited).toEqual({ code: 0, signal: null });

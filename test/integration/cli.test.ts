@@ -198,7 +198,7 @@ describe('qmesh models list', () => {
     const { stdout, code } = await cli.run(['models', 'list'], env);
     expect(code).toBe(0);
     for (const { name, licence } of catalog) expect(stdout).toMatch(new RegExp(`${name}.*${licence}`));
-    expect(stdout).toContain('does not fetch models by itself');
+    expect(stdout).toContain('qmesh models pull smollm2-360m-instruct-q8_0');
   });
 });
 

@@ -234,7 +234,7 @@ describe('cancel', () => {
 
   it('ends a queued request at once, with no text', async () => {
     const client = await dial();
-    const running = Array.from({ length: slots }, (_, i) => `running-${i}`);
+    const running = Array.from({ length: slots + 1 }, (_, i) => `running-${i}`); // the owner has a place beyond the slots
     for (const id of [...running, 'queued']) client.prompt(long(id));
     client.cancel('queued');
     const { end, tokens } = await client.answer('queued');

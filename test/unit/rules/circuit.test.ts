@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   allows,
+  began,
   circuitRules,
   closedCircuit,
   failed,
@@ -38,6 +39,14 @@ describe('circuit', () => {
   it('closes with the probe that succeeds, and starts from nothing', () => {
     const closed = succeeded(sent(opened(), 'probe', firstPauseMs), 'probe');
     expect(closed).toEqual(closedCircuit);
+  });
+
+  it('closes when the answer to its probe begins, and not when another one does', () => {
+    const probing = sent(opened(), 'probe', firstPauseMs);
+    expect(began(probing, 'probe')).toEqual(closedCircuit);
+    expect(began(probing, 'older')).toBe(probing);
+    const failing = failed(closedCircuit, 'a', 0);
+    expect(began(failing, 'b')).toBe(failing); // an answer that only begins proves nothing of how they end
   });
 
   it('doubles its pause with every probe that fails, up to a minute', () => {
