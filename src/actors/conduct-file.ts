@@ -2,13 +2,14 @@
  * Bans and strikes on disk: `conduct.json` in the home, replaced as a whole, so that a crash leaves the old one or the new one.
  * One that cannot be understood is put aside and said to be: a worker that does not start helps nobody, and nothing is lost.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { publicKey } from '../protocol/schema.js';
 import type { Standing } from '../rules/strikes.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
+import { replaceFile } from '../runtime/replace-file.js';
 import { isCode } from './home.js';
 
 type Standings = readonly (readonly [account: string, standing: Standing])[];
@@ -19,6 +20,9 @@ export interface ConductStore {
   /** Never throws: what could not be written is written the next time. */
   save(standings: Standings): void;
 }
+
+/** What clients did is forgotten with the process. */
+export const noConductStore: ConductStore = { load: () => [], save: () => {} };
 
 const amount = z.number().min(0);
 const schema = z.object({
@@ -50,10 +54,8 @@ export function conductFile(home: string, clock: Clock, log: Logger): ConductSto
       }
     },
     save(standings) {
-      const draft = `${file}.${process.pid}`;
       try {
-        writeFileSync(draft, `${JSON.stringify({ version: 1, standings })}\n`, { mode: 0o600 });
-        renameSync(draft, file);
+        replaceFile(file, `${JSON.stringify({ version: 1, standings })}\n`, { mode: 0o600 });
       } catch (error) {
         log.warn('conduct.unsaved', { file, message: error instanceof Error ? error.message : String(error) });
       }

@@ -64,21 +64,21 @@ export function listenToFrames(connection: Connection, clock: Clock, on: FramedE
   const framesNow = (): number => (on.isPaced?.() === true ? framesAllowed(pace, clock.monotonicMs()) : Infinity);
   /** As much of `bytes` as may be read now. @returns what may not. */
   const read = (bytes: Uint8Array): Uint8Array => {
-    let rest = bytes;
-    while (rest.length > 0 && !isOver) {
+    let left = bytes;
+    while (left.length > 0 && !isOver) {
       // A frame that was begun is read to its end: what waits here must not look like one that its sender holds open.
       const allowed = Math.max(framesNow(), decoder.partial ? 1 : 0);
       if (allowed === 0) break;
-      const some = decoder.pushSome(rest, Math.min(allowed, limits.maxFramesAtOnce));
-      const read = { frames: some.outcomes.length, bytes: rest.length - some.rest.length };
-      rest = some.rest;
-      pace = afterReading(pace, read, clock.monotonicMs());
+      const some = decoder.pushSome(left, Math.min(allowed, limits.maxFramesAtOnce));
+      const done = { frames: some.outcomes.length, bytes: left.length - some.rest.length };
+      left = some.rest;
+      pace = afterReading(pace, done, clock.monotonicMs());
       for (const outcome of some.outcomes) {
         if (outcome.kind === 'object') on.frame(decodeMessage(outcome.value));
         else refuse(outcome.reason);
       }
     }
-    return rest;
+    return left;
   };
   const rest = (): void => {
     restTimer = clock.setTimeout(() => {

@@ -2,7 +2,7 @@
  * ModelFiles over the real disk: finds a model by name or path, writes the demo model where there is none, reads the header,
  * and hashes the whole in a thread. What was learnt about a file is remembered in `models.json` of the home.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism, freemem } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -15,6 +15,7 @@ import type { FileHash, HashFileTask } from '../runtime/hash-file.js';
 import { reservedSequences } from '../rules/slots.js';
 import { nearest } from '../runtime/near-match.js';
 import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
+import { replaceFile } from '../runtime/replace-file.js';
 import type { ModelFiles } from './model-files.js';
 
 export interface ModelDiskOptions {
@@ -169,9 +170,7 @@ export class ModelDisk implements ModelFiles {
   }
 
   #remember(memory: Memory): void {
-    const draft = `${this.#memoryPath}.new`;
-    writeFileSync(draft, JSON.stringify(memory, null, 2));
-    renameSync(draft, this.#memoryPath);
+    replaceFile(this.#memoryPath, JSON.stringify(memory, null, 2));
   }
 }
 

@@ -2,11 +2,12 @@
  * What the owner of this worker said last, kept in the home: who pauses a worker and restarts the machine expects it to be
  * paused. Lives outside the actors. Where it cannot be written it counts as long as the worker runs, and the log says so.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { OwnerWord } from '../rules/duty.js';
 import type { Logger } from '../runtime/log.js';
+import { replaceFile } from '../runtime/replace-file.js';
 import { isCode, type Home } from './home.js';
 
 export interface OwnerWordStore {
@@ -52,10 +53,6 @@ function read(file: string, log: Logger): OwnerWord | undefined {
 }
 
 function write(file: string, word: OwnerWord | undefined): void {
-  if (word === undefined) {
-    rmSync(file, { force: true });
-    return;
-  }
-  writeFileSync(`${file}.new`, `${JSON.stringify(word)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  if (word === undefined) rmSync(file, { force: true });
+  else replaceFile(file, `${JSON.stringify(word)}\n`, { mode: 0o600 });
 }

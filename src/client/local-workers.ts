@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { noConductStore } from '../actors/conduct-file.js';
 import type { LocalFallback } from '../actors/ask.actor.js';
 import { forkEngine } from '../actors/engine-process.js';
 import { openHome } from '../actors/home.js';
@@ -173,7 +174,7 @@ export class LocalWorkers implements LocalFallback {
       network,
       engines: forkEngine(),
       modelFiles: disk,
-      conductStore: { load: () => [], save: () => {} },
+      conductStore: noConductStore,
       onDhtReady: () => {},
       onDhtFailed: () => {},
       onModelRefused: (_place, reason) => refused(reason),

@@ -4,6 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { forkEngine } from '../../src/actors/engine-process.js';
 import { createHyperswarmNetwork } from '../../src/actors/hyperswarm-network.js';
 import type { ModelFiles } from '../../src/actors/model-files.js';
+import { noConductStore } from '../../src/actors/conduct-file.js';
 import { ownerWordInMemory } from '../../src/actors/owner-word.js';
 import { startWorker, type RunningWorker } from '../../src/actors/start-worker.js';
 import type { WorkerPorts } from '../../src/actors/worker-ports.js';
@@ -52,7 +53,7 @@ export function startWorkerHere({
       network: createHyperswarmNetwork({ ...ambient, bootstrap, host: '127.0.0.1' }),
       engines: forkEngine({ entry: ENGINE_ENTRY }),
       modelFiles: oneFile(modelPath),
-      conductStore: { load: () => [], save: () => {} },
+      conductStore: noConductStore,
       onDhtReady: () => {},
       onDhtFailed: () => {},
       onModelRefused: () => {},

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { NetworkPort } from '../../../src/actors/ports.js';
 import type { ModelFiles } from '../../../src/actors/model-files.js';
 import type { ControlAnswer, ControlRequest } from '../../../src/actors/control/messages.js';
+import { noConductStore } from '../../../src/actors/conduct-file.js';
 import { ownerWordInMemory } from '../../../src/actors/owner-word.js';
 import { startWorker, type RunningWorker } from '../../../src/actors/start-worker.js';
 import type { MachineSample } from '../../../src/actors/worker-ports.js';
@@ -131,7 +132,7 @@ export class World {
         network: this.#mouth(this.network.port(name, clock), clock, options.lie, lieRandom, () => worker),
         engines,
         modelFiles: simModelFiles(clock),
-        conductStore: { load: () => [], save: () => {} },
+        conductStore: noConductStore,
         onDhtReady: () => {},
         onDhtFailed: () => {},
         onModelRefused: () => {},

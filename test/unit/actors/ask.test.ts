@@ -9,6 +9,7 @@ import type { InferenceMessage, StatusMessage } from '../../../src/protocol/mess
 import { seededRandom } from '../../../src/runtime/random.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import { FakeConnection } from './fake-connection.js';
+import { statusOf } from './status.js';
 
 const offer = (name: string, letter = 'a') => ({
   name,
@@ -16,21 +17,6 @@ const offer = (name: string, letter = 'a') => ({
   bytes: 1,
   contextSize: 512,
   capabilities: [],
-});
-
-const statusOf = (workerId: string, says: Partial<StatusMessage> = {}): StatusMessage => ({
-  v: 2,
-  type: 'status',
-  workerId,
-  models: [offer('counter')],
-  health: { score: 100, state: 'idle', capacity: 100 },
-  queue: { length: 0, capacity: 10 },
-  slots: { total: 1, busy: 0 },
-  performance: { avgResponseMs: null, tokensPerSecond: null },
-  uptimeMs: 0,
-  agent: 'test',
-  at: 0,
-  ...says,
 });
 
 function meshOf(...workers: string[]) {
@@ -41,7 +27,7 @@ function meshOf(...workers: string[]) {
     const connection = connections.get(worker) ?? new FakeConnection(worker);
     connections.set(worker, connection);
     directory.connect(connection);
-    directory.heard(worker, statusOf(worker, says));
+    directory.heard(worker, statusOf(worker, { models: [offer('counter')], ...says }));
     return connection;
   };
   for (const worker of workers) join(worker);

@@ -1,24 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { WorkerDirectory, type AnswerSink } from '../../../src/actors/worker-directory.js';
 import { limits } from '../../../src/protocol/limits.js';
-import type { PromptMessage, StatusMessage } from '../../../src/protocol/messages.js';
+import type { PromptMessage } from '../../../src/protocol/messages.js';
 import { allows } from '../../../src/rules/circuit.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import { FakeConnection } from './fake-connection.js';
+import { statusOf } from './status.js';
 
-const status = (workerId: string): StatusMessage => ({
-  v: 2,
-  type: 'status',
-  workerId,
-  models: [],
-  health: { score: 100, state: 'idle', capacity: 100 },
-  queue: { length: 0, capacity: 10 },
-  slots: { total: 1, busy: 0 },
-  performance: { avgResponseMs: null, tokensPerSecond: null },
-  uptimeMs: 0,
-  agent: 'test',
-  at: 0,
-});
 const prompt = (id: string): PromptMessage => ({ v: 2, type: 'prompt', id, prompt: 'hi' });
 
 interface Heard extends AnswerSink {
@@ -59,12 +47,12 @@ describe('the directory of workers', () => {
     const { clock, directory } = directoryWith('w1', 'w2');
     expect(directory.candidates()).toEqual([]);
     clock.advance(70);
-    directory.heard('w2', status('w2'));
+    directory.heard('w2', statusOf('w2'));
     directory.ask('w2', prompt('a'), sink());
     directory.ask('w2', prompt('b'), sink());
     directory.forget('w2', 'a');
     expect(directory.candidates()).toMatchObject([{ worker: 'w2', heardAtMs: 70, inFlight: 1 }]);
-    directory.heard('stranger', status('stranger'));
+    directory.heard('stranger', statusOf('stranger'));
     expect(directory.candidates()).toHaveLength(1);
   });
 
@@ -113,14 +101,14 @@ describe('the directory of workers', () => {
   it('counts what its status does not show yet: until the worker has spoken of it, and its status came after that', () => {
     const { directory } = directoryWith('w1');
     const inFlight = (): number | undefined => directory.candidates()[0]?.inFlight;
-    directory.heard('w1', status('w1'));
+    directory.heard('w1', statusOf('w1'));
     directory.ask('w1', prompt('a'), sink());
-    directory.heard('w1', status('w1')); // made before the prompt got there
+    directory.heard('w1', statusOf('w1')); // made before the prompt got there
     expect(inFlight()).toBe(1);
     directory.answering('w1', 'a');
     directory.ask('w1', prompt('b'), sink());
     expect(inFlight()).toBe(2);
-    directory.heard('w1', status('w1'));
+    directory.heard('w1', statusOf('w1'));
     expect(inFlight()).toBe(1);
     directory.answering('w1', 'a');
     directory.forget('w1', 'b');
@@ -129,7 +117,7 @@ describe('the directory of workers', () => {
 
   it('does not offer a worker that does not read what it is sent', () => {
     const { directory, connections } = directoryWith('w1');
-    directory.heard('w1', status('w1'));
+    directory.heard('w1', statusOf('w1'));
     connections[0]!.unsentBytes = limits.maxUnsentBytes - limits.maxFrameBytes;
     expect(directory.candidates()).toHaveLength(1);
     connections[0]!.unsentBytes++;
@@ -141,7 +129,7 @@ it('opens the circuit of a worker that failed three times in a row, also over it
   const { clock, directory } = directoryWith('w1');
   const isOffered = (): boolean =>
     directory.candidates().some(({ circuit }) => circuit === undefined || allows(circuit, clock.monotonicMs()));
-  directory.heard('w1', status('w1'));
+  directory.heard('w1', statusOf('w1'));
   for (const id of ['a', 'b', 'c']) {
     directory.ask('w1', prompt(id), sink());
     expect(isOffered()).toBe(true);
@@ -149,7 +137,7 @@ it('opens the circuit of a worker that failed three times in a row, also over it
   }
   directory.disconnect('w1');
   directory.connect(new FakeConnection('w1'));
-  directory.heard('w1', status('w1'));
+  directory.heard('w1', statusOf('w1'));
   expect(isOffered()).toBe(false);
   clock.advance(1_000);
   expect(isOffered()).toBe(true);
@@ -163,7 +151,7 @@ describe('the watch over silence', () => {
   /** A directory with one worker that has said who it is, and one request there. */
   function waiting(promptText = 'hi') {
     const stood = directoryWith('w1');
-    stood.directory.heard('w1', status('w1'));
+    stood.directory.heard('w1', statusOf('w1'));
     const a = sink();
     stood.directory.ask('w1', { ...prompt('a'), prompt: promptText }, a);
     return { ...stood, a };
