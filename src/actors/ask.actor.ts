@@ -28,6 +28,8 @@ export interface AskRequest extends Pick<
 export interface AskCallbacks {
   /** Where the request stands at its present worker. */
   position?(position: QueueStatusMessage, worker: string): void;
+  /** This worker is asked: the first one, and whoever goes on after it. */
+  asked?(worker: string): void;
   /** `from` failed this request, and `to` goes on with it. */
   failedOver?(from: Try, to: string): void;
   /** New text. Joined in order it is the answer's text. */
@@ -105,6 +107,7 @@ export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, 
       send: ({ context: { tries, proof }, self }) => {
         const [from, to] = [tries.at(-2), tries.at(-1)];
         if (to === undefined) return;
+        on.asked?.(to.worker);
         if (from !== undefined && from.failure !== moved && proof === undefined) on.failedOver?.(from, to.worker);
         self.getSnapshot().children.answer?.send({ type: 'answer.ask', worker: to.worker, proof });
       },

@@ -133,10 +133,16 @@ export class Attempts {
       },
       error: (message) => {
         this.#heed(message);
-        const { code, message: why, retryable, work } = message;
+        const { code, message: why, retryable, retryAfterMs, work } = message;
         // What nobody named is no mistake of the request: the worker has just given up its first model.
         const isNoMistake = code === 'model_not_found' && this.#request.model === undefined;
-        fail({ code, message: why, retryable: retryable || isNoMistake, ...(work && { work }) });
+        fail({
+          code,
+          message: why,
+          retryable: retryable || isNoMistake,
+          ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+          ...(work && { work }),
+        });
       },
       lost: () => fail(failures.lost),
       listened: (elapsedMs) => {

@@ -39,12 +39,14 @@ export class RequestError extends Error {
     /** What had come by then. */
     readonly text: string,
     readonly tries: readonly Try[],
+    /** When the last worker that was asked would take it, as it said. */
+    readonly retryAfterMs?: number,
   ) {
     super(message);
   }
 
   static from(failure: AskFailure, text: string, tries: readonly Try[]): RequestError {
-    return new RequestError(failure.code, failure.message, text, tries);
+    return new RequestError(failure.code, failure.message, text, tries, failure.retryAfterMs);
   }
 }
 

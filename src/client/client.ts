@@ -22,6 +22,8 @@ import { AnswerStream, RequestError, type Answer, type Failover, type QueuePosit
 import { isLocalWorker, LocalWorkers, type LocalModel } from './local-workers.js';
 import { startClientCore, type ClientCore } from './core.js';
 
+export type { AskRequest };
+
 export interface ConnectOptions {
   /** `local` (default) or `local:PORT`: this machine. `public`: the world. Or `host:port,…`. */
   readonly bootstrap?: string | Bootstrap;
@@ -40,6 +42,8 @@ export interface ConnectOptions {
 
 export interface RequestOptions {
   readonly signal?: AbortSignal;
+  /** This worker is asked: the first one, and whoever goes on after it. */
+  readonly onWorker?: (worker: string) => void;
   readonly onPosition?: (position: QueuePosition) => void;
   /** A worker failed this request, and another one goes on with it. */
   readonly onFailover?: (failover: Failover) => void;
@@ -117,11 +121,12 @@ export class QMeshClient {
   }
 
   /** Asks, and gives the answer as it comes. Never throws: what goes wrong is told by the stream. */
-  stream(request: AskRequest, { signal, onPosition, onFailover }: RequestOptions = {}): AnswerStream {
+  stream(request: AskRequest, { signal, onWorker, onPosition, onFailover }: RequestOptions = {}): AnswerStream {
     let cancel: (() => void) | undefined;
     const made: { stream?: AnswerStream } = {}; // text comes later than this function returns
     const result = new Promise<Answer>((resolve, reject) => {
       cancel = this.#core.ask(request, {
+        asked: (worker) => onWorker?.(worker),
         position: ({ position, length, estimatedWaitMs }, worker) =>
           onPosition?.({ worker, position, length, estimatedWaitMs }),
         failedOver: (from, to) => onFailover?.({ from, to }),

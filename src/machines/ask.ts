@@ -15,6 +15,8 @@ export interface AskFailure {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
+  /** When that worker would take it, as it says. */
+  readonly retryAfterMs?: number;
   /** What a worker wants to be shown before it answers. */
   readonly work?: { readonly challenge: string; readonly bits: number };
 }
@@ -71,7 +73,7 @@ export const maySucceedElsewhere = ({ code, retryable }: AskFailure): boolean =>
 /** Whether it is worth working on what the worker wants to be shown. */
 export const mayProve = ({ work }: AskFailure, proofs: number): boolean => work !== undefined && proofs < MAX_PROOFS;
 
-export const withoutWork = ({ code, message, retryable }: AskFailure): AskFailure => ({ code, message, retryable });
+export const withoutWork = ({ work: _work, ...failure }: AskFailure): AskFailure => failure;
 
 export const withLastFailed = (tries: readonly Try[], failure: AskFailure): readonly Try[] =>
   tries.map((attempt, i) => (i === tries.length - 1 ? { ...attempt, failure } : attempt));
