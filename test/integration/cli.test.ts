@@ -25,11 +25,17 @@ function expectError({ code, stderr }: Ended, expected: number, ...lines: readon
 
 describe('used wrongly', () => {
   const mistakes: readonly { readonly args: readonly string[]; readonly lines: readonly RegExp[] }[] = [
-    { args: ['wrker'], lines: [/unknown command 'wrker'/, /Did you mean worker\?/] },
-    { args: ['worker', '--slts', '3'], lines: [/unknown option '--slts'/, /Did you mean --slots\?/] },
-    { args: ['ask'], lines: [/missing required argument 'prompt'/] },
-    { args: ['ask', 'hi', '--max-tokens', 'x'], lines: [/argument 'x' is invalid. It must be a whole number/] },
-    { args: ['ask', 'hi', '--pin', 'abc'], lines: [/A worker ID is 64 hex characters/] },
+    { args: ['wrker'], lines: [/^qmesh: unknown command 'wrker'/, /Did you mean worker\?/, /^  See: qmesh --help$/] },
+    {
+      args: ['worker', '--slts', '3'],
+      lines: [/unknown option '--slts'/, /Did you mean --slots\?/, /qmesh worker --help/],
+    },
+    { args: ['ask'], lines: [/missing required argument 'prompt'/, /qmesh ask --help/] },
+    {
+      args: ['ask', 'hi', '--max-tokens', 'x'],
+      lines: [/argument 'x' is invalid. It must be a whole number/, /--help/],
+    },
+    { args: ['ask', 'hi', '--pin', 'abc'], lines: [/A worker ID is 64 hex characters/, /--help/] },
     { args: ['dht', '--port', '99999'], lines: [/--port is "99999"/, /from 0 to 65535/, /Example: qmesh dht --port/] },
     {
       args: ['worker', '--slots', 'many'],
@@ -45,7 +51,13 @@ describe('used wrongly', () => {
     const help = await cli.run(['--help'], env, 'worker.js');
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toContain('Usage: worker.js [options]');
-    expectError(await cli.run(['--nope'], env, 'worker.js'), 2, "unknown option '--nope'", /Did you mean/);
+    expectError(
+      await cli.run(['--nope'], env, 'worker.js'),
+      2,
+      "unknown option '--nope'",
+      /Did you mean/,
+      /worker\.js --help/,
+    );
   });
 
   it('names a bad or unknown setting and where it came from, all at once', async () => {

@@ -1,0 +1,32 @@
+/** What `--help` says beyond usage and flags: a page like a manual's, the same for each command. */
+import type { Command } from 'commander';
+
+export interface Manual {
+  /** More than the one line of the description; a line each. */
+  readonly about?: readonly string[];
+  /** As they are typed; the test of the pages runs each through the parser. */
+  readonly examples: readonly (readonly [line: string, what: string])[];
+  /** Commands and pages that belong to it. */
+  readonly see?: readonly string[];
+}
+
+const bold = (text: string): string => `\x1b[1m${text}\x1b[22m`; // commander takes it out where there are no colours
+
+export function withManual(command: Command, { about = [], examples, see = [] }: Manual): Command {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const sections: readonly (readonly [title: string, lines: readonly string[]])[] = [
+    ['About:', about],
+    ['Examples:', examples.map(([line, what]) => `${line.padEnd(width)}  # ${what}`)],
+    ['See also:', see],
+  ];
+  const text = sections
+    .filter(([, lines]) => lines.length > 0)
+    .map(([title, lines]) => `\n${bold(title)}\n${lines.map((line) => `  ${line}`).join('\n')}`);
+  return command.addHelpText('after', text.join('\n'));
+}
+
+/** For the whole tree of commands: titles that the eye finds. */
+export function styleHelp(command: Command): void {
+  command.configureHelp({ styleTitle: bold });
+  command.commands.forEach(styleHelp);
+}

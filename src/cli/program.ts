@@ -1,0 +1,34 @@
+/** The whole command line as one tree: what `qmesh` runs, and what help, completion and the tests of the pages read. */
+import { Command } from 'commander';
+import { version } from '../version.js';
+import { askCommand } from './commands/ask.js';
+import { dhtCommand } from './commands/dht.js';
+import { modelsCommand } from './commands/models.js';
+import { pauseCommand } from './commands/pause.js';
+import { resumeCommand } from './commands/resume.js';
+import { statusCommand } from './commands/status.js';
+import { stopCommand } from './commands/stop.js';
+import { workerCommand } from './commands/worker.js';
+import { withManual } from './manual.js';
+
+export const qmeshProgram = (): Command =>
+  withManual(
+    new Command('qmesh')
+      .description('A peer-to-peer mesh that runs language models on people’s own machines.')
+      .version(version)
+      .addCommand(workerCommand())
+      .addCommand(statusCommand())
+      .addCommand(pauseCommand())
+      .addCommand(resumeCommand())
+      .addCommand(stopCommand())
+      .addCommand(askCommand())
+      .addCommand(modelsCommand())
+      .addCommand(dhtCommand()),
+    {
+      examples: [
+        ['qmesh worker', 'lend this machine; without a model of yours it serves a demo that counts'],
+        ['qmesh ask "count from 5"', 'ask whoever serves'],
+        ['qmesh ask --help', 'the same page for each command'],
+      ],
+    },
+  );

@@ -1,0 +1,94 @@
+/** What the commands that ask the mesh share: the flags of a request, the way in, and what to do about each way to fail. */
+import { InvalidArgumentError, type Command } from 'commander';
+import { openHome } from '../actors/home.js';
+import { loadIdentity } from '../actors/identity.js';
+import type { RequestError } from '../client/answer-stream.js';
+import { QMeshClient } from '../client/client.js';
+import { adviceFor } from '../client/error-codes.js';
+import { modelFolders } from '../model-folders.js';
+import { nullLogger } from '../runtime/log.js';
+import { systemRandom } from '../runtime/random.js';
+import type { Settings } from '../settings.js';
+import { CommandError, exitCode, splitAdvice } from './failure.js';
+
+/** Settings of a command that joins a mesh as a client. */
+export const clientSettings = ['bootstrap', 'host', 'network', 'home'] as const;
+
+export interface RequestFlags extends Readonly<Record<string, unknown>> {
+  readonly model?: string;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly seed?: number;
+  readonly pin?: string;
+  readonly timeout: number;
+  readonly local?: boolean;
+}
+
+export const withRequestFlags = (command: Command): Command =>
+  command
+    .option('--model <name>', 'name or SHA-256 of the model; by default what the worker serves')
+    .option('--max-tokens <n>', 'length of the answer at most', wholeNumber({ min: 1 }))
+    .option('--temperature <t>', '0 always takes the likeliest token', number({ min: 0 }))
+    .option('--seed <n>', 'same seed, same answer', wholeNumber({ min: 0 }))
+    .option('--pin <worker>', 'only this worker, by its ID', workerId)
+    .option('--timeout <seconds>', 'give up after this long', number({ min: 1 }), 300)
+    .option(
+      '--local',
+      'where no worker is left, answer from a model on this disk: --model, or what a worker would serve',
+    )
+    .option('--public', 'ask the world: strangers will see the prompt');
+
+/** Of a request, what its flags say. */
+export const requestOf = ({ maxTokens, temperature, seed, model, pin, timeout }: RequestFlags) => ({
+  options: {
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(seed === undefined ? {} : { seed }),
+  },
+  ...(model === undefined ? {} : { model }),
+  ...(pin === undefined ? {} : { pin }),
+  deadlineMs: Math.round(timeout * 1_000),
+});
+
+/** @param isLocal whether a model on this disk answers where no worker is left. @throws CommandError */
+export async function joinAsClient(values: Settings, { isLocal }: { readonly isLocal: boolean }): Promise<QMeshClient> {
+  const { bootstrap, host, network, home, model, context: contextSize, threads, gpuLayers } = values;
+  const { keyPair } = loadIdentity(openHome(home), systemRandom, nullLogger);
+  const fallback = { home, folders: modelFolders(values), model: model[0], contextSize, threads, gpuLayers };
+  const options = { bootstrap, host, network, identity: keyPair, ...(isLocal && { fallback }) };
+  return QMeshClient.connect(options).catch((error: unknown) => {
+    const [why, next] = splitAdvice(error instanceof Error ? error.message : String(error));
+    throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });
+  });
+}
+
+export function explain({ code: reason, message, tries }: RequestError): CommandError {
+  const asked = tries.length;
+  return new CommandError(
+    asked === 0 ? 'no answer' : `no answer (asked ${asked === 1 ? 'one worker' : `${asked} times`})`,
+    message,
+    adviceFor(reason),
+    { code: reason === 'bad_request' ? exitCode.usage : exitCode.failed, reason },
+  );
+}
+
+export function number({ min }: { readonly min: number }): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= min && Number.isFinite(value)) return value;
+    throw new InvalidArgumentError(`It must be a number of at least ${min}.`);
+  };
+}
+
+function wholeNumber({ min }: { readonly min: number }): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= min && Number.isSafeInteger(value)) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${min}.`);
+  };
+}
+
+function workerId(text: string): string {
+  if (/^[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError('A worker ID is 64 hex characters, as in its worker-id.txt.');
+}

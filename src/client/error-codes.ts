@@ -1,0 +1,80 @@
+/**
+ * Why a request has no answer, beyond the codes of the wire (protocol/errors.ts): those of this side, and what a person can do about
+ * each of both. docs/errors.md is generated from this.
+ */
+import { errorCodes, type ErrorCode } from '../protocol/errors.js';
+
+export const clientErrorCodes = {
+  no_worker: {
+    meaning: 'No worker was found in time, or none that may be asked.',
+    next: 'Start one in another terminal: qmesh worker. In a private mesh, give both the same --bootstrap.',
+  },
+  worker_lost: {
+    meaning: 'The connection to the worker broke, and nobody else was there to go on.',
+    next: 'Ask again when a worker is there, or let this machine answer with --local.',
+  },
+  worker_silent: {
+    meaning: 'The worker is connected and says nothing, and nobody else was there to go on.',
+    next: 'Ask again when the worker is back, start another one, or let this machine answer with --local.',
+  },
+  worker_stalled: {
+    meaning: 'The worker speaks, but got no further with the request, and nobody else was there to go on.',
+    next: 'Ask again, or start another worker.',
+  },
+  bad_answer: {
+    meaning: 'The worker said things that contradict each other, and nobody else was there to go on.',
+    next: 'Ask another worker; --pin chooses one.',
+  },
+  local_failed: {
+    meaning: 'The model on this disk that should have answered cannot be run.',
+    next: 'See what is on this disk with: qmesh models list.',
+  },
+  client_closed: { meaning: 'The client was closed before the answer was whole.', next: 'Keep it open until then.' },
+  too_many_requests: {
+    meaning: 'This client has as many unfinished requests as it may.',
+    next: 'Wait for some of them to end, or use another client.',
+  },
+} as const satisfies Record<string, { readonly meaning: string; readonly next: string }>;
+
+export type ClientErrorCode = keyof typeof clientErrorCodes;
+
+/** What to do about the codes of the wire, where one can do something. */
+const wireAdvice: Readonly<Partial<Record<ErrorCode, string>>> = {
+  model_not_found: 'Leave --model away to take what is served, or start a worker with that model.',
+  prompt_too_long: 'Shorten the prompt, or ask a worker with a longer context.',
+  queue_full: 'Ask again in a while; another worker in the mesh would take it at once.',
+  overloaded: 'Ask again in a while; another worker in the mesh would take it at once.',
+  rate_limited: 'Ask again in a minute. A worker does not limit its owner: ask from its home.',
+  work_required: 'Ask again in a while, when its machine is less busy.',
+  insufficient_credit: 'Offer less, or earn points by running a worker.',
+  banned: 'Ask another worker, or wait until the ban is over.',
+  deadline_exceeded: 'Give it more time with --timeout.',
+  shutting_down: 'Ask again: another worker, or this one when it is back.',
+};
+
+const anyAdvice = 'Ask again; the log of the worker may have the cause.';
+
+/** @param code of a RequestError. */
+export const adviceFor = (code: string): string =>
+  wireAdvice[code as ErrorCode] ??
+  (clientErrorCodes as Readonly<Record<string, { next: string }>>)[code]?.next ??
+  anyAdvice;
+
+export interface ErrorRow {
+  readonly code: string;
+  readonly meaning: string;
+  readonly next: string;
+  /** Whether the client asks another worker by itself. */
+  readonly isRetried: boolean;
+}
+
+/** Every code of a RequestError, for the generated reference. */
+export const requestErrors = (): readonly ErrorRow[] => [
+  ...Object.entries(errorCodes).map(([code, { meaning, retryable }]) => ({
+    code,
+    meaning,
+    next: adviceFor(code),
+    isRetried: retryable,
+  })),
+  ...Object.entries(clientErrorCodes).map(([code, { meaning, next }]) => ({ code, meaning, next, isRetried: false })),
+];
