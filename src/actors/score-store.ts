@@ -16,10 +16,13 @@ import {
   type Attestation,
   type Certificate,
   type Evidence,
+  type Order,
   type Receipt,
 } from '../protocol/signed-objects.js';
 import { entryOf, mintDayOf, type LedgerEntry } from '../rules/ledger.js';
 
+/** Where it is in a home. */
+export const scoreFolder = 'score-db';
 /** Things that may wait for the disk. More are refused: a disk that slow would fill the memory. */
 export const maxWaitingWrites = 10_000;
 /** Things in one append, so that it stays short. */
@@ -30,17 +33,28 @@ export interface StoredCertificate extends Certificate {
   readonly isSolo: boolean;
 }
 
-interface OwnObjects {
+/** What a node signs, by what it is. */
+export interface OwnObjects {
   readonly receipt: Receipt;
   readonly ack: Ack;
   readonly attestation: Attestation;
 }
 export type OwnKind = keyof OwnObjects;
 
+/** A claim that is not certified yet; without `ack` while its client owes that. */
+export interface OpenClaim {
+  readonly order: Order;
+  readonly receipt: Receipt;
+  readonly ack?: Ack;
+}
+
 /** One thing to keep. `signed`: by this node, and for which order: it is what a restarted node sends again. */
 export type ScoreWrite =
   | { readonly kind: 'certificate'; readonly certificate: StoredCertificate }
   | { readonly kind: 'signed'; readonly order: string; readonly what: OwnKind; readonly object: OwnObjects[OwnKind] }
+  /** Kept until its certificate is written, or it is closed. `hash` is the receipt's. */
+  | { readonly kind: 'claim'; readonly hash: string; readonly claim: OpenClaim }
+  | { readonly kind: 'claim.closed'; readonly hash: string }
   | { readonly kind: 'evidence'; readonly account: string; readonly evidence: Evidence };
 
 export type ScoreStoreErrorCode =
@@ -72,6 +86,7 @@ export interface ScoreStore {
   signed<Kind extends OwnKind>(what: Kind, order: string, found: Found<OwnObjects[Kind]>): void;
   /** Hashes of an account's certificates, the latest first. */
   latest(role: 'worker' | 'client', account: string, atMost: number, found: Found<string[]>): void;
+  claims(found: Found<OpenClaim[]>): void;
   evidence(found: Found<Evidence[]>): void;
   close(done: (error: Error | undefined) => void): void;
 }
@@ -144,13 +159,12 @@ class BeeScoreStore implements ScoreStore {
     tellWith(found, keys());
   }
 
+  claims(found: Found<OpenClaim[]>): void {
+    tellWith(found, this.#all<OpenClaim>('claim/'));
+  }
+
   evidence(found: Found<Evidence[]>): void {
-    const all = async (): Promise<Evidence[]> => {
-      const list: Evidence[] = [];
-      for await (const { value } of this.#bee.createReadStream(within('evidence/'))) list.push(value as Evidence);
-      return list;
-    };
-    tellWith(found, all());
+    tellWith(found, this.#all<Evidence>('evidence/'));
   }
 
   /** What was handed over before is written first. */
@@ -195,6 +209,12 @@ class BeeScoreStore implements ScoreStore {
     await batch.flush();
   }
 
+  async #all<Value>(start: string): Promise<Value[]> {
+    const list: Value[] = [];
+    for await (const { value } of this.#bee.createReadStream(within(start))) list.push(value as Value);
+    return list;
+  }
+
   #get<Value>(key: string, found: Found<Value>): void {
     tellWith(
       found,
@@ -207,12 +227,15 @@ class BeeScoreStore implements ScoreStore {
 async function put(batch: Batch, write: ScoreWrite): Promise<void> {
   if (write.kind === 'signed') return batch.put(`signed/${write.what}/${write.order}`, write.object);
   if (write.kind === 'evidence') return batch.put(`evidence/${write.account}/${write.evidence.kind}`, write.evidence);
+  if (write.kind === 'claim') return batch.put(`claim/${write.hash}`, write.claim);
+  if (write.kind === 'claim.closed') return batch.del(`claim/${write.hash}`);
   const { certificate } = write;
   const { order, receipt } = certificate;
   const hash = objectHash('receipt', receipt);
   const entry = entryOf(hash, order, receipt);
   const time = sortable(receipt.finishedAt);
   await batch.put(`certificate/${hash}`, certificate);
+  await batch.del(`claim/${hash}`);
   await batch.put(`day/${sortable(mintDayOf(entry))}/${hash}`, entry);
   await batch.put(`worker/${receipt.worker}/${time}/${hash}`, null);
   await batch.put(`client/${receipt.client}/${time}/${hash}`, null);

@@ -16,6 +16,7 @@ declare module 'hyperbee' {
   }
   export interface Batch {
     put(key: string, value: unknown): Promise<void>;
+    del(key: string): Promise<void>;
     /** All of it in one append, or nothing. */
     flush(): Promise<void>;
   }

@@ -1,0 +1,26 @@
+/** The ledger of a worker's home, for as long as the worker runs. */
+import { join } from 'node:path';
+import type { Home } from '../../actors/home.js';
+import { openLedger, type Ledger } from '../../actors/ledger.js';
+import { openScoreStore, scoreFolder } from '../../actors/score-store.js';
+import type { Logger } from '../../runtime/log.js';
+
+/** Undefined where it cannot be had, which the log says: a worker serves without it. */
+export async function ledgerIn({ path }: Home, log: Logger): Promise<Ledger | undefined> {
+  try {
+    return await openLedger(await openScoreStore(join(path, scoreFolder)));
+  } catch (error) {
+    log.error('ledger.unavailable', {
+      reason: error instanceof Error ? error.message : String(error),
+      note: 'This worker serves everybody as a guest and earns nothing until the ledger is mended and it is started again.',
+    });
+    return undefined;
+  }
+}
+
+/** What was handed over before is written first. */
+export const closeLedger = (ledger: Ledger | undefined): Promise<void> =>
+  new Promise((closed) => {
+    if (ledger === undefined) closed();
+    else ledger.close(() => closed());
+  });

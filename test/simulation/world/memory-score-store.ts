@@ -1,0 +1,92 @@
+/** A simulated disk for the ledger: what was written is there after a restart, what was on its way is not. */
+import type { ScoreStore, ScoreWrite, StoredCertificate, OpenClaim, Found } from '../../../src/actors/score-store.js';
+import type { Evidence } from '../../../src/protocol/signed-objects.js';
+import { objectHash } from '../../../src/protocol/signed-objects.js';
+import { entryOf, type LedgerEntry } from '../../../src/rules/ledger.js';
+import type { Clock } from '../../../src/runtime/clock.js';
+
+/** The disk itself. A store is one process's way to it. */
+export class ScoreDisk {
+  readonly certificates = new Map<string, StoredCertificate>();
+  readonly signed = new Map<string, unknown>();
+  readonly claims = new Map<string, OpenClaim>();
+  readonly evidence = new Map<string, Evidence>();
+  /** Refuses writes from now on. */
+  isFull = false;
+  /** What a write takes; Infinity: it hangs. */
+  writeMs = 1;
+
+  entries(): LedgerEntry[] {
+    return [...this.certificates].map(([hash, { order, receipt }]) => entryOf(hash, order, receipt));
+  }
+
+  put(write: ScoreWrite): void {
+    switch (write.kind) {
+      case 'signed':
+        return void this.signed.set(`${write.what}/${write.order}`, write.object);
+      case 'claim':
+        return void this.claims.set(write.hash, write.claim);
+      case 'claim.closed':
+        return void this.claims.delete(write.hash);
+      case 'evidence':
+        return void this.evidence.set(`${write.account}/${write.evidence.kind}`, write.evidence);
+      case 'certificate': {
+        const hash = objectHash('receipt', write.certificate.receipt);
+        this.certificates.set(hash, write.certificate);
+        this.claims.delete(hash);
+      }
+    }
+  }
+}
+
+export class MemoryScoreStore implements ScoreStore {
+  readonly #disk: ScoreDisk;
+  readonly #clock: Clock;
+  #isClosed = false;
+
+  constructor(disk: ScoreDisk, clock: Clock) {
+    this.#disk = disk;
+    this.#clock = clock;
+  }
+
+  write(writes: readonly ScoreWrite[], done: (error: Error | undefined) => void): void {
+    if (this.#disk.writeMs === Infinity) return;
+    this.#clock.setTimeout(() => {
+      if (this.#isClosed) return;
+      if (this.#disk.isFull) return done(new Error('no space left on device'));
+      for (const write of writes) this.#disk.put(write);
+      done(undefined);
+    }, this.#disk.writeMs);
+  }
+
+  certificate(hash: string, found: Found<StoredCertificate>): void {
+    found(undefined, this.#disk.certificates.get(hash));
+  }
+
+  signed(what: string, order: string, found: Found<never>): void {
+    found(undefined, this.#disk.signed.get(`${what}/${order}`) as never);
+  }
+
+  latest(role: 'worker' | 'client', account: string, atMost: number, found: Found<string[]>): void {
+    const own = this.#disk.entries().filter((entry) => entry[role] === account);
+    own.sort((a, b) => b.finishedAt - a.finishedAt || (a.hash < b.hash ? 1 : -1));
+    found(
+      undefined,
+      own.slice(0, atMost).map(({ hash }) => hash),
+    );
+  }
+
+  claims(found: Found<OpenClaim[]>): void {
+    found(undefined, [...this.#disk.claims.values()]);
+  }
+
+  evidence(found: Found<Evidence[]>): void {
+    found(undefined, [...this.#disk.evidence.values()]);
+  }
+
+  /** As when its process is killed: nothing that is on its way arrives. */
+  close(done: (error: Error | undefined) => void): void {
+    this.#isClosed = true;
+    done(undefined);
+  }
+}
