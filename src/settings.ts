@@ -51,7 +51,7 @@ export interface Settings {
   readonly network: string;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly threads: number | undefined;
-  readonly slots: number;
+  readonly slots: number | undefined;
   readonly context: number | undefined;
   readonly gpuLayers: number;
   readonly healthOwnLoad: boolean;
@@ -125,14 +125,14 @@ export const settings = defineConfig<Settings>({
     flag: '--threads',
     schema: integer({ min: 1, max: 1024 }),
     default: undefined,
-    describe: 'Compute threads of an engine. By default as many as there are cores.',
+    describe: 'Compute threads of an engine. By default as many as there are cores for this program.',
   },
   slots: {
     env: 'QMESH_SLOTS',
     flag: '--slots',
     schema: integer({ min: 1, max: 64 }),
-    default: 4,
-    describe: 'Requests that a model answers at the same time.',
+    default: undefined,
+    describe: 'Requests that a model answers at the same time. By default 4, fewer where memory is short.',
   },
   context: {
     env: 'QMESH_CONTEXT',
@@ -140,7 +140,8 @@ export const settings = defineConfig<Settings>({
     schema: integer({ min: 64, max: 1_048_576 }),
     default: undefined,
     unit: 'tokens',
-    describe: 'Length of prompt and answer together. By default what the model was trained for, up to 4,096.',
+    describe:
+      'Length of prompt and answer together. By default what the model was trained for, up to 4,096; 8,192 where memory is plentiful, less where it is short.',
   },
   gpuLayers: {
     env: 'GPU_LAYERS',

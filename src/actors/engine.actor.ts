@@ -230,6 +230,7 @@ function createProcess(deps: WorkerDeps, place: number) {
             type: 'load',
             modelPath: command.model.path,
             slots: deps.slots + reservedSequences,
+            contextSize: command.model.contextSize,
             ...deps.engine,
           });
           break;

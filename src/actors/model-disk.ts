@@ -4,18 +4,19 @@
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { availableParallelism, freemem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { DEMO_MODEL_NAME } from '../gguf/demo-model.js';
 import { GgufError } from '../gguf/error.js';
 import { inspectGguf, type GgufInfo } from '../gguf/inspect.js';
-import { estimateMemoryBytes } from '../gguf/memory.js';
+import { memoryOf } from '../gguf/memory.js';
 import { writeModel } from '../gguf/models.js';
 import type { FileHash, HashFileTask } from '../runtime/hash-file.js';
-import { reservedSequences } from '../rules/slots.js';
+import { chooseLayout, usualSlots, type Layout } from '../rules/choose.js';
 import { nearest } from '../runtime/near-match.js';
 import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
 import { replaceFile } from '../runtime/replace-file.js';
+import { readMachine } from './machine-facts.js';
 import type { ModelFiles } from './model-files.js';
 
 export interface ModelDiskOptions {
@@ -23,13 +24,11 @@ export interface ModelDiskOptions {
   readonly home: string;
   /** Where models are looked for, in this order. The demo model is written into the first. */
   readonly folders: readonly string[];
-  /** Tokens a slot, as far as set; what is not set is what an engine would choose at most. */
+  /** Tokens a slot, and slots; what is not set is chosen for this machine. */
   readonly contextSize: number | undefined;
-  readonly slots: number;
+  readonly slots: number | undefined;
 }
 
-/** The context that an engine chooses at most when it is not told. */
-const usualContextSize = 4_096;
 /** Files remembered in models.json. The oldest goes first. */
 const maxRemembered = 1_000;
 const extension = '.gguf';
@@ -51,9 +50,11 @@ export class ModelDisk implements ModelFiles {
   readonly #options: ModelDiskOptions;
   readonly #pool: ThreadPool<HashFileTask, FileHash>;
   readonly #memoryPath: string;
+  #slots: number | undefined;
 
   constructor(options: ModelDiskOptions) {
     this.#options = options;
+    this.#slots = options.slots;
     this.#memoryPath = join(options.home, 'models.json');
     const entry = new URL('../runtime/hash-file.js', import.meta.url);
     this.#pool = createThreadPool({ entry, maxThreads: Math.max(1, availableParallelism() - 1) });
@@ -74,11 +75,11 @@ export class ModelDisk implements ModelFiles {
   verify: ModelFiles['verify'] = (wanted, path, on) => {
     const read = async () => {
       const info = await inspectGguf(path);
-      this.#assertFits(info);
+      const { contextSize, memoryBytes } = this.#layoutFor(info);
       const sha256 = await this.#hash(path);
       const isHarmless = this.#recall().harmless.includes(sha256);
       const name = basename(path).replace(/\.gguf$/i, '');
-      return [{ name, sha256, bytes: info.fileBytes, path }, !isHarmless] as const;
+      return [{ name, sha256, bytes: info.fileBytes, path, contextSize, memoryBytes }, !isHarmless] as const;
     };
     return answer(
       read,
@@ -146,17 +147,29 @@ export class ModelDisk implements ModelFiles {
     return sha256;
   }
 
-  #assertFits(info: GgufInfo): void {
-    const contextSize = this.#options.contextSize ?? Math.min(info.contextLength ?? usualContextSize, usualContextSize);
-    const needed = estimateMemoryBytes(info, { contextSize, sequences: this.#options.slots + reservedSequences });
-    const free = freemem();
-    if (needed <= free) return;
-    throw new GgufError(
-      'limit_exceeded',
-      info.path,
-      `it needs about ${gigabytes(needed)} of memory with ${this.#options.slots} slots of ${contextSize} tokens, and ` +
-        `${gigabytes(free)} are free; close other programs, lower --slots or --context, or take a smaller model`,
+  /** The slots that all engines get: as set, or as the first of these models that is here and fits can have them. */
+  async chooseSlots(models: readonly string[]): Promise<number> {
+    for (const model of models) {
+      if (this.#slots !== undefined) break;
+      const layout = await this.find(model)
+        .then(inspectGguf)
+        .then((info) => this.#layoutFor(info))
+        .catch(() => undefined); // it is refused later, with its reason
+      this.#slots = layout?.slots;
+    }
+    this.#slots ??= usualSlots;
+    return this.#slots;
+  }
+
+  /** @throws GgufError where even the least does not fit. */
+  #layoutFor(info: GgufInfo): Layout {
+    const layout = chooseLayout(
+      readMachine(),
+      { ...memoryOf(info), trainedTokens: info.contextLength },
+      { contextSize: this.#options.contextSize, slots: this.#slots },
     );
+    if ('problem' in layout) throw new GgufError('too_large', info.path, layout.problem);
+    return layout;
   }
 
   /** A file that cannot be read or understood is as good as none: everything in it can be learnt again. */
@@ -185,5 +198,3 @@ function answer<T>(work: () => Promise<T>, done: (value: T) => void, failed: (er
     isWanted = false;
   };
 }
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -69,7 +69,7 @@ export interface WorkerOptions {
   readonly allow: readonly string[];
   /** The accounts that never are. */
   readonly deny: readonly string[];
-  readonly engine: Pick<LoadOptions, 'contextSize' | 'threads' | 'gpuLayers'>;
+  readonly engine: Pick<LoadOptions, 'threads' | 'gpuLayers'>;
   /** Of the processors, those that this program may use. */
   readonly cores: number;
   /** Says what this program is, in `status`. */

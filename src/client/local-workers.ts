@@ -2,12 +2,12 @@
  * The model on this disk, for when no worker is left: a whole worker inside this client's process, reached without a socket, so that
  * a request goes on there as it would at any other worker. It starts with the first request that needs it, and ends with the client.
  */
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { noConductStore } from '../actors/conduct-file.js';
 import type { LocalFallback } from '../actors/ask.actor.js';
 import { forkEngine } from '../actors/engine-process.js';
 import { openHome } from '../actors/home.js';
+import { usableCores } from '../actors/machine-facts.js';
 import { ModelDisk } from '../actors/model-disk.js';
 import { createInProcessNetwork, type InProcessNetwork } from '../actors/network/in-process.js';
 import { ownerWordInMemory } from '../actors/owner-word.js';
@@ -30,7 +30,7 @@ export interface LocalModel {
   readonly folders?: readonly string[];
   /** What is learnt of model files is kept there. Default: `~/.qmesh`. */
   readonly home?: string;
-  /** Tokens of prompt and answer together. Default: what the model was trained for, up to 4,096. */
+  /** Tokens of prompt and answer together. Default: chosen for this machine. */
   readonly contextSize?: number | undefined;
   /** Default: as many as there are cores. */
   readonly threads?: number | undefined;
@@ -142,7 +142,8 @@ export class LocalWorkers implements LocalFallback {
   }
 
   #options(wanted: string, seed: Uint8Array): WorkerOptions {
-    const { gpuLayers = -1, contextSize, threads } = this.#model;
+    const cores = usableCores();
+    const { gpuLayers = -1, threads } = this.#model;
     return {
       identity: keyPairFromSeed(seed),
       seed,
@@ -155,12 +156,8 @@ export class LocalWorkers implements LocalFallback {
       maxConnections: 1,
       allow: [],
       deny: [],
-      engine: {
-        gpuLayers,
-        ...(contextSize === undefined ? {} : { contextSize }),
-        ...(threads === undefined ? {} : { threads }),
-      },
-      cores: availableParallelism(),
+      engine: { gpuLayers, threads: threads ?? cores },
+      cores,
       agent: 'qmesh',
     };
   }
@@ -175,6 +172,7 @@ export class LocalWorkers implements LocalFallback {
       engines: forkEngine(),
       modelFiles: disk,
       conductStore: noConductStore,
+      ledger: undefined,
       onDhtReady: () => {},
       onDhtFailed: () => {},
       onModelRefused: (_place, reason) => refused(reason),

@@ -20,8 +20,8 @@ export type {
 
 export interface LoadOptions {
   readonly modelPath: string;
-  /** Tokens per sequence. Absent: chosen by the engine from the model and the memory. */
-  readonly contextSize?: number;
+  /** Tokens per sequence. */
+  readonly contextSize: number;
   /** Slots: how many sequences one context holds. */
   readonly slots: number;
   /** Compute threads. Absent: chosen by the engine. */

@@ -1,8 +1,8 @@
 /** Loading: the model, one context of as many sequences as there are slots, and everything that is chosen for them. */
-import { availableParallelism, freemem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import process from 'node:process';
 
-import { getLlama, LlamaLogLevel, type Llama, type LlamaContext, type LlamaModel } from 'node-llama-cpp';
+import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from 'node-llama-cpp';
 
 import type { Clock } from '../runtime/clock.js';
 import { plainMessage } from './failure.js';
@@ -11,11 +11,6 @@ import { nativeContextOf, type NativeContext } from './native.js';
 import { MAX_SLICE_TOKENS } from './prefill-pace.js';
 import { Tokenizer } from './tokenizer.js';
 
-/** Enough for a long conversation, and a slot of a 0.5B model then takes some 50 MB. */
-export const DEFAULT_CONTEXT_TOKENS = 4096;
-const MIN_CONTEXT_TOKENS = 256;
-/** How much of the memory that is free now contexts may take, when the size is ours to choose. */
-const CONTEXT_SHARE_OF_FREE_MEMORY = 0.5;
 /** Of what llama.cpp says while it loads, the end is kept: there it says why it refuses. */
 const MAX_LOG_LINES = 20;
 const PROGRESS_STEPS = 20;
@@ -86,8 +81,14 @@ async function load(
     loadSignal: signal,
   });
   const threads = options.threads ?? availableParallelism();
-  const context = await createContext(model, options, threads);
-  const contextSize = Math.min(options.contextSize ?? context.contextSize, context.contextSize);
+  const context = await model.createContext({
+    contextSize: options.contextSize,
+    sequences: options.slots,
+    batchSize: Math.max(options.slots, MAX_SLICE_TOKENS),
+    threads,
+    failedCreationRemedy: false,
+  });
+  const contextSize = Math.min(options.contextSize, context.contextSize);
   const tokenizer = new Tokenizer(model, contextSize);
   return {
     llama,
@@ -110,25 +111,4 @@ async function load(
       await llama.dispose();
     },
   };
-}
-
-async function createContext(model: LlamaModel, options: LoadOptions, threads: number): Promise<LlamaContext> {
-  const shape = { sequences: options.slots, batchSize: Math.max(options.slots, MAX_SLICE_TOKENS) };
-  const contextSize = options.contextSize ?? (await affordableContext(model, shape));
-  return model.createContext({ ...shape, contextSize, threads, failedCreationRemedy: false });
-}
-
-/** The default, or what the model was trained for, halved until all sequences together fit the free memory. */
-async function affordableContext(model: LlamaModel, shape: { sequences: number; batchSize: number }): Promise<number> {
-  let contextSize = Math.min(model.trainContextSize, DEFAULT_CONTEXT_TOKENS);
-  while (contextSize > MIN_CONTEXT_TOKENS) {
-    const needs = await model.fileInsights.estimateContextResourceRequirementsV2({
-      ...shape,
-      contextSize,
-      modelGpuLayers: model.gpuLayers,
-    });
-    if (needs.cpuRam <= freemem() * CONTEXT_SHARE_OF_FREE_MEMORY) break;
-    contextSize = Math.floor(contextSize / 2);
-  }
-  return contextSize;
 }

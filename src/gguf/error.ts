@@ -18,7 +18,9 @@ export type GgufErrorCode =
   /** Tensors that the architecture cannot do without are absent, or do not fit the metadata. */
   | 'tensor_mismatch'
   /** The tokenizer is absent, incomplete or contradicts itself. */
-  | 'bad_tokenizer';
+  | 'bad_tokenizer'
+  /** A good model, and too large for the memory of this machine. */
+  | 'too_large';
 
 const ADVICE: Readonly<Record<GgufErrorCode, string>> = {
   unreadable: 'Check the path and the permissions of the file.',
@@ -30,6 +32,7 @@ const ADVICE: Readonly<Record<GgufErrorCode, string>> = {
   bad_tensor: 'llama.cpp cannot load it: get the model from another source, or convert it again.',
   tensor_mismatch: 'The file is incomplete or was converted wrongly: get the model from another source.',
   bad_tokenizer: 'The file was converted wrongly: get the model from another source.',
+  too_large: '`qmesh models recommend` says what fits.',
 };
 
 export class GgufError extends Error {

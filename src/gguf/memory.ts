@@ -16,6 +16,18 @@ export interface ContextPlan {
   readonly sequences: number;
 }
 
+export interface ModelMemory {
+  /** Weights, work space and process. */
+  readonly fixedBytes: number;
+  /** Of the key-value cache, for each token of each sequence. */
+  readonly bytesPerToken: number;
+}
+
+export function estimateMemoryBytes(info: GgufInfo, { contextSize, sequences }: ContextPlan): number {
+  const { fixedBytes, bytesPerToken } = memoryOf(info);
+  return fixedBytes + contextSize * sequences * bytesPerToken;
+}
+
 /**
  * Weights + key-value cache + work space + process, in bytes.
  *
@@ -25,14 +37,16 @@ export interface ContextPlan {
  *   (llama.cpp, `llama-kv-cache.cpp`, without sliding windows, so an upper bound for models that have them).
  * - Work space: llama.cpp reserves a graph for BATCH_TOKENS tokens that all have logits, in f32.
  */
-export function estimateMemoryBytes(info: GgufInfo, { contextSize, sequences }: ContextPlan): number {
+export function memoryOf(info: GgufInfo): ModelMemory {
   const blocks = info.blockCount ?? 0;
   const headsKv = info.headCountKv ?? info.headCount ?? 0;
   const headsOfAllBlocks =
     typeof headsKv === 'number' ? headsKv * blocks : headsKv.reduce((sum, heads) => sum + heads, 0);
   const numbersPerToken = headsOfAllBlocks * ((info.keyLength ?? 0) + (info.valueLength ?? 0));
-  const cacheBytes = contextSize * sequences * numbersPerToken * F16_BYTES;
   const workPerToken =
     info.vocabSize + LIVE_EMBEDDINGS * (info.embeddingLength ?? 0) + 2 * (info.feedForwardLength ?? 0);
-  return Math.ceil(info.tensorBytes + cacheBytes + BATCH_TOKENS * workPerToken * F32_BYTES + PROCESS_BYTES);
+  return {
+    fixedBytes: Math.ceil(info.tensorBytes + BATCH_TOKENS * workPerToken * F32_BYTES + PROCESS_BYTES),
+    bytesPerToken: numbersPerToken * F16_BYTES,
+  };
 }

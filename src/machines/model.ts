@@ -5,6 +5,10 @@ export interface ServedModel {
   readonly sha256: string;
   readonly bytes: number;
   readonly path: string;
+  /** Tokens a sequence, as set or as chosen for this machine. */
+  readonly contextSize: number;
+  /** Of everything, with all its sequences, as estimated. */
+  readonly memoryBytes: number;
 }
 
 /** What an engine chose for a model when it loaded it. */

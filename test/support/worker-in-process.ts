@@ -44,7 +44,7 @@ export function startWorkerHere({
       maxConnections: 8,
       allow: [],
       deny: [],
-      engine: { gpuLayers: 0, threads: 1, contextSize: 2048 },
+      engine: { gpuLayers: 0, threads: 1 },
       cores: 2,
       agent: 'test',
     },
@@ -76,7 +76,7 @@ const oneFile = (path: string): ModelFiles => ({
   },
   verify: (name, _, on) => {
     const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
-    on.verified({ name, sha256, bytes: statSync(path).size, path }, false);
+    on.verified({ name, sha256, bytes: statSync(path).size, path, contextSize: 2_048, memoryBytes: 1 }, false);
     return () => {};
   },
   rememberProbe: () => {},

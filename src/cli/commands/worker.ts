@@ -64,9 +64,9 @@ async function runWorker(options: Readonly<Record<string, unknown>>): Promise<vo
 
 async function serve(values: Settings, home: Home, identity: Identity, log: Logger): Promise<void> {
   const stopAsked = untilSignal();
-  const options = workerOptions(values, identity);
   const disk = modelDisk(values);
   try {
+    const options = await workerOptions(values, identity, disk);
     await assertSomethingToServe(disk, options.models, log);
     sayWhatIsUnusual(values, log);
     await run(values, home, options, disk, stopAsked, log);

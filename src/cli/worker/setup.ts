@@ -1,5 +1,4 @@
 /** From settings to what a worker is built of. */
-import { availableParallelism } from 'node:os';
 import { conductFile } from '../../actors/conduct-file.js';
 import { controlSocket } from '../../actors/control/socket.js';
 import { forkEngine } from '../../actors/engine-process.js';
@@ -7,6 +6,7 @@ import { createHyperswarmNetwork } from '../../actors/hyperswarm-network.js';
 import type { Home } from '../../actors/home.js';
 import type { Identity } from '../../actors/identity.js';
 import { countEngines, machineLoad } from '../../actors/machine-load.js';
+import { usableCores } from '../../actors/machine-facts.js';
 import { ModelDisk } from '../../actors/model-disk.js';
 import { ownerWordIn } from '../../actors/owner-word.js';
 import type { WorkerOptions, WorkerPorts } from '../../actors/worker-ports.js';
@@ -29,26 +29,31 @@ export const modelDisk = (values: Settings): ModelDisk =>
     slots: values.slots,
   });
 
-export const workerOptions = (values: Settings, { keyPair, seed }: Identity): WorkerOptions => ({
-  identity: keyPair,
-  seed,
-  models: values.model.length > 0 ? values.model : [DEMO_MODEL_NAME],
-  networkPrefix: values.network,
-  slots: values.slots,
-  queueCapacity: values.queue,
-  drainMs: values.drainMs,
-  schedule: values.schedule,
-  maxConnections: values.connections,
-  allow: values.allow,
-  deny: values.deny,
-  engine: {
-    gpuLayers: values.gpuLayers,
-    ...(values.context === undefined ? {} : { contextSize: values.context }),
-    ...(values.threads === undefined ? {} : { threads: values.threads }),
-  },
-  cores: availableParallelism(),
-  agent: `qmesh/${version}`,
-});
+/** From the settings, and for what they leave open from this machine and the models. */
+export async function workerOptions(
+  values: Settings,
+  { keyPair, seed }: Identity,
+  disk: ModelDisk,
+): Promise<WorkerOptions> {
+  const models = values.model.length > 0 ? values.model : [DEMO_MODEL_NAME];
+  const cores = usableCores();
+  return {
+    identity: keyPair,
+    seed,
+    models,
+    networkPrefix: values.network,
+    slots: await disk.chooseSlots(models),
+    queueCapacity: values.queue,
+    drainMs: values.drainMs,
+    schedule: values.schedule,
+    maxConnections: values.connections,
+    allow: values.allow,
+    deny: values.deny,
+    engine: { gpuLayers: values.gpuLayers, threads: values.threads ?? cores },
+    cores,
+    agent: `qmesh/${version}`,
+  };
+}
 
 /** What a worker's ports are made of, besides the settings. */
 export interface Surroundings extends Pick<WorkerPorts, 'onStopAsked' | 'log'> {

@@ -310,7 +310,14 @@ function simModelFiles(clock: Clock): ModelFiles {
     verify: (wanted, path, on) =>
       later(() =>
         on.verified(
-          { name: wanted, sha256: Buffer.from(wanted).toString('hex').padEnd(64, '0').slice(0, 64), bytes: 1, path },
+          {
+            name: wanted,
+            sha256: Buffer.from(wanted).toString('hex').padEnd(64, '0').slice(0, 64),
+            bytes: 1,
+            path,
+            contextSize: 4_096,
+            memoryBytes: 1,
+          },
           wanted.startsWith('foreign'),
         ),
       ),

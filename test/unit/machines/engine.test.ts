@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DEATHS_TO_QUARANTINE, engineMachine } from '../../../src/machines/engine.machine.js';
 import { stage, untaken, type Staged } from './stage.js';
 
-const model = { name: 'counter', sha256: 'sha', bytes: 1, path: '/m.gguf' };
+const model = { name: 'counter', sha256: 'sha', bytes: 1, path: '/m.gguf', contextSize: 512, memoryBytes: 1 };
 const loaded = { contextSize: 512, slots: 2, threads: 2, device: 'cpu', capabilities: [] };
 const modelReady = { type: 'model.ready', model };
 const up = { type: 'process.up' };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { modelMachine } from '../../../src/machines/model.machine.js';
 import { stage, untaken, type Staged } from './stage.js';
 
-const model = { name: 'counter', sha256: 'sha', bytes: 1, path: '/m.gguf' };
+const model = { name: 'counter', sha256: 'sha', bytes: 1, path: '/m.gguf', contextSize: 512, memoryBytes: 1 };
 const found = { type: 'file.found', path: '/m.gguf' };
 const verified = (mustProbe: boolean) => ({ type: 'file.verified', model, mustProbe });
 const turn = { type: 'turn.given' };
