@@ -12,7 +12,7 @@ export const name = 'long-prompt';
 export const about = 'the longest gap in running streams while a long prompt is read';
 
 const streams = 3;
-const full = { longPromptTokens: 1_500, warmMs: 2_000, contextSize: 2_048, maxTokens: 1_500 };
+const full = { longPromptTokens: 700, warmMs: 1_000, contextSize: 1_024, maxTokens: 700 };
 const smoke = { longPromptTokens: 120, warmMs: 100, contextSize: 512, maxTokens: 400 };
 const longAnswerTokens = 4;
 
@@ -25,7 +25,6 @@ export async function run(given) {
   const contenders = [
     engine(context),
     nodeLlamaCpp(context),
-    nodeLlamaCpp(context, { poolThreads: 1 }),
     ...(server === undefined ? [] : [llamaServer(context, server)]),
   ].map((contender) => ({
     ...contender,
