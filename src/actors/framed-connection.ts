@@ -1,12 +1,12 @@
 /**
- * A connection as a stream of decoded messages: what both ends of the inference network share. Bytes that are no frame end
+ * A connection as a stream of decoded messages: what both ends of the inference and score networks share. Bytes that are no frame end
  * the connection; a frame that is held open for too long does, too. Never throws at its owner.
  *
  * A peer may be read at a pace (rules/reading-pace.ts). What it sends faster waits, unread and unparsed; the transport cannot hold it back,
  * so a peer of which more waits than one frame may hold is closed. So never more than one frame's bytes are kept of anyone.
  */
-import { decodeMessage, type DecodeOutcome } from '../protocol/decode.js';
-import { FrameDecoder, type RefusalReason } from '../protocol/frame.js';
+import type { DecodeOutcome } from '../protocol/decode.js';
+import { FrameDecoder, type FrameObject, type RefusalReason } from '../protocol/frame.js';
 import { limits } from '../protocol/limits.js';
 import { afterReading, framesAllowed, unread } from '../rules/reading-pace.js';
 import type { Clock, TimerHandle } from '../runtime/clock.js';
@@ -18,10 +18,12 @@ const restMs = 50;
 /** What a piece costs that waits, besides its bytes: single bytes must not be cheap to send and dear to keep. */
 const pieceBytes = 256;
 
-export interface FramedEvents {
+export interface FramedEvents<Message> {
+  /** What each frame's object is in this network. */
+  decode(value: FrameObject): DecodeOutcome<Message>;
   /** Bytes came, of a whole frame or not. */
   bytes?(): void;
-  frame(outcome: DecodeOutcome): void;
+  frame(outcome: DecodeOutcome<Message>): void;
   /** The peer broke the framing. The connection is being destroyed; `closed` follows. */
   refused(reason: RefusalReason | 'incomplete'): void;
   /** The peer sent far more than it may. The connection is being destroyed; `closed` follows. */
@@ -32,7 +34,7 @@ export interface FramedEvents {
 }
 
 /** @returns a function that stops listening and destroys the connection. */
-export function listenToFrames(connection: Connection, clock: Clock, on: FramedEvents): () => void {
+export function listenToFrames<Message>(connection: Connection, clock: Clock, on: FramedEvents<Message>): () => void {
   const decoder = new FrameDecoder();
   let frameTimer: TimerHandle;
   let watchedFrame: number | undefined;
@@ -74,7 +76,7 @@ export function listenToFrames(connection: Connection, clock: Clock, on: FramedE
       left = some.rest;
       pace = afterReading(pace, done, clock.monotonicMs());
       for (const outcome of some.outcomes) {
-        if (outcome.kind === 'object') on.frame(decodeMessage(outcome.value));
+        if (outcome.kind === 'object') on.frame(on.decode(outcome.value));
         else refuse(outcome.reason);
       }
     }

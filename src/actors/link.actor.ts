@@ -4,6 +4,7 @@
  */
 import type { AnyActorLogic } from 'xstate';
 import { linkMachine } from '../machines/link.machine.js';
+import { decodeMessage } from '../protocol/decode.js';
 import type { HelloMessage, InferenceMessage } from '../protocol/messages.js';
 import { encodeFrame } from '../protocol/frame.js';
 import type { Clock } from '../runtime/clock.js';
@@ -57,6 +58,7 @@ function createConnection({ clock, log, directory, hello }: LinkDeps, connection
     };
     defer(
       listenToFrames(connection, clock, {
+        decode: decodeMessage,
         bytes: guard(() => directory.spoke(worker)),
         frame: guard((outcome) => {
           if (outcome.kind === 'message') take(outcome.message);

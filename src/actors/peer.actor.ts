@@ -4,7 +4,7 @@
  */
 import type { AnyActorLogic } from 'xstate';
 import { peerMachine } from '../machines/peer.machine.js';
-import type { DecodeOutcome } from '../protocol/decode.js';
+import { decodeMessage, type DecodeOutcome } from '../protocol/decode.js';
 import { inferenceError } from '../protocol/errors.js';
 import { verifyHello } from '../protocol/hello.js';
 import type { InferenceMessage } from '../protocol/messages.js';
@@ -98,6 +98,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
 
     defer(
       listenToFrames(connection, clock, {
+        decode: decodeMessage,
         frame: guard((outcome: DecodeOutcome) => {
           if (outcome.kind === 'message') take(outcome.message);
           else refuseFrame(outcome);

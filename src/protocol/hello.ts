@@ -13,9 +13,11 @@ export interface HelloSubject {
   readonly key: string;
 }
 
-export function createHello({ network, key }: HelloSubject, identity: KeyPair): HelloMessage {
+/** @param role `client` on the score network: that end looks up and attests nothing. It is not signed, since it speaks of this connection alone. */
+export function createHello({ network, key }: HelloSubject, identity: KeyPair, role?: 'client'): HelloMessage {
   const node = identity.publicKeyHex;
-  return { v: 2, type: 'hello', node, key, signature: sign('hello', { network, node, key }, identity) };
+  const signature = sign('hello', { network, node, key }, identity);
+  return { v: 2, type: 'hello', node, key, signature, ...(role === undefined ? {} : { role }) };
 }
 
 /** True where the hello was made for this connection by the identity it names. `key`: as the connection itself knows it. */

@@ -137,7 +137,14 @@ const cancel = z.object({ ...head('cancel'), id: s.requestId });
 const receiptAck = z.object({ ...head('receipt_ack'), id: s.requestId, ack: ackSchema });
 
 /** From whoever dials with a key that is not its identity: proof of the account that stands behind it. First frame only. */
-const hello = z.object({ ...head('hello'), node: s.publicKey, key: s.publicKey, signature: s.signature });
+/** `role`: on the score network `client` says that this end looks up, and attests nothing. */
+const hello = s.fields({
+  ...head('hello'),
+  node: s.publicKey,
+  key: s.publicKey,
+  signature: s.signature,
+  role: s.name.exactOptional(),
+});
 
 export const inferenceSchemas = {
   status,

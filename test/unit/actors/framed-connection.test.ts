@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { listenToFrames } from '../../../src/actors/framed-connection.js';
 import type { ConnectionEvents } from '../../../src/actors/ports.js';
+import { decodeMessage } from '../../../src/protocol/decode.js';
 import { encodeFrame } from '../../../src/protocol/frame.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
@@ -28,6 +29,7 @@ function listen(isPaced: () => boolean) {
   const heard: string[] = [];
   const ends: string[] = [];
   const stop = listenToFrames(connection, clock, {
+    decode: decodeMessage,
     frame: (outcome) => heard.push(outcome.kind === 'message' && 'id' in outcome.message ? outcome.message.id : '?'),
     refused: (reason) => ends.push(reason),
     flooded: () => ends.push('flooded'),
