@@ -12,6 +12,7 @@ import type { Conduct } from './conduct.js';
 import type { ConductStore } from './conduct-file.js';
 import type { ControlPort } from './control/messages.js';
 import type { DhtInfo } from './dht.actor.js';
+import type { Ledger } from './ledger.js';
 import type { ModelFiles } from './model-files.js';
 import type { OwnerWordStore } from './owner-word.js';
 import type { Outboxes } from './outboxes.js';
@@ -27,6 +28,8 @@ export interface WorkerPorts {
   readonly engines: EnginePort;
   readonly modelFiles: ModelFiles;
   readonly conductStore: ConductStore;
+  /** Undefined where it cannot be had: everybody is a guest then, and no receipts are issued. */
+  readonly ledger: Ledger | undefined;
   /** The DHT is there, again after each restart. */
   readonly onDhtReady: (info: DhtInfo) => void;
   /** A try to open it failed, or it failed later; its supervisor sees to it. The message says what to do. */

@@ -54,6 +54,7 @@ export function startWorkerHere({
       engines: forkEngine({ entry: ENGINE_ENTRY }),
       modelFiles: oneFile(modelPath),
       conductStore: noConductStore,
+      ledger: undefined,
       onDhtReady: () => {},
       onDhtFailed: () => {},
       onModelRefused: () => {},

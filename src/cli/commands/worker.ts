@@ -13,7 +13,8 @@ import type { Settings } from '../../settings.js';
 import { CommandError, exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { untilSignal } from '../signals.js';
-import { modelDisk, treeOptions, workerOptions, workerPorts } from '../worker/setup.js';
+import { closeLedger, ledgerIn } from '../worker/open-ledger.js';
+import { modelDisk, treeOptions, workerOptions, workerPorts, type Surroundings } from '../worker/setup.js';
 import { noModel, Startup } from '../worker/startup.js';
 
 const flags = [
@@ -69,7 +70,12 @@ async function serve(values: Settings, home: Home, identity: Identity, log: Logg
     const options = await workerOptions(values, identity, disk);
     await assertSomethingToServe(disk, options.models, log);
     sayWhatIsUnusual(values, log);
-    await run(values, home, options, disk, stopAsked, log);
+    const ledger = await ledgerIn(home, log);
+    try {
+      await run(values, options, { home, disk, ledger, log }, stopAsked);
+    } finally {
+      await closeLedger(ledger);
+    }
   } finally {
     await disk.close();
   }
@@ -81,12 +87,11 @@ type End = { readonly by: NodeJS.Signals | 'qmesh stop' } | { readonly failure: 
 /** From the first actor to the last. @throws CommandError where it ended by itself */
 async function run(
   values: Settings,
-  home: Home,
   options: WorkerOptions,
-  disk: ModelDisk,
+  surroundings: Pick<Surroundings, 'home' | 'disk' | 'ledger' | 'log'>,
   stopAsked: Promise<NodeJS.Signals>,
-  log: Logger,
 ): Promise<void> {
+  const { log } = surroundings;
   let end: (how: End) => void = () => {};
   const ended = new Promise<End>((resolve) => (end = resolve));
   const startup = new Startup(options.models.length, {
@@ -103,7 +108,7 @@ async function run(
     end({ by: 'qmesh stop' });
     cutDrain();
   };
-  const ports = workerPorts(values, { home, disk, startup, onStopAsked, log });
+  const ports = workerPorts(values, { ...surroundings, startup, onStopAsked });
   const { tree, deps } = startWorker(options, ports, treeOptions(values));
   deps.board.onReady(() => startup.loaded(deps.board.models.map(({ name }) => name)));
   tree.onEscalation((error) => end({ failure: escalated(error) }));

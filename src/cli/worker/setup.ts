@@ -56,13 +56,16 @@ export async function workerOptions(
 }
 
 /** What a worker's ports are made of, besides the settings. */
-export interface Surroundings extends Pick<WorkerPorts, 'onStopAsked' | 'log'> {
+export interface Surroundings extends Pick<WorkerPorts, 'onStopAsked' | 'log' | 'ledger'> {
   readonly home: Home;
   readonly disk: ModelDisk;
   readonly startup: Startup;
 }
 
-export function workerPorts(values: Settings, { home, disk, startup, onStopAsked, log }: Surroundings): WorkerPorts {
+export function workerPorts(
+  values: Settings,
+  { home, disk, startup, onStopAsked, log, ledger }: Surroundings,
+): WorkerPorts {
   const ambient = { clock: systemClock, random: systemRandom, log };
   const { bootstrap, host } = values;
   const { engines, cpuMs } = countEngines(forkEngine({ onPriorityRefused: sayOnce(log) }));
@@ -71,6 +74,7 @@ export function workerPorts(values: Settings, { home, disk, startup, onStopAsked
     network: createHyperswarmNetwork({ ...ambient, bootstrap, host }),
     engines,
     modelFiles: disk,
+    ledger,
     conductStore: conductFile(values.home, systemClock, log),
     onDhtReady: (info) => startup.meshed(info),
     onDhtFailed: (error) => startup.meshFailed(error),

@@ -4,6 +4,7 @@ import type { NetworkPort } from '../../../src/actors/ports.js';
 import type { ModelFiles } from '../../../src/actors/model-files.js';
 import type { ControlAnswer, ControlRequest } from '../../../src/actors/control/messages.js';
 import { noConductStore } from '../../../src/actors/conduct-file.js';
+import { Ledger } from '../../../src/actors/ledger.js';
 import { ownerWordInMemory } from '../../../src/actors/owner-word.js';
 import { startWorker, type RunningWorker } from '../../../src/actors/start-worker.js';
 import type { MachineSample } from '../../../src/actors/worker-ports.js';
@@ -26,6 +27,7 @@ import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import type { AnyActorRef } from 'xstate';
 import { crash as crashActor } from '../../support/crash.js';
 import { FreezableClock } from './freezable-clock.js';
+import { MemoryScoreStore, ScoreDisk } from './memory-score-store.js';
 import { lying, messageOf, type Lie } from './lies.js';
 import { SimEngines } from './sim-engine.js';
 import { SimNetwork } from './sim-network.js';
@@ -35,6 +37,8 @@ export interface SimWorker extends RunningWorker {
   readonly name: string;
   readonly id: string;
   readonly engines: SimEngines;
+  /** Where its ledger is. */
+  readonly disk: ScoreDisk;
   readonly clock: FreezableClock;
   /** How it deceives its clients, if it does. */
   readonly lie: Lie | undefined;
@@ -74,6 +78,8 @@ export class World {
   proofs = 0;
   /** Of each client's account, as every worker sees it. */
   readonly #tiers = new Map<string, Tier>();
+  /** What each worker has of the ledger, by its name: a worker that is started again finds it. */
+  readonly #disks = new Map<string, ScoreDisk>();
   readonly #hash: TraceHash | undefined;
   #nodes = 0;
   #sleptMs = 0;
@@ -104,6 +110,7 @@ export class World {
     const seed = seedOf(name);
     const identity = keyPairFromSeed(seed);
     const clock = new FreezableClock(this.clock);
+    const disk = this.#diskOf(name);
     const engines = new SimEngines(clock, this.#fork(), options.slowness);
     const random = this.#fork();
     const lieRandom = this.#fork();
@@ -133,6 +140,7 @@ export class World {
         engines,
         modelFiles: simModelFiles(clock),
         conductStore: noConductStore,
+        ledger: new Ledger(new MemoryScoreStore(disk, clock), disk.entries()),
         onDhtReady: () => {},
         onDhtFailed: () => {},
         onModelRefused: () => {},
@@ -169,6 +177,7 @@ export class World {
       tree,
       deps,
       engines,
+      disk,
       clock,
       lie,
       burden,
@@ -256,6 +265,12 @@ export class World {
   /** Everything that happened, as one hash: two runs of a seed are the same run. */
   trace(): string {
     return this.#hash?.digest() ?? '';
+  }
+
+  #diskOf(name: string): ScoreDisk {
+    const known = this.#disks.get(name) ?? new ScoreDisk();
+    this.#disks.set(name, known);
+    return known;
   }
 
   #mouth(port: NetworkPort, clock: Clock, lie: Lie | undefined, random: Random, speaker: () => SimWorker): NetworkPort {
