@@ -107,7 +107,7 @@ export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, 
       send: ({ context: { tries, proof }, self }) => {
         const [from, to] = [tries.at(-2), tries.at(-1)];
         if (to === undefined) return;
-        on.asked?.(to.worker);
+        if (proof === undefined) on.asked?.(to.worker);
         if (from !== undefined && from.failure !== moved && proof === undefined) on.failedOver?.(from, to.worker);
         self.getSnapshot().children.answer?.send({ type: 'answer.ask', worker: to.worker, proof });
       },
