@@ -2,8 +2,8 @@
  * ModelFiles over the real disk: finds a model by name or path, writes the demo model where there is none, reads the header,
  * and hashes the whole in a thread. What was learnt about a file is remembered in `models.json` of the home.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { DEMO_MODEL_NAME } from '../gguf/demo-model.js';
@@ -15,9 +15,10 @@ import type { FileHash, HashFileTask } from '../runtime/hash-file.js';
 import { chooseLayout, usualSlots, type Layout } from '../rules/choose.js';
 import { nearest } from '../runtime/near-match.js';
 import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
-import { replaceFile } from '../runtime/replace-file.js';
 import { readMachine } from './machine-facts.js';
 import type { ModelFiles } from './model-files.js';
+import { findModelFiles } from './model-library.js';
+import { isSame, ModelMemory } from './model-memory.js';
 
 export interface ModelDiskOptions {
   /** Where `models.json` is kept. */
@@ -29,33 +30,18 @@ export interface ModelDiskOptions {
   readonly slots: number | undefined;
 }
 
-/** Files remembered in models.json. The oldest goes first. */
-const maxRemembered = 1_000;
 const extension = '.gguf';
-
-/** What is known of a file as long as it is the same file: by path, size and time of change. */
-interface Remembered {
-  readonly bytes: number;
-  readonly changedMs: number;
-  readonly sha256: string;
-}
-
-interface Memory {
-  files: Record<string, Remembered>;
-  /** SHA-256 of models that this program wrote, or that survived a probe. */
-  harmless: string[];
-}
 
 export class ModelDisk implements ModelFiles {
   readonly #options: ModelDiskOptions;
   readonly #pool: ThreadPool<HashFileTask, FileHash>;
-  readonly #memoryPath: string;
+  readonly #memory: ModelMemory;
   #slots: number | undefined;
 
   constructor(options: ModelDiskOptions) {
     this.#options = options;
     this.#slots = options.slots;
-    this.#memoryPath = join(options.home, 'models.json');
+    this.#memory = new ModelMemory(options.home);
     const entry = new URL('../runtime/hash-file.js', import.meta.url);
     this.#pool = createThreadPool({ entry, maxThreads: Math.max(1, availableParallelism() - 1) });
   }
@@ -77,7 +63,7 @@ export class ModelDisk implements ModelFiles {
       const info = await inspectGguf(path);
       const { contextSize, memoryBytes } = this.#layoutFor(info);
       const sha256 = await this.#hash(path);
-      const isHarmless = this.#recall().harmless.includes(sha256);
+      const isHarmless = this.#memory.isHarmless(sha256);
       const name = basename(path).replace(/\.gguf$/i, '');
       return [{ name, sha256, bytes: info.fileBytes, path, contextSize, memoryBytes }, !isHarmless] as const;
     };
@@ -88,11 +74,7 @@ export class ModelDisk implements ModelFiles {
     );
   };
 
-  rememberProbe: ModelFiles['rememberProbe'] = (sha256) => {
-    const memory = this.#recall();
-    if (memory.harmless.includes(sha256)) return;
-    this.#remember({ ...memory, harmless: [...memory.harmless, sha256].slice(-maxRemembered) });
-  };
+  rememberProbe: ModelFiles['rememberProbe'] = (sha256) => this.#memory.rememberHarmless(sha256);
 
   /** @throws where no such file is there, or it is no model. The header alone is read: this is quick. */
   async find(wanted: string): Promise<string> {
@@ -106,7 +88,7 @@ export class ModelDisk implements ModelFiles {
         `The model ${path} does not exist. Check the path, or put the file into ${this.#options.folders[0] ?? '.'}.`,
       );
     }
-    const known = await this.#names();
+    const known = await findModelFiles(this.#options.folders);
     const path = known.get(wanted.toLowerCase());
     if (path !== undefined) return path;
     const meant = nearest(wanted, known.keys());
@@ -126,24 +108,13 @@ export class ModelDisk implements ModelFiles {
     return path;
   }
 
-  async #names(): Promise<Map<string, string>> {
-    const names = new Map<string, string>();
-    for (const folder of [...this.#options.folders].reverse())
-      for (const file of await readdir(folder).catch(() => []))
-        if (file.toLowerCase().endsWith(extension))
-          names.set(file.slice(0, -extension.length).toLowerCase(), join(folder, file));
-    return names;
-  }
-
   async #hash(path: string): Promise<string> {
     const { size, mtimeMs } = await stat(path);
-    const known = this.#recall().files[path];
-    if (known?.bytes === size && known.changedMs === mtimeMs) return known.sha256;
+    const file = { bytes: size, changedMs: mtimeMs };
+    const known = this.#memory.files.get(path);
+    if (known?.sha256 !== undefined && isSame(known, file)) return known.sha256;
     const { sha256 } = await this.#pool.run({ path });
-    const memory = this.#recall();
-    const others = Object.entries(memory.files).filter(([other]) => other !== path);
-    const latest: [string, Remembered] = [path, { bytes: size, changedMs: mtimeMs, sha256 }];
-    this.#remember({ ...memory, files: Object.fromEntries([...others, latest].slice(-maxRemembered)) });
+    this.#memory.learn(new Map([[path, { ...file, sha256 }]]));
     return sha256;
   }
 
@@ -170,20 +141,6 @@ export class ModelDisk implements ModelFiles {
     );
     if ('problem' in layout) throw new GgufError('too_large', info.path, layout.problem);
     return layout;
-  }
-
-  /** A file that cannot be read or understood is as good as none: everything in it can be learnt again. */
-  #recall(): Memory {
-    try {
-      const { files, harmless } = JSON.parse(readFileSync(this.#memoryPath, 'utf8')) as Partial<Memory>;
-      return { files: files ?? {}, harmless: harmless ?? [] };
-    } catch {
-      return { files: {}, harmless: [] };
-    }
-  }
-
-  #remember(memory: Memory): void {
-    replaceFile(this.#memoryPath, JSON.stringify(memory, null, 2));
   }
 }
 
