@@ -1,4 +1,4 @@
-/** What `qmesh ask` says beside the answer, to a person at a terminal: where the question waits, and who gave way to whom. */
+/** What `qmesh ask` and `qmesh chat` say beside the answer, to a person at a terminal: where the question waits, and who gave way to whom. */
 import type { Failover, QueuePosition } from '../client/answer-stream.js';
 import { isLocalWorker } from '../client/local-workers.js';
 
@@ -20,8 +20,8 @@ const happened: Readonly<Record<string, string>> = {
 
 export function failoverNote({ from, to }: Failover): string {
   const what = happened[from.failure?.code ?? ''] ?? `did not answer (${from.failure?.code ?? 'unknown'})`;
-  return `${nameOf(from.worker)} ${what}; ${nameOf(to)} goes on`;
+  return `${workerName(from.worker)} ${what}; ${workerName(to)} goes on`;
 }
 
-const nameOf = (worker: string): string =>
+export const workerName = (worker: string): string =>
   isLocalWorker(worker) ? 'this machine' : `worker ${worker.slice(0, shortIdChars)}`;

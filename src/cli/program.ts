@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
 import { askCommand } from './commands/ask.js';
+import { chatCommand } from './commands/chat.js';
 import { dhtCommand } from './commands/dht.js';
 import { modelsCommand } from './commands/models.js';
 import { pauseCommand } from './commands/pause.js';
@@ -22,6 +23,7 @@ export const qmeshProgram = (): Command =>
       .addCommand(resumeCommand())
       .addCommand(stopCommand())
       .addCommand(askCommand())
+      .addCommand(chatCommand())
       .addCommand(modelsCommand())
       .addCommand(dhtCommand()),
     {

@@ -1,0 +1,120 @@
+/** A chat: each message is a command, or a question that is asked with all that was said before. */
+import { RequestError, type Answer, type AnswerStream } from '../../client/answer-stream.js';
+import type { AskRequest, QMeshClient, RequestOptions } from '../../client/client.js';
+import { failoverNote, positionNote, workerName } from '../ask-notes.js';
+import { explain } from '../request-flags.js';
+import type { Conversation } from './conversation.js';
+import { runSlash, type ChatState } from './slash.js';
+
+export interface ChatScreen {
+  /** New text of the answer. */
+  text(text: string): void;
+  /** For as long as there is none. */
+  wait(note: string): void;
+  /** Beside the conversation. */
+  say(note: string): void;
+}
+
+export interface ChatOptions {
+  readonly client: Pick<QMeshClient, 'stream' | 'workers'>;
+  readonly conversation: Conversation;
+  /** Of each request, but for its messages. */
+  readonly request: Omit<AskRequest, 'messages' | 'prompt'>;
+  readonly screen: ChatScreen;
+  readonly now: () => number;
+}
+
+export class ChatSession implements ChatState {
+  readonly conversation: Conversation;
+  readonly now: () => number;
+  model: string | undefined;
+  readonly #options: ChatOptions;
+
+  constructor(options: ChatOptions) {
+    this.#options = options;
+    this.conversation = options.conversation;
+    this.now = options.now;
+    this.model = options.request.model;
+  }
+
+  readonly served = (): readonly string[] => {
+    const names = this.#options.client.workers().flatMap(({ status }) => status.models.map(({ name }) => name));
+    return [...new Set(names)].sort();
+  };
+
+  /** A line of the person at the terminal. Never throws. */
+  async take(line: string, signal: AbortSignal): Promise<void> {
+    const { screen } = this.#options;
+    const told = runSlash(this, line);
+    if (told !== undefined) {
+      screen.say(told);
+      return;
+    }
+    try {
+      await this.ask(line.replace(/^\/\//, '/'), signal);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      const { what, why, next } = explain(error);
+      screen.say(`${what}: ${why} ${next}`);
+    }
+  }
+
+  /** A question that fails is not part of the conversation. @throws RequestError */
+  async ask(question: string, signal: AbortSignal): Promise<Answer> {
+    for (;;) {
+      try {
+        return await this.#askOnce(question, signal);
+      } catch (error) {
+        const isTooLong = error instanceof RequestError && error.code === 'prompt_too_long';
+        if (!isTooLong || this.conversation.exchanges.length === 0) throw error;
+        const count = this.conversation.forgetOldest();
+        this.#options.screen.say(
+          `[the model's context is full: forgot the first ${count === 1 ? 'question' : `${count} questions`}]`,
+        );
+      }
+    }
+  }
+
+  async #askOnce(question: string, signal: AbortSignal): Promise<Answer> {
+    const { client, request, screen } = this.#options;
+    const { model: _model, ...rest } = request;
+    const notes: string[] = [];
+    let isBegun = false;
+    const on: RequestOptions = {
+      signal,
+      onPosition: (position) => {
+        if (!isBegun) screen.wait(positionNote(position) ?? '…');
+      },
+      onFailover: (failover) => notes.push(failoverNote(failover)),
+    };
+    screen.wait('…');
+    const messages = this.conversation.messages(question);
+    const stream = client.stream({ ...rest, messages, ...(this.model !== undefined && { model: this.model }) }, on);
+    const answer = await this.#read(stream, () => (isBegun = true));
+    if (answer.text !== '' || answer.finishReason !== 'cancelled')
+      this.conversation.add({ question, answer: answer.text });
+    if (!answer.text.endsWith('\n')) screen.text('\n');
+    screen.say(`[${[...notes, ...summary(answer)].join(' · ')}]`);
+    return answer;
+  }
+
+  async #read(stream: AnswerStream, begun: () => void): Promise<Answer> {
+    for await (const { text } of stream) {
+      begun();
+      this.#options.screen.text(text);
+    }
+    return stream.result;
+  }
+}
+
+function summary({ model, worker, usage, timing, finishReason }: Answer): string[] {
+  const tokens = usage?.completionTokens ?? 0;
+  const decodeMs = timing === undefined ? 0 : timing.totalMs - timing.queuedMs - (timing.firstTokenMs ?? 0);
+  return [
+    ...(finishReason === 'cancelled' ? ['stopped'] : finishReason === 'length' ? ['cut at its limit of tokens'] : []),
+    ...(model === undefined ? [] : [model.name]),
+    ...(worker === undefined ? [] : [workerName(worker)]),
+    `${tokens} ${tokens === 1 ? 'token' : 'tokens'}`,
+    ...(tokens > 1 && decodeMs > 0 ? [`${(((tokens - 1) * 1_000) / decodeMs).toFixed(1)} tokens/s`] : []),
+  ];
+}

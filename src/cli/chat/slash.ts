@@ -1,0 +1,111 @@
+/** The commands of a chat: `/model`, `/system` and so on. */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { nearest } from '../../runtime/near-match.js';
+import type { Conversation } from './conversation.js';
+
+/** What they act on. */
+export interface ChatState {
+  readonly conversation: Conversation;
+  /** Undefined: whichever a worker serves first. */
+  model: string | undefined;
+  /** Those that are served now. */
+  readonly served: () => readonly string[];
+  /** For the name of a file. */
+  readonly now: () => number;
+}
+
+interface SlashCommand {
+  readonly takes: string;
+  readonly does: string;
+  /** @returns what to tell. */
+  readonly run: (state: ChatState, argument: string) => string;
+}
+
+const none = '-';
+
+export const slashCommands: Readonly<Record<string, SlashCommand>> = {
+  '/model': {
+    takes: '[name]',
+    does: `choose a model, ${none} for any; without a name, show what is served`,
+    run: (state, name) => (name === '' ? showModels(state) : chooseModel(state, name)),
+  },
+  '/system': {
+    takes: '[text]',
+    does: `tell the model how to answer, ${none} for nothing; without a text, show it`,
+    run: ({ conversation }, text) => {
+      if (text !== '') conversation.system = text === none ? undefined : text;
+      return conversation.system === undefined ? 'No system prompt.' : `System prompt: ${conversation.system}`;
+    },
+  },
+  '/clear': {
+    takes: '',
+    does: 'begin anew; the system prompt stays',
+    run: ({ conversation }) => {
+      conversation.clear();
+      return 'Forgotten.';
+    },
+  },
+  '/save': { takes: '[file]', does: 'write the conversation to a file, as Markdown', run: save },
+  '/help': { takes: '', does: 'show this', run: () => help() },
+};
+
+/** Undefined for what is no command: a text for the model. `//…` is a text that begins with a slash. */
+export function runSlash(state: ChatState, line: string): string | undefined {
+  if (!line.startsWith('/') || line.startsWith('//')) return undefined;
+  const [, word = '', argument = ''] = /^(\/\S*)\s*([\s\S]*)$/.exec(line) ?? [];
+  const command = slashCommands[word];
+  if (command !== undefined) return command.run(state, argument.trim());
+  const meant = nearest(word, Object.keys(slashCommands));
+  return `${word} is no command${meant === undefined ? '' : `; did you mean ${meant}?`} (/help shows them; // begins a text with a slash)`;
+}
+
+/** What a line may become: commands, and the models that are served. */
+export function completions(served: readonly string[], line: string): readonly string[] {
+  const models = served.map((name) => `/model ${name}`);
+  const all = line.startsWith('/model ') ? models : Object.keys(slashCommands);
+  return line.startsWith('/') ? all.filter((candidate) => candidate.startsWith(line)) : [];
+}
+
+function help(): string {
+  const rows = Object.entries(slashCommands).map(
+    ([name, { takes, does }]) => [`${name} ${takes}`.trim(), does] as const,
+  );
+  const keys = [
+    ['Ctrl-C', 'stop the answer, or throw away what is being typed'],
+    ['Ctrl-D', 'leave'],
+    ['\\ at the end', 'the message goes on in the next line'],
+    ['"""', 'begins and ends a message of several lines'],
+    ['Up, Tab', 'what was typed before; complete a command'],
+  ] as const;
+  return [...rows, ...keys].map(([name, does]) => `${name.padEnd(16)} ${does}`).join('\n');
+}
+
+function showModels({ model, served }: ChatState): string {
+  const names = served();
+  if (names.length === 0) return 'No worker serves anything now.';
+  const shown = names.map((name) => (name === model ? `${name} (chosen)` : name)).join(', ');
+  return `Served now: ${shown}${model === undefined ? '. None is chosen: any may answer.' : ''}`;
+}
+
+/** One that nobody serves now may be served later: it is taken, and said. */
+function chooseModel(state: ChatState, name: string): string {
+  state.model = name === none ? undefined : name;
+  if (state.model === undefined) return 'Any model may answer.';
+  const served = state.served();
+  if (served.includes(name)) return `${name} answers from now on.`;
+  const meant = nearest(name, served);
+  return `No worker serves ${name} now${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+}
+
+function save({ conversation, now }: ChatState, file: string): string {
+  if (conversation.exchanges.length === 0) return 'There is nothing to save yet.';
+  const stamp = new Date(now()).toISOString().slice(0, 19).replaceAll(':', '-');
+  const path = resolve(file === '' ? `qmesh-chat-${stamp}.md` : file);
+  try {
+    writeFileSync(path, conversation.markdown(), { flag: 'wx', mode: 0o600 });
+    return `Saved to ${path}`;
+  } catch (error) {
+    return `Not saved: ${(error as Error).message}`;
+  }
+}
