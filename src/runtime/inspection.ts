@@ -1,5 +1,5 @@
 /**
- * Two ways to watch a tree through XState's inspector: lines that a person can follow (`QMESH_INSPECT=1`), and one hash over
+ * Two ways to follow a tree through XState's inspector from its start: lines that a person can follow (`QMESH_INSPECT=1`), and one hash over
  * everything that happened, by which two runs of a simulation are compared. Neither ever throws, since XState would throw it at the
  * sender of an event. Without an inspector all this costs nothing.
  */
@@ -90,7 +90,7 @@ const withoutSessionIds = (text: string): string => text.replace(/\bx:\d+/g, 'x'
 const typeOf = (event: AnyEventObject): string => withoutSessionIds(event.type);
 
 /** The system id; without one, the path from the next actor above that has one. */
-function nameOf(ref: AnyActorRef): string {
+export function nameOf(ref: AnyActorRef): string {
   const parent = parentOf(ref);
   const { systemId } = ref as { systemId?: string };
   return systemId ?? (parent ? `${nameOf(parent)}/` : '') + cut(withoutSessionIds(ref.id));

@@ -1,0 +1,61 @@
+/**
+ * How often each actor has failed, and why last: what its supervisors reported, kept outside the tree, so that who begins to look
+ * after a crash still sees it.
+ */
+import type { Clock } from './clock.js';
+import type { SupervisionEvent } from './supervision.js';
+
+/** Names that are remembered. Those of connections are recycled, so a tree has no more than this. */
+const MAX_NAMES = 4_096;
+const MAX_REASON_LENGTH = 300;
+
+export interface Failures {
+  readonly count: number;
+  /** Of the last one. */
+  readonly reason: string;
+  /** Unix time. */
+  readonly atMs: number;
+}
+
+export class Restarts {
+  readonly #clock: Clock;
+  readonly #failures = new Map<string, Failures>();
+  readonly #listeners = new Set<(event: SupervisionEvent) => void>();
+  #restarts = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** All restarts, of whomever. */
+  get count(): number {
+    return this.#restarts;
+  }
+
+  /** Those that have ever failed. */
+  get failures(): ReadonlyMap<string, Failures> {
+    return this.#failures;
+  }
+
+  note(event: SupervisionEvent): void {
+    if ('restartInMs' in event) this.#restarts++;
+    if (event.type === 'child.failed') this.#count(event.id, reasonOf(event.error));
+    for (const hear of this.#listeners) hear(event);
+  }
+
+  /** @returns what ends it. */
+  listen(hear: (event: SupervisionEvent) => void): () => void {
+    this.#listeners.add(hear);
+    return () => void this.#listeners.delete(hear);
+  }
+
+  #count(id: string, reason: string): void {
+    const before = this.#failures.get(id);
+    if (before === undefined && this.#failures.size >= MAX_NAMES) return;
+    this.#failures.set(id, { count: (before?.count ?? 0) + 1, reason, atMs: this.#clock.now() });
+  }
+}
+
+/** What people are shown of an error: one line. */
+export const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, MAX_REASON_LENGTH);

@@ -1,0 +1,112 @@
+/**
+ * A running tree as data: who is there, in which states, and what happens from now on. For pages and terminals that show a program
+ * at work. XState tells its inspectors everything; here is what a reader needs of it, in the names of the charts. While nobody watches,
+ * a tree pays nothing.
+ */
+import { StateMachine, type AnyActorLogic, type AnyActorRef, type AnyEventObject } from 'xstate';
+import { childrenOf, parentOf, statusOf, type AnyActorSystem } from './actor-system.js';
+import { nameOf } from './inspection.js';
+import { supervisors, type Child } from './supervisor-actions.js';
+
+export interface ActorSight {
+  readonly name: string;
+  /** Undefined for the root. */
+  readonly parent: string | undefined;
+  /** Id of its machine and of its chart; undefined for an actor without states of its own. */
+  readonly machine: string | undefined;
+  /** `waiting`: its supervisor will start it again. `down`: it has ended, and is there only in its supervisor's table. */
+  readonly status: 'active' | 'done' | 'error' | 'stopped' | 'waiting' | 'down';
+  /** The innermost active states, as its chart names them: `slot.busy.decoding.heard`. */
+  readonly states: readonly string[];
+}
+
+export type Happening =
+  | { readonly type: 'started'; readonly ref: AnyActorRef; readonly actor: ActorSight }
+  | {
+      readonly type: 'message';
+      readonly ref: AnyActorRef;
+      /** Undefined where it comes from outside of the tree. */
+      readonly from: string | undefined;
+      readonly to: string;
+      readonly event: AnyEventObject;
+    }
+  | { readonly type: 'moved'; readonly ref: AnyActorRef; readonly actor: ActorSight };
+
+/** Everybody from `root` down, parents first, with those that their supervisors are about to start again. */
+export function sightsOf(root: AnyActorRef): ActorSight[] {
+  const below = (ref: AnyActorRef): ActorSight[] => [
+    sightOf(ref),
+    ...childrenOf(ref).flatMap(below),
+    ...absentOf(ref).map(({ spec, phase }): ActorSight => ({
+      name: spec.id,
+      parent: nameOf(ref),
+      machine: machineOf(spec.logic),
+      status: phase === 'down' ? 'down' : 'waiting',
+      states: [],
+    })),
+  ];
+  return below(root);
+}
+
+/** @returns what ends it. */
+export function watchTree(system: AnyActorSystem, see: (happening: Happening) => void): () => void {
+  const known = new WeakMap<AnyActorRef, string>();
+  const look = ({ type, actorRef, event, sourceRef }: Inspected): void => {
+    if (type === '@xstate.event') {
+      if (event.type === 'xstate.init') see({ type: 'started', ref: actorRef, actor: sightOf(actorRef) });
+      else see({ type: 'message', ref: actorRef, from: sourceRef && nameOf(sourceRef), to: nameOf(actorRef), event });
+    } else if (type === '@xstate.snapshot') {
+      const actor = sightOf(actorRef);
+      const stands = `${actor.status} ${actor.states.join(' ')}`;
+      if (known.get(actorRef) === stands) return;
+      known.set(actorRef, stands);
+      see({ type: 'moved', ref: actorRef, actor });
+    }
+  };
+  const { unsubscribe } = system.inspect((seen) => {
+    try {
+      look(seen as unknown as Inspected);
+    } catch {
+      // XState would throw it at the sender of the event
+    }
+  });
+  return unsubscribe;
+}
+
+interface Inspected {
+  readonly type: string;
+  readonly actorRef: AnyActorRef;
+  readonly event: AnyEventObject;
+  readonly sourceRef?: AnyActorRef;
+}
+
+function sightOf(ref: AnyActorRef): ActorSight {
+  const parent = parentOf(ref);
+  const machine = machineOf(logicOf(ref));
+  const { value } = (ref.getSnapshot() ?? {}) as { value?: unknown };
+  return {
+    name: nameOf(ref),
+    parent: parent && nameOf(parent),
+    machine,
+    status: (statusOf(ref) ?? 'error') as ActorSight['status'],
+    states: machine === undefined || value === undefined ? [] : leavesOf(machine, value),
+  };
+}
+
+const logicOf = (ref: AnyActorRef): AnyActorLogic => (ref as unknown as { readonly logic: AnyActorLogic }).logic;
+
+const machineOf = (logic: unknown): string | undefined => (logic instanceof StateMachine ? logic.id : undefined);
+
+/** The children of a supervisor's table that are not there. */
+function absentOf(ref: AnyActorRef): readonly Child[] {
+  if (!supervisors.has(logicOf(ref))) return [];
+  const { context } = ref.getSnapshot() as { context: { readonly children: readonly Child[] } };
+  return context.children.filter((child) => child.ref === undefined);
+}
+
+/** `{busy: 'decoding'}` of a slot → `slot.busy.decoding`; one for each region that is active side by side. */
+function leavesOf(path: string, value: unknown): string[] {
+  if (typeof value === 'string') return [`${path}.${value}`];
+  const inner = Object.entries(value as Record<string, unknown>);
+  return inner.length === 0 ? [path] : inner.flatMap(([name, below]) => leavesOf(`${path}.${name}`, below));
+}
