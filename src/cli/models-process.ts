@@ -3,6 +3,7 @@ import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
 import { joinModelsNetwork, type ModelsNetwork } from '../actors/models/models-network.js';
 import type { BlocksRead, ReadBlocksTask } from '../actors/models/read-blocks.js';
 import { throttleAt, unlimited, type Throttle } from '../actors/models/throttle.js';
+import { keyPairFromSeed, type KeyPair } from '../protocol/keys.js';
 import { systemClock } from '../runtime/clock.js';
 import { nullLogger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
@@ -21,8 +22,15 @@ export const modelsSettings = [
   'downKbps',
 ] as const;
 
-/** Rejects where the mesh cannot be joined. */
-export function joinMesh({ bootstrap, host, network, seeders }: Settings, keySeed: Uint8Array): Promise<ModelsNetwork> {
+/**
+ * Rejects where the mesh cannot be joined.
+ * @param identity whose shelf it is; by default nobody's who is known, for who only fetches.
+ */
+export function joinMesh(
+  { bootstrap, host, network, seeders }: Settings,
+  keySeed: Uint8Array,
+  identity: KeyPair = keyPairFromSeed(keySeed),
+): Promise<ModelsNetwork> {
   return new Promise((resolve, reject) => {
     joinModelsNetwork(
       {
@@ -37,6 +45,7 @@ export function joinMesh({ bootstrap, host, network, seeders }: Settings, keySee
         trusted: seeders,
         clock: systemClock,
         keySeed,
+        identity,
       },
       { joined: resolve, failed: reject },
     );

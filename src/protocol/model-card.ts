@@ -1,21 +1,34 @@
 /**
- * What nodes say to each other on the models network, beside the blocks: which models they offer. A card is told by its seeder over a
- * connection that has proven the seeder's key, so it needs no signature; it is believed as far as the bytes bear it out.
+ * A card: what a node says of a model that it offers. It lies as a file in the node's Hyperdrive, so it is signed by the drive; it is
+ * believed as far as the bytes bear it out.
  */
 import { z } from 'zod';
 import type { ModelContent } from './model-content.js';
-import { count, fields, list, name, sha256 } from './schema.js';
+import { count, fields, name, publicKey, sha256 } from './schema.js';
 
-export const modelsProtocol = 'qmesh-models/2';
-/** One message. 256 cards of 400 bytes. */
-export const maxShelfBytes = 128 * 1024;
+/** Folder of the cards in a drive. */
+export const cardsFolder = '/models';
+export const cardPath = ({ sha256 }: Pick<ModelContent, 'sha256'>): string => `${cardsFolder}/${sha256}.json`;
+
+/** Of one drive; more are not read. */
 export const maxCards = 256;
+/** A larger file is no card. */
+export const maxCardBytes = 4_096;
 /** 1 TiB, as many blocks as a tree may have. */
 const maxModelBytes = 2 ** 40;
 
 export interface ModelCard extends ModelContent {
   /** The file's name without `.gguf`, in lower case: as people ask for it. */
   readonly name: string;
+  /** Of the core that holds the bytes, hex. It follows from `tree` and `bytes`. */
+  readonly key: string;
+  /** Tokens that the model was trained to see. */
+  readonly contextSize?: number;
+  /** To serve it with one slot of 4,096 tokens, as its header lets one estimate. */
+  readonly memoryBytes?: number;
+  readonly licence?: string;
+  /** The address that it was published under. */
+  readonly source?: string;
 }
 
 const card = fields({
@@ -23,18 +36,21 @@ const card = fields({
   sha256,
   bytes: count.min(1).max(maxModelBytes),
   tree: sha256,
+  key: publicKey,
+  contextSize: count.min(1).exactOptional(),
+  memoryBytes: count.min(1).exactOptional(),
+  licence: name.exactOptional(),
+  source: z.string().max(1_024).exactOptional(),
 });
 
-const shelf = fields({ type: z.literal('shelf'), cards: list(card, maxCards) });
+/** @throws where others would not take it for a card. */
+export const encodeCard = (offered: ModelCard): Uint8Array => Buffer.from(JSON.stringify(card.parse(offered)));
 
-export const encodeShelf = (cards: readonly ModelCard[]): Uint8Array =>
-  Buffer.from(JSON.stringify({ type: 'shelf', cards: cards.slice(0, maxCards) }));
-
-/** Undefined where it is no shelf. */
-export function decodeShelf(bytes: Uint8Array): readonly ModelCard[] | undefined {
-  if (bytes.byteLength > maxShelfBytes) return undefined;
+/** Undefined where it is none. */
+export function decodeCard(bytes: Uint8Array): ModelCard | undefined {
+  if (bytes.byteLength > maxCardBytes) return undefined;
   try {
-    return shelf.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data?.cards;
+    return card.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data as ModelCard | undefined;
   } catch {
     return undefined;
   }

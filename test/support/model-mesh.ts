@@ -56,7 +56,9 @@ export class MeshNode {
   }
 
   async seed(path: string, upload: Throttle = unlimited): Promise<ModelCore> {
-    const core = await openSeed(this.cores, path, await readBlocks({ path }), upload);
+    const { sha256, bytes, tree } = await readBlocks({ path });
+    const content = { sha256, bytes, tree: Buffer.from(tree.root).toString('hex') };
+    const core = await openSeed(this.cores, path, content, () => Promise.resolve(tree), upload);
     closers.push(() => core.close());
     this.swarm.share(core);
     return core;

@@ -1,5 +1,5 @@
 /**
- * A process that offers a file on the models network: `node model-seeder.mjs <dist> <bootstrap host:port> <folder> <file> <name> [bytes a second]`.
+ * A process that offers a file on the models network: `node model-seeder.mjs <dist> <bootstrap host:port> <folder> <file> [bytes a second]`.
  * Prints `{"event":"seeding",…}` when it does, and every 500 ms what it has sent and how late its event loop was.
  */
 import { join } from 'node:path';
@@ -7,11 +7,12 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import process from 'node:process';
 import { setInterval } from 'node:timers';
 
-const [dist, bootstrap, folder, file, name, rate] = process.argv.slice(2);
+const [dist, bootstrap, folder, file, rate] = process.argv.slice(2);
 const load = (path) => import(join(dist, path));
 const { createHyperswarmNetwork } = await load('actors/hyperswarm-network.js');
 const { joinModelsNetwork } = await load('actors/models/models-network.js');
-const { openSeed } = await load('actors/models/model-core.js');
+const { shareModel } = await load('actors/models/share-model.js');
+const { keyPairFromSeed } = await load('protocol/keys.js');
 const { throttleAt, unlimited } = await load('actors/models/throttle.js');
 const { systemClock: clock } = await load('runtime/clock.js');
 const { systemRandom: random } = await load('runtime/random.js');
@@ -30,29 +31,31 @@ const read = await pool.run({ path: file });
 const hashMs = performance.now() - startMs;
 const hashLag = lag();
 delay.reset();
-const seed = await openSeed(
-  join(folder, 'cores'),
-  file,
-  read,
-  rate === undefined ? unlimited : throttleAt(Number(rate), clock),
-);
+const content = { sha256: read.sha256, bytes: read.bytes, tree: Buffer.from(read.tree.root).toString('hex') };
+const upload = rate === undefined ? unlimited : throttleAt(Number(rate), clock);
 let sent = 0;
-seed.core.on('upload', (_index, bytes) => (sent += bytes));
+const keySeed = random.bytes(32);
 joinModelsNetwork(
   {
     network: createHyperswarmNetwork({ bootstrap: parseBootstrap(bootstrap), host: '127.0.0.1', clock, random, log }),
     prefix: '',
     trusted: [],
     clock,
-    keySeed: random.bytes(32),
+    keySeed,
+    identity: keyPairFromSeed(random.bytes(32)),
   },
   {
-    joined(network) {
-      network.swarm.share(seed);
-      network.shelves.offer([{ name, ...seed.content }]);
+    async joined({ mesh }) {
+      const { card } = await shareModel(file, content, {
+        coresFolder: join(folder, 'cores'),
+        mesh,
+        upload,
+        catalog: [],
+        readTree: () => Promise.resolve(read.tree),
+        sent: (bytes) => (sent += bytes),
+      });
       say('seeding', {
-        ...seed.content,
-        key: seed.key,
+        ...card,
         hashMs,
         hashLag,
         plantMs: performance.now() - startMs - hashMs,

@@ -13,6 +13,7 @@
  * test/unit/models/core-storage.test.ts fails where a new version of either package does any of this in another way.
  */
 import Hypercore, { type CoreStorage, type CoreWriter, type OneCoreStorage } from 'hypercore';
+import type { ModelContent } from '../../protocol/model-content.js';
 import { blockCount, keyOf, manifestOf, nodesOf, type BlockTree } from './block-tree.js';
 import type { BlockFile } from './block-file.js';
 
@@ -39,14 +40,14 @@ export function openCoreStorage(folder: string, file: BlockFile): CoreStorage {
   storage.createCore = async (core) => withBlocksIn({ file, kept: new Set() }, await createCore(core));
   storage.resumeCore = async (discoveryKey) => {
     const core = await resumeCore(discoveryKey);
-    return core === null ? null : withBlocksIn({ file, kept: await keptBlocks(core, file) }, core);
+    return core === null ? null : withBlocksIn({ file, kept: await blocksKept(core, blockCount(file.bytes)) }, core);
   };
   return storage;
 }
 
-async function keptBlocks(core: OneCoreStorage, file: BlockFile): Promise<Set<number>> {
+/** By the database's bitfield. */
+async function blocksKept(core: OneCoreStorage, count: number): Promise<Set<number>> {
   const kept = new Set<number>();
-  const count = blockCount(file.bytes);
   const reader = core.read();
   assertHas(reader, 'reader', 'getBitfieldPage', 'tryFlush');
   const pages = Array.from({ length: Math.ceil(count / pageBits) }, (_, page) => reader.getBitfieldPage(page));
@@ -57,9 +58,12 @@ async function keptBlocks(core: OneCoreStorage, file: BlockFile): Promise<Set<nu
   return kept;
 }
 
-/** Makes the core of a whole file, unless it is there. */
-export async function plantCore(storage: CoreStorage, tree: BlockTree, fileBytes: number): Promise<void> {
-  const content = { tree: Buffer.from(tree.root).toString('hex'), bytes: fileBytes };
+/** Makes the core of a whole file, unless it is there with all of its blocks: planted before, or fetched. */
+export async function plantCore(
+  storage: CoreStorage,
+  content: ModelContent,
+  readTree: () => Promise<BlockTree>,
+): Promise<void> {
   const key = keyOf(content);
   const core =
     (await storage.resumeCore(Hypercore.discoveryKey(key))) ??
@@ -73,17 +77,20 @@ export async function plantCore(storage: CoreStorage, tree: BlockTree, fileBytes
       alias: null,
     }));
   try {
-    if (!(await isPlanted(core))) await writeTree(core, tree);
+    if (await isWhole(core, blockCount(content.bytes))) return;
+    const tree = await readTree();
+    if (Buffer.from(tree.root).toString('hex') !== content.tree) throw new Error('the file was changed since it was looked at');
+    await writeTree(core, tree);
   } finally {
     await core.close();
   }
 }
 
-async function isPlanted(core: OneCoreStorage): Promise<boolean> {
+async function isWhole(core: OneCoreStorage, count: number): Promise<boolean> {
   const reader = core.read();
   const head = reader.getHead();
   reader.tryFlush();
-  return (await head) !== null;
+  return (await head) !== null && (await blocksKept(core, count)).size === count;
 }
 
 /** The head comes last: without it the core is empty, and is planted again. */

@@ -8,29 +8,43 @@ export interface SourceQuestion {
   /** A name, a SHA-256, or a URI. */
   readonly wanted: string;
   readonly catalog: readonly CatalogEntry[];
+  /** Of those who may be asked. */
   readonly offers: readonly Offer[];
-  /** Keys of seeders; where there are some, others are not heard. */
-  readonly trusted: readonly string[];
 }
 
 /** In the order in which they are to be tried; the mesh first. What many offer comes before what one offers under the same name. */
-export function sourcesOf({ wanted, catalog, offers, trusted }: SourceQuestion): readonly ModelSource[] {
+export function sourcesOf({ wanted, catalog, offers }: SourceQuestion): readonly ModelSource[] {
   const entry = catalog.find(({ name, uri }) => name === wanted.toLowerCase() || uri === wanted);
   const named = (card: ModelCard): boolean =>
     card.sha256 === wanted || (entry?.sha256 === undefined ? card.name === wanted.toLowerCase() : card.sha256 === entry.sha256);
-  const heard = offers.filter(({ peerKey, card }) => (trusted.length === 0 || trusted.includes(peerKey)) && named(card));
-  const byContent = new Map<string, { readonly card: ModelCard; seeders: number }>();
-  for (const { card } of heard) {
-    const key = `${card.sha256} ${card.tree} ${card.bytes}`;
-    const known = byContent.get(key);
-    if (known === undefined) byContent.set(key, { card, seeders: 1 });
-    else known.seeders++;
+  const byContent = new Map<string, ModelCard[]>();
+  for (const { card } of offers) {
+    if (!named(card)) continue;
+    const content = `${card.sha256} ${card.tree} ${card.bytes}`;
+    byContent.set(content, [...(byContent.get(content) ?? []), card]);
   }
   const mesh = [...byContent.values()]
-    .sort((a, b) => b.seeders - a.seeders)
-    .map(({ card: { name, ...content } }): ModelSource => ({ kind: 'mesh', name, content, memoryBytes: entry?.memoryBytes }));
+    .sort((a, b) => b.length - a.length)
+    .flatMap((cards) => fromMesh(cards, entry));
   const uri = entry?.uri ?? (/^(hf|https?):/.test(wanted) ? wanted : undefined);
   return uri === undefined ? mesh : [...mesh, fromAddress(uri, entry)];
+}
+
+/** @param cards of one file, from several shelves. */
+function fromMesh(cards: readonly ModelCard[], entry: CatalogEntry | undefined): readonly ModelSource[] {
+  const [card] = cards;
+  if (card === undefined) return [];
+  const { name, sha256, bytes, tree } = card;
+  // What it takes is their word until the file is here: the least of it counts, for one of them alone must not keep it away.
+  const toldBytes = Math.min(...cards.map(({ memoryBytes }) => memoryBytes ?? bytes));
+  return [
+    {
+      kind: 'mesh',
+      name: entry?.name ?? name,
+      content: { sha256, bytes, tree },
+      memoryBytes: entry?.memoryBytes ?? Math.max(bytes, toldBytes),
+    },
+  ];
 }
 
 const fromAddress = (uri: string, entry: CatalogEntry | undefined): ModelSource => ({

@@ -15,9 +15,8 @@ import type { Random } from '../../runtime/random.js';
 import { sourcesOf } from './fetch-sources.js';
 import { incomingFolder, PartPlace } from './part-place.js';
 import { createTransfer } from './transfer.js';
-import type { ModelSwarm } from './model-swarm.js';
+import type { ModelMesh } from './model-mesh.js';
 import type { BlocksRead } from './read-blocks.js';
-import type { Shelves } from './shelves.js';
 import type { Throttle } from './throttle.js';
 import { verifyAndPlace } from './verify-and-place.js';
 
@@ -41,7 +40,7 @@ export interface FetchDeps {
   readonly coresFolder: string;
   readonly catalog: readonly CatalogEntry[];
   /** Undefined without a network. */
-  readonly mesh: { readonly swarm: ModelSwarm; readonly shelves: Shelves; readonly trusted: readonly string[] } | undefined;
+  readonly mesh: ModelMesh | undefined;
   readonly hub: string | undefined;
   readonly token: string | undefined;
   readonly upload: Throttle;
@@ -96,11 +95,11 @@ export function createFetch(deps: FetchDeps): typeof fetchMachine {
 
 /** Listens to the mesh for a while: who is there tells its cards within milliseconds, but has to be found first. */
 function createFindSources({ mesh, catalog, clock }: FetchDeps) {
-  return guardedCallback<{ readonly wanted: string }>(({ input, sendBack, every, guard, after }) => {
+  return guardedCallback<{ readonly wanted: string }>(({ input, sendBack, every, guard, after, defer }) => {
+    if (mesh !== undefined) defer(mesh.want(input.wanted));
     const startMs = clock.monotonicMs();
     const look = (): void => {
-      const offers = mesh?.shelves.offers ?? [];
-      const sources = sourcesOf({ wanted: input.wanted, catalog, offers, trusted: mesh?.trusted ?? [] });
+      const sources = sourcesOf({ wanted: input.wanted, catalog, offers: mesh?.offers ?? [] });
       const waitMs = mesh === undefined ? 0 : sources.length > 0 ? meshFirstMs : meshOnlyMs;
       const isLate = clock.monotonicMs() - startMs >= waitMs;
       if (sources.some(({ kind }) => kind === 'mesh') || (isLate && sources.length > 0))

@@ -28,16 +28,23 @@ export interface ModelCore {
   close(): Promise<void>;
 }
 
-/** @param coresFolder where each core has a folder named by its key. */
+/**
+ * @param coresFolder where each core has a folder named by its key.
+ * @param readTree called where the tree is not in there from an earlier time: it takes a reading of the whole file.
+ */
 export async function openSeed(
   coresFolder: string,
   path: string,
-  read: { readonly sha256: string; readonly bytes: number; readonly tree: BlockTree },
+  content: ModelContent,
+  readTree: () => Promise<BlockTree>,
   upload: Throttle,
 ): Promise<ModelCore> {
-  const content = { sha256: read.sha256, bytes: read.bytes, tree: Buffer.from(read.tree.root).toString('hex') };
   const file = await openWholeFile(path);
-  return openCore(coresFolder, content, limitedReads(file, upload), read.tree);
+  if (file.bytes !== content.bytes) {
+    await file.close();
+    throw new Error(`${path} was changed since it was looked at`);
+  }
+  return openCore(coresFolder, content, limitedReads(file, upload), readTree);
 }
 
 /** Goes on where an earlier process ended. @param partPath the file that grows; nobody else may write to it. */
@@ -55,7 +62,7 @@ async function openCore(
   coresFolder: string,
   content: ModelContent,
   file: BlockFile,
-  tree: BlockTree | undefined,
+  readTree: (() => Promise<BlockTree>) | undefined,
 ): Promise<ModelCore> {
   const key = keyOf(content);
   const hex = Buffer.from(key).toString('hex');
@@ -66,7 +73,7 @@ async function openCore(
     const storage = openCoreStorage(folder, file);
     try {
       await storage.ready();
-      if (tree !== undefined) await plantCore(storage, tree, content.bytes);
+      if (readTree !== undefined) await plantCore(storage, content, readTree);
       core = new Hypercore(storage, {
         key,
         manifest: manifestOf(content),

@@ -1,28 +1,58 @@
 /**
- * Who offers which models: each node tells its cards on every connection, at its opening and when they change. Beside Hypercore's own
- * messages, on the same connection.
+ * Who offers which models, and who looks for which. A node's shelf is a Hyperdrive with a card for each model; on every connection it
+ * tells its key, signed by its identity, and which models it looks for. Beside Hypercore's own messages, on the same connection.
  */
+import Hyperdrive from 'hyperdrive';
 import Hypercore, { type Encoding } from 'hypercore';
 import type { NoiseStream } from 'hyperswarm';
-import { decodeShelf, encodeShelf, modelsProtocol, type ModelCard } from '../../protocol/model-card.js';
+import type { KeyPair } from '../../protocol/keys.js';
+import { cardPath, encodeCard, maxCards, type ModelCard } from '../../protocol/model-card.js';
+import {
+  createShelf,
+  createWanted,
+  decodeModelsMessage,
+  encodeModelsMessage,
+  isGenuineShelf,
+  modelsChannel,
+} from '../../protocol/models-messages.js';
+import { openShelfStore, type ShelfStore } from './shelf-store.js';
+import { ShelfReader } from './shelf-reader.js';
 
 export interface Offer {
+  /** Of the connection, hex. */
   readonly peerKey: string;
+  /** The ID of the node whose shelf it is. */
+  readonly node: string;
   readonly card: ModelCard;
 }
 
-export interface Shelves {
-  /** Opens the channel on a connection. A peer that says what is no shelf is disconnected. */
-  attach(stream: NoiseStream): void;
-  /** This node's cards, from now on. */
-  offer(cards: readonly ModelCard[]): void;
-  /** Of everybody who is connected. */
-  readonly offers: readonly Offer[];
+export interface Want {
+  readonly peerKey: string;
+  /** Names or SHA-256. */
+  readonly models: readonly string[];
 }
 
-interface Shelf {
-  readonly cards: readonly ModelCard[];
+export interface ShelvesOptions {
+  /** Whose shelf it is. */
+  readonly identity: KeyPair;
+  /** The topic's name, prefix included. */
+  readonly network: string;
+  /** Under which the others know this end, hex. */
+  readonly key: string;
+  /** An offer or a want of others changed. */
+  readonly changed: () => void;
+  /** Shelves cannot be kept or read: the disk, most likely. Said once. */
+  readonly failed: (error: Error) => void;
+}
+
+interface Peer {
+  readonly stream: NoiseStream;
   tell(this: void, bytes: Uint8Array): void;
+  drive: string;
+  node: string;
+  reader: ShelfReader | undefined;
+  cards: readonly ModelCard[];
+  wants: readonly string[];
 }
 
 /** A message is its bytes, to the last. */
@@ -39,45 +69,141 @@ const wholeMessage: Encoding = {
   },
 };
 
-export function createShelves(changed: () => void): Shelves {
-  const shelves = new Map<string, Shelf>();
-  let own = encodeShelf([]);
+export class Shelves {
+  readonly #options: ShelvesOptions;
+  readonly #peers = new Map<string, Peer>();
+  #store: ShelfStore | undefined;
+  /** What happens to this node's own drive, one after the other. */
+  #work: Promise<void>;
+  #own: Hyperdrive | undefined;
+  /** On the own drive, by SHA-256: the card as it was written. */
+  readonly #written = new Map<string, string>();
+  #wants: readonly string[] = [];
+  #isOver = false;
 
-  return {
-    attach(stream) {
-      const peerKey = Buffer.from(stream.remotePublicKey).toString('hex');
-      Hypercore.createProtocolStream(stream); // the mux that Hypercore itself uses
-      const channel = Hypercore.getProtocolMuxer(stream).createChannel({
-        protocol: modelsProtocol,
-        messages: [{ encoding: wholeMessage, onmessage: heard }],
-        onopen: () => tell(own),
-      });
-      if (channel === null) return; // this connection has one already
-      const tell = (bytes: Uint8Array): void => void channel.messages[0].send(bytes);
-      const shelf: Shelf = { cards: [], tell };
-      shelves.set(peerKey, shelf);
-      stream.on('close', () => {
-        if (shelves.get(peerKey)?.tell !== tell) return;
-        shelves.delete(peerKey);
-        changed();
-      });
-      channel.open();
+  constructor(options: ShelvesOptions) {
+    this.#options = options;
+    this.#work = this.#open().catch((error: unknown) => options.failed(error as Error));
+  }
 
-      function heard(bytes: Uint8Array): void {
-        const cards = decodeShelf(bytes);
-        if (cards === undefined) stream.destroy();
-        else if (shelves.get(peerKey)?.tell === tell) {
-          shelves.set(peerKey, { cards, tell });
-          changed();
-        }
-      }
-    },
-    offer(cards) {
-      own = encodeShelf(cards);
-      for (const { tell } of shelves.values()) tell(own);
-    },
-    get offers() {
-      return [...shelves].flatMap(([peerKey, { cards }]) => cards.map((card) => ({ peerKey, card })));
-    },
-  };
+  /** Opens the channel on a connection. A peer that says what nobody says is disconnected. */
+  attach(stream: NoiseStream): void {
+    const peerKey = Buffer.from(stream.remotePublicKey).toString('hex');
+    Hypercore.createProtocolStream(stream); // the mux that Hypercore itself uses
+    const channel = Hypercore.getProtocolMuxer(stream).createChannel({
+      protocol: modelsChannel,
+      messages: [{ encoding: wholeMessage, onmessage: (bytes) => this.#heard(peerKey, peer, bytes) }],
+      onopen: () => {
+        if (this.#own !== undefined) this.#tellShelf(peer);
+        if (this.#wants.length > 0) peer.tell(encodeModelsMessage(createWanted(this.#wants)));
+      },
+    });
+    if (channel === null) return; // this connection has one already
+    const tell = (bytes: Uint8Array): void => void channel.messages[0].send(bytes);
+    const peer: Peer = { stream, tell, drive: '', node: '', reader: undefined, cards: [], wants: [] };
+    this.#peers.get(peerKey)?.reader?.close();
+    this.#peers.set(peerKey, peer);
+    this.#store?.cores.replicate(stream);
+    stream.on('close', () => {
+      peer.reader?.close();
+      if (this.#peers.get(peerKey) !== peer) return;
+      this.#peers.delete(peerKey);
+      this.#options.changed();
+    });
+    channel.open();
+  }
+
+  /** This node's cards, from now on. */
+  offer(cards: readonly ModelCard[]): void {
+    const wanted = new Map(cards.slice(0, maxCards).map((card) => [card.sha256, card]));
+    this.#work = this.#work
+      .then(() => this.#write(wanted))
+      .catch((error: unknown) => {
+        if (!this.#isOver) this.#options.failed(error as Error);
+      });
+  }
+
+  /** What this node looks for, from now on: names or SHA-256. */
+  want(models: readonly string[]): void {
+    this.#wants = models;
+    for (const { tell } of this.#peers.values()) tell(encodeModelsMessage(createWanted(models)));
+  }
+
+  /** Of everybody who is connected. */
+  get offers(): readonly Offer[] {
+    return [...this.#peers].flatMap(([peerKey, { node, cards }]) => cards.map((card) => ({ peerKey, node, card })));
+  }
+
+  get wants(): readonly Want[] {
+    return [...this.#peers].flatMap(([peerKey, { wants }]) => (wants.length === 0 ? [] : [{ peerKey, models: wants }]));
+  }
+
+  /** Never rejects. */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    for (const { reader } of this.#peers.values()) reader?.close();
+    await this.#work;
+    await this.#own?.close().catch(() => {});
+    await this.#store?.close();
+  }
+
+  async #open(): Promise<void> {
+    const store = await openShelfStore();
+    this.#store = store;
+    for (const { stream } of this.#peers.values()) if (!stream.destroying) store.cores.replicate(stream);
+    for (const [peerKey, peer] of this.#peers) this.#read(peerKey, peer);
+  }
+
+  async #write(wanted: ReadonlyMap<string, ModelCard>): Promise<void> {
+    if (this.#store === undefined || this.#isOver || (this.#own === undefined && wanted.size === 0)) return;
+    const isNew = this.#own === undefined;
+    this.#own ??= new Hyperdrive(this.#store.cores.session());
+    await this.#own.ready();
+    for (const sha256 of [...this.#written.keys()].filter((known) => !wanted.has(known))) {
+      await this.#own.del(cardPath({ sha256 }));
+      this.#written.delete(sha256);
+    }
+    for (const [sha256, card] of wanted) {
+      const bytes = encodeCard(card);
+      const text = Buffer.from(bytes).toString('utf8');
+      if (this.#written.get(sha256) === text) continue;
+      await this.#own.put(cardPath(card), bytes);
+      this.#written.set(sha256, text);
+    }
+    if (isNew) for (const peer of this.#peers.values()) this.#tellShelf(peer);
+  }
+
+  #tellShelf(peer: Peer): void {
+    if (this.#own?.key === undefined) return;
+    const { identity } = this.#options;
+    peer.tell(encodeModelsMessage(createShelf(this.#options, Buffer.from(this.#own.key).toString('hex'), identity)));
+  }
+
+  #heard(peerKey: string, peer: Peer, bytes: Uint8Array): void {
+    const message = decodeModelsMessage(bytes);
+    if (message === 'unknown' || this.#peers.get(peerKey) !== peer) return;
+    const isGood =
+      message !== 'broken' &&
+      (message.type === 'wanted' || isGenuineShelf(message, { network: this.#options.network, key: peerKey }));
+    if (!isGood) {
+      peer.stream.destroy();
+      return;
+    }
+    if (message.type === 'wanted') peer.wants = message.models;
+    else if (peer.drive !== message.drive) {
+      Object.assign(peer, { drive: message.drive, node: message.node, cards: [] });
+      this.#read(peerKey, peer);
+    }
+    this.#options.changed();
+  }
+
+  #read(peerKey: string, peer: Peer): void {
+    if (this.#store === undefined || peer.drive === '' || this.#isOver) return;
+    peer.reader?.close();
+    peer.reader = new ShelfReader(this.#store.cores, Buffer.from(peer.drive, 'hex'), (cards) => {
+      if (this.#peers.get(peerKey) !== peer) return;
+      peer.cards = cards;
+      this.#options.changed();
+    });
+  }
 }

@@ -1,5 +1,5 @@
 /** The last step of a fetch: the whole is hashed, its header is read, and only then it gets its name among the models. */
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspectGguf } from '../../gguf/inspect.js';
 import type { FetchedModel, ModelSource } from '../../machines/fetch.js';
@@ -22,8 +22,11 @@ export async function verifyAndPlace(
     const read = await deps.readBlocks(place.path);
     const tree = Buffer.from(read.tree.root).toString('hex');
     blameWrongBytes(deps, source, { sha256: read.sha256, tree }, hubSha256);
-    await inspectGguf(place.path);
-    const path = join(deps.modelsFolder, `${source.name}.gguf`);
+    await inspectGguf(place.path).catch((error: unknown) => {
+      deps.mesh?.refuse(read.sha256);
+      throw error;
+    });
+    const path = freePath(deps.modelsFolder, source.name, read.sha256);
     renameSync(place.path, path);
     forgetPart(place.path);
     return { path, content: { sha256: read.sha256, bytes: read.bytes, tree } };
@@ -34,6 +37,12 @@ export async function verifyAndPlace(
       rmSync(join(deps.coresFolder, Buffer.from(keyOf(source.content)).toString('hex')), { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Under its name, unless something else has that: whoever asked for a file by its hash did not choose what others call it. */
+function freePath(folder: string, name: string, sha256: string): string {
+  const path = join(folder, `${name}.gguf`);
+  return existsSync(path) ? join(folder, `${name}-${sha256.slice(0, 8)}.gguf`) : path;
 }
 
 function blameWrongBytes(
@@ -51,7 +60,7 @@ function blameWrongBytes(
   if (source.content.sha256 === read.sha256) return;
   if (source.content.tree !== read.tree) throw new Error('the disk did not keep what was written on it; check the disk');
   // The blocks are those of the core: whoever told this card lied about what the core holds.
-  const liars = (mesh?.shelves.offers ?? []).filter(
+  const liars = (mesh?.offers ?? []).filter(
     ({ card }) => card.tree === source.content.tree && card.sha256 === source.content.sha256,
   );
   for (const { peerKey } of liars) mesh?.swarm.ban(peerKey);

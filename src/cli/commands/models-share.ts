@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { openHome } from '../../actors/home.js';
 import { loadIdentity } from '../../actors/identity.js';
-import { shareModels } from '../../actors/models/share-models.js';
+import { shareModel, type SharedModel } from '../../actors/models/share-model.js';
+import { readCatalog } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';
 import { keyPairFromSeed } from '../../protocol/keys.js';
+import { maxCards } from '../../protocol/model-card.js';
 import { networkSeed } from '../../protocol/topics.js';
 import { nullLogger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
@@ -33,8 +35,9 @@ async function share(
 ): Promise<void> {
   const { values } = readSettings(options);
   const paths = await pathsOf(names, modelFolders(values));
-  const keySeed = networkSeed(loadIdentity(openHome(values.home), systemRandom, nullLogger).seed, 'qmesh models share');
-  const mesh = await joinMesh(values, keySeed).catch((error: unknown) => {
+  const identity = loadIdentity(openHome(values.home), systemRandom, nullLogger);
+  const keySeed = networkSeed(identity.seed, 'qmesh models share');
+  const network = await joinMesh(values, keySeed, identity.keyPair).catch((error: unknown) => {
     const [why, next] = splitAdvice((error as Error).message);
     throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });
   });
@@ -44,30 +47,35 @@ async function share(
   let sentBytes = 0;
   const stopped = untilSignal();
   try {
-    const end = await shareModels(
-      paths,
-      {
-        coresFolder: join(values.home, 'model-cores'),
-        swarm: mesh.swarm,
-        shelves: mesh.shelves,
-        upload: limitOf(values.upKbps),
-        readBlocks: hasher.readBlocks,
-      },
-      {
-        shared: (card) =>
-          say('shared', card, `Offering ${card.name}, ${megabytes(card.bytes)}, SHA-256 ${card.sha256}`),
-        refused: (path, reason) => say('refused', { path, reason }, `Not offering ${path}: ${reason}`),
-        sent: (bytes) => (sentBytes += bytes),
-      },
-    );
+    const shared: SharedModel[] = [];
+    const options = {
+      coresFolder: join(values.home, 'model-cores'),
+      mesh: network.mesh,
+      upload: limitOf(values.upKbps),
+      catalog: (await readCatalog()).models,
+      sent: (bytes: number) => void (sentBytes += bytes),
+    };
+    for (const path of paths.slice(0, maxCards)) {
+      try {
+        const { sha256, bytes, tree } = await hasher.readBlocks(path);
+        const content = { sha256, bytes, tree: Buffer.from(tree.root).toString('hex') };
+        const model = await shareModel(path, content, { ...options, readTree: () => Promise.resolve(tree) });
+        shared.push(model);
+        const { card } = model;
+        say('shared', card, `Offering ${card.name}, ${megabytes(card.bytes)}, SHA-256 ${card.sha256}`);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        say('refused', { path, reason }, `Not offering ${path}: ${reason}`);
+      }
+    }
     const key = keyPairFromSeed(keySeed).publicKeyHex;
     say('sharing', { key }, `For the QMESH_SEEDERS of others: ${key}\nStop with Ctrl-C.`);
     await stopped;
-    await end();
+    await Promise.all(shared.map((model) => model.close()));
     say('ended', { sentBytes }, `Sent ${megabytes(sentBytes)}.`);
   } finally {
     await hasher.close();
-    await new Promise<void>((resolve) => mesh.close(resolve));
+    await new Promise<void>((resolve) => network.close(resolve));
   }
 }
 

@@ -68,8 +68,8 @@ afterEach(async () => {
 afterAll(() => dht.kill());
 
 /** A valid model, made larger by a tail that no tensor uses: what a header says of a file is a lower bound. */
-async function writeLargeModel(bytes: number): Promise<{ path: string; sha256: string }> {
-  const path = join(newFolder(), 'source.gguf');
+async function writeLargeModel(bytes: number, name = 'source'): Promise<{ path: string; sha256: string }> {
+  const path = join(newFolder(), `${name}.gguf`);
   await writeModel('demo', path);
   const model = readFileSync(path);
   const content = Buffer.concat([model, randomBytes(Math.max(0, bytes - model.length))]);
@@ -77,10 +77,10 @@ async function writeLargeModel(bytes: number): Promise<{ path: string; sha256: s
   return { path, sha256: createHash('sha256').update(content).digest('hex') };
 }
 
-async function seed(path: string, name: string, bytesPerSecond?: number): Promise<Process> {
+async function seed(path: string, bytesPerSecond?: number): Promise<Process> {
   const rate = bytesPerSecond === undefined ? [] : [String(bytesPerSecond)];
   const script = join(root, 'test/support/model-seeder.mjs');
-  const seeder = new Process([script, dist, bootstrap, newFolder(), path, name, ...rate]);
+  const seeder = new Process([script, dist, bootstrap, newFolder(), path, ...rate]);
   await seeder.says('seeding');
   return seeder;
 }
@@ -95,8 +95,8 @@ const pull = (home: string, wanted: string, env: Readonly<Record<string, string>
 
 describe('qmesh models pull', () => {
   it('finds a model by its name in the mesh, and goes on after each of five kills', async () => {
-    const { path, sha256 } = await writeLargeModel(48 * mebibyte);
-    const seeder = await seed(path, 'mesh-model', 12 * mebibyte);
+    const { path, sha256 } = await writeLargeModel(48 * mebibyte, 'mesh-model');
+    const seeder = await seed(path, 12 * mebibyte);
     const home = newFolder();
     for (let kills = 1; kills <= 5; kills++) {
       const victim = pull(home, 'mesh-model');
@@ -141,8 +141,8 @@ describe('qmesh models pull', () => {
   }, 120_000);
 
   it('keeps what has arrived at Ctrl-C, and says that it goes on from there', async () => {
-    const { path } = await writeLargeModel(24 * mebibyte);
-    await seed(path, 'stopped', 4 * mebibyte);
+    const { path } = await writeLargeModel(24 * mebibyte, 'stopped');
+    await seed(path, 4 * mebibyte);
     const home = newFolder();
     const stopped = pull(home, 'stopped');
     await until(() => Number(stopped.last('progress')?.bytes ?? 0) > 2 * mebibyte, 'some of it', 30_000);

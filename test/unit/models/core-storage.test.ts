@@ -7,7 +7,6 @@ import Hypercore from 'hypercore';
 import { afterEach, describe, expect, it } from 'vitest';
 import { keyOf } from '../../../src/actors/models/block-tree.js';
 import { openFetch, openSeed } from '../../../src/actors/models/model-core.js';
-import readBlocks from '../../../src/actors/models/read-blocks.js';
 import { unlimited } from '../../../src/actors/models/throttle.js';
 import { closeMesh, connect, mebibyte, MeshNode, writeRandomFile } from '../../support/model-mesh.js';
 
@@ -71,11 +70,13 @@ describe('core-storage', () => {
 
   it('finds what it had, when it is opened again', async () => {
     const path = writeRandomFile(3 * mebibyte);
-    const read = await readBlocks({ path });
     const node = new MeshNode();
-    const first = await openSeed(node.cores, path, read, unlimited);
+    const first = await node.seed(path);
     await first.close();
-    const again = await openSeed(node.cores, path, read, unlimited);
+    const unread = (): never => {
+      throw new Error('the file is read again');
+    };
+    const again = await openSeed(node.cores, path, first.content, unread, unlimited);
     expect(again.key).toBe(first.key);
     expect(again.core.length).toBe(3);
     expect(await again.core.has(2)).toBe(true);

@@ -1,0 +1,82 @@
+/**
+ * A process on the models network: its swarm, its shelf and those of the others, and what it has learnt about them. Whoever holds the
+ * connections gives it each one.
+ */
+import type { NoiseStream } from 'hyperswarm';
+import type { ModelCard } from '../../protocol/model-card.js';
+import { maxWanted } from '../../protocol/models-messages.js';
+import type { Clock } from '../../runtime/clock.js';
+import { createModelSwarm, type ModelSwarm } from './model-swarm.js';
+import { Shelves, type Offer, type ShelvesOptions } from './shelves.js';
+
+/** Files that were fetched and turned out to be no good, by SHA-256. The oldest is forgotten. */
+const maxRefused = 1_000;
+
+export interface ModelMeshOptions extends Omit<ShelvesOptions, 'changed'> {
+  readonly clock: Clock;
+  /** Keys, hex; models are fetched from these only. Empty: from anybody. */
+  readonly trusted: readonly string[];
+}
+
+export class ModelMesh {
+  readonly swarm: ModelSwarm;
+  readonly shelves: Shelves;
+  readonly #trusted: ReadonlySet<string>;
+  readonly #refused = new Set<string>();
+  readonly #wanted: string[] = [];
+  readonly #cards = new Set<ModelCard>();
+
+  constructor(options: ModelMeshOptions) {
+    this.swarm = createModelSwarm(options);
+    this.shelves = new Shelves({ ...options, changed: () => {} });
+    this.#trusted = new Set(options.trusted);
+  }
+
+  attach(stream: NoiseStream): void {
+    this.swarm.attach(stream);
+    if (!stream.destroying) this.shelves.attach(stream);
+  }
+
+  /** Of those whom models are taken from, without what has been refused. */
+  get offers(): readonly Offer[] {
+    return this.shelves.offers.filter(
+      ({ peerKey, card }) =>
+        (this.#trusted.size === 0 || this.#trusted.has(peerKey)) && !this.#refused.has(card.sha256),
+    );
+  }
+
+  /** It arrived as it was offered, and is no model that may be served: it is not fetched again, and who offers it is kept out. */
+  refuse(sha256: string): void {
+    this.#refused.add(sha256);
+    const [oldest] = this.#refused;
+    if (this.#refused.size > maxRefused && oldest !== undefined) this.#refused.delete(oldest);
+    for (const { peerKey, card } of this.shelves.offers) if (card.sha256 === sha256) this.swarm.ban(peerKey);
+  }
+
+  /** Tells everybody that this node looks for it. @returns what takes that back. */
+  want(model: string): () => void {
+    this.#wanted.push(model);
+    const tell = (): void => this.shelves.want([...new Set(this.#wanted)].slice(0, maxWanted));
+    tell();
+    return () => {
+      this.#wanted.splice(this.#wanted.indexOf(model), 1);
+      tell();
+    };
+  }
+
+  /** Puts a card on this node's shelf. @returns what takes it away. */
+  offer(card: ModelCard): () => void {
+    this.#cards.add(card);
+    this.shelves.offer([...this.#cards]);
+    return () => {
+      this.#cards.delete(card);
+      this.shelves.offer([...this.#cards]);
+    };
+  }
+
+  /** Never rejects. */
+  close(): Promise<void> {
+    this.swarm.close();
+    return this.shelves.close();
+  }
+}
