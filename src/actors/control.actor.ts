@@ -68,6 +68,7 @@ function report({ board, outboxes, schedule }: WorkerDeps, stopAsked: boolean): 
     models,
     health,
     queue,
+    waiting: board.waiting(),
     slots,
     performance,
     peers: outboxes.size,

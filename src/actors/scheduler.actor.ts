@@ -16,7 +16,7 @@ import {
   type SchedulerInput,
 } from '../machines/scheduler.js';
 import { schedulerMachine } from '../machines/scheduler.machine.js';
-import { lengthOf } from '../rules/queue.js';
+import { lengthOf, waitingByTier } from '../rules/queue.js';
 import { reservedSequences, usageOf } from '../rules/slots.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
@@ -55,13 +55,15 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
       },
       finish: (_, { record, end, queuedMs, totalMs }) => finish(deps, record, end, { queuedMs, totalMs }),
       cancelRun: ({ system, self }, { slot, run }) => tell(system, slot, { type: 'slot.cancel', run }, self),
-      publish: (_, { queue, slots, avgResponseMs, tokensPerSecond, draining }) =>
+      publish: (_, { queue, slots, avgResponseMs, tokensPerSecond, draining }) => {
+        board.waiting = () => waitingByTier(queue);
         board.write({
           draining,
           queue: { length: lengthOf(queue), capacity: queue.capacity },
           slots: usageOf(slots),
           performance: { avgResponseMs: rounded(avgResponseMs), tokensPerSecond: rounded(tokensPerSecond) },
-        }),
+        });
+      },
     },
   });
 }

@@ -5,6 +5,7 @@
 import { protocolVersion, type StatusMessage } from '../protocol/messages.js';
 import type { Duty } from '../rules/duty.js';
 import { unknownHealth, type PublicHealth } from '../rules/health.js';
+import type { WaitingByTier } from '../rules/queue.js';
 import type { Clock } from '../runtime/clock.js';
 
 type Said = Pick<StatusMessage, 'queue' | 'slots' | 'performance'>;
@@ -18,6 +19,8 @@ interface Parts extends Said {
 }
 
 export class StatusBoard {
+  /** Who waits, for who looks: counted then, and not at each change. */
+  waiting: () => WaitingByTier = () => ({});
   readonly #workerId: string;
   readonly #agent: string;
   readonly #clock: Clock;

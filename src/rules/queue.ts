@@ -37,6 +37,8 @@ export interface Waiting {
   readonly expiresAtMs: number | undefined;
 }
 
+export type WaitingByTier = Readonly<Partial<Record<Tier | 'owner', number>>>;
+
 /** A line, counted from the front: 0 is the owner's. */
 type Line = number;
 
@@ -113,6 +115,16 @@ export const lengthOf = (queue: Queue<Waiting>): number => queue.inOrder.size;
 /** From the next one to leave to the last. */
 export function* waitingIn<Item extends Waiting>(queue: Queue<Item>): Generator<Item, void, undefined> {
   for (const { item } of queue.inOrder) yield item;
+}
+
+/** How many wait, by the tier that they asked with; the owner's own apart. Takes O(n): for who looks, not for each change. */
+export function waitingByTier(queue: Queue<Waiting>): WaitingByTier {
+  const counts: Partial<Record<Tier | 'owner', number>> = {};
+  for (const { tier, isOwner } of waitingIn(queue)) {
+    const who = isOwner ? 'owner' : tier;
+    counts[who] = (counts[who] ?? 0) + 1;
+  }
+  return counts;
 }
 
 export const find = <Item extends Waiting>(queue: Queue<Item>, key: string): Item | undefined =>

@@ -138,6 +138,10 @@ class Pair {
     const { queue, line, left } = this;
     expect([...queues.waitingIn(queue)]).toEqual(line);
     expect(queues.lengthOf(queue)).toBe(line.length);
+    const waiting = queues.waitingByTier(queue);
+    for (const tier of tiers)
+      expect(waiting[tier] ?? 0).toBe(line.filter((item) => item.tier === tier && !item.isOwner).length);
+    expect(waiting.owner ?? 0).toBe(line.filter(({ isOwner }) => isOwner).length);
     line.forEach(({ key }, place) => expect(queues.positionOf(queue, key)).toBe(place + 1));
     line.forEach((item) => expect(queues.find(queue, item.key)).toBe(item));
     for (const key of left) expect([queues.positionOf(queue, key), queues.find(queue, key)]).toEqual([0, undefined]);

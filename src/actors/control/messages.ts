@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { StatusMessage } from '../../protocol/messages.js';
+import type { WaitingByTier } from '../../rules/queue.js';
 import type { DutyState } from '../../rules/duty.js';
 
 export const MAX_LINE_BYTES = 64 * 1024;
@@ -30,6 +31,8 @@ export interface WorkerReport extends Pick<
   /** Unix time at which the state changes by itself; null where it does not. */
   readonly untilMs: number | null;
   readonly schedule: string | null;
+  /** How many of the queue wait, by tier; `owner` are the owner's own. */
+  readonly waiting: WaitingByTier;
   /** Connections of clients. */
   readonly peers: number;
 }
