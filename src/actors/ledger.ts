@@ -141,6 +141,11 @@ export class Ledger {
     this.#store.latest(role, account, atMost, found);
   }
 
+  /** An open one, by its receipt. */
+  claim(hash: string, found: Found<OpenClaim>): void {
+    this.#store.claim(hash, found);
+  }
+
   /** Those that are not certified yet, of this worker and of others. */
   claims(found: Found<OpenClaim[]>): void {
     this.#store.claims(found);

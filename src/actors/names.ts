@@ -9,6 +9,7 @@ export const names = {
   health: 'health',
   duty: 'duty',
   control: 'control',
+  consensus: 'consensus',
   inference: 'inference',
   engineGroup: (model: number) => `inference.${model}`,
   engine: (model: number) => `engine.${model}`,

@@ -145,6 +145,11 @@ export class Outboxes {
     if (this.#settle(this.#boxes.get(peer), message.id)) this.send(peer, message);
   }
 
+  /** Whether the peer is there and waits for the end of this request. */
+  owes(peer: string, id: string): boolean {
+    return this.#boxes.get(peer)?.unfinished.has(id) === true;
+  }
+
   /** The request goes on, but not on this connection. */
   release(peer: string, id: string): void {
     this.#settle(this.#boxes.get(peer), id);

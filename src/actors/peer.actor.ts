@@ -1,5 +1,6 @@
 /**
- * Parent: the peers supervisor; temporary, one per connection. Receives bytes; sends prompts and cancels to the scheduler.
+ * Parent: the peers supervisor; temporary, one per connection. Receives bytes; sends prompts and cancels to the scheduler, and
+ * what an ack completes to the consensus actor.
  * What goes out to the peer is written through its outbox.
  */
 import type { AnyActorLogic } from 'xstate';
@@ -91,7 +92,12 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
         case 'cancel':
           tell(system, names.scheduler, { type: 'prompt.cancelled', account, id: message.id }, self);
           return;
-        default: // a worker's own messages, and acks until there is a ledger
+        case 'receipt_ack':
+          deps.desk.acknowledge(account, message.ack, (claim) =>
+            tell(system, names.consensus, { type: 'claim.made', claim }, self),
+          );
+          return;
+        default: // a worker's own messages
           log.debug('frame.dropped', { peer, type: message.type });
       }
     };

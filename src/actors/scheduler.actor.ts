@@ -9,6 +9,8 @@ import type { RunRequest } from '../protocol/run.js';
 import { requestMachine } from '../machines/request.machine.js';
 import type { RunOrder } from '../machines/run.js';
 import {
+  keyOf,
+  otherPrompt,
   resumeTextOf,
   runOf,
   type RequestEnd,
@@ -23,12 +25,13 @@ import { names } from './names.js';
 import type { WorkerDeps } from './worker-ports.js';
 
 export function createScheduler(deps: WorkerDeps): AnyActorLogic {
-  const { outboxes, transcripts, board } = deps;
+  const { outboxes, transcripts, board, desk } = deps;
   return schedulerMachine.provide({
     actors: { request: createRequest(deps) },
     actions: {
       startClean: ({ system, self }) => {
         transcripts.clear();
+        desk.endAll();
         outboxes.abandonAll('internal', 'The worker lost this request inside; ask again.');
         tell(system, names.duty, { type: 'duty.report' }, self);
         deps.models.forEach((_, model) => {
@@ -38,14 +41,19 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
       },
       refuse: (_, { peer, id, why }) => outboxes.send(peer, inferenceError({ id, ...why })),
       open: (_, { record }) => {
-        const { key, id, peer, prompt } = record;
+        const { key, id, peer, account, prompt } = record;
+        desk.take(account, prompt);
         outboxes.open(peer, id);
         transcripts.begin(key, { id, peer, streams: prompt.stream ?? true, resumeText: resumeTextOf(prompt) });
       },
       move: (_, { record, peer, resumeText }) => transcripts.move(record.key, peer, resumeText),
-      repeatResult: (_, { key, resumeText, peer }) => {
-        const message = transcripts.result(key, resumeText);
-        if (message !== undefined) outboxes.send(peer, message);
+      repeatResult: (_, { account, prompt, peer }) => {
+        const { id } = prompt;
+        const kept = transcripts.result(keyOf(account, id), resumeTextOf(prompt));
+        if (kept === undefined) return;
+        if (desk.contradicts(account, kept.promptHash, prompt))
+          outboxes.send(peer, inferenceError({ id, code: 'bad_request', message: otherPrompt }));
+        else outboxes.send(peer, kept.message);
       },
       tell: (_, told) => {
         for (const { record, position, length, waitMs } of told) {
@@ -53,7 +61,10 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
           outboxes.tellPosition(peer, { id, position, length, tier, estimatedWaitMs: waitMs });
         }
       },
-      finish: (_, { record, end, queuedMs, totalMs }) => finish(deps, record, end, { queuedMs, totalMs }),
+      finish: ({ system, self }, { record, end, queuedMs, totalMs }) =>
+        finish(deps, record, end, { queuedMs, totalMs }, () => {
+          if (board.draining) tell(system, names.scheduler, { type: 'queue.changed' }, self); // it may be what it waits for
+        }),
       cancelRun: ({ system, self }, { slot, run }) => tell(system, slot, { type: 'slot.cancel', run }, self),
       publish: (_, { queue, slots, avgResponseMs, tokensPerSecond, draining }) => {
         board.waiting = () => waitingByTier(queue);
@@ -75,7 +86,10 @@ export function schedulerInput(deps: WorkerDeps): SchedulerInput {
     drainMs: deps.drainMs,
     owner: deps.identity.publicKeyHex,
     monotonicMs: () => deps.clock.monotonicMs(),
-    standing: deps.standing,
+    standing: (account, prompt) => deps.desk.tierOf(account, prompt),
+    orderRefusal: (account, prompt) => deps.desk.refusalOf(account, prompt),
+    contradicts: (account, before, prompt) => deps.desk.contradicts(account, before, prompt),
+    nothingUnsent: () => deps.desk.isIdle,
     gate: (asking) => deps.conduct.gate(asking),
     healthCapacity: () => deps.board.health.capacity,
     models: () => deps.board.models,
@@ -117,23 +131,27 @@ function runRequest({ prompt }: RequestRecord, resumeText: string): RunRequest {
   };
 }
 
+/** @param sent called once nothing more will be sent for it. */
 function finish(
-  { outboxes, transcripts }: WorkerDeps,
+  { outboxes, transcripts, desk }: WorkerDeps,
   record: RequestRecord,
   end: RequestEnd,
   took: { readonly queuedMs: number; readonly totalMs: number },
+  sent: () => void,
 ): void {
-  const { resumeText, text, tokens, firstTokenAtMs } = transcripts.take(record.key);
+  const { key, id, peer, account, prompt } = record;
+  const { resumeText, text, tokens, firstTokenAtMs } = transcripts.take(key);
   if (end.kind === 'error') {
     const { kind: _kind, ...why } = end;
-    outboxes.end(record.peer, inferenceError({ id: record.id, ...why }));
+    desk.end(account, prompt);
+    outboxes.end(peer, inferenceError({ id, ...why }));
     return;
   }
   const { finishReason, promptTokens, toolCalls } = end.usage;
   const result: InferenceResultMessage = {
     v: protocolVersion,
     type: 'inference_result',
-    id: record.id,
+    id,
     text,
     model: { name: record.modelName, sha256: record.model },
     usage: { promptTokens, completionTokens: tokens },
@@ -146,8 +164,18 @@ function finish(
     ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
   };
   // What was cut short is not the answer to the same id asked again.
-  if (finishReason !== 'cancelled') transcripts.store(record.key, resumeText, result);
-  outboxes.end(record.peer, result);
+  const keep = (message: InferenceResultMessage): void => {
+    if (finishReason !== 'cancelled')
+      transcripts.store(key, { resumeText, message, promptHash: prompt.order?.promptHash });
+  };
+  keep(result);
+  const facts = { responseMs: result.timing.totalMs, isHeard: outboxes.owes(peer, id) };
+  desk.give(account, prompt, result, facts, (receipt) => {
+    const whole = receipt === undefined ? result : { ...result, receipt };
+    if (receipt !== undefined) keep(whole);
+    outboxes.end(peer, whole);
+    sent();
+  });
 }
 
 const rounded = (value: number | undefined): number | null =>

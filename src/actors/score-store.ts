@@ -86,6 +86,7 @@ export interface ScoreStore {
   signed<Kind extends OwnKind>(what: Kind, order: string, found: Found<OwnObjects[Kind]>): void;
   /** Hashes of an account's certificates, the latest first. */
   latest(role: 'worker' | 'client', account: string, atMost: number, found: Found<string[]>): void;
+  claim(hash: string, found: Found<OpenClaim>): void;
   claims(found: Found<OpenClaim[]>): void;
   evidence(found: Found<Evidence[]>): void;
   close(done: (error: Error | undefined) => void): void;
@@ -157,6 +158,10 @@ class BeeScoreStore implements ScoreStore {
       return hashes;
     };
     tellWith(found, keys());
+  }
+
+  claim(hash: string, found: Found<OpenClaim>): void {
+    this.#get(`claim/${hash}`, found);
   }
 
   claims(found: Found<OpenClaim[]>): void {

@@ -2,6 +2,7 @@
 import { startTree, type Tree, type TreeOptions } from '../runtime/start-tree.js';
 import type { SupervisionEvent } from '../runtime/supervision.js';
 import { Conduct } from './conduct.js';
+import { Desk } from './desk.js';
 import { Outboxes } from './outboxes.js';
 import { StatusBoard } from './status-board.js';
 import { Transcripts } from './transcripts.js';
@@ -22,19 +23,21 @@ export function startWorker(options: WorkerOptions, ports: WorkerPorts, treeOpti
     clock,
     queueCapacity: options.queueCapacity,
   });
+  const conduct = new Conduct({
+    ...ports,
+    ...options,
+    owner: options.identity.publicKeyHex,
+    health: () => board.health,
+    store: ports.conductStore,
+  });
   const deps: WorkerDeps = {
     ...options,
     ...ports,
     outboxes,
     transcripts: new Transcripts(outboxes, () => clock.monotonicMs()),
     board,
-    conduct: new Conduct({
-      ...ports,
-      ...options,
-      owner: options.identity.publicKeyHex,
-      health: () => board.health,
-      store: ports.conductStore,
-    }),
+    conduct,
+    desk: new Desk({ ...ports, ...options, conduct }),
   };
   const onEvent = (event: SupervisionEvent): void => {
     const { type, ...fields } = event;

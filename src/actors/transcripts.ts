@@ -33,6 +33,11 @@ interface Stored {
   /** What its client held already: `message.text` goes on after it. */
   readonly resumeText: string;
   readonly message: InferenceResultMessage;
+  /** Of the prompt, where there was an order. */
+  readonly promptHash: string | undefined;
+}
+
+interface Kept extends Stored {
   readonly untilMs: number;
 }
 
@@ -40,7 +45,7 @@ export class Transcripts {
   readonly #outboxes: Outboxes;
   readonly #monotonicMs: () => number;
   readonly #open = new Map<string, Transcript>();
-  readonly #results = new Map<string, Stored>();
+  readonly #results = new Map<string, Kept>();
   #resultChars = 0;
 
   constructor(outboxes: Outboxes, monotonicMs: () => number) {
@@ -104,11 +109,11 @@ export class Transcripts {
     this.#open.clear();
   }
 
-  /** Keeps a result for a client that comes back for it. @param resumeText what the client held when it asked. */
-  store(key: string, resumeText: string, message: InferenceResultMessage): void {
+  /** Keeps a result for a client that comes back for it. */
+  store(key: string, stored: Stored): void {
     this.#forget(key);
-    this.#results.set(key, { resumeText, message, untilMs: this.#monotonicMs() + limits.storedResultMs });
-    this.#resultChars += message.text.length;
+    this.#results.set(key, { ...stored, untilMs: this.#monotonicMs() + limits.storedResultMs });
+    this.#resultChars += stored.message.text.length;
     for (const [oldest, { untilMs }] of this.#results) {
       const isOver = untilMs <= this.#monotonicMs();
       if (!isOver && this.#results.size <= maxResults && this.#resultChars <= maxResultChars) break;
@@ -117,11 +122,13 @@ export class Transcripts {
   }
 
   /** The result kept for `key`, for a client that holds `resumeText` by now; undefined where it never said that. */
-  result(key: string, resumeText: string): InferenceResultMessage | undefined {
+  result(key: string, resumeText: string): Pick<Stored, 'message' | 'promptHash'> | undefined {
     const stored = this.#results.get(key);
     if (stored === undefined || stored.untilMs <= this.#monotonicMs()) return undefined;
-    const whole = stored.resumeText + stored.message.text;
-    return whole.startsWith(resumeText) ? { ...stored.message, text: whole.slice(resumeText.length) } : undefined;
+    const { message, promptHash } = stored;
+    const whole = stored.resumeText + message.text;
+    if (!whole.startsWith(resumeText)) return undefined;
+    return { promptHash, message: { ...message, text: whole.slice(resumeText.length) } };
   }
 
   #forget(key: string): void {

@@ -1,9 +1,9 @@
 /** What the actors of a worker are built from: the outside world, this node's facts, and the data that outlives an actor. */
 import type { LoadOptions } from '../engine/messages.js';
 import type { KeyPair } from '../protocol/keys.js';
-import type { PromptMessage } from '../protocol/messages.js';
 import type { HealthSample } from '../rules/health.js';
 import type { Schedule, WallTime } from '../rules/schedule.js';
+import type { Offer } from '../rules/standing.js';
 import type { Tier } from '../rules/tiers.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
@@ -11,9 +11,11 @@ import type { Random } from '../runtime/random.js';
 import type { Conduct } from './conduct.js';
 import type { ConductStore } from './conduct-file.js';
 import type { ControlPort } from './control/messages.js';
+import type { Desk } from './desk.js';
 import type { DhtInfo } from './dht.actor.js';
 import type { Ledger } from './ledger.js';
 import type { ModelFiles } from './model-files.js';
+import type { ModelsPort } from './models/worker-models.js';
 import type { OwnerWordStore } from './owner-word.js';
 import type { Outboxes } from './outboxes.js';
 import type { EnginePort, NetworkPort } from './ports.js';
@@ -27,6 +29,8 @@ export interface WorkerPorts {
   readonly network: NetworkPort;
   readonly engines: EnginePort;
   readonly modelFiles: ModelFiles;
+  /** Undefined: models are neither fetched nor offered. */
+  readonly modelsPort: ModelsPort | undefined;
   readonly conductStore: ConductStore;
   /** Undefined where it cannot be had: everybody is a guest then, and no receipts are issued. */
   readonly ledger: Ledger | undefined;
@@ -42,8 +46,8 @@ export interface WorkerPorts {
   readonly control: ControlPort;
   /** The owner wants it to end: `now` without waiting for what runs. */
   readonly onStopAsked: (how: 'drained' | 'now') => void;
-  /** The tier of whoever asks for this: what its balance is worth here. */
-  readonly standing: (account: string, prompt: PromptMessage) => Tier;
+  /** What an offer of this account is worth here, all in millipoints; undefined where its balance does not cover it. */
+  readonly standing: (account: string, offer: Omit<Offer, 'balance'>) => Tier | undefined;
   /** What others use of this machine since the last call; `isResting`: no engine of ours computes. */
   readonly sampleHealth: (isResting: boolean) => MachineSample;
 }
@@ -85,6 +89,7 @@ export interface WorkerData {
   readonly transcripts: Transcripts;
   readonly board: StatusBoard;
   readonly conduct: Conduct;
+  readonly desk: Desk;
 }
 
 export interface WorkerDeps extends WorkerPorts, WorkerOptions, WorkerData {}

@@ -1,6 +1,7 @@
 /** What the scheduler's chart does, each step by its name. Decisions are rules/'s and scheduler.ts's; effects are the actor's. */
 import { setup } from 'xstate';
 import { limits } from '../protocol/limits.js';
+import type { PromptMessage } from '../protocol/messages.js';
 import { admitRequest, offeredModel, type Refusal } from '../rules/admission.js';
 import { remainingPrefillMs } from '../rules/estimate.js';
 import * as queues from '../rules/queue.js';
@@ -28,7 +29,7 @@ const base = setup({
     open: (_, _params: { record: s.RequestRecord }) => {},
     /** The same request was asked for again, on a newer connection of its account. */
     move: (_, _params: { record: s.RequestRecord; resumeText: string; peer: string }) => {},
-    repeatResult: (_, _params: { key: string; resumeText: string; peer: string }) => {},
+    repeatResult: (_, _params: { account: string; prompt: PromptMessage; peer: string }) => {},
     /** Where these requests stand. Whether it is news to their clients is known where they are written to. */
     tell: (_, _params: readonly Told[]) => {},
     /** The one end of a request. */
@@ -61,7 +62,8 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const refuse = (why: Refusal): void => enqueue({ type: 'refuse', params: { peer, id: prompt.id, why } });
   const refusal =
     s.closedFor(context, isOwner) ??
-    context.gate({ account, address, isOwner, tier, prompt, unfinished, avgResponseMs });
+    context.gate({ account, address, isOwner, tier, prompt, unfinished, avgResponseMs }) ??
+    context.orderRefusal(account, prompt);
   if (refusal !== undefined) return refuse(refusal);
 
   const now = context.monotonicMs();
@@ -98,7 +100,7 @@ const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const record = s.recordOf(context, s.keyOf(account, prompt.id));
   if (record === undefined) return;
   const resumeText = s.resumeTextOf(prompt);
-  const problem = s.repeatProblem(context, record, { peer, resumeText });
+  const problem = s.repeatProblem(context, record, { peer, prompt });
   if (problem !== undefined) {
     enqueue({ type: 'refuse', params: { peer, id: prompt.id, why: { code: 'bad_request', message: problem } } });
     return;

@@ -25,11 +25,7 @@ export const schedulerMachine = schedulerSetup.createMachine({
         guard: 'isFinished',
         actions: {
           type: 'repeatResult',
-          params: ({ event }) => ({
-            key: s.keyOf(event.account, event.prompt.id),
-            resumeText: s.resumeTextOf(event.prompt),
-            peer: event.peer,
-          }),
+          params: ({ event: { account, prompt, peer } }) => ({ account, prompt, peer }),
         },
       },
       { actions: ['admitPrompt', 'dispatch', 'tellNewcomer', publish] },

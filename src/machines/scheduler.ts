@@ -71,6 +71,12 @@ export interface SchedulerInput {
   readonly nextArrival: () => number;
   /** The tier of whoever asks for this. */
   readonly standing: (account: string, prompt: PromptMessage) => Tier;
+  /** Whether the order of a prompt may be taken. */
+  readonly orderRefusal: (account: string, prompt: PromptMessage) => Refusal | undefined;
+  /** Whether `prompt` is another one than that which was asked under the same id: `before` is the hash in that one's order. */
+  readonly contradicts: (account: string, before: string | undefined, prompt: PromptMessage) => boolean;
+  /** Whether every result that was given has left. */
+  readonly nothingUnsent: () => boolean;
   /** Whether who asks may ask; it counts what it lets through. */
   readonly gate: (asking: Asking) => Refusal | undefined;
   /** The share of this machine that may be lent, in percent. */
@@ -140,14 +146,18 @@ export function closedFor(
   return offDuty === undefined || isOwner ? undefined : { code: 'shutting_down', message: offDuty };
 }
 
+/** What somebody is told who asks something else under an id that is known. */
+export const otherPrompt = 'order.promptHash: this id was asked with another prompt';
+
 /** Why an unfinished request cannot go on for whoever asked again; undefined where it can. */
 export function repeatProblem(
   context: SchedulerContext,
   record: RequestRecord,
-  asked: { readonly peer: string; readonly resumeText: string },
+  asked: { readonly peer: string; readonly prompt: PromptMessage },
 ): string | undefined {
+  if (context.contradicts(record.account, record.prompt.order?.promptHash, asked.prompt)) return otherPrompt;
   if (record.peer === asked.peer) return 'id: a request with this id is not finished yet';
-  if (context.canMove(record.key, asked.resumeText)) return undefined;
+  if (context.canMove(record.key, resumeTextOf(asked.prompt))) return undefined;
   return 'resume.text: this is not what the unfinished request with this id has said';
 }
 
@@ -239,8 +249,8 @@ export const unfinishedOf = ({ queue, running }: SchedulerContext, account: stri
 export const recordsOfPeer = ({ queue, running }: SchedulerContext, peer: string): readonly RequestRecord[] =>
   [...waitingIn(queue), ...[...running.values()].map(({ record }) => record)].filter((record) => record.peer === peer);
 
-export const nothingLeft = ({ queue, running }: SchedulerContext): boolean =>
-  lengthOf(queue) === 0 && running.size === 0;
+export const nothingLeft = ({ queue, running, nothingUnsent }: SchedulerContext): boolean =>
+  lengthOf(queue) === 0 && running.size === 0 && nothingUnsent();
 
 export const update = <Key, Value>(map: ReadonlyMap<Key, Value>, key: Key, value: Value): ReadonlyMap<Key, Value> =>
   new Map(map).set(key, value);

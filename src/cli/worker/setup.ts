@@ -11,6 +11,7 @@ import { ModelDisk } from '../../actors/model-disk.js';
 import { ownerWordIn } from '../../actors/owner-word.js';
 import type { WorkerOptions, WorkerPorts } from '../../actors/worker-ports.js';
 import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
+import { standingOf } from '../../rules/standing.js';
 import { localWallTime, systemClock } from '../../runtime/clock.js';
 import { lineInspector } from '../../runtime/inspection.js';
 import type { Logger } from '../../runtime/log.js';
@@ -79,7 +80,8 @@ export function workerPorts(
     onDhtReady: (info) => startup.meshed(info),
     onDhtFailed: (error) => startup.meshFailed(error),
     onModelRefused: (place, reason) => startup.refused(place, reason),
-    standing: () => 'guest', // until there is a ledger
+    standing: (account, offer) =>
+      ledger === undefined ? 'guest' : standingOf({ ...offer, balance: ledger.balanceOf(account) }),
     wallTime: localWallTime,
     ownerWord: ownerWordIn(home, log),
     control: controlSocket(home),

@@ -76,6 +76,10 @@ export class MemoryScoreStore implements ScoreStore {
     );
   }
 
+  claim(hash: string, found: Found<OpenClaim>): void {
+    found(undefined, this.#disk.claims.get(hash));
+  }
+
   claims(found: Found<OpenClaim[]>): void {
     found(undefined, [...this.#disk.claims.values()]);
   }

@@ -48,6 +48,8 @@ const result = (text: string): InferenceResultMessage => ({
   finishReason: 'stop',
 });
 
+const stored = (resumeText: string, text: string) => ({ resumeText, message: result(text), promptHash: undefined });
+
 /** Text with characters of every width, in pieces as they come from an engine: whole characters, none empty. */
 const pieces = fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }), { maxLength: 20 });
 
@@ -168,9 +170,9 @@ describe('transcripts', () => {
 describe('stored results', () => {
   it(`are kept for ${limits.storedResultMs} ms, cut to what the client does not hold yet`, () => {
     const { clock, transcripts } = desk();
-    transcripts.store('k', 'once ', result('upon a time'));
-    expect(transcripts.result('k', 'once upon ')?.text).toBe('a time');
-    expect(transcripts.result('k', 'once ')?.text).toBe('upon a time');
+    transcripts.store('k', stored('once ', 'upon a time'));
+    expect(transcripts.result('k', 'once upon ')?.message.text).toBe('a time');
+    expect(transcripts.result('k', 'once ')?.message.text).toBe('upon a time');
     expect(transcripts.result('k', 'twice')).toBeUndefined();
     expect(transcripts.result('other', '')).toBeUndefined();
     clock.advance(limits.storedResultMs - 1);
@@ -181,7 +183,7 @@ describe('stored results', () => {
 
   it('are bounded in number: the oldest goes first', () => {
     const { transcripts } = desk();
-    for (let i = 0; i < 1_500; i++) transcripts.store(`k${i}`, '', result('x'));
+    for (let i = 0; i < 1_500; i++) transcripts.store(`k${i}`, stored('', 'x'));
     const kept = Array.from({ length: 1_500 }, (_, i) => transcripts.result(`k${i}`, '') !== undefined);
     expect(kept.indexOf(true)).toBe(500);
     expect(kept.filter(Boolean)).toHaveLength(1_000);
@@ -190,10 +192,10 @@ describe('stored results', () => {
   it('are bounded in size: long ones push older ones out, and the same one stored again counts once', () => {
     const { transcripts } = desk();
     const long = 'x'.repeat(1_048_576);
-    transcripts.store('small', '', result('x'));
-    for (let i = 0; i < 50; i++) transcripts.store('same', '', result(long));
+    transcripts.store('small', stored('', 'x'));
+    for (let i = 0; i < 50; i++) transcripts.store('same', stored('', long));
     expect(transcripts.result('small', '')).toBeDefined();
-    for (let i = 0; i < 20; i++) transcripts.store(`k${i}`, '', result(long));
+    for (let i = 0; i < 20; i++) transcripts.store(`k${i}`, stored('', long));
     const kept = Array.from({ length: 20 }, (_, i) => transcripts.result(`k${i}`, '') !== undefined);
     expect(kept).toEqual([...Array<boolean>(4).fill(false), ...Array<boolean>(16).fill(true)]);
     expect(transcripts.result('small', '')).toBeUndefined();

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { requestMachine } from '../../../src/machines/request.machine.js';
 import { schedulerMachine } from '../../../src/machines/scheduler.machine.js';
 import {
+  keyOf,
   runOf,
   type Asking,
   type RequestEnd,
@@ -18,6 +19,7 @@ import { admitClient } from '../../../src/rules/admission.js';
 import { limits } from '../../../src/protocol/limits.js';
 import type { PromptMessage } from '../../../src/protocol/messages.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+import { claimWith } from '../../support/ledger-cases.js';
 import { crash } from '../../support/crash.js';
 import { noteTransitions, untaken } from './stage.js';
 import { waitingIn } from '../../../src/rules/queue.js';
@@ -26,6 +28,8 @@ import type { Tier } from '../../../src/rules/tiers.js';
 const owner = 'owner';
 const queueCapacity = 4;
 const drainMs = 5_000;
+/** The desk that is played here takes none. */
+const { order } = claimWith();
 const models = ['m0', 'm1'].map((name) => ({ name, sha256: `sha of ${name}`, capabilities: [] }));
 
 interface FakeSlot {
@@ -50,6 +54,8 @@ class Office {
   /** By account; bronze otherwise. */
   readonly tiers = new Map<string, Tier>();
   healthCapacity = 100;
+  /** Results that wait for their receipts. */
+  unsent = 0;
   arrivals = 0;
   readonly cancels: string[] = [];
   /** Keys whose results are kept for who asks again. */
@@ -94,7 +100,8 @@ class Office {
           if (!this.open.delete(record.key)) this.violations.push(`${record.key} ended without being open`);
           this.ends.push({ key: record.key, peer: record.peer, end });
         },
-        repeatResult: (_, { key, peer }) => void this.repeated.push(`${key} to ${peer}`),
+        repeatResult: (_, { account, prompt, peer }) =>
+          void this.repeated.push(`${keyOf(account, prompt.id)} to ${peer}`),
         cancelRun: (_, { run }) => void this.cancels.push(run),
       },
     });
@@ -113,6 +120,11 @@ class Office {
           proof: () => 'missing',
         }),
       healthCapacity: () => this.healthCapacity,
+      orderRefusal: (account: string, { order }: PromptMessage) =>
+        order === undefined ? undefined : { code: 'bad_request' as const, message: `order: not by ${account}` },
+      contradicts: (_account: string, before: string | undefined, { order }: PromptMessage) =>
+        before !== order?.promptHash,
+      nothingUnsent: () => this.unsent === 0,
       standing: (account: string) => this.tiers.get(account) ?? 'bronze',
       models: () => this.served,
       hasResult: (key: string) => this.stored.has(key),
@@ -396,6 +408,30 @@ describe('the scheduler', () => {
     office.end('slot.0');
     expect(office.outcomes).toEqual(['shutting_down', 'stop']);
     expect(office.isDone).toBe(true);
+  });
+
+  it('drains until the last result has its receipt', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('1');
+    office.send({ type: 'sys.shutdown' });
+    office.unsent = 1;
+    office.end('slot.0');
+    expect(office.isDone).toBe(false);
+    office.unsent = 0;
+    office.send({ type: 'queue.changed' });
+    expect(office.isDone).toBe(true);
+  });
+
+  it('refuses an order that its desk refuses, and another prompt under an id that is not finished', () => {
+    const office = new Office(['m0']);
+    office.prompt('1', { order });
+    expect(office.refusals).toEqual([{ id: '1', code: 'bad_request' }]);
+    office.prompt('2');
+    office.prompt('2', { order }, { peer: 'q' });
+    expect(office.refusals.slice(1)).toEqual([{ id: '2', code: 'bad_request' }]);
+    expect([...waitingIn(office.context.queue)].map(({ peer }) => peer)).toEqual(['p']);
+    office.check();
   });
 
   it('hands back what still runs when the time to drain is over, and stops it', () => {
