@@ -12,6 +12,11 @@ import type { Verdict } from './verdicts.js';
 
 /** A request may be claimed for so long after its end: partitions heal in less. */
 export const claimLifeMs = 7 * 86_400_000;
+/**
+ * An order is good for no claim after so long: what is older may be closed (`rules/ledger.ts`), and a node that has forgotten what
+ * it signed for an order must not sign again. Longer than any request can take to be answered and claimed.
+ */
+export const orderLifeMs = 30 * 86_400_000;
 /** Clocks of honest nodes lie within this of each other. */
 export const clockSkewMs = 300_000;
 
@@ -32,7 +37,7 @@ export interface LedgerView {
  */
 export function judge({ entry, orderedAt }: ClaimFacts, view: LedgerView, nowMs: number): Verdict {
   if (orderedAt > entry.finishedAt + clockSkewMs) return 'bad_clock';
-  if (entry.finishedAt < nowMs - claimLifeMs) return 'too_old';
+  if (entry.finishedAt < nowMs - claimLifeMs || orderedAt < nowMs - orderLifeMs) return 'too_old';
   const known = view.receiptOf(entry.order);
   if (known !== undefined && known !== entry.hash) return 'double_receipt';
   if (entry.finishedAt > nowMs + clockSkewMs) return 'too_early';

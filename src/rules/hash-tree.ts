@@ -1,7 +1,7 @@
 /**
  * A set of SHA-256 hashes with a digest for every prefix (docs/ledger.md, Anti-entropy): of at most 16 hashes, SHA-256 of
  * their bytes in order; of more, SHA-256 of the 16 children's digests. A tree of 16 branches whose digests are computed when
- * asked for and kept until a hash is added below: adding and asking take O(log n), at a million hashes as at ten.
+ * asked for and kept until something changes below: adding, removing and asking take O(log n), at a million hashes as at ten.
  *
  * Invariant: the digest depends on the set alone, not on how it came about.
  */
@@ -32,6 +32,13 @@ export class HashTree {
   add(hash: string): boolean {
     if (this.has(hash)) return false;
     this.#root = added(this.#root, hash, 0);
+    return true;
+  }
+
+  /** @returns false where it was not there. */
+  remove(hash: string): boolean {
+    if (!this.has(hash)) return false;
+    this.#root = removed(this.#root, hash, 0);
     return true;
   }
 
@@ -77,6 +84,20 @@ function added(node: Node | undefined, hash: string, depth: number): Node {
   node.count++;
   node.digest = undefined;
   return node;
+}
+
+/** `hash` is in it. Few hashes are a leaf again. */
+function removed(node: Node, hash: string, depth: number): Node {
+  if (isLeaf(node)) return node.filter((other) => other !== hash);
+  const digit = digitAt(hash, depth);
+  const child = node.children[digit];
+  if (child !== undefined) node.children[digit] = removed(child, hash, depth + 1);
+  node.count--;
+  node.digest = undefined;
+  if (node.count > leafSize) return node;
+  const rest: string[] = [];
+  collect(node, '', leafSize, rest);
+  return rest;
 }
 
 function inserted(leaf: Leaf, hash: string): Leaf {

@@ -15,6 +15,9 @@ export const dailyMintCapMillipoints = 500_000;
 
 const dayMs = 86_400_000;
 
+/** UTC days before today whose receipts are compared with other nodes. Older ones are closed: see `firstOpenDay`. */
+export const openDays = 31;
+
 /** What the fold needs of a certified receipt. All of it follows from the receipt's hash. */
 export interface LedgerEntry {
   /** Of the receipt. */
@@ -63,7 +66,18 @@ export const paidOf = ({ score, maxPrice }: LedgerEntry): number => Math.min(sco
 export const mintableOf = ({ score, maxPrice }: LedgerEntry): number => (maxPrice === 0 ? score : 0);
 
 /** The UTC day of the request's end, counted from 1970. */
-export const mintDayOf = ({ finishedAt }: LedgerEntry): number => Math.floor(finishedAt / dayMs);
+export const mintDayOf = ({ finishedAt }: LedgerEntry): number => utcDayOf(finishedAt);
+
+export const utcDayOf = (atMs: number): number => Math.floor(atMs / dayMs);
+
+/**
+ * Receipts of earlier days are closed: nobody is asked for them any more, and a node may drop their signatures. Whole days, so
+ * that all nodes compare the same ones whatever each of them has dropped.
+ */
+export const firstOpenDay = (nowMs: number): number => utcDayOf(nowMs) - openDays;
+
+/** From now until the next day is closed. */
+export const untilNextDayMs = (nowMs: number): number => (utcDayOf(nowMs) + 1) * dayMs - nowMs;
 
 export const isFast = ({ responseMs }: LedgerEntry): boolean => responseMs < fastMs;
 export const isHeavy = ({ complexity }: LedgerEntry): boolean => complexity === maxComplexity;

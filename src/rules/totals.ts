@@ -21,6 +21,19 @@ import {
   type Minters,
 } from './ledger.js';
 
+/** What is kept of an account between two runs: all that its state, and each later receipt, needs of the earlier ones. */
+export interface AccountSums {
+  readonly earned: number;
+  readonly spent: number;
+  readonly minted: number;
+  readonly served: number;
+  readonly fast: number;
+  readonly heavy: number;
+  readonly named: number;
+  readonly days: readonly (readonly [day: number, mintable: number])[];
+  readonly clients: readonly (readonly [client: string, requests: number])[];
+}
+
 class Account {
   earned = 0;
   spent = 0;
@@ -35,6 +48,18 @@ class Account {
   readonly days = new Map<number, number>();
   /** Client → successful requests of it. */
   readonly clients = new Map<string, number>();
+
+  static of({ days, clients, ...sums }: AccountSums): Account {
+    const account = Object.assign(new Account(), sums);
+    for (const [day, mintable] of days) account.days.set(day, mintable);
+    for (const [client, requests] of clients) account.clients.set(client, requests);
+    return account;
+  }
+
+  get sums(): AccountSums {
+    const { earned, spent, minted, served, fast, heavy, named, days, clients } = this;
+    return { earned, spent, minted, served, fast, heavy, named, days: [...days], clients: [...clients] };
+  }
 
   get record(): ServiceRecord {
     return { served: this.served, fast: this.fast, heavy: this.heavy, clients: this.clients.size };
@@ -78,6 +103,16 @@ export class LedgerTotals {
 
   accounts(): IterableIterator<string> {
     return this.#accounts.keys();
+  }
+
+  /** To be kept, and given back to `restore` by a later run. */
+  sumsOf(account: string): AccountSums | undefined {
+    return this.#accounts.get(account)?.sums;
+  }
+
+  /** Before the first `settle` that names this account. */
+  restore(account: string, sums: AccountSums): void {
+    this.#accounts.set(account, Account.of(sums));
   }
 
   #mayMint(account: string): boolean {

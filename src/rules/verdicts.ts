@@ -21,7 +21,7 @@ export const verdictRules = {
   implausible: { isFinal: true, meaning: 'More than 2 tokens for each millisecond.' },
   response_time: { isFinal: true, meaning: 'Client and worker measured response times that lie too far apart.' },
   bad_clock: { isFinal: true, meaning: 'The order is dated more than 5 minutes after the end of the request.' },
-  too_old: { isFinal: true, meaning: 'Finished more than 7 days ago.' },
+  too_old: { isFinal: true, meaning: 'Finished more than 7 days ago, or ordered more than 30 days ago.' },
   double_receipt: { isFinal: true, meaning: 'This node already knows another receipt for this order.' },
   banned: { isFinal: false, meaning: 'Client or worker signed two versions of one thing within 30 days.' },
   too_early: { isFinal: false, meaning: 'Finished more than 5 minutes from now, by the clock of this node.' },

@@ -42,6 +42,31 @@ const hash = fc.oneof(
 const prefixOf = (hash: string, length: number): string => hash.slice(0, length);
 
 describe('the tree of hashes', () => {
+  it('is the same whatever was in it meanwhile', () => {
+    const cases = fc.tuple(
+      fc.array(hash, { maxLength: 200, size: 'max' }),
+      fc.array(hash, { maxLength: 200, size: 'max' }),
+    );
+    fc.assert(
+      fc.property(cases, ([stay, go]) => {
+        const tree = treeOf([...stay, ...go]);
+        const gone = new Set(go.filter((each) => !stay.includes(each)));
+        for (const each of gone) {
+          tree.digest(each.slice(0, 2)); // digests that are kept do not stay
+          expect(tree.remove(each)).toBe(true);
+          expect(tree.remove(each)).toBe(false);
+        }
+        const fresh = treeOf(stay);
+        expect(tree.size).toBe(fresh.size);
+        for (const prefix of ['', '0', 'a', 'ab', 'abcdef', ...stay.map((each) => each.slice(0, 3))]) {
+          expect(tree.digest(prefix)).toBe(fresh.digest(prefix));
+          expect(tree.count(prefix)).toBe(fresh.count(prefix));
+          expect(tree.hashes(prefix, 20)).toEqual(fresh.hashes(prefix, 20));
+        }
+      }),
+    );
+  });
+
   it('gives every prefix the digest of its definition, whatever order the hashes came in', () => {
     const cases = fc.tuple(
       fc.array(hash, { maxLength: 200, size: 'max' }),

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { judge, claimLifeMs, clockSkewMs, type LedgerView } from '../../../src/rules/attestation.js';
+import { judge, claimLifeMs, clockSkewMs, orderLifeMs, type LedgerView } from '../../../src/rules/attestation.js';
 import { agreeOnResponse, examine } from '../../../src/rules/claim.js';
 import { verdictRules } from '../../../src/rules/verdicts.js';
 import {
@@ -113,6 +113,11 @@ describe('judging now', () => {
     const at = (nowMs: number) => judged({}, {}, nowMs);
     expect([at(noonMs + claimLifeMs), at(noonMs + claimLifeMs + 1)]).toEqual(['valid', 'too_old']);
     expect([at(noonMs - clockSkewMs), at(noonMs - clockSkewMs - 1)]).toEqual(['valid', 'too_early']);
+  });
+
+  it('takes an order for 30 days, however long the request took', () => {
+    const ordered = (at: number) => judged({ order: { at, expiresAt: at + 1 } }, {}, noonMs);
+    expect([ordered(noonMs - orderLifeMs), ordered(noonMs - orderLifeMs - 1)]).toEqual(['valid', 'too_old']);
   });
 
   it('refuses an order from after its own end', () => {
