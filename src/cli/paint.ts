@@ -16,7 +16,7 @@ const styled =
 const plain = (text: string): string => text;
 
 /** `hasColors` knows NO_COLOR, FORCE_COLOR and TERM. */
-export const paintFor = (out: NodeJS.WriteStream): Paint =>
+export const paintFor = (out: Pick<NodeJS.WriteStream, 'isTTY' | 'hasColors'>): Paint =>
   out.isTTY && out.hasColors()
     ? { dim: styled(2, 22), bold: styled(1, 22), good: styled(32, 39), bad: styled(31, 39), warn: styled(33, 39) }
     : { dim: plain, bold: plain, good: plain, bad: plain, warn: plain };

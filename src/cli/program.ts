@@ -9,6 +9,7 @@ import { pauseCommand } from './commands/pause.js';
 import { resumeCommand } from './commands/resume.js';
 import { statusCommand } from './commands/status.js';
 import { stopCommand } from './commands/stop.js';
+import { topCommand } from './commands/top.js';
 import { workerCommand } from './commands/worker.js';
 import { withManual } from './manual.js';
 
@@ -24,6 +25,7 @@ export const qmeshProgram = (): Command =>
       .addCommand(stopCommand())
       .addCommand(askCommand())
       .addCommand(chatCommand())
+      .addCommand(topCommand())
       .addCommand(modelsCommand())
       .addCommand(dhtCommand()),
     {
