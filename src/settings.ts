@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { bootstrapExpected, parseBootstrap } from './actors/network/bootstrap.js';
 import type { Bootstrap } from './actors/ports.js';
+import { adminExpected, parseAdmin } from './admin/address.js';
 import { parseSchedule, type Schedule } from './rules/schedule.js';
+import { parseAddress } from './runtime/address.js';
 import { integer, list, oneOf, text, toggle } from './runtime/config-values.js';
 import { defineConfig } from './runtime/config.js';
 import { LOG_LEVELS } from './runtime/log.js';
@@ -42,6 +44,32 @@ const nodeId = z
   .trim()
   .regex(/^[0-9a-f]{64}$/, 'IDs of nodes, 64 lower-case hex characters each');
 
+const listenExpected = 'host:port, such as 127.0.0.1:8080';
+
+const apiKey = z
+  .string({ error: 'keys' })
+  .trim()
+  .regex(/^[\x21-\x7e]{1,256}$/, 'keys of 1 to 256 visible ASCII characters each');
+
+const origin = z
+  .string({ error: 'origins of web pages' })
+  .trim()
+  .refine(
+    (given) =>
+      given === '*' ||
+      (URL.canParse(given) && new URL(given).origin === given) ||
+      /^[a-z][a-z0-9+.-]*:\/\/[\w.-]*$/.test(given),
+    {
+      error: 'origins of web pages, such as https://app.example or http://localhost:3000, or *',
+    },
+  );
+
+const hostName = z
+  .string({ error: 'names of this server' })
+  .trim()
+  .toLowerCase()
+  .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'names of this server, such as mesh.example');
+
 export interface Settings {
   readonly home: string;
   readonly models: string | undefined;
@@ -62,9 +90,16 @@ export interface Settings {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly seeders: readonly string[];
+  readonly shareModels: boolean;
   readonly upKbps: number | undefined;
   readonly downKbps: number | undefined;
   readonly admin: string;
+  readonly listen: string;
+  readonly apiKeys: readonly string[];
+  readonly cors: readonly string[];
+  readonly names: readonly string[];
+  readonly concurrency: number;
+  readonly answerMs: number;
   readonly inspect: boolean;
 }
 
@@ -210,6 +245,13 @@ export const settings = defineConfig<Settings>({
     describe:
       'Keys on the models network, separated by commas: models are fetched from these nodes only. By default from anybody, since what arrives is proven.',
   },
+  shareModels: {
+    env: 'QMESH_SHARE_MODELS',
+    flag: '--share-models',
+    schema: toggle(),
+    default: true,
+    describe: 'Whether a worker offers the models that it serves to the mesh. They are not copied for it.',
+  },
   upKbps: {
     env: 'QMESH_UP_KBPS',
     flag: '--up-kbps',
@@ -229,9 +271,58 @@ export const settings = defineConfig<Settings>({
   admin: {
     env: 'QMESH_ADMIN',
     flag: '--admin',
-    schema: text('host:port, or "off"'),
-    default: 'off',
-    describe: 'Address of the admin page. This version has none yet, so it has no effect.',
+    schema: text(adminExpected).refine((given) => parseAdmin(given) !== undefined, adminExpected),
+    default: '127.0.0.1:8787',
+    describe:
+      'Address of the page, the metrics and the probes of a worker, or `off`. Without it the next free port is taken where 8787 is not free; an address that is given is waited for. It has no password: one that others reach shows them this worker.',
+  },
+  listen: {
+    env: 'QMESH_LISTEN',
+    flag: '--listen',
+    schema: text(listenExpected).refine((given) => parseAddress(given) !== undefined, { error: listenExpected }),
+    default: '127.0.0.1:8080',
+    describe:
+      'Address of the OpenAI-compatible server of `qmesh serve`. One that other machines reach needs `QMESH_API_KEYS`.',
+  },
+  apiKeys: {
+    env: 'QMESH_API_KEYS',
+    flag: '--api-keys',
+    schema: list(apiKey),
+    default: [],
+    secret: true,
+    describe:
+      'Keys that programs show to `qmesh serve`, separated by commas. Without any, everybody who reaches it may use it. Better not given as a flag, which other users of the machine see.',
+  },
+  cors: {
+    env: 'QMESH_CORS',
+    flag: '--cors',
+    schema: list(origin),
+    default: [],
+    describe:
+      'Web pages that may use `qmesh serve`, by origin, separated by commas: `https://app.example`; `*` is all of them. By default none.',
+  },
+  names: {
+    env: 'QMESH_NAMES',
+    flag: '--names',
+    schema: list(hostName),
+    default: [],
+    describe:
+      'Names by which programs reach `qmesh serve`, besides its addresses and `localhost`, separated by commas: `mesh.example`. Requests to other names are refused.',
+  },
+  concurrency: {
+    env: 'QMESH_CONCURRENCY',
+    flag: '--concurrency',
+    schema: integer({ min: 1, max: 1_000 }),
+    default: 128,
+    describe: 'Answers that `qmesh serve` gives at the same time; who asks beyond is told to come again.',
+  },
+  answerMs: {
+    env: 'QMESH_ANSWER_MS',
+    flag: '--answer-ms',
+    schema: integer({ min: 1, max: 86_400_000 }),
+    default: 600_000,
+    unit: 'ms',
+    describe: 'How long a request to `qmesh serve` may take, with all its waiting.',
   },
   inspect: {
     env: 'QMESH_INSPECT',

@@ -66,6 +66,7 @@ function report({ board, outboxes, schedule }: WorkerDeps, stopAsked: boolean): 
     pid: process.pid,
     workerId,
     models,
+    fetching: board.fetches,
     health,
     queue,
     waiting: board.waiting(),

@@ -2,7 +2,7 @@
  * ModelFiles over the real disk: finds a model by name or path, writes the demo model where there is none, reads the header,
  * and hashes the whole in a thread. What was learnt about a file is remembered in `models.json` of the home.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -11,7 +11,7 @@ import { GgufError } from '../gguf/error.js';
 import { inspectGguf, type GgufInfo } from '../gguf/inspect.js';
 import { memoryOf } from '../gguf/memory.js';
 import { writeModel } from '../gguf/models.js';
-import type { FileHash, HashFileTask } from '../runtime/hash-file.js';
+import type { ModelContent } from '../protocol/model-content.js';
 import { chooseLayout, usualSlots, type Layout } from '../rules/choose.js';
 import { nearest } from '../runtime/near-match.js';
 import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
@@ -19,6 +19,8 @@ import { readMachine } from './machine-facts.js';
 import type { ModelFiles } from './model-files.js';
 import { findModelFiles } from './model-library.js';
 import { isSame, ModelMemory } from './model-memory.js';
+import { isAddress, nameInAddress } from './models/model-address.js';
+import type { BlocksRead, ReadBlocksTask } from './models/read-blocks.js';
 
 export interface ModelDiskOptions {
   /** Where `models.json` is kept. */
@@ -32,9 +34,14 @@ export interface ModelDiskOptions {
 
 const extension = '.gguf';
 
+/** It is not on this disk. */
+export class ModelMissing extends Error {
+  override readonly name = 'ModelMissing';
+}
+
 export class ModelDisk implements ModelFiles {
   readonly #options: ModelDiskOptions;
-  readonly #pool: ThreadPool<HashFileTask, FileHash>;
+  readonly #pool: ThreadPool<ReadBlocksTask, BlocksRead>;
   readonly #memory: ModelMemory;
   #slots: number | undefined;
 
@@ -42,7 +49,7 @@ export class ModelDisk implements ModelFiles {
     this.#options = options;
     this.#slots = options.slots;
     this.#memory = new ModelMemory(options.home);
-    const entry = new URL('../runtime/hash-file.js', import.meta.url);
+    const entry = new URL('./models/read-blocks.js', import.meta.url);
     this.#pool = createThreadPool({ entry, maxThreads: Math.max(1, availableParallelism() - 1) });
   }
 
@@ -55,14 +62,14 @@ export class ModelDisk implements ModelFiles {
     answer(
       () => this.find(wanted),
       (path) => on.found(path),
-      (error) => on.refused(error.message),
+      (error) => (error instanceof ModelMissing ? on.missing(error.message) : on.refused(error.message)),
     );
 
   verify: ModelFiles['verify'] = (wanted, path, on) => {
     const read = async () => {
       const info = await inspectGguf(path);
       const { contextSize, memoryBytes } = this.#layoutFor(info);
-      const sha256 = await this.#hash(path);
+      const { sha256 } = await this.contentOf(path);
       const isHarmless = this.#memory.isHarmless(sha256);
       const name = basename(path).replace(/\.gguf$/i, '');
       return [{ name, sha256, bytes: info.fileBytes, path, contextSize, memoryBytes }, !isHarmless] as const;
@@ -76,9 +83,25 @@ export class ModelDisk implements ModelFiles {
 
   rememberProbe: ModelFiles['rememberProbe'] = (sha256) => this.#memory.rememberHarmless(sha256);
 
-  /** @throws where no such file is there, or it is no model. The header alone is read: this is quick. */
+  noteFetched: ModelFiles['noteFetched'] = ({ path, content }) => {
+    const { mtimeMs: changedMs } = statSync(path);
+    this.#memory.learn(new Map([[path, { changedMs, ...content }]]));
+  };
+
+  discard: ModelFiles['discard'] = (path) => {
+    rmSync(path, { force: true });
+    this.#memory.forget(path);
+  };
+
+  /** @throws where no such file is there: ModelMissing, unless a path was meant. */
   async find(wanted: string): Promise<string> {
     if (wanted === DEMO_MODEL_NAME || wanted === 'demo') return this.#demo();
+    if (/^[0-9a-f]{64}$/.test(wanted)) return this.#findByHash(wanted);
+    if (isAddress(wanted)) {
+      const path = (await findModelFiles(this.#options.folders)).get(nameInAddress(wanted));
+      if (path !== undefined) return path;
+      throw new ModelMissing(`There is no model ${nameInAddress(wanted)} in ${this.#options.folders.join(' or ')}.`);
+    }
     if (/[/\\]/.test(wanted) || wanted.toLowerCase().endsWith(extension)) {
       const path = resolve(wanted);
       if (existsSync(path)) return path;
@@ -94,7 +117,17 @@ export class ModelDisk implements ModelFiles {
     const meant = nearest(wanted, known.keys());
     const hint =
       meant === undefined ? `Put ${wanted}.gguf into one of them, or give a path.` : `Did you mean ${meant}?`;
-    throw new Error(`There is no model ${wanted} in ${this.#options.folders.join(' or ')}. ${hint}`);
+    throw new ModelMissing(`There is no model ${wanted} in ${this.#options.folders.join(' or ')}. ${hint}`);
+  }
+
+  /** Among the files whose hash was ever computed. */
+  async #findByHash(sha256: string): Promise<string> {
+    for (const [path, known] of this.#memory.files) {
+      if (known.sha256 !== sha256) continue;
+      const now = await stat(path).catch(() => undefined);
+      if (now !== undefined && isSame(known, { bytes: now.size, changedMs: now.mtimeMs })) return path;
+    }
+    throw new ModelMissing(`No model on this machine is known to have the SHA-256 ${sha256}.`);
   }
 
   async #demo(): Promise<string> {
@@ -103,20 +136,25 @@ export class ModelDisk implements ModelFiles {
     if (!existsSync(path)) {
       mkdirSync(folder, { recursive: true });
       await writeModel('demo', path);
-      this.rememberProbe(await this.#hash(path));
+      this.rememberProbe((await this.contentOf(path)).sha256);
     }
     return path;
   }
 
-  async #hash(path: string): Promise<string> {
-    const { size, mtimeMs } = await stat(path);
-    const file = { bytes: size, changedMs: mtimeMs };
+  /** What a file holds, by its bytes; remembered as long as it is the same file. */
+  async contentOf(path: string): Promise<ModelContent> {
+    const { size: bytes, mtimeMs: changedMs } = await stat(path);
     const known = this.#memory.files.get(path);
-    if (known?.sha256 !== undefined && isSame(known, file)) return known.sha256;
-    const { sha256 } = await this.#pool.run({ path });
-    this.#memory.learn(new Map([[path, { ...file, sha256 }]]));
-    return sha256;
+    if (known?.sha256 !== undefined && known.tree !== undefined && isSame(known, { bytes, changedMs }))
+      return { sha256: known.sha256, bytes, tree: known.tree };
+    const { sha256, tree: blockTree } = await this.readBlocks(path);
+    const tree = Buffer.from(blockTree.root).toString('hex');
+    this.#memory.learn(new Map([[path, { bytes, changedMs, sha256, tree }]]));
+    return { sha256, bytes, tree };
   }
+
+  /** Reads the whole, in a thread. */
+  readBlocks = (path: string): Promise<BlocksRead> => this.#pool.run({ path });
 
   /** The slots that all engines get: as set, or as the first of these models that is here and fits can have them. */
   async chooseSlots(models: readonly string[]): Promise<number> {

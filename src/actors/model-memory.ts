@@ -28,6 +28,8 @@ export interface HeaderFacts {
 
 interface Facts {
   readonly sha256?: string;
+  /** Of its blocks (protocol/model-content.ts). */
+  readonly tree?: string;
   readonly header?: HeaderFacts;
   /** Why it is no model that can be served. */
   readonly problem?: string;
@@ -100,6 +102,6 @@ export const isSame = (one: FileState, other: FileState): boolean =>
 
 function current(file: KnownFile): KnownFile {
   if (file.headerRules === headerRules) return file;
-  const { bytes, changedMs, sha256 } = file;
-  return { bytes, changedMs, ...(sha256 === undefined ? {} : { sha256 }) };
+  const { bytes, changedMs, sha256, tree } = file;
+  return { bytes, changedMs, ...(sha256 === undefined ? {} : { sha256 }), ...(tree === undefined ? {} : { tree }) };
 }

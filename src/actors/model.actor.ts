@@ -1,13 +1,16 @@
 /**
- * Parent: models; permanent. Finds, hashes and tries one model, then tells its engine. The disk is behind `ModelFiles`, the
- * disposable engine behind the EnginePort.
+ * Parent: models; permanent. Finds or fetches, hashes and tries one model, then tells its engine, and offers it to the mesh. The disk is
+ * behind `ModelFiles`, the disposable engine behind the EnginePort, the models network behind the ModelsPort.
  */
 import type { AnyActorLogic } from 'xstate';
 import type { EngineEvent } from '../engine/messages.js';
 import { modelMachine } from '../machines/model.machine.js';
+import { fetchMachine } from '../machines/fetch.machine.js';
+import type { ServedModel } from '../machines/model.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
 import { describeExit, type EngineExit } from './engine-exit.js';
+import { fetchWatch } from './fetch-watch.js';
 import { names } from './names.js';
 import type { Turns } from './turns.js';
 import type { WorkerDeps } from './worker-ports.js';
@@ -19,11 +22,12 @@ interface Step {
 
 /** @param trials shared by all models: each trial costs an engine process. */
 export function createModel(deps: WorkerDeps, place: number, trials: Turns): AnyActorLogic {
-  const { modelFiles, log } = deps;
+  const { modelFiles, modelsPort, log } = deps;
   const locate = guardedCallback<Step>(({ input, sendBack, guard, defer }) => {
     defer(
       modelFiles.locate(input.wanted, {
         found: guard((path: string) => sendBack({ type: 'file.found', path })),
+        missing: guard((reason: string) => sendBack({ type: 'file.missing', reason })),
         refused: guard((reason: string) => sendBack({ type: 'file.refused', reason })),
       }),
     );
@@ -45,18 +49,52 @@ export function createModel(deps: WorkerDeps, place: number, trials: Turns): Any
       ),
     );
   });
+  const share = guardedCallback<{ readonly model: ServedModel | undefined }>(({ input, sendBack, guard, defer }) => {
+    if (input.model === undefined || modelsPort === undefined) return;
+    const failed = guard(({ message }: Error) => sendBack({ type: 'share.failed', reason: message }));
+    defer(modelsPort.share(input.model, failed));
+  });
   return modelMachine.provide({
-    actors: { locate, verify, probe: createProbe(deps), turn },
+    actors: {
+      locate,
+      fetch: modelsPort?.createFetch(fetchWatch(deps, place)) ?? fetchMachine,
+      verify,
+      probe: createProbe(deps),
+      turn,
+      share,
+    },
+    guards: { canFetch: () => modelsPort !== undefined },
     actions: {
+      announceMissing: ({ context }) =>
+        log.info('model.missing', {
+          model: context.wanted,
+          note: `${context.reason ?? ''} Looking for it in the mesh.`,
+        }),
       announceReady: ({ context, system, self }) =>
         tell(system, names.engine(place), { type: 'model.ready', model: context.model }, self),
       announceRefused: ({ context }) => {
         const reason = context.reason ?? 'for a reason unknown';
+        deps.board.setFetch(place, undefined);
         log.error('model.refused', { model: context.wanted, reason });
         deps.onModelRefused(place, reason);
       },
       rememberProbe: ({ context }) => {
         if (context.model !== undefined) modelFiles.rememberProbe(context.model.sha256);
+      },
+      announceUnshared: ({ context, event }) =>
+        log.warn('model.unshared', {
+          model: context.model?.name,
+          reason: event.type === 'share.failed' ? event.reason : undefined,
+          note: 'It is served, and not offered to the mesh; that is tried again.',
+        }),
+      rememberFetch: ({ context }) => {
+        deps.board.setFetch(place, undefined);
+        if (context.fetched !== undefined) modelFiles.noteFetched(context.fetched);
+      },
+      discardFetched: ({ context: { fetched } }) => {
+        if (fetched === undefined) return;
+        modelFiles.discard(fetched.path);
+        modelsPort?.refuse(fetched.content.sha256);
       },
     },
   });

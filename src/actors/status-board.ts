@@ -18,6 +18,15 @@ interface Parts extends Said {
   readonly duty: Duty;
 }
 
+/** A model on its way here. */
+export interface Fetching {
+  readonly model: string;
+  readonly from: string;
+  readonly bytes: number;
+  readonly totalBytes: number | null;
+  readonly seeders: number;
+}
+
 export class StatusBoard {
   /** Who waits, for who looks: counted then, and not at each change. */
   waiting: () => WaitingByTier = () => ({});
@@ -26,6 +35,7 @@ export class StatusBoard {
   readonly #clock: Clock;
   readonly #startedAtMs: number;
   readonly #models = new Map<number, StatusMessage['models'][number]>();
+  readonly #fetches = new Map<number, Fetching>();
   #parts: Parts;
   #said = '';
   #onChange: () => void = () => {};
@@ -57,6 +67,16 @@ export class StatusBoard {
     else this.#models.set(place, model);
     this.#announce();
     if (model !== undefined) this.#onReady();
+  }
+
+  /** `undefined`: it is here, or was given up. Its owner hears of it, the mesh does not. */
+  setFetch(place: number, fetching: Fetching | undefined): void {
+    if (fetching === undefined) this.#fetches.delete(place);
+    else this.#fetches.set(place, fetching);
+  }
+
+  get fetches(): readonly Fetching[] {
+    return [...this.#fetches.values()];
   }
 
   write(parts: Partial<Parts>): void {

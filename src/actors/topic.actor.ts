@@ -2,6 +2,7 @@
  * Parent: topics (one-for-one); permanent. Joins one topic with the DHT node that the dht actor hands out, and hands each new
  * connection to its owner-to-be. Receives `dht.here`; asks for it with `dht.get`.
  */
+import type { NoiseStream } from 'hyperswarm';
 import type { AnyActorLogic } from 'xstate';
 import type { DhtHandle } from '../machines/dht.machine.js';
 import {
@@ -27,6 +28,8 @@ export interface TopicActorOptions extends TopicOptions {
   readonly log: Logger;
   /** Takes a connection over: listens to it, or destroys it. `system` is where others can be told of it. */
   readonly onConnection: (connection: Connection, system: AnyActorSystem) => void;
+  /** Where it is given, it gets each connection bare, if the network has such, and `onConnection` none. */
+  readonly onStream?: ((stream: NoiseStream) => void) | undefined;
 }
 
 export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
@@ -53,10 +56,19 @@ function createSwarm(options: TopicActorOptions) {
   return guardedCallback<DhtHandle | undefined, SwarmCommand>(
     ({ input, system, sendBack, receive, guard, defer, onWake }) => {
       const gone = guard(() => sendBack({ type: 'topic.disconnected' }));
+      const { onStream } = options;
       const topic = (input as Dht).join(options, {
         connection: guard((connection) => {
           sendBack({ type: 'topic.connected', key: connection.remoteKey, isDialled: connection.initiator });
           options.onConnection(new CountedConnection(connection, gone), system);
+        }),
+        ...(onStream && {
+          stream: guard((stream: NoiseStream) => {
+            const key = Buffer.from(stream.remotePublicKey).toString('hex');
+            sendBack({ type: 'topic.connected', key, isDialled: stream.isInitiator });
+            stream.on('close', gone);
+            onStream(stream);
+          }),
         }),
         failed: guard((error) => sendBack({ type: 'topic.failed', error })),
         closed: guard(() => sendBack({ type: 'topic.closed' })),

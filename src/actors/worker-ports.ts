@@ -8,6 +8,8 @@ import type { Tier } from '../rules/tiers.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
+import type { Restarts } from '../runtime/restarts.js';
+import type { AdminPort } from './admin.actor.js';
 import type { Conduct } from './conduct.js';
 import type { ConductStore } from './conduct-file.js';
 import type { ControlPort } from './control/messages.js';
@@ -20,6 +22,7 @@ import type { OwnerWordStore } from './owner-word.js';
 import type { Outboxes } from './outboxes.js';
 import type { EnginePort, NetworkPort } from './ports.js';
 import type { StatusBoard } from './status-board.js';
+import type { Tally } from './tally.js';
 import type { Transcripts } from './transcripts.js';
 
 export interface WorkerPorts {
@@ -44,6 +47,10 @@ export interface WorkerPorts {
   readonly wallTime: (atMs: number) => WallTime;
   readonly ownerWord: OwnerWordStore;
   readonly control: ControlPort;
+  /** Without one, nobody can look by HTTP. */
+  readonly admin?: AdminPort | undefined;
+  /** The admin page is there, again after each restart. */
+  readonly onAdminReady?: ((address: string) => void) | undefined;
   /** The owner wants it to end: `now` without waiting for what runs. */
   readonly onStopAsked: (how: 'drained' | 'now') => void;
   /** What an offer of this account is worth here, all in millipoints; undefined where its balance does not cover it. */
@@ -90,6 +97,8 @@ export interface WorkerData {
   readonly board: StatusBoard;
   readonly conduct: Conduct;
   readonly desk: Desk;
+  readonly tally: Tally;
+  readonly restarts: Restarts;
 }
 
 export interface WorkerDeps extends WorkerPorts, WorkerOptions, WorkerData {}

@@ -2,12 +2,14 @@
  * The supervision tree of a worker, as tables. Order is meaning: children start from the top and stop from the bottom, so
  * on shutdown the scheduler drains first, while the connections it answers on and the engines it needs still stand.
  */
+import type { NoiseStream } from 'hyperswarm';
 import type { Connection } from './ports.js';
 import { networks as networkNames, networkSeed, topicKey, topicName, type NetworkName } from '../protocol/topics.js';
 import { reservedSequences } from '../rules/slots.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
-import type { SupervisorSpec } from '../runtime/supervision.js';
+import type { ChildSpec, SupervisorSpec } from '../runtime/supervision.js';
 import { tell } from '../runtime/tell.js';
+import { createAdmin } from './admin.actor.js';
 import { createControl } from './control.actor.js';
 import { createDhtActor } from './dht.actor.js';
 import { createDuty, dutyInput } from './duty.actor.js';
@@ -43,6 +45,7 @@ export function workerTree(deps: WorkerDeps): SupervisorSpec {
         id: 'services',
         strategy: 'one-for-one',
         children: [
+          ...admin(deps),
           { id: names.control, logic: createControl(deps), shutdownMs: flushMs },
           models(deps),
           { id: names.duty, logic: createDuty(deps), input: dutyInput(deps), shutdownMs: flushMs },
@@ -61,6 +64,12 @@ export function workerTree(deps: WorkerDeps): SupervisorSpec {
     ],
   };
 }
+
+/** First up, to show the others start, and among them, so that whatever befalls it befalls nobody else. */
+const admin = (deps: WorkerDeps): readonly ChildSpec[] =>
+  deps.admin === undefined
+    ? []
+    : [{ id: names.admin, logic: createAdmin(deps, deps.admin), shutdownMs: flushMs }];
 
 function models(deps: WorkerDeps): SupervisorSpec {
   const trials = new Turns(maxTrialsAtOnce);
@@ -120,9 +129,8 @@ const networks = (deps: WorkerDeps): SupervisorSpec => ({
       strategy: 'one-for-one',
       children: [
         topic(deps, 'inference', acceptPeers(deps)),
-        // Joined, so that addresses are known and firewalls opened; what crosses them is not spoken yet.
         topic(deps, 'scores', holdSilently),
-        topic(deps, 'models', holdSilently),
+        topic(deps, 'models', holdSilently, deps.modelsPort && ((stream) => deps.modelsPort?.attach(stream))),
       ],
     },
   ],
@@ -132,7 +140,12 @@ const topicNames = networkNames.map((network) => names.topic(network));
 
 type OnConnection = (connection: Connection, system: AnyActorSystem) => void;
 
-function topic(deps: WorkerDeps, network: NetworkName, onConnection: OnConnection) {
+function topic(
+  deps: WorkerDeps,
+  network: NetworkName,
+  onConnection: OnConnection,
+  onStream?: (stream: NoiseStream) => void,
+) {
   const name = topicName(network, deps.networkPrefix);
   return {
     id: names.topic(network),
@@ -146,6 +159,7 @@ function topic(deps: WorkerDeps, network: NetworkName, onConnection: OnConnectio
       client: network !== 'inference',
       maxConnections: deps.maxConnections + spareConnections,
       onConnection,
+      onStream,
     }),
     shutdownMs: flushMs,
   };

@@ -171,6 +171,7 @@ export class LocalWorkers implements LocalFallback {
       network,
       engines: forkEngine(),
       modelFiles: disk,
+      modelsPort: undefined,
       conductStore: noConductStore,
       ledger: undefined,
       onDhtReady: () => {},

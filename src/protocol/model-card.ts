@@ -50,7 +50,7 @@ export const encodeCard = (offered: ModelCard): Uint8Array => Buffer.from(JSON.s
 export function decodeCard(bytes: Uint8Array): ModelCard | undefined {
   if (bytes.byteLength > maxCardBytes) return undefined;
   try {
-    return card.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data as ModelCard | undefined;
+    return card.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data;
   } catch {
     return undefined;
   }

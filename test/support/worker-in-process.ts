@@ -53,6 +53,7 @@ export function startWorkerHere({
       network: createHyperswarmNetwork({ ...ambient, bootstrap, host: '127.0.0.1' }),
       engines: forkEngine({ entry: ENGINE_ENTRY }),
       modelFiles: oneFile(modelPath),
+      modelsPort: undefined,
       conductStore: noConductStore,
       ledger: undefined,
       onDhtReady: () => {},
@@ -81,4 +82,6 @@ const oneFile = (path: string): ModelFiles => ({
     return () => {};
   },
   rememberProbe: () => {},
+  noteFetched: () => {},
+  discard: () => {},
 });

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { StatusMessage } from '../../protocol/messages.js';
 import type { WaitingByTier } from '../../rules/queue.js';
+import type { Fetching } from '../status-board.js';
 import type { DutyState } from '../../rules/duty.js';
 
 export const MAX_LINE_BYTES = 64 * 1024;
@@ -27,6 +28,8 @@ export interface WorkerReport extends Pick<
   'workerId' | 'models' | 'health' | 'queue' | 'slots' | 'performance' | 'uptimeMs' | 'agent'
 > {
   readonly pid: number;
+  /** Models on their way here. */
+  readonly fetching: readonly Fetching[];
   readonly state: DutyState | 'draining';
   /** Unix time at which the state changes by itself; null where it does not. */
   readonly untilMs: number | null;

@@ -2,6 +2,7 @@
 import type { CatalogEntry } from '../../gguf/catalog.js';
 import type { ModelSource } from '../../machines/fetch.js';
 import type { ModelCard } from '../../protocol/model-card.js';
+import { isAddress, nameInAddress } from './model-address.js';
 import type { Offer } from './shelves.js';
 
 export interface SourceQuestion {
@@ -26,7 +27,7 @@ export function sourcesOf({ wanted, catalog, offers }: SourceQuestion): readonly
   const mesh = [...byContent.values()]
     .sort((a, b) => b.length - a.length)
     .flatMap((cards) => fromMesh(cards, entry));
-  const uri = entry?.uri ?? (/^(hf|https?):/.test(wanted) ? wanted : undefined);
+  const uri = entry?.uri ?? (isAddress(wanted) ? wanted : undefined);
   return uri === undefined ? mesh : [...mesh, fromAddress(uri, entry)];
 }
 
@@ -49,14 +50,10 @@ function fromMesh(cards: readonly ModelCard[], entry: CatalogEntry | undefined):
 
 const fromAddress = (uri: string, entry: CatalogEntry | undefined): ModelSource => ({
   kind: 'uri',
-  name: entry?.name ?? nameOf(uri),
+  name: entry?.name ?? nameInAddress(uri),
   uri,
   bytes: entry === undefined || entry.bytesApproximate ? undefined : entry.bytes,
   aboutBytes: entry?.bytes,
   sha256: entry?.sha256,
   memoryBytes: entry?.memoryBytes,
 });
-
-/** The file's name without `.gguf`, as a worker would find it. */
-const nameOf = (uri: string): string =>
-  (uri.split(/[?#]/)[0]?.split('/').at(-1) ?? uri).replace(/\.gguf$/i, '').toLowerCase();

@@ -19,6 +19,13 @@ export function addressOf(uri: string, hub: string | undefined): URL {
   return address;
 }
 
+/** Rather than a name or a path. */
+export const isAddress = (wanted: string): boolean => /^(hf|https?):/.test(wanted);
+
+/** The file's name without `.gguf`, as a worker would find it. */
+export const nameInAddress = (uri: string): string =>
+  (uri.split(/[?#]/)[0]?.split('/').at(-1) ?? uri).replace(/\.gguf$/i, '').toLowerCase();
+
 /** Encrypted, or never on a network. */
 export const isPrivate = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(hostname));

@@ -2,10 +2,12 @@
 import { Command } from 'commander';
 import { lockHome, openHome, type Home } from '../../actors/home.js';
 import { loadIdentity, type Identity } from '../../actors/identity.js';
-import type { ModelDisk } from '../../actors/model-disk.js';
+import { ModelMissing, type ModelDisk } from '../../actors/model-disk.js';
 import { names } from '../../actors/names.js';
 import { startWorker } from '../../actors/start-worker.js';
 import type { WorkerOptions } from '../../actors/worker-ports.js';
+import { parseAdmin } from '../../admin/address.js';
+import { isLoopbackAddress } from '../../admin/guard.js';
 import { createLogger, type Logger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
 import { tell } from '../../runtime/tell.js';
@@ -14,6 +16,8 @@ import { CommandError, exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { untilSignal } from '../signals.js';
 import { closeLedger, ledgerIn } from '../worker/open-ledger.js';
+import { openAdmin, pageLog } from '../worker/open-admin.js';
+import { openModels } from '../worker/open-models.js';
 import { modelDisk, treeOptions, workerOptions, workerPorts, type Surroundings } from '../worker/setup.js';
 import { noModel, Startup } from '../worker/startup.js';
 
@@ -32,6 +36,10 @@ const flags = [
   'connections',
   'allow',
   'deny',
+  'seeders',
+  'shareModels',
+  'upKbps',
+  'downKbps',
   'drainMs',
   'schedule',
   'admin',
@@ -52,18 +60,24 @@ export const workerCommand = (): Command =>
 
 /** Returns when the worker was told to stop and has. */
 async function runWorker(options: Readonly<Record<string, unknown>>): Promise<void> {
-  const { values } = readSettings(options);
-  const log = createLogger({ level: values.logLevel });
+  const config = readSettings(options);
+  const { values } = config;
+  const recent = pageLog();
+  const log = recent.keeping(createLogger({ level: values.logLevel }));
   const home = openHome(values.home);
   const lock = lockHome(home);
   try {
-    await serve(values, home, loadIdentity(home, systemRandom, log), log);
+    const identity = loadIdentity(home, systemRandom, log);
+    await serve(values, identity, { home, log, admin: openAdmin(config, recent) });
   } finally {
     lock.release();
   }
 }
 
-async function serve(values: Settings, home: Home, identity: Identity, log: Logger): Promise<void> {
+type Place = Pick<Surroundings, 'home' | 'log' | 'admin'>;
+
+async function serve(values: Settings, identity: Identity, place: Place): Promise<void> {
+  const { home, log } = place;
   const stopAsked = untilSignal();
   const disk = modelDisk(values);
   try {
@@ -71,9 +85,11 @@ async function serve(values: Settings, home: Home, identity: Identity, log: Logg
     await assertSomethingToServe(disk, options.models, log);
     sayWhatIsUnusual(values, log);
     const ledger = await ledgerIn(home, log);
+    const modelsPort = await openModels(values, identity, disk, log);
     try {
-      await run(values, options, { home, disk, ledger, log }, stopAsked);
+      await run(values, options, { ...place, disk, ledger, modelsPort }, stopAsked);
     } finally {
+      await modelsPort.close();
       await closeLedger(ledger);
     }
   } finally {
@@ -88,15 +104,16 @@ type End = { readonly by: NodeJS.Signals | 'qmesh stop' } | { readonly failure: 
 async function run(
   values: Settings,
   options: WorkerOptions,
-  surroundings: Pick<Surroundings, 'home' | 'disk' | 'ledger' | 'log'>,
+  surroundings: Place & Pick<Surroundings, 'disk' | 'ledger' | 'modelsPort'>,
   stopAsked: Promise<NodeJS.Signals>,
 ): Promise<void> {
   const { log } = surroundings;
   let end: (how: End) => void = () => {};
   const ended = new Promise<End>((resolve) => (end = resolve));
+  let admin: string | null = null;
   const startup = new Startup(options.models.length, {
     up: ({ bootstrap, models }) => {
-      log.info('worker.ready', { workerId: options.identity.publicKeyHex, models, bootstrap, admin: null });
+      log.info('worker.ready', { workerId: options.identity.publicKeyHex, models, bootstrap, admin });
       if (values.model.length === 0) log.info('worker.demo', { note: demoNote });
     },
     hopeless: (failure) => end({ failure }),
@@ -108,7 +125,12 @@ async function run(
     end({ by: 'qmesh stop' });
     cutDrain();
   };
-  const ports = workerPorts(values, { ...surroundings, startup, onStopAsked });
+  const ports = workerPorts(values, {
+    ...surroundings,
+    startup,
+    onStopAsked,
+    onAdminReady: (address) => (admin = address),
+  });
   const { tree, deps } = startWorker(options, ports, treeOptions(values));
   deps.board.onReady(() => startup.loaded(deps.board.models.map(({ name }) => name)));
   tree.onEscalation((error) => end({ failure: escalated(error) }));
@@ -132,14 +154,21 @@ function sayWhatIsUnusual({ bootstrap, admin }: Settings, log: Logger): void {
     log.warn('mesh.public', {
       note: 'Anyone in the world may now send prompts to this machine, and sees its address.',
     });
-  if (admin !== 'off')
-    log.info('admin.absent', { admin, note: 'This version has no admin page; the setting has no effect.' });
+  const address = parseAdmin(admin);
+  if (typeof address === 'object' && !isLoopbackAddress(address.host))
+    log.warn('admin.exposed', {
+      admin,
+      note: 'Whoever reaches this address sees this worker at work. It shows no prompts, and takes no commands.',
+    });
 }
 
-/** A model that is simply not there is the user's to mend, before anything is started. */
+/** A path that is not there is the user's to mend, before anything is started. What else is not there may be had from the mesh. */
 async function assertSomethingToServe(disk: ModelDisk, models: readonly string[], log: Logger): Promise<void> {
   const problems: string[] = [];
-  for (const model of models) await disk.find(model).catch((error: unknown) => problems.push((error as Error).message));
+  for (const model of models)
+    await disk.find(model).catch((error: unknown) => {
+      if (!(error instanceof ModelMissing)) problems.push((error as Error).message);
+    });
   if (problems.length === models.length) throw noModel(problems);
   for (const problem of problems) log.error('model.missing', { problem });
 }

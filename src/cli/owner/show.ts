@@ -15,6 +15,7 @@ export function showReport(report: WorkerReport, nowMs: number): string {
     ['schedule', report.schedule ?? 'none: always'],
     ['health', `${health.state}, score ${health.score}, takes ${health.capacity} %`],
     ['models', models.map(({ name }) => name).join(', ') || 'none is loaded yet'],
+    ...report.fetching.map(showFetch),
     ['slots', `${slots.busy} of ${slots.total} busy`],
     ['queue', `${queue.length} of ${queue.capacity} waiting`],
     ['clients', `${report.peers} connected`],
@@ -22,6 +23,17 @@ export function showReport(report: WorkerReport, nowMs: number): string {
     ['program', `${report.agent}, pid ${report.pid}, up ${showDuration(report.uptimeMs)}`],
   ];
   return rows.map(([name, value]) => `${name.padEnd(9)} ${value}`).join('\n');
+}
+
+function showFetch({
+  model,
+  from,
+  bytes,
+  totalBytes,
+  seeders,
+}: WorkerReport['fetching'][number]): readonly [string, string] {
+  const share = totalBytes === null ? '' : ` (${Math.floor((100 * bytes) / totalBytes)} %)`;
+  return ['fetching', `${model}: ${(bytes / 1e6).toFixed(0)} MB${share} from ${from}, ${seeders} sending`];
 }
 
 const states = {

@@ -57,7 +57,10 @@ export async function workerOptions(
 }
 
 /** What a worker's ports are made of, besides the settings. */
-export interface Surroundings extends Pick<WorkerPorts, 'onStopAsked' | 'log' | 'ledger'> {
+export interface Surroundings extends Pick<
+  WorkerPorts,
+  'onStopAsked' | 'onAdminReady' | 'admin' | 'log' | 'ledger' | 'modelsPort'
+> {
   readonly home: Home;
   readonly disk: ModelDisk;
   readonly startup: Startup;
@@ -65,7 +68,7 @@ export interface Surroundings extends Pick<WorkerPorts, 'onStopAsked' | 'log' | 
 
 export function workerPorts(
   values: Settings,
-  { home, disk, startup, onStopAsked, log, ledger }: Surroundings,
+  { home, disk, startup, onStopAsked, onAdminReady, admin, log, ledger, modelsPort }: Surroundings,
 ): WorkerPorts {
   const ambient = { clock: systemClock, random: systemRandom, log };
   const { bootstrap, host } = values;
@@ -75,6 +78,7 @@ export function workerPorts(
     network: createHyperswarmNetwork({ ...ambient, bootstrap, host }),
     engines,
     modelFiles: disk,
+    modelsPort,
     ledger,
     conductStore: conductFile(values.home, systemClock, log),
     onDhtReady: (info) => startup.meshed(info),
@@ -86,6 +90,8 @@ export function workerPorts(
     ownerWord: ownerWordIn(home, log),
     control: controlSocket(home),
     onStopAsked,
+    onAdminReady,
+    admin,
     sampleHealth: machineLoad({ clock: systemClock, engineCpuMs: cpuMs, countsOwn: values.healthOwnLoad }),
   };
 }

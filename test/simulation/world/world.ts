@@ -139,6 +139,7 @@ export class World {
         network: this.#mouth(this.network.port(name, clock), clock, options.lie, lieRandom, () => worker),
         engines,
         modelFiles: simModelFiles(clock),
+        modelsPort: undefined,
         conductStore: noConductStore,
         ledger: new Ledger(new MemoryScoreStore(disk, clock), disk.entries()),
         onDhtReady: () => {},
@@ -337,5 +338,7 @@ function simModelFiles(clock: Clock): ModelFiles {
         ),
       ),
     rememberProbe: () => {},
+    noteFetched: () => {},
+    discard: () => {},
   };
 }

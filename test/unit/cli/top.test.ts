@@ -21,6 +21,7 @@ const here = {
   schedule: null,
   pid: 12,
   peers: 2,
+  fetching: [],
   waiting: { gold: 2, guest: 1 },
   models: [{ name: 'llama', sha256: 'c'.repeat(64), bytes: 1, contextSize: 4_096, capabilities: [] }],
 } as const;

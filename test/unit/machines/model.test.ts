@@ -9,9 +9,13 @@ const turn = { type: 'turn.given' };
 const probed = { type: 'file.probed' };
 const refused = { type: 'file.refused', reason: 'not a GGUF' };
 const wanted = { type: 'model.wanted' };
+const missing = { type: 'file.missing', reason: 'not here' };
+const arrived = { path: '/fetched.gguf', content: { sha256: 'sha', bytes: 1, tree: 'tree' } };
+const fetchEnds = (output: object) => ({ type: 'xstate.done.actor.fetch', output });
+const fetched = fetchEnds({ kind: 'fetched', model: arrived });
 
 function modelWith(...events: { type: string }[]): Staged {
-  const staged = stage(modelMachine, { wanted: 'counter' });
+  const staged = stage(modelMachine.provide({ guards: { canFetch: () => true } }), { wanted: 'counter' });
   staged.send(...events);
   return staged;
 }
@@ -20,7 +24,8 @@ describe('a model', () => {
   it('that was built here is found, hashed and given to its engine, untried', () => {
     const staged = modelWith(found, verified(false));
     expect(staged.did()).toEqual(['announceReady']);
-    expect(staged.told()).toEqual(['locate started', 'locate stopped', 'verify started', 'verify stopped']);
+    const steps = ['locate started', 'locate stopped', 'verify started', 'verify stopped', 'share started'];
+    expect(staged.told()).toEqual(steps);
     expect(staged.context).toMatchObject({ model, reason: undefined });
   });
 
@@ -33,7 +38,8 @@ describe('a model', () => {
     expect(staged.did()).toEqual([]);
     staged.send(probed);
     expect(staged.did()).toEqual(['rememberProbe', 'announceReady']);
-    expect(staged.told().sort()).toEqual(['probe stopped', 'turn stopped']); // the next in line may begin
+    // the next in line may begin
+    expect(staged.told().sort()).toEqual(['probe stopped', 'share started', 'turn stopped']);
   });
 
   it('answers its engine whenever that asks, once it is ready', () => {
@@ -66,8 +72,70 @@ describe('a model', () => {
     expect(staged.context.reason).toContain(what);
   });
 
+  it('that is missing is fetched, told what it is, and probed like any other', () => {
+    const staged = modelWith(missing);
+    expect(staged.did()).toEqual(['announceMissing']);
+    expect(staged.told()).toEqual(['locate started', 'locate stopped', 'fetch started']);
+    staged.send(fetched);
+    expect(staged.did()).toEqual(['rememberFetch']);
+    expect(staged.context).toMatchObject({ path: '/fetched.gguf', fetched: arrived });
+    staged.send(verified(true), turn);
+    expect(staged.did()).toEqual([]);
+    staged.send(probed);
+    expect(staged.did()).toEqual(['rememberProbe', 'announceReady']);
+  });
+
+  it('that cannot be fetched is refused with every reason, and looked for again', () => {
+    const staged = modelWith(missing, fetchEnds({ kind: 'failed', reasons: ['nobody has it', 'no room'] }));
+    expect(staged.did()).toEqual(['announceMissing', 'announceRefused']);
+    expect(staged.context.reason).toBe('not here Then: nobody has it Then: no room');
+    staged.told();
+    staged.clock.advance(120_000);
+    expect(staged.told()).toEqual(['locate started']);
+    staged.send(found, verified(false));
+    expect(staged.did()).toEqual(['announceReady']);
+  });
+
+  it.each([
+    ['kills its probe', (staged: Staged) => staged.send(refused)],
+    ['does not come to an end in it', (staged: Staged) => staged.clock.advance(120_000)],
+  ])('that was fetched and %s is not kept, and never reaches an engine', (_, fail) => {
+    const staged = modelWith(missing, fetched, verified(true), turn);
+    fail(staged);
+    expect(staged.did()).toEqual(['announceMissing', 'rememberFetch', 'discardFetched', 'announceRefused']);
+    expect(staged.state).toBe('lacking');
+    staged.clock.advance(120_000);
+    staged.send(found, verified(true), turn, refused); // the user has put one there meanwhile: that is the user's
+    expect(staged.state).toBe('failed');
+    expect(staged.did()).toEqual(['announceRefused']);
+  });
+
+  it('is not fetched where there is no mesh', () => {
+    const alone = stage(modelMachine, { wanted: 'counter' });
+    alone.send(missing);
+    expect(alone.did()).toEqual(['announceRefused']);
+    expect(alone.context.reason).toBe('not here');
+  });
+
+  it('is served where it cannot be offered, and that is tried again', () => {
+    const staged = modelWith(found, verified(false), { type: 'share.failed', reason: 'the disk' }, wanted);
+    expect(staged.did()).toEqual(['announceReady', 'announceUnshared', 'announceReady']);
+    staged.told();
+    staged.clock.advance(10_000);
+    expect(staged.told()).toEqual(['share started']);
+  });
+
   it('stops in every state', () => {
-    for (const path of [[], [found], [found, verified(true)], [found, verified(true), turn], [refused]]) {
+    const nowhere = fetchEnds({ kind: 'failed', reasons: [] });
+    for (const path of [
+      [],
+      [found],
+      [found, verified(true)],
+      [found, verified(true), turn],
+      [refused],
+      [missing],
+      [missing, nowhere],
+    ]) {
       const staged = modelWith(...path, { type: 'sys.shutdown' });
       expect(staged.isDone).toBe(true);
       expect(staged.clock.pending).toBe(0);

@@ -1,0 +1,83 @@
+/**
+ * What a worker does on the models network: it fetches what it lacks, and offers what it has. Data outside the actors: the topic's actor
+ * brings connections, each model's actor asks for its own model, and both may start anew.
+ */
+import type { NoiseStream } from 'hyperswarm';
+import type { CatalogEntry } from '../../gguf/catalog.js';
+import type { fetchMachine } from '../../machines/fetch.machine.js';
+import type { ServedModel } from '../../machines/model.js';
+import type { ModelContent } from '../../protocol/model-content.js';
+import { createFetch, type FetchDeps, type FetchWatch } from './fetch.actor.js';
+import { ModelMesh, type ModelMeshOptions } from './model-mesh.js';
+import { shareModel, type SharedModel } from './share-model.js';
+
+/** A port: a simulated mesh, and a client's own worker, have none. */
+export interface ModelsPort {
+  /** Takes a connection of the models network over. */
+  attach(stream: NoiseStream): void;
+  /** Fetches a model into the models folder. */
+  createFetch(watch: FetchWatch): typeof fetchMachine;
+  /** Offers a model, from when its core is open. `failed` is called at most once. @returns what takes it back. */
+  share(model: ServedModel, failed: (error: Error) => void): () => void;
+  /** It arrived as it was offered, and is no model that may be served. */
+  refuse(sha256: string): void;
+}
+
+export interface WorkerModelsOptions extends ModelMeshOptions, Omit<FetchDeps, 'mesh' | 'watch'> {
+  readonly catalog: readonly CatalogEntry[];
+  /** False: nothing is offered, and what is fetched is passed on only while it is fetched. */
+  readonly shares: boolean;
+  readonly contentOf: (path: string) => Promise<ModelContent>;
+}
+
+export class WorkerModels implements ModelsPort {
+  readonly #options: WorkerModelsOptions;
+  readonly #mesh: ModelMesh;
+  /** Closings of cores that are under way: a core that is opened again waits for them. */
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(options: WorkerModelsOptions) {
+    this.#options = options;
+    this.#mesh = new ModelMesh(options);
+  }
+
+  attach(stream: NoiseStream): void {
+    this.#mesh.attach(stream);
+  }
+
+  createFetch(watch: FetchWatch): typeof fetchMachine {
+    return createFetch({ ...this.#options, mesh: this.#mesh, watch });
+  }
+
+  share({ path }: ServedModel, failed: (error: Error) => void): () => void {
+    if (!this.#options.shares) return () => {};
+    let isWanted = true;
+    const shared = this.#open(path);
+    shared.catch((error: unknown) => {
+      if (isWanted) failed(error as Error);
+    });
+    return () => {
+      isWanted = false;
+      const closed = shared.then((model) => model.close()).catch(() => {});
+      this.#closing.add(closed);
+      void closed.then(() => this.#closing.delete(closed));
+    };
+  }
+
+  refuse(sha256: string): void {
+    this.#mesh.refuse(sha256);
+  }
+
+  /** When the actors are gone. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.all(this.#closing);
+    await this.#mesh.close();
+  }
+
+  async #open(path: string): Promise<SharedModel> {
+    await Promise.all(this.#closing);
+    const { contentOf, readBlocks, coresFolder, upload, catalog } = this.#options;
+    const readTree = async () => (await readBlocks(path)).tree;
+    return shareModel(path, await contentOf(path), { mesh: this.#mesh, coresFolder, upload, catalog, readTree });
+  }
+}
