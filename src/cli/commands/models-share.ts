@@ -1,8 +1,8 @@
 /** `qmesh models share`: offers the models of this machine to the mesh, until it is stopped. */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { openHome } from '../../actors/home.js';
+import { findModelFiles } from '../../actors/model-library.js';
 import { loadIdentity } from '../../actors/identity.js';
 import { shareModel, type SharedModel } from '../../actors/models/share-model.js';
 import { readCatalog } from '../../gguf/catalog.js';
@@ -14,19 +14,27 @@ import { nullLogger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
 import { CommandError, splitAdvice } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
+import { withManual } from '../manual.js';
 import { createHasher, joinMesh, limitOf, modelsSettings } from '../models-process.js';
-import { megabytes } from '../progress-line.js';
+import { showBytes } from '../sizes.js';
 import { untilSignal } from '../signals.js';
 
 export const shareCommand = (): Command =>
-  withSettings(
-    new Command('share')
-      .description('Offer models of this machine to the mesh, until it is stopped. They are not copied for it.')
-      .argument('[names...]', 'names of models, as `qmesh models list` shows them; all, where none is given'),
-    modelsSettings,
-  )
-    .option('--json', 'print one JSON line for each thing that happens')
-    .action((names: string[], { json, ...options }: Record<string, unknown>) => share(names, options, json === true));
+  withManual(
+    withSettings(
+      new Command('share')
+        .description('Offer models of this machine to the mesh, until it is stopped. They are not copied for it.')
+        .argument('[names...]', 'names of models, as `qmesh models list` shows them; all, where none is given'),
+      modelsSettings,
+    ).option('--json', 'print one JSON line for each thing that happens'),
+    {
+      examples: [
+        ['qmesh models share', 'all of them'],
+        ['qmesh models share llama --up-kbps 500', 'one, and slowly'],
+      ],
+      see: ['qmesh models list --mesh', 'docs/models.md'],
+    },
+  ).action((names: string[], { json, ...options }: Record<string, unknown>) => share(names, options, json === true));
 
 async function share(
   names: readonly string[],
@@ -62,7 +70,7 @@ async function share(
         const model = await shareModel(path, content, { ...options, readTree: () => Promise.resolve(tree) });
         shared.push(model);
         const { card } = model;
-        say('shared', card, `Offering ${card.name}, ${megabytes(card.bytes)}, SHA-256 ${card.sha256}`);
+        say('shared', card, `Offering ${card.name}, ${showBytes(card.bytes)}, SHA-256 ${card.sha256}`);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         say('refused', { path, reason }, `Not offering ${path}: ${reason}`);
@@ -72,7 +80,7 @@ async function share(
     say('sharing', { key }, `For the QMESH_SEEDERS of others: ${key}\nStop with Ctrl-C.`);
     await stopped;
     await Promise.all(shared.map((model) => model.close()));
-    say('ended', { sentBytes }, `Sent ${megabytes(sentBytes)}.`);
+    say('ended', { sentBytes }, `Sent ${showBytes(sentBytes)}.`);
   } finally {
     await hasher.close();
     await new Promise<void>((resolve) => network.close(resolve));
@@ -81,12 +89,7 @@ async function share(
 
 /** Of each name the first, as a worker finds it. */
 async function pathsOf(names: readonly string[], folders: readonly string[]): Promise<readonly string[]> {
-  const found = new Map<string, string>();
-  for (const folder of folders)
-    for (const file of (await readdir(folder).catch(() => [])).sort()) {
-      const name = /^(.+)\.gguf$/i.exec(file)?.[1]?.toLowerCase();
-      if (name !== undefined && !found.has(name)) found.set(name, join(folder, file));
-    }
+  const found = await findModelFiles(folders);
   const wanted = names.length === 0 ? [...found.keys()] : names.map((name) => name.toLowerCase());
   const missing = wanted.filter((name) => !found.has(name));
   if (missing.length === 0 && wanted.length > 0) return wanted.map((name) => found.get(name) ?? name);

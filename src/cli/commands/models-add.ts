@@ -1,0 +1,109 @@
+/** `qmesh models add FILE`: puts a file that is on this machine already among the models. */
+import { basename, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { Command } from 'commander';
+import { addModel, type AddedModel } from '../../actors/add-model.js';
+import { openHome } from '../../actors/home.js';
+import { nameOf } from '../../actors/model-library.js';
+import { ModelMemory } from '../../actors/model-memory.js';
+import { readCatalog } from '../../gguf/catalog.js';
+import { modelFolders } from '../../model-folders.js';
+import { systemClock } from '../../runtime/clock.js';
+import { CommandError, exitCode, splitAdvice } from '../failure.js';
+import { createFileThreads } from '../file-threads.js';
+import { readSettings, withSettings } from '../load-settings.js';
+import { withManual } from '../manual.js';
+import { progressBar } from '../progress-bar.js';
+import { showBytes } from '../sizes.js';
+
+interface AddFlags extends Readonly<Record<string, unknown>> {
+  readonly as?: string;
+  readonly link?: boolean;
+  readonly json?: boolean;
+}
+
+export const addCommand = (): Command =>
+  withManual(
+    withSettings(
+      new Command('add')
+        .description('Put a GGUF file of this machine among its models.')
+        .argument('<file>', 'the file'),
+      ['models', 'home'],
+    )
+      .option('--as <name>', 'the name to serve it under; by default that of the file')
+      .option('--link', 'make a hard link in place of a copy: no second copy on the disk, and no second file')
+      .option('--json', 'print one JSON object'),
+    {
+      about: [
+        'The file is looked at, copied and hashed, and only then gets its name among',
+        'the models. Where the file system can share its blocks, a copy takes no room.',
+      ],
+      examples: [
+        ['qmesh models add ~/Downloads/llama.gguf', 'then: qmesh worker --model llama'],
+        ['qmesh models add big.gguf --as big-7b --link', 'under another name, and without a copy'],
+      ],
+      see: ['qmesh models verify', 'qmesh models rm'],
+    },
+  ).action((file: string, flags: AddFlags) => add(file, flags));
+
+async function add(file: string, { as, link = false, json = false, ...options }: AddFlags): Promise<void> {
+  const { values } = readSettings(options);
+  const from = resolve(file);
+  const name = nameFrom(as, file);
+  const [folder = '.'] = modelFolders(values);
+  const entry = (await readCatalog()).models.find((model) => model.name === name);
+  const threads = createFileThreads();
+  const bar = progressBar(process.stderr, systemClock);
+  const totalBytes = statSync(from, { throwIfNoEntry: false })?.size;
+  const onProgress = (what: string) => (json ? undefined : (bytes: number) => bar.update(bytes, totalBytes, what));
+  try {
+    const added = await addModel({
+      from,
+      name,
+      folder,
+      isLink: link,
+      sha256: entry?.sha256,
+      memory: new ModelMemory(openHome(values.home).path),
+      copy: (source, to) => threads.copy(source, to, onProgress('copied')),
+      hash: (path) => threads.hash(path, onProgress('hashed')),
+    });
+    bar.end();
+    tell(name, added, json);
+  } catch (error) {
+    throw failure(file, error);
+  } finally {
+    bar.end();
+    await threads.close();
+  }
+}
+
+/** As people type it, and as others may hear it. @throws CommandError */
+function nameFrom(as: string | undefined, file: string): string {
+  const name = (as ?? nameOf(basename(file)) ?? basename(file)).toLowerCase().replace(/\.gguf$/, '');
+  if (/^[a-z0-9][a-z0-9._-]{0,127}$/.test(name)) return name;
+  throw new CommandError(
+    `${JSON.stringify(name)} is no name for a model`,
+    'Letters, digits, dots, underscores and hyphens make one.',
+    'Give it one with --as NAME.',
+    { code: exitCode.usage, reason: 'bad_name' },
+  );
+}
+
+function tell(name: string, { path, bytes, sha256, how }: AddedModel, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ name, path, bytes, sha256, how })}\n`);
+    return;
+  }
+  const done = { copied: 'copied', cloned: 'copied; the two share their blocks on the disk', linked: 'linked' };
+  process.stdout.write(
+    `${path}\n  ${showBytes(bytes)}, ${how === 'here already' ? how : done[how]}, SHA-256 ${sha256}\n` +
+      `Serve it with: qmesh worker --model ${name}\n`,
+  );
+}
+
+function failure(file: string, error: unknown): CommandError {
+  if (error instanceof CommandError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const [why, next] = splitAdvice(message);
+  return new CommandError(`${file} cannot be added`, why, next, { reason: 'not_added' });
+}

@@ -1,0 +1,192 @@
+/** `qmesh models list`: the models on this machine and those that people run, or with `--mesh` those that other nodes offer. */
+import { basename, dirname } from 'node:path';
+import { Command } from 'commander';
+import { listModels, type LocalModel } from '../../actors/model-library.js';
+import { ModelMemory } from '../../actors/model-memory.js';
+import { addressOf } from '../../actors/models/model-address.js';
+import type { Offer } from '../../actors/models/shelves.js';
+import { readCatalog, type CatalogEntry } from '../../gguf/catalog.js';
+import { modelFolders } from '../../model-folders.js';
+import { systemClock } from '../../runtime/clock.js';
+import { systemRandom } from '../../runtime/random.js';
+import { CommandError, splitAdvice } from '../failure.js';
+import { readSettings, withSettings } from '../load-settings.js';
+import { withManual } from '../manual.js';
+import { joinMesh, modelsSettings } from '../models-process.js';
+import { paintFor } from '../paint.js';
+import { progressBar } from '../progress-bar.js';
+import { showBytes } from '../sizes.js';
+import { table } from '../table.js';
+
+/** How long the mesh is listened to: who is there has told its shelf by then. */
+const listenMs = 3_000;
+/** Reading headers is worth a word from here on. */
+const manyHeaders = 20;
+
+export const listCommand = (): Command =>
+  withManual(
+    withSettings(
+      new Command('list').description('The models on this machine, and real ones that people run.'),
+      modelsSettings,
+    )
+      .option('--mesh', 'those that other nodes offer just now')
+      .option('--json', 'print one JSON object'),
+    {
+      examples: [
+        ['qmesh models list', 'what is here, what is wrong with it, and what there is to get'],
+        ['qmesh models list --mesh', 'what other nodes offer'],
+      ],
+      see: ['qmesh models recommend', 'docs/models.md'],
+    },
+  ).action(({ json, mesh, ...options }: Record<string, unknown>) =>
+    mesh === true ? listMesh(options, json === true) : listHere(options, json === true),
+  );
+
+/** A model of the catalog; `url` is where a browser finds its file. */
+type KnownModel = CatalogEntry & { readonly url: string; readonly present: boolean };
+
+async function listHere(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
+  const { values } = readSettings(options);
+  const folders = modelFolders(values);
+  const local = await readHeaders(folders, new ModelMemory(values.home));
+  const present = new Set(local.map(({ name }) => name));
+  const catalog = (await readCatalog()).models.map((entry) => ({
+    ...entry,
+    url: addressOf(entry.uri, undefined).href,
+    present: present.has(entry.name),
+  }));
+  const text = json
+    ? JSON.stringify({ local: local.map(asJson), catalog })
+    : [...here(local, folders), '', ...known(catalog)].join('\n');
+  process.stdout.write(`${text}\n`);
+}
+
+async function readHeaders(folders: readonly string[], memory: ModelMemory): Promise<readonly LocalModel[]> {
+  const bar = progressBar(process.stderr, systemClock);
+  let isSaid = false;
+  try {
+    return await listModels(folders, memory, (read) => {
+      if (read < manyHeaders || isSaid || !process.stderr.isTTY) return;
+      isSaid = true;
+      bar.say('Reading the headers of new models; they are remembered.');
+    });
+  } finally {
+    bar.end();
+  }
+}
+
+const asJson = ({ name, path, file, header, sha256, problem }: LocalModel): object => ({
+  name,
+  path,
+  bytes: problem === undefined ? (file?.bytes ?? null) : null,
+  contextSize: header?.trainedTokens ?? null,
+  sha256: sha256 ?? null,
+  problem: problem ?? null,
+});
+
+function here(local: readonly LocalModel[], folders: readonly string[]): readonly string[] {
+  const paint = paintFor(process.stdout);
+  const good = local.filter(({ problem }) => problem === undefined);
+  const broken = local.filter(({ problem }) => problem !== undefined);
+  const rows = good.map(({ name, file, header, path }) => [
+    name,
+    showBytes(file?.bytes ?? 0),
+    header?.trainedTokens ?? '?',
+    dirname(path) === folders[0] ? basename(path) : path,
+  ]);
+  return [
+    `On this machine (qmesh worker --model NAME), in ${folders[0] ?? ''}:`,
+    rows.length === 0
+      ? 'none; a worker without --model makes its own demo model'
+      : table(['NAME', 'SIZE', 'CONTEXT', 'FILE'], rows, { right: [1, 2] }),
+    ...(broken.length === 0 ? [] : ['', 'Broken:']),
+    ...broken.map(({ name, path, problem = '' }) => `${paint.bad(name)}  ${path}\n  ${problem}`),
+  ];
+}
+
+function known(catalog: readonly KnownModel[]): readonly string[] {
+  const rows = catalog.map(({ name, bytes, memoryBytes, contextSize, licence, present }) => [
+    name,
+    showBytes(bytes),
+    showBytes(memoryBytes),
+    contextSize,
+    licence,
+    present ? 'here' : '',
+  ]);
+  const example = catalog.find(({ present }) => !present) ?? catalog[0];
+  return [
+    'Real models that people run (sizes, and memory for one slot of 4,096 tokens, are approximate):',
+    table(['NAME', 'SIZE', 'MEMORY', 'CONTEXT', 'LICENCE', ''], rows, { right: [1, 2, 3] }),
+    '',
+    'Fetch one, from the mesh or from its address, and serve it by name:',
+    ...(example === undefined ? [] : [`  qmesh models pull ${example.name}`, `  qmesh worker --model ${example.name}`]),
+    'Which fits this machine: qmesh models recommend. What others offer: qmesh models list --mesh.',
+  ];
+}
+
+interface Offered {
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Keys on the models network: they go into QMESH_SEEDERS. */
+  readonly seeders: readonly string[];
+  readonly licence: string | null;
+}
+
+async function listMesh(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
+  const { values } = readSettings(options);
+  const network = await joinMesh(values, systemRandom.bytes(32)).catch((error: unknown) => {
+    const [why, next] = splitAdvice((error as Error).message);
+    throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });
+  });
+  if (process.stderr.isTTY && !json) process.stderr.write(`Listening for ${listenMs / 1_000} s…\n`);
+  await new Promise<void>((resolve) => systemClock.setTimeout(resolve, listenMs));
+  const { models: catalog } = await readCatalog();
+  const offered = gather(network.mesh.shelves.offers, values.seeders, catalog);
+  const text = json ? JSON.stringify({ offered }) : offers(offered);
+  process.stdout.write(`${text}\n`);
+  await new Promise<void>((gone) => network.close(gone));
+}
+
+/** One row for each file, whoever offers it under whichever name. */
+function gather(
+  offers: readonly Offer[],
+  trusted: readonly string[],
+  catalog: readonly CatalogEntry[],
+): readonly Offered[] {
+  const files = new Map<string, Offered>();
+  for (const { peerKey, card } of offers) {
+    if (trusted.length > 0 && !trusted.includes(peerKey)) continue;
+    const key = `${card.sha256} ${card.name}`;
+    const entry = catalog.find(({ name, sha256 }) =>
+      sha256 === undefined ? name === card.name : sha256 === card.sha256,
+    );
+    files.set(key, {
+      name: card.name,
+      bytes: card.bytes,
+      sha256: card.sha256,
+      seeders: [...(files.get(key)?.seeders ?? []), peerKey],
+      licence: entry?.licence ?? card.licence ?? null,
+    });
+  }
+  return [...files.values()].sort((a, b) =>
+    a.name === b.name ? b.seeders.length - a.seeders.length : a.name < b.name ? -1 : 1,
+  );
+}
+
+function offers(offered: readonly Offered[]): string {
+  if (offered.length === 0)
+    return 'Nobody in the mesh offers a model just now.\nOffer yours with: qmesh models share. What there is elsewhere: qmesh models list.';
+  const rows = offered.map(({ name, bytes, sha256, seeders, licence }) => [
+    name,
+    showBytes(bytes),
+    seeders.length,
+    licence ?? '?',
+    `${sha256.slice(0, 16)}…`,
+  ]);
+  return [
+    table(['NAME', 'SIZE', 'SEEDERS', 'LICENCE', 'SHA-256'], rows, { right: [1, 2] }),
+    '',
+    'Fetch one by its name, or by its whole SHA-256 (--json shows it), with: qmesh models pull NAME',
+  ].join('\n');
+}

@@ -1,0 +1,87 @@
+/** Fetches one model for a command, from first look to its place on the disk; Ctrl-C ends it, and what has arrived stays. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { createActor } from 'xstate';
+import { ModelMemory } from '../actors/model-memory.js';
+import { createFetch, type FetchWatch } from '../actors/models/fetch.actor.js';
+import { readCatalog } from '../gguf/catalog.js';
+import type { FetchOutcome, ModelSource } from '../machines/fetch.js';
+import { modelFolders } from '../model-folders.js';
+import { systemClock } from '../runtime/clock.js';
+import { systemRandom } from '../runtime/random.js';
+import type { Settings } from '../settings.js';
+import { createHasher, joinMesh, limitOf } from './models-process.js';
+import { progressBar } from './progress-bar.js';
+import { showBytes } from './sizes.js';
+
+export async function fetchModel(wanted: string, values: Settings, watch: FetchWatch): Promise<FetchOutcome> {
+  const mesh = await joinMesh(values, systemRandom.bytes(32)).catch(() => undefined); // an address may do without
+  const hasher = createHasher();
+  const [modelsFolder = '.'] = modelFolders(values);
+  try {
+    const actor = createActor(
+      createFetch({
+        modelsFolder,
+        coresFolder: join(values.home, 'model-cores'),
+        catalog: (await readCatalog()).models,
+        mesh: mesh?.mesh,
+        hub: process.env.HF_ENDPOINT,
+        token: process.env.HF_TOKEN,
+        upload: limitOf(values.upKbps),
+        download: limitOf(values.downKbps),
+        readBlocks: hasher.readBlocks,
+        clock: systemClock,
+        random: systemRandom,
+        watch,
+      }),
+      { input: { wanted }, clock: systemClock },
+    );
+    const stop = (): void => actor.send({ type: 'sys.shutdown' });
+    const outcome = await new Promise<FetchOutcome>((resolve, reject) => {
+      actor.subscribe({ complete: () => resolve(actor.getSnapshot().output ?? { kind: 'stopped' }), error: reject });
+      process.once('SIGINT', stop);
+      actor.start();
+    });
+    process.off('SIGINT', stop);
+    if (outcome.kind === 'fetched') remember(values.home, outcome.model);
+    return outcome;
+  } finally {
+    await hasher.close();
+    await new Promise<void>((resolve) => (mesh === undefined ? resolve() : mesh.close(resolve)));
+  }
+}
+
+type Fetched = Extract<FetchOutcome, { kind: 'fetched' }>['model'];
+
+/** Its hash was just computed from its bytes. */
+function remember(home: string, { path, content }: Fetched): void {
+  try {
+    const { size, mtimeMs } = statSync(path);
+    new ModelMemory(home).learn(new Map([[path, { bytes: size, changedMs: mtimeMs, sha256: content.sha256 }]]));
+  } catch {
+    // a home that cannot be written: the file is hashed again when it is served
+  }
+}
+
+export type EndingWatch = FetchWatch & { end(): void };
+
+/** For a person. */
+export function fetchBar(): EndingWatch {
+  const bar = progressBar(process.stderr, systemClock);
+  return {
+    source: (source) => bar.say(whence(source)),
+    progress: ({ bytes, totalBytes, seeders }) =>
+      bar.update(bytes, totalBytes, `from ${seeders} ${seeders === 1 ? 'source' : 'sources'}`),
+    trouble: (what) => bar.say(`  ${what}`),
+    verifying: () => bar.say('Verifying…'),
+    end: () => bar.end(),
+  };
+}
+
+function whence(source: ModelSource): string {
+  const memory =
+    source.memoryBytes === undefined ? '' : `; serving it takes about ${showBytes(source.memoryBytes)} of memory`;
+  return source.kind === 'mesh'
+    ? `${source.name}, ${showBytes(source.content.bytes)}, from the mesh${memory}`
+    : `${source.name} from ${source.uri}${memory}`;
+}
