@@ -3,10 +3,13 @@ import { Command } from 'commander';
 import { version } from '../version.js';
 import { askCommand } from './commands/ask.js';
 import { chatCommand } from './commands/chat.js';
+import { completionCommand } from './commands/completion.js';
+import { configCommand } from './commands/config.js';
 import { dhtCommand } from './commands/dht.js';
 import { modelsCommand } from './commands/models.js';
 import { pauseCommand } from './commands/pause.js';
 import { resumeCommand } from './commands/resume.js';
+import { serveCommand } from './commands/serve.js';
 import { statusCommand } from './commands/status.js';
 import { stopCommand } from './commands/stop.js';
 import { topCommand } from './commands/top.js';
@@ -25,9 +28,12 @@ export const qmeshProgram = (): Command =>
       .addCommand(stopCommand())
       .addCommand(askCommand())
       .addCommand(chatCommand())
+      .addCommand(serveCommand())
       .addCommand(topCommand())
       .addCommand(modelsCommand())
-      .addCommand(dhtCommand()),
+      .addCommand(dhtCommand())
+      .addCommand(configCommand())
+      .addCommand(completionCommand()),
     {
       examples: [
         ['qmesh worker', 'lend this machine; without a model of yours it serves a demo that counts'],

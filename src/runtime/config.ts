@@ -171,7 +171,7 @@ export function describeConfig<Values>(definition: Definition<Values>): SettingR
     key,
     env: setting.env ?? '',
     flag: setting.flag ?? '',
-    default: setting.default === undefined ? '' : shown(setting.default, setting),
+    default: setting.default === undefined || setting.secret === true ? '' : shown(setting.default, setting),
     unit: setting.unit ?? '',
     describe: setting.describe,
   }));

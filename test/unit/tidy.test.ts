@@ -50,8 +50,8 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   engine: ['protocol', 'runtime'],
   actors: ['runtime', 'protocol', 'rules', 'machines', 'gguf', 'engine'],
   client: ['runtime', 'protocol', 'rules', 'machines', 'actors', 'gguf'],
-  gateway: ['client', 'runtime'],
-  admin: ['runtime'],
+  gateway: ['runtime', 'protocol', 'client'],
+  admin: ['runtime', 'protocol', 'rules', 'machines', 'actors'],
   cli: ['runtime', 'protocol', 'rules', 'machines', 'actors', 'engine', 'gguf', 'client', 'gateway', 'admin', 'top'],
 };
 

@@ -1,0 +1,126 @@
+/** `qmesh serve`: the mesh for programs that speak OpenAI's API. Runs until it is told to stop. */
+import { Command } from 'commander';
+import { Gateway } from '../../gateway/gateway.js';
+import { isLoopback, parseAddress, writtenAddress, type Address } from '../../runtime/address.js';
+import { systemClock } from '../../runtime/clock.js';
+import { createLogger } from '../../runtime/log.js';
+import { systemRandom } from '../../runtime/random.js';
+import type { Settings } from '../../settings.js';
+import { CommandError, exitCode } from '../failure.js';
+import { readSettings, withSettings } from '../load-settings.js';
+import { withManual } from '../manual.js';
+import { clientSettings, joinAsClient } from '../request-flags.js';
+import { untilSignal } from '../signals.js';
+
+interface Options extends Readonly<Record<string, unknown>> {
+  readonly local?: boolean;
+  readonly json?: boolean;
+}
+
+const flags = [
+  'listen',
+  'apiKeys',
+  'cors',
+  'names',
+  'concurrency',
+  'answerMs',
+  'drainMs',
+  'logLevel',
+  'model',
+  ...clientSettings,
+] as const;
+
+export const serveCommand = (): Command =>
+  withManual(
+    withSettings(
+      new Command('serve').description('Answer programs that speak OpenAI’s API, on http://127.0.0.1:8080/v1.'),
+      flags,
+    )
+      .option('--local', 'where no worker is left, answer from a model on this disk: --model, or the demo')
+      .option('--public', 'ask the world: strangers will see the prompts')
+      .option('--json', 'log JSON lines at a terminal too; the first says where it listens'),
+    {
+      about: [
+        'Point a program at it with OPENAI_BASE_URL=http://127.0.0.1:8080/v1 and any',
+        'API key, or with the settings that it has for that. Where other machines are',
+        'to reach it, --listen needs QMESH_API_KEYS. docs/openai.md has the details.',
+        'Ctrl-C takes no more requests and lets the open ones end; twice ends at once.',
+      ],
+      examples: [
+        ['qmesh serve', 'for the programs of this machine'],
+        ['qmesh serve --local --model ./llama.gguf', 'also where there is no worker'],
+        ['QMESH_API_KEYS=$(openssl rand -hex 24) qmesh serve --listen 0.0.0.0:8080', 'for other machines'],
+        ['qmesh serve --cors http://localhost:3000', 'for a web page'],
+      ],
+      see: ['qmesh worker', 'docs/openai.md'],
+    },
+  ).action(serve);
+
+async function serve(options: Options): Promise<void> {
+  const { values } = readSettings(options);
+  const address = addressOf(values);
+  const stopAsked = untilSignal();
+  const isForPeople = process.stdout.isTTY && options.json !== true;
+  const log = createLogger({ level: values.logLevel, pretty: isForPeople });
+  const client = await joinAsClient(values, { isLocal: options.local === true });
+  const { apiKeys, cors, names, concurrency, answerMs, drainMs } = values;
+  const gateway = new Gateway({
+    client,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    apiKeys,
+    cors,
+    names,
+    isLocal: isLoopback(address),
+    maxChoicesOpen: concurrency,
+    deadlineMs: answerMs,
+  });
+  try {
+    const { port } = await gateway.listen(address).catch((error: unknown) => {
+      throw notListening(address, error);
+    });
+    const url = `http://${writtenAddress({ ...address, port })}/v1`;
+    if (isForPeople) process.stdout.write(greeting(url, apiKeys.length > 0));
+    else log.info('serve.ready', { url, needsKey: apiKeys.length > 0 });
+    const signal = await stopAsked;
+    log.info('serve.stopping', { by: signal, drainMs });
+  } finally {
+    await gateway.close(drainMs);
+    await client.close();
+  }
+  log.info('serve.stopped');
+}
+
+/** @throws CommandError where strangers could use it */
+function addressOf({ listen, apiKeys }: Settings): Address {
+  const address = parseAddress(listen);
+  if (address !== undefined && (isLoopback(address) || apiKeys.length > 0)) return address;
+  throw new CommandError(
+    `without a key, ${listen} is not opened`,
+    'Everybody who reaches that address could use the mesh in your name.',
+    'Set QMESH_API_KEYS, for example to what `openssl rand -hex 24` says, or listen on 127.0.0.1.',
+    { code: exitCode.usage, reason: 'key_needed' },
+  );
+}
+
+function notListening(address: Address, error: unknown): CommandError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const where = writtenAddress(address);
+  const next = 'Take another one with --listen, for example --listen 127.0.0.1:8081.';
+  if (code === 'EADDRINUSE')
+    return new CommandError(`${where} is taken`, 'Another program listens there.', next, { reason: 'port_taken' });
+  return new CommandError(`${where} cannot be listened at`, message, next, { reason: 'listen_failed' });
+}
+
+const greeting = (url: string, needsKey: boolean): string =>
+  [
+    `QMesh answers programs at ${url}`,
+    '',
+    `  OPENAI_BASE_URL=${url}`,
+    `  OPENAI_API_KEY=${needsKey ? '…   one of QMESH_API_KEYS' : 'any  it is not looked at'}`,
+    '',
+    `What is served: curl ${url}/models`,
+    'Stop with Ctrl-C.',
+    '',
+  ].join('\n');

@@ -1,0 +1,31 @@
+/** What all answers have in common on their way to a program: their head, the usage at their end, and events to stream them in. */
+import type { Ended, Piece } from './choices.js';
+
+export interface Head {
+  readonly id: string;
+  /** Unix seconds. */
+  readonly created: number;
+  readonly model: string;
+}
+
+/** How one way to ask is answered. */
+export interface AnswerForm {
+  whole(head: Head, ended: readonly Ended[]): object;
+  /** The events that a piece becomes. */
+  events(head: Head, piece: Piece): readonly object[];
+  /** The last event of a stream, where it was asked for. */
+  usageEvent(head: Head, usage: Usage): object;
+}
+
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+/** The prompt of several choices counts once, as with OpenAI. */
+export function usageOf(ended: readonly Ended[]): Usage {
+  const prompt_tokens = Math.max(0, ...ended.map(({ usage }) => usage?.promptTokens ?? 0));
+  const completion_tokens = ended.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
+  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+}

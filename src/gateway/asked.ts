@@ -1,0 +1,50 @@
+/** What a program asked, in the mesh's words; and the checks that every way to ask ends with. */
+import type { AskRequest } from '../client/client.js';
+import { limits } from '../protocol/limits.js';
+import { ApiError } from './api-error.js';
+
+export interface Asked {
+  /** One for each choice. */
+  readonly requests: readonly AskRequest[];
+  readonly model: string | undefined;
+  readonly isStreamed: boolean;
+  readonly includeUsage: boolean;
+  /** The answer is to be a call of a tool, written as JSON. */
+  readonly isCall: boolean;
+  /** The program's name for a field of the mesh's request. */
+  readonly rename: (field: string) => string;
+}
+
+/** What else is in a frame beside the request. */
+const frameMarginBytes = 1_024;
+
+/**
+ * A worker ends the connection of whoever sends it more than a frame holds, or nests deeper, and remembers it: a program's mistake
+ * must not become this server's.
+ * @throws ApiError
+ */
+export function assertFits(request: AskRequest): void {
+  if (!nestsWithin(request, limits.maxNestingDepth))
+    throw new ApiError(400, `The request nests deeper than the ${limits.maxNestingDepth} levels that workers read.`, {
+      code: 'invalid_value',
+    });
+  const bytes = Buffer.byteLength(JSON.stringify(request));
+  if (bytes > limits.maxFrameBytes - frameMarginBytes)
+    throw new ApiError(
+      413,
+      `The request has ${bytes} bytes, and workers read ${limits.maxFrameBytes} at most; shorten it.`,
+      {
+        code: 'request_too_large',
+      },
+    );
+}
+
+/** Level by level, as a deep one would overflow the stack. */
+function nestsWithin(value: unknown, levels: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; depth < levels; depth++) {
+    level = level.flatMap((each): unknown[] => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+    if (level.length === 0) return true;
+  }
+  return !level.some((each) => typeof each === 'object' && each !== null);
+}

@@ -1,0 +1,82 @@
+/** Answers of a chat, whole or as chunks: text as it comes, and a call of a tool in one piece, as it comes from the worker. */
+import type { AnswerForm, Head, Usage } from './answer-form.js';
+import { usageOf } from './answer-form.js';
+import type { Ended } from './choices.js';
+import { forcedCall, type Call } from './tools.js';
+
+export interface ChatForm {
+  /** The answer is to be a call of a tool, written as JSON. */
+  readonly isCall: boolean;
+  readonly includeUsage: boolean;
+  readonly newCallId: () => string;
+}
+
+export function chatForm({ isCall, includeUsage, newCallId }: ChatForm): AnswerForm {
+  const begun = new Set<number>();
+  const toolCalls = (ended: Ended) =>
+    callsOf(ended, isCall).map(({ name, arguments: args }) => ({
+      id: newCallId(),
+      type: 'function',
+      function: { name, arguments: JSON.stringify(args ?? {}) },
+    }));
+  const chunk = ({ id, created, model }: Head, index: number, delta: object, finish_reason: string | null = null) => ({
+    id,
+    object: 'chat.completion.chunk',
+    created,
+    model,
+    choices: [{ index, delta, logprobs: null, finish_reason }],
+    ...(includeUsage && { usage: null }),
+  });
+  return {
+    whole: ({ id, created, model }, ended) => ({
+      id,
+      object: 'chat.completion',
+      created,
+      model,
+      choices: ended.map((each) => {
+        const tool_calls = toolCalls(each);
+        const content = tool_calls.length > 0 && (isCall || each.text === '') ? null : each.text;
+        return {
+          index: each.index,
+          message: { role: 'assistant', content, refusal: null, ...(tool_calls.length > 0 && { tool_calls }) },
+          logprobs: null,
+          finish_reason: finishReason(each, tool_calls.length),
+        };
+      }),
+      usage: usageOf(ended),
+    }),
+
+    events(head, piece) {
+      const { index } = piece;
+      const first = begun.has(index) ? [] : [chunk(head, index, { role: 'assistant', content: isCall ? null : '' })];
+      begun.add(index);
+      if (!('end' in piece)) return isCall ? first : [...first, chunk(head, index, { content: piece.text })];
+      const calls = toolCalls(piece.end);
+      const told = calls.length > 0 ? { tool_calls: calls.map((call, at) => ({ index: at, ...call })) } : undefined;
+      const isCut = isCall && told === undefined && piece.end.text !== '';
+      return [
+        ...first,
+        ...(isCut ? [chunk(head, index, { content: piece.end.text })] : []),
+        ...(told === undefined ? [] : [chunk(head, index, told)]),
+        chunk(head, index, {}, finishReason(piece.end, calls.length)),
+      ];
+    },
+
+    usageEvent: ({ id, created, model }, usage: Usage) => ({
+      id,
+      object: 'chat.completion.chunk',
+      created,
+      model,
+      choices: [],
+      usage,
+    }),
+  };
+}
+
+function callsOf({ text, toolCalls = [] }: Ended, isCall: boolean): readonly Call[] {
+  if (!isCall) return toolCalls;
+  const call = forcedCall(text);
+  return call === undefined ? [] : [call];
+}
+
+const finishReason = ({ finishReason: reason }: Ended, calls: number): string => (calls > 0 ? 'tool_calls' : reason);

@@ -1,0 +1,107 @@
+/** `POST /v1/chat/completions`: its body, and the request to the mesh that follows from it. */
+import { z } from 'zod';
+import type { AskRequest } from '../client/client.js';
+import { limits } from '../protocol/limits.js';
+import { badParameter, unsupportedParameter } from './api-error.js';
+import { assertFits, type Asked } from './asked.js';
+import { conversation } from './conversation.js';
+import { workable, type Schema } from './json-schema.js';
+import { choicesOf, read, refused, samplingOf, shared, snakeCase, streamingOf } from './parameters.js';
+import { forcing, toolChoice, tools, toolWish } from './tools.js';
+
+const responseFormat = z.discriminatedUnion(
+  'type',
+  [
+    z.object({ type: z.literal('text') }),
+    z.object({ type: z.literal('json_object') }),
+    z.object({
+      type: z.literal('json_schema'),
+      json_schema: z.object({
+        name: z.string().nullish(),
+        description: z.string().nullish(),
+        strict: z.boolean().nullish(),
+        schema: z.unknown(),
+      }),
+    }),
+  ],
+  { error: 'must be one whose type is text, json_object or json_schema' },
+);
+
+const body = z.strictObject({
+  ...shared,
+  messages: conversation,
+  max_completion_tokens: z.int().min(1).max(limits.maxTokens).exactOptional(),
+  response_format: responseFormat.exactOptional(),
+  tools: tools.exactOptional(),
+  tool_choice: toolChoice.exactOptional(),
+  /** There is never more than one call in an answer. */
+  parallel_tool_calls: z.boolean().exactOptional(),
+
+  logprobs: refused('workers do not tell probabilities', false),
+  top_logprobs: refused('workers do not tell probabilities', 0),
+  modalities: refused('workers answer in text', ['text']),
+  audio: refused('workers answer in text'),
+  prediction: refused('workers do not take the answer in advance'),
+  web_search_options: refused('workers do not search'),
+  reasoning_effort: refused('workers do not set how long a model thinks', 'none'),
+  verbosity: refused('say it in the prompt', 'medium'),
+  functions: refused('it was replaced by `tools`', []),
+  function_call: refused('it was replaced by `tool_choice`', 'none'),
+});
+
+type Body = z.infer<typeof body>;
+
+/** @throws ApiError that names the parameter */
+export function readChat(given: unknown): Asked {
+  const asked = read(body, given);
+  const { offered, forced } = toolWish(asked.tools, asked.tool_choice);
+  const jsonSchema = schemaOf(asked);
+  if (jsonSchema !== undefined && offered.length > 0)
+    throw unsupportedParameter(
+      'response_format',
+      'is not supported together with tools: an answer is held to one or the other',
+    );
+  const request: AskRequest = {
+    messages: asked.messages,
+    ...(asked.model === undefined ? {} : { model: asked.model }),
+    ...(offered.length === 0 ? {} : { tools: [...offered] }),
+    options: { ...samplingOf(asked, maxTokensOf(asked)), ...(jsonSchema && { jsonSchema }) },
+  };
+  const whole = forced.length === 0 ? request : forcing(forced, request);
+  assertFits(whole);
+  const forcedAt = forced.map(({ name }) => (asked.tools ?? []).findIndex((tool) => tool.function.name === name));
+  return {
+    requests: choicesOf(whole, asked.n ?? 1),
+    model: asked.model,
+    ...streamingOf(asked),
+    isCall: forced.length > 0,
+    rename: (field) => renamed(field, forcedAt),
+  };
+}
+
+function maxTokensOf({ max_tokens: older, max_completion_tokens: newer }: Body): number | undefined {
+  if (older !== undefined && newer !== undefined && older !== newer)
+    throw badParameter('max_tokens', 'says something else than max_completion_tokens; give one of them');
+  return newer ?? older;
+}
+
+/** Any object at all. */
+const anyObject: Schema = { type: 'object', additionalProperties: true };
+
+function schemaOf({ response_format: format }: Body): Record<string, unknown> | undefined {
+  if (format === undefined || format.type === 'text') return undefined;
+  if (format.type === 'json_object') return anyObject;
+  const { schema, strict } = format.json_schema;
+  return workable(schema ?? true, 'response_format.json_schema.schema', strict === true);
+}
+
+/** @param forcedAt of the tools of which one must be called, their places among all tools */
+function renamed(field: string, forcedAt: readonly number[]): string {
+  const call = /^options\.jsonSchema(?:\.oneOf\[(\d+)\])?\.properties\.arguments(?<rest>.*)$/.exec(field);
+  if (forcedAt.length > 0 && call !== null)
+    return `tools[${forcedAt[Number(call[1] ?? 0)] ?? 0}].function.parameters${call.groups?.rest ?? ''}`;
+  return field
+    .replace(/^options\.jsonSchema/, 'response_format.json_schema.schema')
+    .replace(/^(tools\[\d+\])\.parameters/, '$1.function.parameters')
+    .replace(/^options\.(\w+)/, (_, name: string) => snakeCase(name));
+}

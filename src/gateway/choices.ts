@@ -1,0 +1,135 @@
+/**
+ * The answers to one request of a program, from the mesh: each choice is a request of its own. Their pieces are given in the order
+ * in which they come; where one fails, all end.
+ */
+import type { Answer, AnswerStream } from '../client/answer-stream.js';
+import type { AskRequest, QMeshClient } from '../client/client.js';
+import type { Clock, TimerHandle } from '../runtime/clock.js';
+
+export type MeshClient = Pick<QMeshClient, 'stream' | 'workers'>;
+
+/** A choice that is whole. */
+export interface Ended extends Answer {
+  readonly index: number;
+  /** Over all workers that had a part in it. */
+  readonly completionTokens: number;
+}
+
+/** New text of a choice, or its end. */
+export type Piece = { readonly index: number; readonly text: string } | { readonly index: number; readonly end: Ended };
+
+interface Turn {
+  readonly index: number;
+  readonly result: IteratorResult<Piece, void>;
+  readonly next: () => Promise<Turn>;
+}
+
+/** What is known of a choice so far. */
+export interface Progress {
+  readonly worker: string | undefined;
+  readonly tries: number;
+  /** Until it was in a slot. */
+  readonly queuedMs: number | undefined;
+}
+
+export class Choices {
+  readonly #streams: readonly AnswerStream[];
+  readonly #progress: Progress[];
+  readonly #clock: Clock;
+
+  /** @param signal ends all of them; their answers are then `cancelled` */
+  constructor(client: MeshClient, requests: readonly AskRequest[], clock: Clock, signal: AbortSignal) {
+    const startedMs = clock.monotonicMs();
+    this.#clock = clock;
+    this.#progress = requests.map(() => ({ worker: undefined, tries: 0, queuedMs: undefined }));
+    this.#streams = requests.map((request, index) =>
+      client.stream(request, {
+        signal,
+        onWorker: (worker) => this.#note(index, ({ tries }) => ({ worker, tries: tries + 1 })),
+        onPosition: ({ position }) => {
+          if (position === 0) this.#note(index, () => ({ queuedMs: clock.monotonicMs() - startedMs }));
+        },
+      }),
+    );
+  }
+
+  get progress(): readonly Progress[] {
+    return this.#progress;
+  }
+
+  /** In the order of the requests. @throws RequestError */
+  async whole(): Promise<Ended[]> {
+    const ended: Ended[] = [];
+    for await (const piece of this.pieces()) if ('end' in piece) ended[piece.index] = piece.end;
+    return ended;
+  }
+
+  /** @throws RequestError */
+  async *pieces(): AsyncGenerator<Piece, void, undefined> {
+    const turns = new Map(
+      this.#streams.map((stream, index) => {
+        const pieces = this.#piecesOf(stream, index);
+        const next = (): Promise<Turn> => quietly(pieces.next().then((result) => ({ index, result, next })));
+        return [index, next()];
+      }),
+    );
+    while (turns.size > 0) {
+      const { index, result, next } = await Promise.race(turns.values());
+      if (result.done === true) turns.delete(index);
+      else {
+        turns.set(index, next());
+        yield result.value;
+      }
+    }
+  }
+
+  async *#piecesOf(stream: AnswerStream, index: number): AsyncGenerator<Piece, void, undefined> {
+    let told = 0;
+    for await (const { text, tokens } of stream) {
+      told += tokens;
+      yield { index, text };
+    }
+    const answer = await stream.result;
+    // A worker that took over counts its own part only; a call of a tool is in no piece.
+    const completionTokens = Math.max(told, answer.usage?.completionTokens ?? 0);
+    yield { index, end: { ...answer, index, completionTokens } };
+  }
+
+  /** The same, with an `undefined` wherever nothing came for `silenceMs`. */
+  async *piecesAndSilences(silenceMs: number): AsyncGenerator<Piece | undefined, void, undefined> {
+    const pieces = this.pieces();
+    let next = pieces.next();
+    for (;;) {
+      const result = await this.#within(silenceMs, next);
+      if (result === undefined) yield undefined;
+      else if (result.done === true) return;
+      else {
+        next = quietly(pieces.next());
+        yield result.value;
+      }
+    }
+  }
+
+  async #within<T>(delayMs: number, promise: Promise<T>): Promise<T | undefined> {
+    let timer: TimerHandle;
+    const silence = new Promise<undefined>((resolve) => {
+      timer = this.#clock.setTimeout(() => resolve(undefined), delayMs);
+    });
+    try {
+      return await Promise.race([promise, silence]);
+    } finally {
+      this.#clock.clearTimeout(timer);
+    }
+  }
+
+  #note(index: number, change: (before: Progress) => Partial<Progress>): void {
+    const before = this.#progress[index];
+    if (before !== undefined) this.#progress[index] = { ...before, ...change(before) };
+  }
+}
+
+/** Its failure is looked at later, or never, where another one came first. */
+function quietly<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}

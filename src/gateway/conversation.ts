@@ -1,0 +1,60 @@
+/** A conversation in OpenAI's words, and in the mesh's: roles and text, one message for one message. */
+import { z } from 'zod';
+import type { AskRequest } from '../client/client.js';
+import { limits } from '../protocol/limits.js';
+import { isObject } from './parameters.js';
+import { writtenCall } from './tools.js';
+
+type Message = NonNullable<AskRequest['messages']>[number];
+
+/** Text, or parts of text. Whoever sends a picture should not get an answer that has not seen it. */
+const content = z.unknown().transform((value, context): string => {
+  if (typeof value === 'string') return value;
+  const parts: unknown[] = Array.isArray(value) ? value : [];
+  const bad = parts.findIndex((part) => !isObject(part) || part.type !== 'text' || typeof part.text !== 'string');
+  if (Array.isArray(value) && bad < 0) return (parts as { text: string }[]).map(({ text }) => text).join('\n');
+  const part = parts[bad];
+  const other = isObject(part) && typeof part.type === 'string' && part.type !== 'text' ? part.type : undefined;
+  const message =
+    other === undefined
+      ? 'must be text, or a list of {"type": "text", "text": …}'
+      : `is "${other}"; workers read text and nothing else`;
+  const path = bad < 0 ? [] : other === undefined ? [bad] : [bad, 'type'];
+  context.issues.push({ code: 'custom', message, path, input: value });
+  return z.NEVER;
+});
+
+const noText = z.union([z.null(), z.undefined()]).transform(() => '');
+
+const toolCall = z.object({
+  id: z.string(),
+  type: z.literal('function'),
+  function: z.object({ name: z.string().min(1).max(limits.maxNameChars), arguments: z.string() }),
+});
+
+const roles = {
+  system: z.object({ role: z.literal('system'), content }),
+  /** What newer models call the system. */
+  developer: z.object({ role: z.literal('developer'), content }),
+  user: z.object({ role: z.literal('user'), content }),
+  assistant: z.object({
+    role: z.literal('assistant'),
+    content: z.union([noText, content]).exactOptional(),
+    tool_calls: z.array(toolCall).max(limits.maxToolCalls).nullish(),
+  }),
+  tool: z.object({ role: z.literal('tool'), content, tool_call_id: z.string() }),
+};
+
+const message = z
+  .discriminatedUnion('role', [roles.system, roles.developer, roles.user, roles.assistant, roles.tool], {
+    error: 'must be a message whose role is system, developer, user, assistant or tool',
+  })
+  .transform((said): Message => {
+    if (said.role === 'developer') return { role: 'system', content: said.content };
+    if (said.role !== 'assistant') return { role: said.role, content: said.content };
+    const calls = (said.tool_calls ?? []).map(({ function: { name, arguments: args } }) => writtenCall(name, args));
+    return { role: 'assistant', content: [said.content ?? '', ...calls].filter((part) => part !== '').join('\n') };
+  });
+
+/** How many there are is looked at first: a million bad ones must not make a million complaints. */
+export const conversation = z.array(z.unknown()).min(1).max(limits.maxMessages).pipe(z.array(message));

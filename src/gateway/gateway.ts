@@ -1,0 +1,288 @@
+/**
+ * The OpenAI-compatible server: HTTP on one side, a client of the mesh on the other. Lifecycle of a request:
+ *   1. access.ts: Host, Origin, key; then whether there is room (`maxChoicesOpen`)
+ *   2. the body: at most a frame of the mesh, UTF-8, JSON without prototype keys; chat-request.ts or completion-request.ts read it
+ *   3. choices.ts asks the mesh; a program that closes its connection cancels there what it asked
+ *   4. whole: one JSON object. Streamed: nothing is sent before the first piece, so that what fails until then has its right status;
+ *      only after `heartbeatMs` of silence the headers go out with what is known, and a failure becomes an event
+ */
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import { RequestError } from '../client/answer-stream.js';
+import type { Clock, TimerHandle } from '../runtime/clock.js';
+import type { Logger } from '../runtime/log.js';
+import type { Random } from '../runtime/random.js';
+import { Access, type AccessRules } from './access.js';
+import type { AnswerForm, Head } from './answer-form.js';
+import { ApiError, fromMesh, isClosing } from './api-error.js';
+import type { Asked } from './asked.js';
+import { chatForm } from './chat-answer.js';
+import { readChat } from './chat-request.js';
+import { Choices, type MeshClient } from './choices.js';
+import { completionForm } from './completion-answer.js';
+import { readCompletion } from './completion-request.js';
+import { eventStream } from './event-stream.js';
+import { modelList, modelName, modelNamed, modelNotFound } from './models.js';
+import { asApiError, maxBodyBytes, parseJson } from './requests.js';
+
+export interface GatewayOptions extends AccessRules {
+  readonly client: MeshClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Choices that are being answered at the same time. */
+  readonly maxChoicesOpen: number;
+  /** For a request, with all its waiting. */
+  readonly deadlineMs: number;
+}
+
+/** A stream says something at least this often, so that nobody in between takes it for dead. */
+const heartbeatMs = 10_000;
+/** Who reads nothing of a stream for so long is gone. */
+const stalledReaderMs = 60_000;
+/** From a connection's first byte to the last one of a request's head, and of its body. */
+const headMs = 10_000;
+const requestMs = 30_000;
+const idleMs = 10_000;
+const maxConnections = 2_048;
+const maxUrlChars = 1_024;
+/** After the last answer was cut, until connections are. */
+const flushMs = 1_000;
+const sweepMs = 50;
+
+/** A request of a program, from its head to its last byte. */
+interface Exchange {
+  readonly id: string;
+  readonly startedMs: number;
+  /** Ends what it asked of the mesh. */
+  readonly abort: AbortController;
+  /** Each takes a place. */
+  choices: number;
+  note: object;
+}
+
+export class Gateway {
+  readonly app: FastifyInstance;
+  readonly #options: GatewayOptions;
+  readonly #access: Access;
+  readonly #exchanges = new Map<FastifyRequest, Exchange>();
+  #isClosing = false;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#access = new Access(options);
+    this.app = Fastify({
+      bodyLimit: maxBodyBytes,
+      requestTimeout: requestMs,
+      keepAliveTimeout: idleMs,
+      http: { headersTimeout: headMs, connectionsCheckingInterval: headMs / 4 },
+      return503OnClosing: false, // not in OpenAI's shape
+      routerOptions: { maxParamLength: maxUrlChars },
+    });
+    this.app.server.maxConnections = maxConnections;
+    parseJson(this.app);
+    this.#guard();
+    this.#route();
+  }
+
+  /** @returns where it is. Rejects where the address cannot be had. */
+  async listen(address: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }> {
+    await this.app.listen({ ...address, listenTextResolver: () => '' });
+    const bound = this.app.server.address();
+    return { port: typeof bound === 'object' && bound !== null ? bound.port : address.port };
+  }
+
+  /** Takes nothing new; what runs may go on for `drainMs`, and is then ended with an error that says so. */
+  async close(drainMs: number): Promise<void> {
+    const { clock } = this.#options;
+    this.#isClosing = true;
+    const timers: TimerHandle[] = [
+      clock.setTimeout(() => {
+        for (const { abort } of this.#exchanges.values()) abort.abort();
+      }, drainMs),
+      clock.setTimeout(() => this.app.server.closeAllConnections(), drainMs + flushMs),
+    ];
+    let sweeper: TimerHandle;
+    const sweep = (): void => {
+      this.app.server.closeIdleConnections();
+      sweeper = clock.setTimeout(sweep, sweepMs);
+    };
+    sweep();
+    await this.app.close();
+    for (const timer of [...timers, sweeper]) clock.clearTimeout(timer);
+  }
+
+  #guard(): void {
+    const { app } = this;
+    app.addHook('onRequest', (request, reply, done) => {
+      const exchange = this.#begin(request, reply);
+      reply.headers({ 'x-request-id': exchange.id, 'x-qmesh-request-id': exchange.id });
+      const { headers } = request;
+      this.#access.checkHost(headers);
+      reply.headers(this.#access.checkOrigin(headers));
+      if (request.method === 'OPTIONS') {
+        reply.code(204).headers(this.#access.preflight(headers)).send();
+        return;
+      }
+      if (request.url !== healthPath) this.#access.checkKey(headers);
+      if (this.#isClosing) throw isClosing();
+      this.#takePlaces(exchange, request.method === 'POST' ? 1 : 0); // before its body is read into memory
+      done();
+    });
+    app.setErrorHandler((error, request, reply) => {
+      const told = asApiError(error) ?? this.#fault(error, request);
+      return reply.code(told.status).headers(told.headers).send(told.body);
+    });
+    app.setNotFoundHandler(({ method, url }) => {
+      const path = url.split('?')[0]?.slice(0, maxUrlChars) ?? '';
+      throw new ApiError(404, `${method} ${path} is not here; this server has ${endpoints}.`, { code: 'unknown_url' });
+    });
+  }
+
+  #route(): void {
+    const { app } = this;
+    const { client } = this.#options;
+    app.get(healthPath, () => ({ status: 'ok' }));
+    app.get('/v1/models', () => ({ object: 'list', data: modelList(client) }));
+    app.get<{ Params: { '*': string } }>('/v1/models/*', ({ params }) => modelNamed(client, params['*']));
+    app.post('/v1/chat/completions', (request, reply) => {
+      const asked = readChat(request.body);
+      return this.#answer(
+        request,
+        reply,
+        asked,
+        chatForm({ ...asked, newCallId: () => this.#newId('call_') }),
+        'chatcmpl-',
+      );
+    });
+    app.post('/v1/completions', (request, reply) => {
+      const asked = readCompletion(request.body);
+      return this.#answer(request, reply, asked, completionForm(asked), 'cmpl-');
+    });
+    app.post('/v1/embeddings', () => {
+      throw new ApiError(404, 'Workers make no embeddings; use another server for them.', { code: 'unknown_url' });
+    });
+    app.post('/v1/responses', () => {
+      throw new ApiError(404, 'There is no Responses API here; use POST /v1/chat/completions.', {
+        code: 'unknown_url',
+      });
+    });
+  }
+
+  #begin(request: FastifyRequest, reply: FastifyReply): Exchange {
+    const { clock, log } = this.#options;
+    const exchange: Exchange = {
+      id: this.#newId('req_'),
+      startedMs: clock.monotonicMs(),
+      abort: new AbortController(),
+      choices: 0,
+      note: {},
+    };
+    this.#exchanges.set(request, exchange);
+    // at its end, whichever: whole, or the program closed its connection
+    reply.raw.once('close', () => {
+      this.#exchanges.delete(request);
+      exchange.abort.abort();
+      const { id, startedMs, note } = exchange;
+      const isWhole = reply.raw.writableFinished;
+      log.info('request.ended', {
+        id,
+        method: request.method,
+        path: request.routeOptions.url ?? 'none',
+        status: isWhole ? reply.raw.statusCode : 'left',
+        ms: Math.round(clock.monotonicMs() - startedMs),
+        ...note,
+      });
+    });
+    return exchange;
+  }
+
+  /** @throws ApiError 429 */
+  #takePlaces(exchange: Exchange, choices: number): void {
+    const { maxChoicesOpen } = this.#options;
+    const others = [...this.#exchanges.values()].reduce((sum, each) => sum + (each === exchange ? 0 : each.choices), 0);
+    if (choices > 0 && others + choices > maxChoicesOpen)
+      throw new ApiError(429, `This server answers ${maxChoicesOpen} requests at a time; ask again in a moment.`, {
+        code: 'too_many_requests',
+        retryAfterMs: 1_000,
+      });
+    exchange.choices = choices;
+  }
+
+  async #answer(request: FastifyRequest, reply: FastifyReply, asked: Asked, form: AnswerForm, prefix: string) {
+    const exchange = this.#exchanges.get(request);
+    if (exchange === undefined) return reply; // it has gone already
+    const { client, clock, deadlineMs } = this.#options;
+    const { abort } = exchange;
+    this.#takePlaces(exchange, asked.requests.length);
+    const requests = asked.requests.map((each) => ({ ...each, deadlineMs }));
+    const choices = new Choices(client, requests, clock, abort.signal);
+    const created = Math.floor(clock.now() / 1_000);
+    const id = this.#newId(prefix);
+    const head = (): Head => ({ id, created, model: modelName(client, asked.model, choices.progress[0]?.worker) });
+    try {
+      if (asked.isStreamed) return await this.#stream(request, reply, exchange, asked, { form, choices, head });
+      const ended = await choices.whole();
+      if (abort.signal.aborted) throw isClosing();
+      reply.headers(this.#tell(exchange, choices));
+      return form.whole(head(), ended);
+    } catch (error) {
+      abort.abort(); // the other choices
+      throw this.#explain(error, asked, request);
+    }
+  }
+
+  async #stream(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    exchange: Exchange,
+    asked: Asked,
+    { form, choices, head }: { readonly form: AnswerForm; readonly choices: Choices; readonly head: () => Head },
+  ): Promise<Readable> {
+    const pieces = choices.piecesAndSilences(heartbeatMs);
+    const first = await pieces.next();
+    const isCut = (): boolean => exchange.abort.signal.aborted;
+    if (isCut()) throw isClosing();
+    const explain = (error: unknown) => (isCut() ? isClosing() : this.#explain(error, asked, request)).body;
+    const epilogue = (): string => `qmesh ${JSON.stringify(this.#tell(exchange, choices))}`;
+    reply.raw.setTimeout(stalledReaderMs, () => reply.raw.destroy());
+    reply.headers({ ...streamHeaders, ...this.#tell(exchange, choices) });
+    return Readable.from(eventStream(first, pieces, { ...asked, form, head, isCut, explain, epilogue }));
+  }
+
+  /** How the mesh answered, of each choice: for the program in headers, for the owner in the log. */
+  #tell(exchange: Exchange, { progress }: Choices): Record<string, string> {
+    const each = (what: (choice: Choices['progress'][number]) => string): string => progress.map(what).join(', ');
+    const told = {
+      'x-qmesh-worker': each(({ worker }) => encodeURI(worker ?? '')),
+      'x-qmesh-tries': each(({ tries }) => String(tries)),
+      'x-qmesh-queue-ms': each(({ queuedMs }) => String(Math.round(queuedMs ?? 0))),
+    };
+    exchange.note = { worker: told['x-qmesh-worker'], tries: told['x-qmesh-tries'], queueMs: told['x-qmesh-queue-ms'] };
+    return told;
+  }
+
+  #explain(error: unknown, { model, rename }: Asked, request: FastifyRequest): ApiError {
+    if (!(error instanceof RequestError)) return asApiError(error) ?? this.#fault(error, request);
+    if (error.code === 'model_not_found' && model !== undefined) return modelNotFound(this.#options.client, model);
+    return fromMesh(error, rename);
+  }
+
+  #fault(error: unknown, request: FastifyRequest): ApiError {
+    this.#options.log.error('request.failed', { id: this.#exchanges.get(request)?.id, error });
+    return new ApiError(500, 'Something failed inside this server; its log has the cause.', { code: 'internal' });
+  }
+
+  #newId(prefix: string): string {
+    return prefix + Buffer.from(this.#options.random.bytes(12)).toString('hex');
+  }
+}
+
+const healthPath = '/healthz';
+const endpoints = 'POST /v1/chat/completions, POST /v1/completions, GET /v1/models and GET /healthz';
+
+const streamHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};

@@ -1,0 +1,71 @@
+/** `GET /v1/models`: what the workers that are connected serve now, one entry for each name. */
+import type { WorkerView } from '../client/client.js';
+import { nearest } from '../runtime/near-match.js';
+import { ApiError } from './api-error.js';
+import type { MeshClient } from './choices.js';
+
+interface ModelEntry {
+  readonly id: string;
+  readonly object: 'model';
+  /** Unix seconds. Nobody in a mesh knows when a model was made. */
+  readonly created: 0;
+  readonly owned_by: 'qmesh';
+  readonly sha256: string;
+  /** Tokens of prompt and answer together, at the worker that takes the longest. */
+  readonly context_length: number;
+  readonly capabilities: readonly string[];
+  readonly workers: number;
+}
+
+export function modelList(client: MeshClient): ModelEntry[] {
+  const entries = new Map<string, ModelEntry>();
+  for (const { name, sha256, contextSize, capabilities } of offers(client.workers())) {
+    const known = entries.get(name);
+    entries.set(name, {
+      id: name,
+      object: 'model',
+      created: 0,
+      owned_by: 'qmesh',
+      sha256,
+      context_length: Math.max(contextSize, known?.context_length ?? 0),
+      capabilities,
+      workers: 1 + (known?.workers ?? 0),
+    });
+  }
+  return [...entries.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** By name or SHA-256. @throws ApiError 404 */
+export function modelNamed(client: MeshClient, wanted: string): ModelEntry {
+  const models = modelList(client);
+  const found = models.find(({ id, sha256 }) => id === wanted || sha256 === wanted);
+  if (found === undefined) throw modelNotFound(client, wanted);
+  return found;
+}
+
+export function modelNotFound(client: MeshClient, wanted: string): ApiError {
+  const names = modelList(client).map(({ id }) => id);
+  const meant = nearest(wanted, names);
+  const hint =
+    names.length === 0
+      ? 'no worker is connected'
+      : meant === undefined
+        ? `they serve ${shown(names)}`
+        : `did you mean ${meant}?`;
+  return new ApiError(404, `No worker here serves ${wanted}; ${hint}`, { param: 'model', code: 'model_not_found' });
+}
+
+/** The name of what answers: as it was asked for, or else what that worker serves first. */
+export function modelName(client: MeshClient, asked: string | undefined, worker: string | undefined): string {
+  if (asked !== undefined) return asked;
+  const view = client.workers().find((each) => each.worker === worker);
+  return view?.status.models[0]?.name ?? 'default';
+}
+
+/** Names in one message, at most. */
+const maxShown = 8;
+const shown = (names: readonly string[]): string =>
+  [...names.slice(0, maxShown), ...(names.length > maxShown ? ['…'] : [])].join(', ');
+
+const offers = (workers: readonly WorkerView[]) =>
+  workers.filter(({ isFresh }) => isFresh).flatMap(({ status }) => status.models);

@@ -1,0 +1,124 @@
+/**
+ * What both ways to ask share: reading a body by its schema, and the parameters of sampling. A parameter is one of four things:
+ * **done**; **passed over**, since it changes nothing in the answer (`user`, `metadata`); **refused**, by name and with the reason,
+ * unless its value asks for nothing; or **unknown**, which is refused too, since it is a mistake or a wish that nobody would grant.
+ */
+import { z } from 'zod';
+import type { AskRequest } from '../client/client.js';
+import { limits } from '../protocol/limits.js';
+import { nearest } from '../runtime/near-match.js';
+import { ApiError, badParameter, unsupportedParameter } from './api-error.js';
+
+/** Of one request: a worker takes as many unfinished ones of a client. */
+export const maxChoices = limits.maxUnfinishedPerClient;
+
+/** Without the fields that are undefined. */
+export const given = <T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** It changes nothing in the answer. */
+const passedOver = z.unknown().exactOptional();
+
+/** What marks a refusal that is no mistake in the value. */
+const cannot = 'is not supported: ';
+
+/** @param why after "is not supported". @param asksNothing values that come to the same as leaving it away. */
+export const refused = (why: string, ...asksNothing: readonly unknown[]) => {
+  const harmless = asksNothing.map((value) => JSON.stringify(value));
+  return z
+    .custom<unknown>((value) => harmless.includes(JSON.stringify(value)), `${cannot}${why}; leave it away`)
+    .exactOptional();
+};
+
+const text = z.string();
+const stopString = text.min(1).max(limits.maxStopChars);
+const noMore = `must be a text, or a list of at most ${limits.maxStopStrings}, of 1 to ${limits.maxStopChars} characters each`;
+
+export const shared = {
+  model: text.min(1).max(limits.maxNameChars).exactOptional(),
+  max_tokens: z.int().min(1).max(limits.maxTokens).exactOptional(),
+  temperature: z.number().min(0).max(2).exactOptional(),
+  top_p: z.number().min(0).max(1).exactOptional(),
+  seed: z.int().exactOptional(),
+  stop: z.union([stopString, z.array(stopString).max(limits.maxStopStrings)], { error: noMore }).exactOptional(),
+  n: z.int().min(1).max(maxChoices).exactOptional(),
+  stream: z.boolean().exactOptional(),
+  stream_options: z
+    .strictObject({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() })
+    .exactOptional(),
+
+  // By the names that llama.cpp's own server has for them
+  top_k: z.int().min(0).exactOptional(),
+  min_p: z.number().min(0).max(1).exactOptional(),
+  repeat_penalty: z.number().gt(0).max(100).exactOptional(),
+
+  frequency_penalty: refused('workers have `repeat_penalty` instead', 0),
+  presence_penalty: refused('workers have `repeat_penalty` instead', 0),
+  logit_bias: refused('workers do not change the odds of single tokens', {}),
+
+  user: passedOver,
+  metadata: passedOver,
+  service_tier: passedOver,
+  safety_identifier: passedOver,
+  prompt_cache_key: passedOver,
+  prompt_cache_retention: passedOver,
+  store: refused('nothing is stored here', false),
+};
+
+type Shared = z.infer<z.ZodObject<typeof shared>>;
+
+/** The part of a request to the mesh that both ways to ask have in common. */
+export function samplingOf(asked: Shared, maxTokens = asked.max_tokens): NonNullable<AskRequest['options']> {
+  const { temperature, top_p: topP, top_k: topK, min_p: minP, repeat_penalty: repeatPenalty, seed } = asked;
+  const stop = typeof asked.stop === 'string' ? [asked.stop] : asked.stop;
+  return given({ maxTokens, temperature, topP, topK, minP, repeatPenalty, seed, stop });
+}
+
+/** The same `n` times. Equal seeds would give equal answers, so each of them has the next one. */
+export function choicesOf(request: AskRequest, n: number): AskRequest[] {
+  const { seed } = request.options ?? {};
+  return Array.from({ length: n }, (_, i) =>
+    seed === undefined ? request : { ...request, options: { ...request.options, seed: seed + i } },
+  );
+}
+
+/** Whether pieces are wanted as they come, and the usage at their end. */
+export function streamingOf({ stream = false, stream_options: options }: Shared): {
+  readonly isStreamed: boolean;
+  readonly includeUsage: boolean;
+} {
+  if (options !== undefined && !stream) throw badParameter('stream_options', 'is only allowed where stream is true');
+  return { isStreamed: stream, includeUsage: options?.include_usage === true };
+}
+
+/** Null counts as not given: so many programs mean it. @throws ApiError that names the parameter */
+export function read<Schema extends z.ZodObject>(schema: Schema, body: unknown): z.infer<Schema> {
+  if (!isObject(body)) throw new ApiError(400, 'The body must be a JSON object.');
+  const parsed = schema.safeParse(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  if (issue === undefined) throw new ApiError(400, 'The body does not fit.');
+  if (issue.code === 'unrecognized_keys') throw unknownParameter(issue, schema);
+  const param = nameOf(issue.path);
+  if (issue.message.startsWith(cannot)) throw unsupportedParameter(param, issue.message);
+  throw badParameter(param, issue.message);
+}
+
+function unknownParameter({ path, keys }: { path: PropertyKey[]; keys: string[] }, schema: z.ZodObject): ApiError {
+  const [key = ''] = keys;
+  const param = nameOf([...path, key]).slice(0, limits.maxNameChars);
+  const meant = path.length === 0 ? nearest(key.slice(0, limits.maxNameChars), Object.keys(schema.shape)) : undefined;
+  return unsupportedParameter(param, `is no parameter of this server${meant ? `; did you mean ${meant}?` : ''}`);
+}
+
+/** `messages[0].content` */
+const nameOf = (path: readonly PropertyKey[]): string =>
+  path.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at === 0 ? '' : '.'}${String(key)}`)).join('');
+
+/** A field of the mesh's `options`, by its name in a body. */
+export const snakeCase = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

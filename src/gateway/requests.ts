@@ -1,0 +1,50 @@
+/** Bodies as they come, and what is wrong with them: everything that a request can fail of before it was understood. */
+import type { FastifyInstance } from 'fastify';
+import { limits } from '../protocol/limits.js';
+import { ApiError } from './api-error.js';
+
+/** A longer one would not fit into a frame of the mesh. */
+export const maxBodyBytes = limits.maxFrameBytes;
+
+/** JSON in UTF-8 and nothing else: a form that a foreign page may send unasked is no request. */
+export function parseJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  const utf8 = new TextDecoder('utf-8', { fatal: true });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    let text: string;
+    try {
+      text = utf8.decode(body as Buffer);
+    } catch {
+      done(new ApiError(400, 'The body is not UTF-8.', { code: 'invalid_json' }));
+      return;
+    }
+    void parse(request, text, done);
+  });
+}
+
+/** What Fastify found wrong, for people. */
+const problems: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: `The body is larger than ${maxBodyBytes} bytes, which is what workers read; shorten it.`,
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'The body must be JSON; send it with Content-Type: application/json.',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty; it must be a JSON object.',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not JSON.',
+};
+
+const codes: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
+};
+
+/** Undefined for a fault of this server. */
+export function asApiError(error: unknown): ApiError | undefined {
+  if (error instanceof ApiError) return error;
+  const {
+    statusCode = 500,
+    code = '',
+    message = '',
+  } = error as { statusCode?: number; code?: string; message?: string };
+  if (statusCode >= 500) return undefined;
+  return new ApiError(statusCode, problems[code] ?? message, { code: codes[code] ?? 'invalid_request' });
+}
