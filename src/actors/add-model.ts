@@ -52,7 +52,8 @@ export async function addModel(options: AddOptions): Promise<AddedModel> {
     const info = await inspectGguf(part); // of the bytes that stay: the other file may have changed since
     const isHere = await place(part, path, content, options);
     const { size, mtimeMs } = await stat(path);
-    const facts = { bytes: size, changedMs: mtimeMs, sha256: content.sha256, header: factsOf(info) };
+    const { sha256 } = content;
+    const facts = { bytes: size, changedMs: mtimeMs, sha256, origin: sha256, header: factsOf(info) };
     memory.learn(new Map([[path, facts]]));
     return { path, ...content, how: isHere ? 'here already' : how };
   } finally {

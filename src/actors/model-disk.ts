@@ -85,7 +85,7 @@ export class ModelDisk implements ModelFiles {
 
   noteFetched: ModelFiles['noteFetched'] = ({ path, content }) => {
     const { mtimeMs: changedMs } = statSync(path);
-    this.#memory.learn(new Map([[path, { changedMs, ...content }]]));
+    this.#memory.learn(new Map([[path, { changedMs, ...content, origin: content.sha256 }]]));
   };
 
   discard: ModelFiles['discard'] = (path) => {

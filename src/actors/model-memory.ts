@@ -27,7 +27,10 @@ export interface HeaderFacts {
 }
 
 interface Facts {
+  /** Of the file as it is. */
   readonly sha256?: string;
+  /** SHA-256 of the file as it was fetched or added, whatever became of it. */
+  readonly origin?: string;
   /** Of its blocks (protocol/model-content.ts). */
   readonly tree?: string;
   readonly header?: HeaderFacts;
@@ -56,13 +59,13 @@ export class ModelMemory {
     return new Map(Object.entries(this.#read().files).map(([path, file]) => [path, current(file)]));
   }
 
-  /** Adds to what is known of each file that has not changed, and replaces what is known of one that has. @throws where it cannot be written. */
+  /** Adds to what is known of each file that has not changed; of one that has, its origin alone stays. @throws where it cannot be written. */
   learn(news: ReadonlyMap<string, FileState & Facts>): void {
     if (news.size === 0) return;
     const { files, harmless } = this.#read();
     for (const [path, file] of news) {
       const known = files[path];
-      const kept = known !== undefined && isSame(known, file) ? current(known) : {};
+      const kept = known !== undefined && isSame(known, file) ? current(known) : originOf(known);
       files[path] = { ...kept, ...file, headerRules };
     }
     this.#write({ files: Object.fromEntries(Object.entries(files).slice(-maxRemembered)), harmless });
@@ -102,6 +105,9 @@ export const isSame = (one: FileState, other: FileState): boolean =>
 
 function current(file: KnownFile): KnownFile {
   if (file.headerRules === headerRules) return file;
-  const { bytes, changedMs, sha256, tree } = file;
-  return { bytes, changedMs, ...(sha256 === undefined ? {} : { sha256 }), ...(tree === undefined ? {} : { tree }) };
+  const { header: _header, problem: _problem, ...others } = file;
+  return others;
 }
+
+const originOf = (file: KnownFile | undefined): Pick<Facts, 'origin'> =>
+  file?.origin === undefined ? {} : { origin: file.origin };

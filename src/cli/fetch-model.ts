@@ -57,7 +57,8 @@ type Fetched = Extract<FetchOutcome, { kind: 'fetched' }>['model'];
 function remember(home: string, { path, content }: Fetched): void {
   try {
     const { size, mtimeMs } = statSync(path);
-    new ModelMemory(home).learn(new Map([[path, { bytes: size, changedMs: mtimeMs, sha256: content.sha256 }]]));
+    const facts = { ...content, bytes: size, changedMs: mtimeMs, origin: content.sha256 };
+    new ModelMemory(home).learn(new Map([[path, facts]]));
   } catch {
     // a home that cannot be written: the file is hashed again when it is served
   }

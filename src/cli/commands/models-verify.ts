@@ -89,7 +89,8 @@ async function examine(
     const { sha256 } = await threads.hash(path, onProgress);
     const file = { bytes: size, changedMs: mtimeMs };
     const known = memory.files.get(path);
-    const found = judge(sha256, promised, known && { sha256: known.sha256, isSame: isSame(known, file) });
+    const before = known?.origin ?? known?.sha256;
+    const found = judge(sha256, promised, before, known !== undefined && isSame(known, file));
     if (found.reason === null) memory.learn(new Map([[path, { ...file, sha256, header: factsOf(info) }]]));
     return { bytes, sha256, ...found };
   } catch (error) {
@@ -102,15 +103,16 @@ async function examine(
 function judge(
   sha256: string,
   promised: string | undefined,
-  known: { readonly sha256: string | undefined; readonly isSame: boolean } | undefined,
+  before: string | undefined,
+  isSameFile: boolean,
 ): Pick<Verdict, 'verdict' | 'reason'> {
   if (promised !== undefined && promised !== sha256)
     return { verdict: 'wrong', reason: `it is not the model of the catalog, whose SHA-256 is ${promised}` };
-  if (known?.sha256 !== undefined && known.sha256 !== sha256)
-    return known.isSame
-      ? { verdict: 'wrong', reason: `its bytes changed on the disk: its SHA-256 was ${known.sha256}; check the disk` }
-      : { verdict: 'changed', reason: `it is another file than before: its SHA-256 was ${known.sha256}` };
-  return { verdict: promised === undefined && known?.sha256 === undefined ? 'new' : 'good', reason: null };
+  if (before !== undefined && before !== sha256)
+    return isSameFile
+      ? { verdict: 'wrong', reason: `its bytes changed on the disk: its SHA-256 was ${before}; check the disk` }
+      : { verdict: 'changed', reason: `it is another file than before: its SHA-256 was ${before}` };
+  return { verdict: promised === undefined && before === undefined ? 'new' : 'good', reason: null };
 }
 
 function describe(name: string, { verdict, bytes, sha256, reason }: Verdict): string {
