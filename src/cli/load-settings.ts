@@ -17,6 +17,9 @@ export function withSettings(command: Command, keys: readonly (keyof Settings)[]
   return command;
 }
 
+/** Where the file of settings is looked for. */
+export const configPath = ({ home }: Pick<Settings, 'home'>): string => join(home, 'qmesh.config.json');
+
 /** `--public` is short for `--bootstrap public`. @throws ConfigError */
 export function readSettings(options: Readonly<Record<string, unknown>>): Config<Settings> {
   const given = options.public === true ? { ...options, bootstrap: 'public' } : options;
@@ -24,7 +27,7 @@ export function readSettings(options: Readonly<Record<string, unknown>>): Config
   const flags = Object.fromEntries(Object.entries(given).filter(([key]) => known.has(key)));
   const { env } = process;
   const first = loadConfig(settings, { flags, env, foreignEnv });
-  const path = join(first.values.home, 'qmesh.config.json');
+  const path = configPath(first.values);
   if (!existsSync(path)) return first;
   return loadConfig(settings, { flags, env, foreignEnv, file: { path, text: readText(path) } });
 }

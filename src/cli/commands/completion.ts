@@ -1,0 +1,24 @@
+/** `qmesh completion`: a script that teaches a shell the commands and flags of this version. */
+import { Argument, Command } from 'commander';
+import { placesOf } from '../completion/places.js';
+import { completionScript, shells, type Shell } from '../completion/scripts.js';
+import { withManual } from '../manual.js';
+
+export const completionCommand = (): Command => {
+  const command = withManual(
+    new Command('completion')
+      .description('Print what makes a shell complete commands and flags.')
+      .addArgument(new Argument('<shell>', 'the shell that is to learn them').choices(shells)),
+    {
+      examples: [
+        ['source <(qmesh completion bash)', 'now; in ~/.bashrc, for ever'],
+        ['source <(qmesh completion zsh)', 'now; in ~/.zshrc after compinit, for ever'],
+        ['qmesh completion fish > ~/.config/fish/completions/qmesh.fish', 'for ever'],
+      ],
+    },
+  );
+  return command.action((shell: Shell) => {
+    const program = command.parent ?? command;
+    process.stdout.write(completionScript(shell, program.name(), placesOf(program)));
+  });
+};
