@@ -161,3 +161,7 @@ export const fetchMachine = chart.createMachine({
   },
   output: ({ context }) => context.outcome ?? { kind: 'failed', reasons: context.reasons },
 });
+
+type Machine = typeof fetchMachine;
+/** By this name in the declarations of machines that invoke it: spelled out, its type names XState's insides. */
+export interface FetchMachine extends Machine {}

@@ -50,8 +50,12 @@ export class WorkerProcess {
   readonly #heard = new Set<() => void>();
 
   /** It is not ready yet when this resolves: see `ready`. */
-  static async start(testnet: Testnet, env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
-    return new WorkerProcess(testnet, await mkdtemp(join(tmpdir(), 'qmesh-worker-')), env);
+  static async start(
+    testnet: Testnet,
+    env: Readonly<Record<string, string>> = {},
+    home?: string,
+  ): Promise<WorkerProcess> {
+    return new WorkerProcess(testnet, home ?? (await mkdtemp(join(tmpdir(), 'qmesh-worker-'))), env);
   }
 
   private constructor(testnet: Testnet, home: string, env: Readonly<Record<string, string>>) {

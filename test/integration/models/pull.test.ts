@@ -1,67 +1,29 @@
 /** `qmesh models pull`, from real processes on a DHT of their own: by name, through kills, and from a hub. */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { writeModel } from '../../../src/gguf/models.js';
 import { ModelHub } from '../../support/model-hub.js';
 import { closeMesh, mebibyte, newFolder } from '../../support/model-mesh.js';
 import { until } from '../../support/real-network.js';
+import { ScriptProcess } from '../../support/script-process.js';
 
 const root = resolve(import.meta.dirname, '../../..');
 const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 const command = join(dist, 'cli/qmesh.js');
 
-interface Line {
-  readonly event?: string;
-  readonly [field: string]: unknown;
-}
-
-class Process {
-  static readonly running = new Set<Process>();
-  readonly lines: Line[] = [];
-  errors = '';
-  readonly child: ChildProcess;
-  readonly exit: Promise<unknown>;
-
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    createInterface({ input: this.child.stdout! }).on('line', (line) => this.lines.push(JSON.parse(line) as Line));
-    this.child.stderr!.on('data', (chunk: Buffer) => (this.errors += chunk.toString()));
-    this.exit = once(this.child, 'exit').then(([code]) => code as unknown);
-    Process.running.add(this);
-  }
-
-  last(event: string): Line | undefined {
-    return this.lines.findLast((line) => line.event === event);
-  }
-
-  async says(event: string): Promise<Line> {
-    await until(() => this.last(event) !== undefined || this.child.exitCode !== null, `${event}; ${this.errors}`, 30_000);
-    return this.last(event) ?? {};
-  }
-
-  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
-    Process.running.delete(this);
-    this.child.kill(signal);
-    if (this.child.exitCode === null && this.child.signalCode === null) await this.exit;
-  }
-}
-
-let dht: Process;
+let dht: ScriptProcess;
 let bootstrap: string;
 
 beforeAll(async () => {
-  dht = new Process([command, 'dht', '--port', '0', '--host', '127.0.0.1', '--json']);
-  Process.running.delete(dht);
+  dht = new ScriptProcess(command, ['dht', '--port', '0', '--host', '127.0.0.1', '--json']);
+  ScriptProcess.running.delete(dht);
   bootstrap = (await dht.says('dht.ready')).bootstrap as string;
 });
 
 afterEach(async () => {
-  for (const process of [...Process.running]) await process.kill();
+  for (const process of [...ScriptProcess.running]) await process.kill();
   await closeMesh();
 });
 
@@ -77,16 +39,16 @@ async function writeLargeModel(bytes: number, name = 'source'): Promise<{ path: 
   return { path, sha256: createHash('sha256').update(content).digest('hex') };
 }
 
-async function seed(path: string, bytesPerSecond?: number): Promise<Process> {
+async function seed(path: string, bytesPerSecond?: number): Promise<ScriptProcess> {
   const rate = bytesPerSecond === undefined ? [] : [String(bytesPerSecond)];
   const script = join(root, 'test/support/model-seeder.mjs');
-  const seeder = new Process([script, dist, bootstrap, newFolder(), path, ...rate]);
+  const seeder = new ScriptProcess(script, [dist, bootstrap, newFolder(), path, ...rate]);
   await seeder.says('seeding');
   return seeder;
 }
 
-const pull = (home: string, wanted: string, env: Readonly<Record<string, string>> = {}): Process =>
-  new Process([command, 'models', 'pull', wanted, '--json'], {
+const pull = (home: string, wanted: string, env: Readonly<Record<string, string>> = {}): ScriptProcess =>
+  new ScriptProcess(command, ['models', 'pull', wanted, '--json'], {
     QMESH_HOME: home,
     QMESH_BOOTSTRAP: bootstrap,
     QMESH_HOST: '127.0.0.1',

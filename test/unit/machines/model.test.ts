@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { AnyEventObject } from 'xstate';
 import { modelMachine } from '../../../src/machines/model.machine.js';
 import { stage, untaken, type Staged } from './stage.js';
 
@@ -14,7 +15,7 @@ const arrived = { path: '/fetched.gguf', content: { sha256: 'sha', bytes: 1, tre
 const fetchEnds = (output: object) => ({ type: 'xstate.done.actor.fetch', output });
 const fetched = fetchEnds({ kind: 'fetched', model: arrived });
 
-function modelWith(...events: { type: string }[]): Staged {
+function modelWith(...events: AnyEventObject[]): Staged {
   const staged = stage(modelMachine.provide({ guards: { canFetch: () => true } }), { wanted: 'counter' });
   staged.send(...events);
   return staged;
