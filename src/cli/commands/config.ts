@@ -74,11 +74,12 @@ interface Shown {
 }
 
 const hidden = '(secret)';
+const unset = '–';
 
 function configRows({ values, sources }: Config<Settings>): Shown {
   const rows = describeConfig(settings).map(({ key, env }) => {
     const name = key as keyof Settings;
-    const isHidden = settings[name].secret === true && values[name] !== undefined;
+    const isHidden = settings[name].secret === true && asTyped(values[name]) !== unset;
     const text = isHidden ? hidden : asTyped(values[name]);
     return { key, env, text, value: isPlain(values[name]) && !isHidden ? (values[name] ?? null) : text };
   });
@@ -90,9 +91,9 @@ const isPlain = (value: unknown): boolean => typeof value !== 'object' || Array.
 
 /** As one would type it in the environment. */
 function asTyped(value: Settings[keyof Settings]): string {
-  if (value === undefined) return '–';
-  if (Array.isArray(value)) return value.join(',') || '–';
-  if (typeof value !== 'object') return String(value) || '–';
+  if (value === undefined) return unset;
+  if (Array.isArray(value)) return value.join(',') || unset;
+  if (typeof value !== 'object') return String(value) || unset;
   if ('text' in value) return value.text;
   if (!('kind' in value)) return JSON.stringify(value);
   if (value.kind === 'nodes') return value.nodes.map(({ host, port }) => `${host}:${port}`).join(',');

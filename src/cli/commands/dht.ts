@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { runBootstrapNode } from '../../actors/bootstrap-node.js';
 import { CommandError, exitCode, splitAdvice } from '../failure.js';
+import { withManual } from '../manual.js';
 import { untilSignal } from '../signals.js';
 
 interface Options {
@@ -11,13 +12,21 @@ interface Options {
 }
 
 export const dhtCommand = (): Command =>
-  new Command('dht')
-    .description('Run a bootstrap node: what the other machines of a private mesh are pointed at.')
-    .option('--port <port>', 'UDP port; 0 takes a free one', '50000')
-    .option('--host <address>', 'address to bind; 127.0.0.1 keeps it on this machine', '0.0.0.0')
-    .option('--json', 'print one JSON line when it is ready')
-    .addHelpText('after', '\nExample:\n  qmesh dht --port 50000\n  QMESH_BOOTSTRAP=192.168.1.10:50000 qmesh worker')
-    .action(run);
+  withManual(
+    new Command('dht')
+      .description('Run a bootstrap node: what the other machines of a private mesh are pointed at.')
+      .option('--port <port>', 'UDP port; 0 takes a free one', '50000')
+      .option('--host <address>', 'address to bind; 127.0.0.1 keeps it on this machine', '0.0.0.0')
+      .option('--json', 'print one JSON line when it is ready'),
+    {
+      about: ['It holds no data and sees no prompts: it tells nodes where others are.'],
+      examples: [
+        ['qmesh dht', 'on port 50000; it prints the address for the others'],
+        ['QMESH_BOOTSTRAP=192.168.1.10:50000 qmesh worker', 'a worker on another machine joins'],
+      ],
+      see: ['docs/private-mesh.md'],
+    },
+  ).action(run);
 
 async function run({ port, host, json = false }: Options): Promise<void> {
   const number = Number(port);

@@ -2,20 +2,30 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { MAX_PAUSE_MS } from '../../actors/control/messages.js';
 import { systemClock } from '../../runtime/clock.js';
+import { withManual } from '../manual.js';
 import { parseDurationMs } from '../owner/duration.js';
 import { showState } from '../owner/show.js';
 import { print, tellWorker, withOwnerOptions, type OwnerOptions } from '../owner/worker-here.js';
 
 export const pauseCommand = (): Command =>
-  withOwnerOptions(new Command('pause').description('Let the worker on this machine rest: your own requests only.'))
-    .option('--for <time>', 'resume by itself after this long, such as 90m, 2h or 1d', duration)
-    .addHelpText('after', '\nWhat is being answered is finished. Without --for it rests until: qmesh resume')
-    .action(async (options: OwnerOptions & { readonly for?: number }) => {
-      const { for: forMs, ...shared } = options;
-      const report = await tellWorker(shared, { do: 'pause', ...(forMs === undefined ? {} : { forMs }) });
-      if (options.json === true) print(report, options);
-      else process.stdout.write(`The worker is ${showState(report, systemClock.now())}.\n`);
-    });
+  withManual(
+    withOwnerOptions(
+      new Command('pause').description('Let the worker on this machine rest: your own requests only.'),
+    ).option('--for <time>', 'resume by itself after this long, such as 90m, 2h or 1d', duration),
+    {
+      about: ['What is being answered is finished. A pause outlives a restart of the worker.'],
+      examples: [
+        ['qmesh pause', 'until qmesh resume'],
+        ['qmesh pause --for 2h', 'for two hours'],
+      ],
+      see: ['qmesh resume', 'qmesh worker --schedule'],
+    },
+  ).action(async (options: OwnerOptions & { readonly for?: number }) => {
+    const { for: forMs, ...shared } = options;
+    const report = await tellWorker(shared, { do: 'pause', ...(forMs === undefined ? {} : { forMs }) });
+    if (options.json === true) print(report, options);
+    else process.stdout.write(`The worker is ${showState(report, systemClock.now())}.\n`);
+  });
 
 function duration(text: string): number {
   const ms = parseDurationMs(text);

@@ -1,14 +1,19 @@
 /** `qmesh resume`: the worker works for others again; outside of its schedule, until the schedule's next change. */
 import { Command } from 'commander';
 import { systemClock } from '../../runtime/clock.js';
+import { withManual } from '../manual.js';
 import { showState } from '../owner/show.js';
 import { print, tellWorker, withOwnerOptions, type OwnerOptions } from '../owner/worker-here.js';
 
 export const resumeCommand = (): Command =>
-  withOwnerOptions(new Command('resume').description('Let the worker on this machine work for others again.')).action(
-    async (options: OwnerOptions) => {
-      const report = await tellWorker(options, { do: 'resume' });
-      if (options.json === true) print(report, options);
-      else process.stdout.write(`The worker is ${showState(report, systemClock.now())}.\n`);
+  withManual(
+    withOwnerOptions(new Command('resume').description('Let the worker on this machine work for others again.')),
+    {
+      about: ['Outside of its schedule: until the next change of the schedule.'],
+      examples: [['qmesh resume', 'after qmesh pause']],
     },
-  );
+  ).action(async (options: OwnerOptions) => {
+    const report = await tellWorker(options, { do: 'resume' });
+    if (options.json === true) print(report, options);
+    else process.stdout.write(`The worker is ${showState(report, systemClock.now())}.\n`);
+  });

@@ -7,17 +7,24 @@ import type { WorkerReport } from '../../actors/control/messages.js';
 import { systemClock } from '../../runtime/clock.js';
 import { exitCode } from '../failure.js';
 import { readSettings } from '../load-settings.js';
+import { withManual } from '../manual.js';
 import { print, tellWorker, withOwnerOptions, type OwnerOptions } from '../owner/worker-here.js';
 
 const LOOK_EVERY_MS = 250;
 
 export const stopCommand = (): Command =>
-  withOwnerOptions(
-    new Command('stop').description('End the worker on this machine; what it answers is finished first.'),
-  )
-    .option('--now', 'do not wait: what it answers goes on at other workers')
-    .addHelpText('after', '\nCtrl-C ends the waiting, not the stopping.')
-    .action((options: OwnerOptions & { readonly now?: boolean }) => stop(options));
+  withManual(
+    withOwnerOptions(
+      new Command('stop').description('End the worker on this machine; what it answers is finished first.'),
+    ).option('--now', 'do not wait: what it answers goes on at other workers'),
+    {
+      about: ['It returns when the worker is gone. Ctrl-C ends the waiting, not the stopping.'],
+      examples: [
+        ['qmesh stop', 'in good order'],
+        ['qmesh stop --now', 'at once'],
+      ],
+    },
+  ).action((options: OwnerOptions & { readonly now?: boolean }) => stop(options));
 
 async function stop(options: OwnerOptions & { readonly now?: boolean }): Promise<void> {
   const { now = false, ...shared } = options;

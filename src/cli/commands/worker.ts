@@ -12,8 +12,10 @@ import { createLogger, type Logger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
 import { tell } from '../../runtime/tell.js';
 import type { Settings } from '../../settings.js';
+import { mintersOf } from '../../validator-policy.js';
 import { CommandError, exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
+import { withManual } from '../manual.js';
 import { untilSignal } from '../signals.js';
 import { closeLedger, ledgerIn } from '../worker/open-ledger.js';
 import { openAdmin, pageLog } from '../worker/open-admin.js';
@@ -48,15 +50,26 @@ const flags = [
 ] as const;
 
 export const workerCommand = (): Command =>
-  withSettings(new Command('worker').description('Lend this machine: serve models to the mesh.'), flags)
-    .option('--public', 'join the world through public nodes: strangers may send prompts to this machine')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  qmesh worker                          the demo model, for this machine only\n' +
-        '  qmesh worker --model ./llama.gguf     a model of your own\n' +
-        '  qmesh worker --bootstrap 192.168.1.10:49737   in a private mesh',
-    )
-    .action((options: Record<string, unknown>) => runWorker(options));
+  withManual(
+    withSettings(new Command('worker').description('Lend this machine: serve models to the mesh.'), flags).option(
+      '--public',
+      'join the world through public nodes: strangers may send prompts to this machine',
+    ),
+    {
+      about: [
+        'It runs until Ctrl-C or qmesh stop, and finishes what it answers first. Its log',
+        'goes to stdout: lines to read on a terminal, JSON into a pipe.',
+        'Exit codes: 0 stopped, 1 failed, 2 used wrongly, 70 an internal fault.',
+      ],
+      examples: [
+        ['qmesh worker', 'the demo model, for this machine only'],
+        ['qmesh worker --model ./llama.gguf', 'a model of your own'],
+        ['qmesh worker --bootstrap 192.168.1.10:50000', 'in a private mesh'],
+        ['qmesh worker --schedule "mon-fri 18:00-08:00"', 'at these hours'],
+      ],
+      see: ['qmesh status, pause, resume, stop', 'qmesh models', 'docs/configuration.md'],
+    },
+  ).action((options: Record<string, unknown>) => runWorker(options));
 
 /** Returns when the worker was told to stop and has. */
 async function runWorker(options: Readonly<Record<string, unknown>>): Promise<void> {

@@ -1,0 +1,65 @@
+/** Command lines as they stand in help pages and docs: whether the real command line would take them, without running anything. */
+import { CommanderError, type Command } from 'commander';
+import { qmeshProgram } from '../../src/cli/program.js';
+import { ConfigError } from '../../src/runtime/config.js';
+import { loadConfig } from '../../src/runtime/config.js';
+import { settings } from '../../src/settings.js';
+
+/** What `qmesh` is asked to do in a line of shell: after variables, `npx` and `<(`, up to what ends a command. */
+export function qmeshWordsIn(line: string): { readonly words: string[]; readonly env: Record<string, string> }[] {
+  return simpleCommands(line).flatMap((words) => {
+    const env: Record<string, string> = {};
+    while (/^[A-Z_]+=/.test(words[0] ?? '')) {
+      const [name = '', value = ''] = (words.shift() ?? '').split(/=(.*)/s);
+      env[name] = value;
+    }
+    while (['npx', 'sudo', '$'].includes(words[0] ?? '')) words.shift();
+    return words[0] === 'qmesh' ? [{ words: words.slice(1), env }] : [];
+  });
+}
+
+/** Undefined for a line that is right. */
+export function mistakeIn(words: readonly string[], env: Readonly<Record<string, string>> = {}): string | undefined {
+  const program = qmeshProgram();
+  let ran: Command | undefined;
+  walk(program, (command) => {
+    command.exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {}, outputError: () => {} });
+    if (command.commands.length === 0) command.action(() => (ran = command));
+  });
+  try {
+    program.parse([...words], { from: 'user' });
+    const known = Object.entries(ran?.opts() ?? {}).filter(
+      ([key]) => key in settings && ran?.name() !== 'ask' && ran?.name() !== 'chat',
+    );
+    loadConfig(settings, { flags: Object.fromEntries(known), env });
+    return undefined;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? undefined : error.message;
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+}
+
+export function walk(
+  command: Command,
+  visit: (command: Command, names: readonly string[]) => void,
+  names: readonly string[] = [],
+): void {
+  visit(command, names);
+  for (const child of command.commands) walk(child, visit, [...names, child.name()]);
+}
+
+/** Words of each simple command of a line. Quotes hold together; `#` after a space begins a comment. */
+function simpleCommands(line: string): string[][] {
+  const commands: string[][] = [[]];
+  for (const [token] of line.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'|;&<>()])+|\|\||&&|<\(|>>|[|;&<>()]/g)) {
+    const isFirstOfComment = token.startsWith('#');
+    if (isFirstOfComment) break;
+    if (/^(\|\||&&|<\(|[|;&()])$/.test(token)) commands.push([]);
+    else commands.at(-1)?.push(token);
+  }
+  return commands.map((words) => {
+    const redirected = words.findIndex((word) => /^[<>]/.test(word));
+    return (redirected < 0 ? words : words.slice(0, redirected)).map((word) => word.replaceAll(/["']/g, ''));
+  });
+}
