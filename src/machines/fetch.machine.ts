@@ -163,5 +163,7 @@ export const fetchMachine = chart.createMachine({
 });
 
 type Machine = typeof fetchMachine;
-/** By this name in the declarations of machines that invoke it: spelled out, its type names XState's insides. */
-export interface FetchMachine extends Machine {}
+/** As an interface, so that declarations of machines that invoke it can name it: spelled out, its type has XState's insides in it. */
+export interface FetchMachine extends Machine {
+  readonly id: string;
+}
