@@ -11,5 +11,6 @@ export {
 } from './client/answer-stream.js';
 export type { AskRequest } from './actors/ask.actor.js';
 export type { Try } from './machines/ask.js';
+export type { Receipt } from './protocol/signed-objects.js';
 export { keyPairFromSeed, type KeyPair } from './protocol/keys.js';
 export { version } from './version.js';

@@ -3,6 +3,7 @@ import type { AskFailure, Try } from '../machines/ask.js';
 import { limits } from '../protocol/limits.js';
 import type { InferenceResultMessage, QueueStatusMessage } from '../protocol/messages.js';
 import { isStalled, newProgress, quiet, spoken, told } from '../rules/progress.js';
+import type { Settled } from './wallet.js';
 
 export interface AskAnswer {
   /** All of it, over all workers that had a part in it. */
@@ -10,6 +11,8 @@ export interface AskAnswer {
   /** Of the worker that ended it; undefined where it was cancelled before any did. */
   readonly result: InferenceResultMessage | undefined;
   readonly tries: readonly Try[];
+  /** The receipt of the worker that ended it, if this client has signed for it. */
+  readonly settled: Settled | undefined;
 }
 
 export interface AnswerEvents {
@@ -24,6 +27,7 @@ export class Answer {
   worker: string | undefined;
   /** Why that one is no longer believed in. */
   doubt: AskFailure | undefined;
+  settled: Settled | undefined;
   readonly #on: AnswerEvents;
   #progress = newProgress;
   /** Where in `text` the present worker's part begins. */
@@ -87,7 +91,7 @@ export class Answer {
   end(tries: readonly Try[], failure: AskFailure | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#on.end({ text: this.text, result: this.#result, tries }, failure);
+    this.#on.end({ text: this.text, result: this.#result, tries, settled: this.settled }, failure);
   }
 
   #say(text: string, tokens: number): void {

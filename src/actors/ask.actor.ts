@@ -11,6 +11,7 @@ import { guardedCallback, type GuardedScope } from '../runtime/guarded-callback.
 import type { Random } from '../runtime/random.js';
 import type { AskAnswer } from './answer.js';
 import { Attempts } from './attempts.js';
+import type { Wallet } from './wallet.js';
 import type { WorkSolver } from './work-solver.js';
 import type { AnswerSink, WorkerDirectory } from './worker-directory.js';
 
@@ -54,6 +55,8 @@ export interface AskDeps {
   /** Who this client is to its workers: what a proof of work is bound to. */
   readonly account: string;
   readonly fallback: LocalFallback | undefined;
+  /** Signs orders; undefined asks without. */
+  readonly wallet: Wallet | undefined;
 }
 
 const defaultPatienceMs = 10_000;
@@ -142,7 +145,7 @@ export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, 
 const guardedSink = (sink: AnswerSink, guard: GuardedScope<unknown, EventObject>['guard']): AnswerSink => ({
   position: guard((message) => sink.position(message)),
   token: guard((message) => sink.token(message)),
-  result: guard((message) => sink.result(message)),
+  result: guard((message, settle) => sink.result(message, settle)),
   error: guard((message) => sink.error(message)),
   listened: guard((elapsedMs) => sink.listened(elapsedMs)),
   fellSilent: guard(() => sink.fellSilent()),

@@ -21,6 +21,8 @@ export class Attempts {
   readonly #startedAtMs: number;
   /** The model that the text is by, or will be, where the application named none: no other can go on with it. */
   #begunWith: string | undefined;
+  /** A worker does not believe that this account has enough: it asks as a guest from then on. */
+  #isGuest = false;
   /** Workers that said when to come again, until then: at most one for each try. */
   readonly #barredUntilMs = new Map<string, number>();
   /** Since when all known workers serve other models than the one that is asked for. */
@@ -126,8 +128,9 @@ export class Attempts {
         if (answer.worker !== undefined) this.#deps.directory.began(answer.worker, this.id);
         say({ type: 'answer.began' });
       },
-      result: (message) => {
+      result: (message, settle) => {
         if (!answer.conclude(message)) return breakOff();
+        answer.settled = settle();
         this.leave('answered');
         say({ type: 'answer.ended' });
       },
@@ -208,15 +211,17 @@ export class Attempts {
     const untilMs =
       this.#deps.clock.monotonicMs() + (code === 'banned' ? Math.max(retryAfterMs, aBanMs) : retryAfterMs);
     if (worker !== undefined) this.#barredUntilMs.set(worker, untilMs);
+    this.#isGuest ||= code === 'insufficient_credit';
   }
 
   #prompt(worker: string, proof: Proof | undefined): PromptMessage {
     const { pin: _pin, patienceMs: _patienceMs, deadlineMs, ...fields } = this.#request;
     const { text } = this.answer;
+    const isLocal = this.#deps.fallback?.has(worker) === true;
     // A model on this disk goes on with the text of any other: it is all that is left.
-    const model = fields.model ?? (this.#deps.fallback?.has(worker) === true ? undefined : this.#begunWith);
+    const model = fields.model ?? (isLocal ? undefined : this.#begunWith);
     const spentMs = Math.round(this.#deps.clock.monotonicMs() - this.#startedAtMs);
-    return {
+    const prompt: PromptMessage = {
       v: protocolVersion,
       type: 'prompt',
       id: this.id,
@@ -226,6 +231,7 @@ export class Attempts {
       ...(text === '' ? {} : { resume: { text } }),
       ...(proof && { work: proof }),
     };
+    return isLocal ? prompt : { ...prompt, ...this.#deps.wallet?.order(worker, prompt, this.#isGuest) };
   }
 }
 

@@ -55,7 +55,7 @@ function carryOut({ onStopAsked }: WorkerDeps, request: ControlRequest, system: 
 }
 
 /** @param stopAsked just now: it begins to drain once this is answered. */
-function report({ board, outboxes, schedule }: WorkerDeps, stopAsked: boolean): WorkerReport {
+function report({ board, outboxes, schedule, ledger }: WorkerDeps, stopAsked: boolean): WorkerReport {
   const { workerId, models, health, queue, slots, performance, uptimeMs, agent } = board.message();
   const { state, untilMs } = board.duty;
   const isStopping = stopAsked || board.draining;
@@ -72,6 +72,7 @@ function report({ board, outboxes, schedule }: WorkerDeps, stopAsked: boolean): 
     waiting: board.waiting(),
     slots,
     performance,
+    balance: ledger?.balanceOf(workerId) ?? null,
     peers: outboxes.size,
     uptimeMs,
     agent,

@@ -5,13 +5,14 @@
 import type { AnyActorLogic } from 'xstate';
 import { linkMachine } from '../machines/link.machine.js';
 import { decodeMessage } from '../protocol/decode.js';
-import type { HelloMessage, InferenceMessage } from '../protocol/messages.js';
+import type { HelloMessage, InferenceMessage, InferenceResultMessage } from '../protocol/messages.js';
 import { encodeFrame } from '../protocol/frame.js';
 import type { Clock } from '../runtime/clock.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import type { Logger } from '../runtime/log.js';
 import { listenToFrames } from './framed-connection.js';
 import type { Connection } from './ports.js';
+import type { Wallet } from './wallet.js';
 import type { WorkerDirectory } from './worker-directory.js';
 
 export interface LinkDeps {
@@ -20,6 +21,8 @@ export interface LinkDeps {
   readonly directory: WorkerDirectory;
   /** Proof of the account behind this client's key; undefined asks as the key itself. */
   readonly hello: HelloMessage | undefined;
+  /** Of that account; undefined asks without orders. */
+  readonly wallet: Wallet | undefined;
 }
 
 /** @param gone called once the place of this link is free again. */
@@ -30,15 +33,28 @@ export function createLink(deps: LinkDeps, connection: Connection, gone: () => v
   });
 }
 
-function createConnection({ clock, log, directory, hello }: LinkDeps, connection: Connection, gone: () => void) {
+function createConnection(
+  { clock, log, directory, hello, wallet }: LinkDeps,
+  connection: Connection,
+  gone: () => void,
+) {
   const worker = connection.remoteKey;
   return guardedCallback(({ sendBack, guard, defer }) => {
     directory.connect(connection);
     defer(() => {
       directory.disconnect(worker, connection);
+      wallet?.disconnected(connection);
       gone();
     });
     if (hello !== undefined) connection.write(encodeFrame(hello));
+    wallet?.connected(connection);
+
+    /** Whoever asked may have left meanwhile; the worker has worked for it all the same. */
+    const takeResult = (message: InferenceResultMessage): void => {
+      const sink = directory.answering(worker, message.id);
+      if (sink === undefined) wallet?.settle(worker, message);
+      else sink.result(message, () => wallet?.settle(worker, message));
+    };
 
     const take = (message: InferenceMessage): void => {
       switch (message.type) {
@@ -48,10 +64,12 @@ function createConnection({ clock, log, directory, hello }: LinkDeps, connection
         case 'queue_status':
           return directory.answering(worker, message.id)?.position(message);
         case 'inference_token':
+          wallet?.heard(worker, message.id, message.text);
           return directory.answering(worker, message.id)?.token(message);
         case 'inference_result':
-          return directory.answering(worker, message.id)?.result(message);
+          return takeResult(message);
         case 'inference_error':
+          wallet?.failed(worker, message.id);
           return directory.answering(worker, message.id)?.error(message);
         default: // a client's own messages make no sense from a worker
       }

@@ -27,12 +27,14 @@ import {
 } from '../rules/silence.js';
 import type { Clock, TimerHandle } from '../runtime/clock.js';
 import type { Connection } from './ports.js';
+import type { Settled } from './wallet.js';
 
 /** What a request hears from its worker. */
 export interface AnswerSink {
   position(message: QueueStatusMessage): void;
   token(message: InferenceTokenMessage): void;
-  result(message: InferenceResultMessage): void;
+  /** @param settle signs for it, if it came with a receipt: to be called where it is what was received. */
+  result(message: InferenceResultMessage, settle: () => Settled | undefined): void;
   error(message: InferenceErrorMessage): void;
   /** So much time passed, by the client's own watch, while the worker was there. */
   listened(elapsedMs: number): void;

@@ -1,5 +1,6 @@
 /** The answer to a request, as it comes: iterate over its text, or await the whole. */
 import type { AskFailure, Try } from '../machines/ask.js';
+import type { Receipt } from '../protocol/signed-objects.js';
 import type { InferenceResultMessage } from '../protocol/messages.js';
 
 /** New text of an answer. All of them joined are the answer's text. */
@@ -21,6 +22,10 @@ export interface Answer {
   readonly worker: string | undefined;
   /** A model on this machine's own disk ended it, since no worker was left. */
   readonly isLocal: boolean;
+  /** Of the worker that ended it, with the points that it scored: this client has checked it and signed for it. Undefined where there was none. */
+  readonly receipt: Receipt | undefined;
+  /** What the answer costs, in thousandths of a point, once the mesh has certified it. */
+  readonly paidMillipoints: number | undefined;
   /** Every worker that was asked, in order, with what it was left for: what went wrong, or `moved`, a free slot elsewhere. */
   readonly tries: readonly Try[];
 }

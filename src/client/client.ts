@@ -6,11 +6,14 @@
  *     await client.close();
  */
 import type { AskRequest } from '../actors/ask.actor.js';
+import { openHome } from '../actors/home.js';
 import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
 import { bootstrapExpected, parseBootstrap } from '../actors/network/bootstrap.js';
 import type { Bootstrap, Connection } from '../actors/ports.js';
+import type { Wallet, WalletOptions } from '../actors/wallet.js';
 import { createWorkSolver, type WorkSolverThread } from '../actors/work-solver.js';
 import { createHello } from '../protocol/hello.js';
+import { limits } from '../protocol/limits.js';
 import { keyPairFromSeed, type KeyPair } from '../protocol/keys.js';
 import type { StatusMessage } from '../protocol/messages.js';
 import { topicName } from '../protocol/topics.js';
@@ -21,6 +24,7 @@ import { systemRandom } from '../runtime/random.js';
 import { AnswerStream, RequestError, type Answer, type Failover, type QueuePosition } from './answer-stream.js';
 import { isLocalWorker, LocalWorkers, type LocalModel } from './local-workers.js';
 import { startClientCore, type ClientCore } from './core.js';
+import { openWallet } from './open-wallet.js';
 
 export type { AskRequest };
 
@@ -33,6 +37,10 @@ export interface ConnectOptions {
   readonly network?: string;
   /** The account to ask as. Without one, this client is a stranger to every worker. */
   readonly identity?: KeyPair;
+  /** The home of that identity, such as `~/.qmesh`: the worker that runs there knows the balance, and acknowledgements are kept there. */
+  readonly home?: string;
+  /** Points that one request may cost at most, from 0 to 10. 0 always asks as a guest. Default: 10. */
+  readonly maxPrice?: number;
   readonly log?: Logger;
   /** `local`: where no worker is left, a model on this machine's own disk answers. An object says which one. */
   readonly fallback?: 'local' | LocalModel;
@@ -57,6 +65,8 @@ export interface WorkerView {
 }
 
 const maxConnections = 64;
+/** No request scores more. */
+const maxPoints = limits.maxPriceMillipoints / 1_000;
 const maxRequests = 1_000;
 const openTimeoutMs = 10_000;
 
@@ -64,12 +74,19 @@ export class QMeshClient {
   readonly #core: ClientCore;
   readonly #solver: WorkSolverThread;
   readonly #fallback: LocalWorkers | undefined;
+  readonly #wallet: Wallet | undefined;
   #isClosed = false;
 
-  private constructor(core: ClientCore, solver: WorkSolverThread, fallback: LocalWorkers | undefined) {
+  private constructor(
+    core: ClientCore,
+    solver: WorkSolverThread,
+    fallback: LocalWorkers | undefined,
+    wallet: Wallet | undefined,
+  ) {
     this.#core = core;
     this.#solver = solver;
     this.#fallback = fallback;
+    this.#wallet = wallet;
   }
 
   /** Opens this process's node and begins to look for workers. @throws where the node cannot be opened, or in time. */
@@ -80,6 +97,7 @@ export class QMeshClient {
     const key = keyPairFromSeed(keySeed).publicKeyHex;
     const log = options.log ?? nullLogger;
     const ports = { clock: systemClock, random: systemRandom, log };
+    const wallet = await walletOf(options, ports);
     const solver = createWorkSolver();
     const link = (connection: Connection): void => core?.link(connection);
     const fallback =
@@ -105,6 +123,7 @@ export class QMeshClient {
             options.identity && createHello({ network: topicName('inference', networkPrefix), key }, options.identity),
           solver,
           fallback,
+          wallet,
           maxConnections,
           maxRequests,
           onDhtReady: () => opened(),
@@ -117,7 +136,7 @@ export class QMeshClient {
       solver.close();
       throw error;
     }
-    return new QMeshClient(core as unknown as ClientCore, solver, fallback);
+    return new QMeshClient(core as unknown as ClientCore, solver, fallback, wallet);
   }
 
   /** Asks, and gives the answer as it comes. Never throws: what goes wrong is told by the stream. */
@@ -131,7 +150,7 @@ export class QMeshClient {
           onPosition?.({ worker, position, length, estimatedWaitMs }),
         failedOver: (from, to) => onFailover?.({ from, to }),
         text: (text, tokens) => made.stream?.push({ text, tokens }),
-        end: ({ text, result: last, tries }, failure) => {
+        end: ({ text, result: last, tries, settled }, failure) => {
           if (failure !== undefined) return reject(RequestError.from(failure, text, tries));
           const worker = last === undefined ? undefined : tries.at(-1)?.worker;
           resolve({
@@ -143,6 +162,8 @@ export class QMeshClient {
             toolCalls: last?.toolCalls,
             worker,
             isLocal: worker !== undefined && isLocalWorker(worker),
+            receipt: settled?.receipt,
+            paidMillipoints: settled?.paid,
             tries,
           });
         },
@@ -180,6 +201,7 @@ export class QMeshClient {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#wallet?.close();
     await stop(this.#core);
     await this.#fallback?.stop();
     this.#solver.close();
@@ -191,6 +213,23 @@ const stop = (core: ClientCore | undefined): Promise<void> =>
     if (core === undefined) resolve();
     else core.tree.stop(resolve);
   });
+
+/** Only a known account has anything to spend. @throws TypeError, HomeError */
+async function walletOf(
+  { identity, home, network = '', maxPrice = maxPoints }: ConnectOptions,
+  ambient: Pick<WalletOptions, 'clock' | 'random' | 'log'>,
+): Promise<Wallet | undefined> {
+  if (!(maxPrice >= 0 && maxPrice <= maxPoints))
+    throw new TypeError(`maxPrice is ${maxPrice}; expected points from 0 to ${maxPoints}`);
+  if (identity === undefined) return undefined;
+  const source = {
+    identity,
+    home: home === undefined ? undefined : openHome(home),
+    network: topicName('inference', network),
+    maxPrice: Math.floor(maxPrice * 1_000),
+  };
+  return openWallet(source, ambient);
+}
 
 function bootstrapOf(given: string | Bootstrap): Bootstrap {
   const parsed = typeof given === 'string' ? parseBootstrap(given) : given;

@@ -66,7 +66,7 @@ export const isTryLeft = (tries: readonly Try[]): boolean => triesIn(tries) < MA
 export const isMoveLeft = (tries: readonly Try[]): boolean => movesIn(tries) < MAX_MOVES;
 
 /** Refusals that concern this client at that worker, not the request: not to be repeated there, yet welcome elsewhere. */
-const elsewhere: readonly string[] = ['rate_limited', 'banned', 'work_required'];
+const elsewhere: readonly string[] = ['rate_limited', 'banned', 'work_required', 'insufficient_credit'];
 
 export const maySucceedElsewhere = ({ code, retryable }: AskFailure): boolean => retryable || elsewhere.includes(code);
 

@@ -256,6 +256,7 @@ describe('a network that is cut', () => {
       hello: createHello({ network: topicName('inference'), key }, survivor.owner),
       solver,
       fallback: undefined,
+      wallet: undefined,
       maxConnections: 8,
       maxRequests: 8,
       onDhtReady: () => {},

@@ -36,6 +36,8 @@ export interface WorkerReport extends Pick<
   readonly schedule: string | null;
   /** How many of the queue wait, by tier; `owner` are the owner's own. */
   readonly waiting: WaitingByTier;
+  /** Millipoints of this node, certified; null where its ledger is unavailable, and everybody a guest. */
+  readonly balance: number | null;
   /** Connections of clients. */
   readonly peers: number;
 }

@@ -6,6 +6,8 @@ import type { ControlAnswer, ControlRequest } from '../../../src/actors/control/
 import { noConductStore } from '../../../src/actors/conduct-file.js';
 import { Ledger } from '../../../src/actors/ledger.js';
 import { ownerWordInMemory } from '../../../src/actors/owner-word.js';
+import { AckPost, acksInMemory } from '../../../src/actors/ack-post.js';
+import { Wallet } from '../../../src/actors/wallet.js';
 import { startWorker, type RunningWorker } from '../../../src/actors/start-worker.js';
 import type { MachineSample } from '../../../src/actors/worker-ports.js';
 import type { WorkSolver } from '../../../src/actors/work-solver.js';
@@ -15,9 +17,11 @@ import { startClientCore, type ClientCore } from '../../../src/client/core.js';
 import type { AskFailure } from '../../../src/machines/ask.js';
 import { createHello } from '../../../src/protocol/hello.js';
 import type { QueueStatusMessage } from '../../../src/protocol/messages.js';
-import { keyPairFromSeed } from '../../../src/protocol/keys.js';
+import { limits } from '../../../src/protocol/limits.js';
+import { keyPairFromSeed, type KeyPair } from '../../../src/protocol/keys.js';
 import { topicName } from '../../../src/protocol/topics.js';
 import { findNonce } from '../../../src/protocol/work.js';
+import { standingOf } from '../../../src/rules/standing.js';
 import type { Tier } from '../../../src/rules/tiers.js';
 import { traceHash, type TraceHash } from '../../../src/runtime/inspection.js';
 import { localWallTime, type Clock } from '../../../src/runtime/clock.js';
@@ -52,6 +56,11 @@ export interface SimWorker extends RunningWorker {
   crash(name: string): void;
 }
 
+export interface SimOrderer extends ClientCore {
+  readonly account: string;
+  readonly wallet: Wallet;
+}
+
 /** One request of a simulated client, and all that it heard. */
 export interface SimRequest {
   readonly request: AskRequest;
@@ -76,7 +85,9 @@ export class World {
   onPosition: ((worker: SimWorker, peer: string, said: QueueStatusMessage) => void) | undefined;
   /** Proofs of work that clients made. */
   proofs = 0;
-  /** Of each client's account, as every worker sees it. */
+  /** Of accounts that order, in millipoints, as every worker sees them. */
+  readonly balances = new Map<string, number>();
+  /** Of each other client's account, as every worker sees it. */
   readonly #tiers = new Map<string, Tier>();
   /** What each worker has of the ledger, by its name: a worker that is started again finds it. */
   readonly #disks = new Map<string, ScoreDisk>();
@@ -128,6 +139,7 @@ export class World {
         maxConnections: 32,
         allow: [],
         deny: [],
+        validators: { validators: 'seen' },
         engine: { gpuLayers: 0 },
         cores: 2,
         agent: 'simulated',
@@ -141,7 +153,7 @@ export class World {
         modelFiles: simModelFiles(clock),
         modelsPort: undefined,
         conductStore: noConductStore,
-        ledger: new Ledger(new MemoryScoreStore(disk, clock), disk.entries()),
+        ledger: new Ledger(new MemoryScoreStore(disk, clock), disk.checkpoint()),
         onDhtReady: () => {},
         onDhtFailed: () => {},
         onModelRefused: () => {},
@@ -155,7 +167,8 @@ export class World {
           },
         },
         onStopAsked: () => {},
-        standing: (account) => this.#tiers.get(account) ?? 'guest',
+        standing: (account, offer) =>
+          this.#tiers.get(account) ?? standingOf({ ...offer, balance: this.balances.get(account) ?? 0 }),
         sampleHealth: () => worker.burden,
       },
       { inspect: this.#hash?.inspect },
@@ -196,10 +209,35 @@ export class World {
    */
   startClient(tier: Tier = 'master', home?: string): ClientCore {
     const name = `client-${++this.#nodes}`;
-    const random = this.#fork();
-    const keySeed = random.bytes(32);
     const identity = keyPairFromSeed(seedOf(home ?? name));
     this.#tiers.set(identity.publicKeyHex, tier);
+    return this.#client(name, identity, this.#fork(), undefined);
+  }
+
+  /**
+   * A client that orders what it asks for. @param millipoints what it has, as all workers see it.
+   * @param acks what an earlier process of it has left
+   */
+  startOrderer(millipoints: number, { name = `client-${++this.#nodes}`, acks = acksInMemory } = {}): SimOrderer {
+    const identity = keyPairFromSeed(seedOf(name));
+    const { publicKeyHex: account } = identity;
+    this.balances.set(account, millipoints);
+    const random = this.#fork();
+    const ambient = { clock: this.clock, random, log: nullLogger };
+    const wallet = new Wallet({
+      ...ambient,
+      identity,
+      network: topicName('inference'),
+      maxPrice: limits.maxPriceMillipoints,
+      balance: (found) => found(this.balances.get(account)),
+      post: new AckPost(acks, ambient),
+    });
+    wallet.refresh();
+    return { ...this.#client(name, identity, random, wallet), account, wallet };
+  }
+
+  #client(name: string, identity: KeyPair, random: Random, wallet: Wallet | undefined): ClientCore {
+    const keySeed = random.bytes(32);
     const subject = { network: topicName('inference'), key: keyPairFromSeed(keySeed).publicKeyHex };
     const hello = createHello(subject, identity);
     const client = startClientCore(
@@ -213,6 +251,7 @@ export class World {
         hello,
         solver: this.#solver(),
         fallback: undefined,
+        wallet,
         maxConnections: 32,
         maxRequests: 64,
         onDhtReady: () => {},

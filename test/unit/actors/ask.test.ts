@@ -44,6 +44,7 @@ function meshOf(...workers: string[]) {
       solver: { solve: () => () => {} },
       account: 'mine',
       fallback: undefined,
+      wallet: undefined,
     };
     const whole = { prompt: 'hi', ...request };
     const on: AskCallbacks = {
@@ -70,16 +71,19 @@ function meshOf(...workers: string[]) {
     token: (worker: string, index: number, text: string, id = idAt(worker)) =>
       directory.answering(worker, id)?.token({ v: 2, type: 'inference_token', id, index, text, tokens: 1 }),
     result: (worker: string, text: string, id = idAt(worker)) =>
-      directory.answering(worker, id)?.result({
-        v: 2,
-        type: 'inference_result',
-        id,
-        text,
-        model: { name: 'counter', sha256: 'a'.repeat(64) },
-        usage: { promptTokens: 1, completionTokens: 1 },
-        timing: { queuedMs: 0, firstTokenMs: 0, totalMs: 0 },
-        finishReason: 'stop',
-      }),
+      directory.answering(worker, id)?.result(
+        {
+          v: 2,
+          type: 'inference_result',
+          id,
+          text,
+          model: { name: 'counter', sha256: 'a'.repeat(64) },
+          usage: { promptTokens: 1, completionTokens: 1 },
+          timing: { queuedMs: 0, firstTokenMs: 0, totalMs: 0 },
+          finishReason: 'stop',
+        },
+        () => undefined,
+      ),
     error: (worker: string, code: string, id = idAt(worker)) =>
       directory
         .answering(worker, id)

@@ -26,6 +26,8 @@ const answerOf = (text: string, more: Partial<Answer> = {}): Answer => ({
   toolCalls: undefined,
   worker: 'b'.repeat(64),
   isLocal: false,
+  receipt: undefined,
+  paidMillipoints: undefined,
   tries: [],
   ...more,
 });

@@ -20,6 +20,7 @@ const here = {
   untilMs: null,
   schedule: null,
   pid: 12,
+  balance: 1_500,
   peers: 2,
   fetching: [],
   waiting: { gold: 2, guest: 1 },

@@ -11,6 +11,8 @@ const answer = (text: string): Answer => ({
   toolCalls: undefined,
   worker: 'w',
   isLocal: false,
+  receipt: undefined,
+  paidMillipoints: undefined,
   tries: [],
 });
 const failure = new RequestError('worker_lost', 'gone', 'so far', []);
