@@ -8,12 +8,19 @@
  * - An open claim (order and receipt, and the ack once it is there) is kept until its certificate is written, or somebody closes it.
  *
  * What counts is for `rules/` to say, and who asks `count` has checked the certificate by them. In memory is one entry for each
- * counted receipt, some 350 bytes: a million of them is what a machine that serves all day sees in years.
+ * receipt of the last 31 days, some 350 bytes, and the sums of every account. Older days are closed: see `closeDays`.
  */
 import type { Evidence } from '../protocol/signed-objects.js';
 import { objectHash } from '../protocol/signed-objects.js';
 import { HashTree } from '../rules/hash-tree.js';
-import { entryOf, type AccountState, type LedgerEntry, type Minters } from '../rules/ledger.js';
+import {
+  entryOf,
+  firstOpenDay,
+  mintDayOf,
+  type AccountState,
+  type LedgerEntry,
+  type Minters,
+} from '../rules/ledger.js';
 import { LedgerTotals } from '../rules/totals.js';
 import {
   ScoreStoreError,
@@ -26,6 +33,7 @@ import {
   type ScoreWrite,
   type StoredCertificate,
 } from './score-store.js';
+import type { Checkpoint } from './scores/closing.js';
 
 /** Things that may wait to be signed. More are refused: a disk that slow would fill the memory. */
 export const maxSigning = 10_000;
@@ -39,19 +47,36 @@ export interface ToSign<Kind extends OwnKind> {
 export class Ledger {
   readonly #store: ScoreStore;
   readonly #totals: LedgerTotals;
+  /** The receipts that nodes compare. */
   readonly #counted = new HashTree();
-  /** Order → the receipt that counts for it. */
+  /** Those in memory that they do not: of days that are closed, or are being closed. */
+  readonly #uncompared = new Set<string>();
+  /** Order → the receipt that counts for it. Of a closed day only where its order is contested. */
   readonly #byOrder = new Map<string, LedgerEntry>();
+  /** Orders with more than one receipt. */
+  readonly #contested = new Set<string>();
+  /** UTC day → its receipts; of open days. */
+  readonly #days = new Map<number, LedgerEntry[]>();
+  /** The first day that is compared, and the first one that is not in the sums on the disk. */
+  #comparedFrom: number;
+  #openFrom: number;
+  #isClosing = false;
   /** One text for each account, however many entries name it. */
   readonly #accounts = new Map<string, string>();
   readonly #signing = new Map<string, Found<never>[]>();
   readonly #listeners = new Set<(entry: LedgerEntry) => void>();
 
-  /** @param entries all that the store holds. */
-  constructor(store: ScoreStore, entries: Iterable<LedgerEntry>, minters: Minters = 'everyone') {
+  constructor(store: ScoreStore, { openFrom, sums, holders, entries }: Checkpoint, minters: Minters = 'everyone') {
     this.#store = store;
     this.#totals = new LedgerTotals(minters);
-    for (const entry of entries) this.#settle(entry);
+    this.#openFrom = openFrom;
+    this.#comparedFrom = openFrom;
+    for (const [account, kept] of sums) this.#totals.restore(account, kept);
+    for (const holder of holders) {
+      this.#byOrder.set(holder.order, holder);
+      this.#uncompared.add(holder.hash);
+    }
+    for (const entry of entries) this.#settle(entry, undefined);
   }
 
   /** Millipoints, of certified receipts. */
@@ -68,12 +93,12 @@ export class Ledger {
     return this.#totals.accounts();
   }
 
-  /** The hashes of all counted receipts: what nodes compare. Not to be changed. */
+  /** The hashes of the counted receipts of open days: what nodes compare. Not to be changed. */
   get counted(): HashTree {
     return this.#counted;
   }
 
-  /** The receipt that counts for this order. */
+  /** The receipt that counts for this order. Of a closed one it may be forgotten: nobody attests a claim that is so old. */
   receiptOf(order: string): string | undefined {
     return this.#byOrder.get(order)?.hash;
   }
@@ -85,9 +110,35 @@ export class Ledger {
   count(certificate: StoredCertificate, done: (error: Error | undefined) => void): void {
     const { order, receipt } = certificate;
     const entry = entryOf(objectHash('receipt', receipt), order, receipt);
-    this.#store.write([{ kind: 'certificate', certificate }], (error) => {
-      if (error === undefined && this.#settle(entry)) for (const hear of [...this.#listeners]) hear(entry);
+    this.#take(entry, { kind: 'certificate', certificate }, done);
+  }
+
+  /** Counts a receipt of which nothing else is left, from a backup of this node's own. */
+  countEntry(entry: LedgerEntry, done: (error: Error | undefined) => void): void {
+    this.#take(entry, { kind: 'entry', entry }, done);
+  }
+
+  /**
+   * Once a day: receipts of days before `firstOpenDay` are compared with nobody any more, from now on; their sums are written, and
+   * what proved them is dropped. Balances stay as they are. `done` when all is on the disk; where that fails, it is tried again with
+   * the next day.
+   */
+  closeDays(nowMs: number, done: (error: Error | undefined) => void): void {
+    const before = firstOpenDay(nowMs);
+    if (this.#isClosing || before <= this.#openFrom) return done(undefined);
+    this.#isClosing = true;
+    this.#comparedFrom = before;
+    const closed = [...this.#days].filter(([day]) => day < before).flatMap(([, entries]) => entries);
+    for (const { hash } of closed) if (this.#counted.remove(hash)) this.#uncompared.add(hash);
+    const end = (error: Error | undefined): void => {
+      this.#isClosing = false;
+      if (error === undefined) this.#forget(before, closed);
       done(error);
+    };
+    // After what is on its way to the disk: some of it may be of these days.
+    this.#store.write([], (error) => {
+      if (error !== undefined) end(error);
+      else this.#store.closeDays(before, (order) => this.#contested.has(order), end);
     });
   }
 
@@ -127,6 +178,11 @@ export class Ledger {
     });
   }
 
+  /** What this node signed for this order. */
+  signed<Kind extends OwnKind>(what: Kind, order: string, found: Found<OwnObjects[Kind]>): void {
+    this.#store.signed(what, order, found);
+  }
+
   /** Claims and evidence; `done` when they are on the disk. */
   write(writes: readonly ScoreWrite[], done: (error: Error | undefined) => void): void {
     this.#store.write(writes, done);
@@ -160,12 +216,66 @@ export class Ledger {
     this.#store.close(done);
   }
 
-  /** @returns whether it is news. */
-  #settle(entry: LedgerEntry): boolean {
-    if (!this.#counted.add(entry.hash)) return false;
+  /** What its order stood for before may have to be read from the disk first. */
+  #take(entry: LedgerEntry, write: ScoreWrite, done: (error: Error | undefined) => void): void {
+    if (this.#uncompared.has(entry.hash)) return done(undefined);
+    const known = this.#byOrder.get(entry.order);
+    if (known !== undefined || this.#openFrom === 0) return this.#record(entry, known, write, done);
+    this.#store.closedReceipt(entry.order, (error, closed) => {
+      if (error !== undefined) return done(error);
+      if (closed?.hash === entry.hash) return done(undefined); // it is in the sums
+      const beside: ScoreWrite[] = closed === undefined ? [] : [{ kind: 'contested', holder: closed }];
+      this.#record(entry, closed, write, done, beside);
+    });
+  }
+
+  #record(
+    entry: LedgerEntry,
+    holder: LedgerEntry | undefined,
+    write: ScoreWrite,
+    done: (error: Error | undefined) => void,
+    beside: readonly ScoreWrite[] = [],
+  ): void {
+    if (this.#isClosing && Math.min(mintDayOf(entry), mintDayOf(holder ?? entry)) < this.#comparedFrom)
+      return done(new ScoreStoreError('store_busy', 'its day is being closed; try again later'));
+    const late: ScoreWrite[] = mintDayOf(entry) < this.#openFrom ? [{ kind: 'kept', entry }] : [];
+    this.#store.write([write, ...beside, ...late], (error) => {
+      if (error === undefined && this.#settle(entry, holder)) for (const hear of [...this.#listeners]) hear(entry);
+      done(error);
+    });
+  }
+
+  /** @param holder of its order, where that is not in memory. @returns whether it is news. */
+  #settle(entry: LedgerEntry, holder: LedgerEntry | undefined): boolean {
+    if (this.#counted.has(entry.hash) || this.#uncompared.has(entry.hash)) return false;
     const own = { ...entry, worker: this.#one(entry.worker), client: this.#one(entry.client) };
-    this.#byOrder.set(own.order, this.#totals.settle(own, this.#byOrder.get(own.order)));
+    const day = mintDayOf(own);
+    if (day < this.#comparedFrom) this.#uncompared.add(own.hash);
+    else this.#counted.add(own.hash);
+    if (day >= this.#openFrom) this.#ofDay(day).push(own);
+    const before = this.#byOrder.get(own.order) ?? holder;
+    if (before !== undefined) this.#contested.add(own.order);
+    this.#byOrder.set(own.order, this.#totals.settle(own, before));
     return true;
+  }
+
+  /** They are in the sums on the disk now; the contested ones are not. */
+  #forget(before: number, closed: readonly LedgerEntry[]): void {
+    this.#openFrom = before;
+    for (const day of [...this.#days.keys()]) if (day < before) this.#days.delete(day);
+    for (const { hash, order } of closed) {
+      if (this.#contested.has(order)) continue;
+      this.#byOrder.delete(order);
+      this.#uncompared.delete(hash);
+    }
+  }
+
+  #ofDay(day: number): LedgerEntry[] {
+    const known = this.#days.get(day);
+    if (known !== undefined) return known;
+    const entries: LedgerEntry[] = [];
+    this.#days.set(day, entries);
+    return entries;
   }
 
   #one(account: string): string {
@@ -175,9 +285,10 @@ export class Ledger {
   }
 }
 
-/** Reads all that the store holds. @param minters who may create points. */
-export async function openLedger({ store, entries }: OpenedScoreStore, minters: Minters = 'everyone'): Promise<Ledger> {
-  const all: LedgerEntry[] = [];
-  for await (const entry of entries()) all.push(entry);
-  return new Ledger(store, all, minters);
+/** @param minters who may create points. */
+export async function openLedger(
+  { store, checkpoint }: OpenedScoreStore,
+  minters: Minters = 'everyone',
+): Promise<Ledger> {
+  return new Ledger(store, await checkpoint(), minters);
 }

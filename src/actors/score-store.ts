@@ -1,17 +1,17 @@
 /**
  * The ledger on the disk: certificates, the indexes by which they are found, what this node signed, and evidence. One
- * Hyperbee over a Corestore in the folder `score-db`.
+ * Hyperbee over a Corestore in the folder `score-db`; its keys are in `scores/score-keys.ts`.
  *
  * - Everything handed over in one `write` is there after a crash, or nothing of it; `done` is called when it is. What is
  *   handed over while another write is on its way goes out together with all else that waits: one append for many.
- * - A process that is killed loses nothing that was acknowledged. Nothing is forced out of the operating system's own
- *   buffers, so a loss of power may take the last seconds; peers have them still, and anti-entropy brings them back.
- * - Balances are not in here. The fold's entries are, by day, and are read when it opens.
+ * - Neither a kill nor a loss of power takes what was acknowledged: each append is forced to the disk before it is (not on
+ *   Windows, which does not let a file be forced out that somebody else writes: there a loss of power may take the last seconds).
+ * - Balances are not in here. What the fold needs is: sums of the days that are closed, and entries of those that are not.
  */
+import { join } from 'node:path';
 import Corestore from 'corestore';
-import Hyperbee, { type Batch } from 'hyperbee';
+import Hyperbee from 'hyperbee';
 import {
-  objectHash,
   type Ack,
   type Attestation,
   type Certificate,
@@ -19,7 +19,10 @@ import {
   type Order,
   type Receipt,
 } from '../protocol/signed-objects.js';
-import { entryOf, mintDayOf, type LedgerEntry } from '../rules/ledger.js';
+import type { LedgerEntry } from '../rules/ledger.js';
+import { closeDays, closedReceipt, readCheckpoint, type Checkpoint } from './scores/closing.js';
+import { certificateKey, within } from './scores/score-keys.js';
+import { forceOut, putWrite } from './scores/score-writes.js';
 
 /** Where it is in a home. */
 export const scoreFolder = 'score-db';
@@ -51,6 +54,12 @@ export interface OpenClaim {
 /** One thing to keep. `signed`: by this node, and for which order: it is what a restarted node sends again. */
 export type ScoreWrite =
   | { readonly kind: 'certificate'; readonly certificate: StoredCertificate }
+  /** A receipt of which only this is left. */
+  | { readonly kind: 'entry'; readonly entry: LedgerEntry }
+  /** It is not in the sums of closed days, though its day is closed. */
+  | { readonly kind: 'kept'; readonly entry: LedgerEntry }
+  /** It is in those sums, and another receipt of its order contends with it. */
+  | { readonly kind: 'contested'; readonly holder: LedgerEntry }
   | { readonly kind: 'signed'; readonly order: string; readonly what: OwnKind; readonly object: OwnObjects[OwnKind] }
   /** Kept until its certificate is written, or it is closed. `hash` is the receipt's. */
   | { readonly kind: 'claim'; readonly hash: string; readonly claim: OpenClaim }
@@ -89,12 +98,18 @@ export interface ScoreStore {
   claim(hash: string, found: Found<OpenClaim>): void;
   claims(found: Found<OpenClaim[]>): void;
   evidence(found: Found<Evidence[]>): void;
+  /** The receipt that stands for this order in the sums of closed days. */
+  closedReceipt(order: string, found: Found<LedgerEntry>): void;
+  /** Closes the days before this one: see `scores/closing.ts`. None of their receipts may be written meanwhile. */
+  closeDays(before: number, isContested: (order: string) => boolean, done: (error: Error | undefined) => void): void;
   close(done: (error: Error | undefined) => void): void;
 }
 
 export interface OpenedScoreStore {
   readonly store: ScoreStore;
-  /** Every certificate ever counted, by day, as the fold takes it. To be read once, before the first write. */
+  /** What a node starts from. To be read before the first write. */
+  readonly checkpoint: () => Promise<Checkpoint>;
+  /** Every certificate ever counted, by day, as the fold takes it. */
   readonly entries: () => AsyncIterable<LedgerEntry>;
 }
 
@@ -105,7 +120,8 @@ export async function openScoreStore(folder: string): Promise<OpenedScoreStore> 
     await corestore.ready();
     const bee = new Hyperbee(corestore.get({ name: 'scores' }), { keyEncoding: 'utf-8', valueEncoding: 'json' });
     await bee.ready();
-    return { store: new BeeScoreStore(bee, corestore), entries: () => entriesOf(bee) };
+    const store = new BeeScoreStore(bee, corestore, folder);
+    return { store, checkpoint: () => readCheckpoint(bee), entries: () => entriesOf(bee) };
   } catch (error) {
     await corestore.close().catch(() => {});
     throw whyNotOpened(folder, error);
@@ -120,15 +136,18 @@ interface Waiting {
 class BeeScoreStore implements ScoreStore {
   readonly #bee: Hyperbee;
   readonly #corestore: Corestore;
+  readonly #folder: string;
   #waiting: Waiting[] = [];
   #waitingWrites = 0;
   #isWriting = false;
   /** Called when nothing waits any more. */
   #whenIdle: (() => void) | undefined;
+  #closing: Promise<void> = Promise.resolve();
 
-  constructor(bee: Hyperbee, corestore: Corestore) {
+  constructor(bee: Hyperbee, corestore: Corestore, folder: string) {
     this.#bee = bee;
     this.#corestore = corestore;
+    this.#folder = folder;
   }
 
   write(writes: readonly ScoreWrite[], done: (error: Error | undefined) => void): void {
@@ -142,7 +161,7 @@ class BeeScoreStore implements ScoreStore {
   }
 
   certificate(hash: string, found: Found<StoredCertificate>): void {
-    this.#get(`certificate/${hash}`, found);
+    this.#get(certificateKey(hash), found);
   }
 
   signed<Kind extends OwnKind>(what: Kind, order: string, found: Found<OwnObjects[Kind]>): void {
@@ -150,7 +169,7 @@ class BeeScoreStore implements ScoreStore {
   }
 
   latest(role: 'worker' | 'client', account: string, atMost: number, found: Found<string[]>): void {
-    const start = `${role}/${account}/`;
+    const start = `${role}/${account}/` as const;
     const keys = async (): Promise<string[]> => {
       const hashes: string[] = [];
       for await (const { key } of this.#bee.createReadStream({ ...within(start), reverse: true, limit: atMost }))
@@ -170,6 +189,16 @@ class BeeScoreStore implements ScoreStore {
 
   evidence(found: Found<Evidence[]>): void {
     tellWith(found, this.#all<Evidence>('evidence/'));
+  }
+
+  closedReceipt(order: string, found: Found<LedgerEntry>): void {
+    tellWith(found, closedReceipt(this.#bee, order));
+  }
+
+  closeDays(before: number, isContested: (order: string) => boolean, done: (error: Error | undefined) => void): void {
+    const closing = this.#closing.then(() => closeDays(this.#bee, before, isContested));
+    this.#closing = closing.catch(() => {});
+    tellWith((error) => done(error), closing);
   }
 
   /** What was handed over before is written first. */
@@ -210,11 +239,12 @@ class BeeScoreStore implements ScoreStore {
 
   async #append(writes: readonly ScoreWrite[]): Promise<void> {
     const batch = this.#bee.batch();
-    for (const write of writes) await put(batch, write);
+    for (const write of writes) await putWrite(batch, write);
     await batch.flush();
+    await forceOut(join(this.#folder, 'db'));
   }
 
-  async #all<Value>(start: string): Promise<Value[]> {
+  async #all<Value>(start: `${string}/`): Promise<Value[]> {
     const list: Value[] = [];
     for await (const { value } of this.#bee.createReadStream(within(start))) list.push(value as Value);
     return list;
@@ -228,33 +258,9 @@ class BeeScoreStore implements ScoreStore {
   }
 }
 
-/** The value of a key by day is what the fold needs, so that it reads nothing else. */
-async function put(batch: Batch, write: ScoreWrite): Promise<void> {
-  if (write.kind === 'signed') return batch.put(`signed/${write.what}/${write.order}`, write.object);
-  if (write.kind === 'evidence') return batch.put(`evidence/${write.account}/${write.evidence.kind}`, write.evidence);
-  if (write.kind === 'claim') return batch.put(`claim/${write.hash}`, write.claim);
-  if (write.kind === 'claim.closed') return batch.del(`claim/${write.hash}`);
-  const { certificate } = write;
-  const { order, receipt } = certificate;
-  const hash = objectHash('receipt', receipt);
-  const entry = entryOf(hash, order, receipt);
-  const time = sortable(receipt.finishedAt);
-  await batch.put(`certificate/${hash}`, certificate);
-  await batch.del(`claim/${hash}`);
-  await batch.put(`day/${sortable(mintDayOf(entry))}/${hash}`, entry);
-  await batch.put(`worker/${receipt.worker}/${time}/${hash}`, null);
-  await batch.put(`client/${receipt.client}/${time}/${hash}`, null);
-}
-
 async function* entriesOf(bee: Hyperbee): AsyncIterable<LedgerEntry> {
   for await (const { value } of bee.createReadStream(within('day/'))) yield value as LedgerEntry;
 }
-
-/** All keys that begin so: '0' is the character after '/'. */
-const within = (start: string): { gte: string; lt: string } => ({ gte: start, lt: `${start.slice(0, -1)}0` });
-
-/** Numbers below 2^53 as texts of one length, so that they sort as numbers do. */
-const sortable = (number: number): string => String(number).padStart(16, '0');
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
@@ -277,7 +283,7 @@ function whyNotOpened(folder: string, error: unknown): ScoreStoreError {
     return new ScoreStoreError(
       'store_copied',
       `the points in ${folder} were copied from another place, and two nodes that go on from one history contradict each other; ` +
-        'move the folder away: the mesh brings the points back',
+        'move the folder away: the mesh brings back the points of the last 31 days, and qmesh score restore those of a backup',
       error,
     );
   return new ScoreStoreError('store_unreadable', `the points in ${folder} cannot be read: ${message}`, error);

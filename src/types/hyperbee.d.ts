@@ -4,6 +4,8 @@ declare module 'hyperbee' {
     readonly byteLength: number;
   }
   export interface Entry {
+    /** The block that it stands in. */
+    readonly seq: number;
     readonly key: string;
     readonly value: unknown;
   }
@@ -26,6 +28,8 @@ declare module 'hyperbee' {
     get(key: string): Promise<Entry | null>;
     batch(): Batch;
     createReadStream(range: Range): AsyncIterable<Entry>;
+    /** Gives those of these blocks back to the disk that no key and no node of the tree needs. */
+    clearUnlinked(blocks: { readonly gte: number; readonly lt: number }): Promise<number>;
     close(): Promise<void>;
   }
 }

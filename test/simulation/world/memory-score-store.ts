@@ -1,5 +1,6 @@
 /** A simulated disk for the ledger: what was written is there after a restart, what was on its way is not. */
 import type { ScoreStore, ScoreWrite, StoredCertificate, OpenClaim, Found } from '../../../src/actors/score-store.js';
+import type { Checkpoint } from '../../../src/actors/scores/closing.js';
 import type { Evidence } from '../../../src/protocol/signed-objects.js';
 import { objectHash } from '../../../src/protocol/signed-objects.js';
 import { entryOf, type LedgerEntry } from '../../../src/rules/ledger.js';
@@ -15,6 +16,10 @@ export class ScoreDisk {
   isFull = false;
   /** What a write takes; Infinity: it hangs. */
   writeMs = 1;
+
+  checkpoint(): Checkpoint {
+    return { openFrom: 0, sums: [], holders: [], entries: this.entries() };
+  }
 
   entries(): LedgerEntry[] {
     return [...this.certificates].map(([hash, { order, receipt }]) => entryOf(hash, order, receipt));
@@ -34,7 +39,12 @@ export class ScoreDisk {
         const hash = objectHash('receipt', write.certificate.receipt);
         this.certificates.set(hash, write.certificate);
         this.claims.delete(hash);
+        return;
       }
+      case 'entry':
+      case 'kept':
+      case 'contested': // only where days are closed, or a backup is restored
+        throw new Error(`a simulated disk knows nothing of '${write.kind}'`);
     }
   }
 }
@@ -86,6 +96,15 @@ export class MemoryScoreStore implements ScoreStore {
 
   evidence(found: Found<Evidence[]>): void {
     found(undefined, [...this.#disk.evidence.values()]);
+  }
+
+  closedReceipt(_order: string, found: Found<LedgerEntry>): void {
+    found(undefined, undefined);
+  }
+
+  /** No simulation lasts so long. */
+  closeDays(_before: number, _isContested: unknown, done: (error: Error | undefined) => void): void {
+    done(undefined);
   }
 
   /** As when its process is killed: nothing that is on its way arrives. */

@@ -1,0 +1,34 @@
+/**
+ * The keys of the ledger's database, and what stands under each. They sort as text, so a range of keys is a range of times.
+ *
+ * | key                            | value                                                              |
+ * | ------------------------------ | ------------------------------------------------------------------ |
+ * | `certificate/RECEIPT`          | the certificate; gone once its day is closed                       |
+ * | `day/DAY/RECEIPT`              | what the fold needs of it, for ever                                |
+ * | `worker/ACCOUNT/TIME/RECEIPT`  | nothing: an index, as is `client/…`                                |
+ * | `signed/KIND/ORDER`            | what this node signed for the order                                |
+ * | `claim/RECEIPT`                | a claim that is not certified yet                                  |
+ * | `evidence/ACCOUNT/KIND`        | proof that the account signed two versions                         |
+ * | `closed`                       | the first UTC day that is not closed                               |
+ * | `sums/ACCOUNT`                 | the account's sums over the closed days                            |
+ * | `order/ORDER`                  | of a closed order: the day and the hash of its receipt             |
+ * | `kept/RECEIPT`                 | of a closed day and not in the sums: it came late, or is contested |
+ * | `contested/ORDER`              | the receipt in the sums that others of its order contend with      |
+ */
+import type { LedgerEntry } from '../../rules/ledger.js';
+import { mintDayOf } from '../../rules/ledger.js';
+
+/** All keys that begin so: '0' is the character after '/'. */
+export const within = (start: `${string}/`): { gte: string; lt: string } => ({
+  gte: start,
+  lt: `${start.slice(0, -1)}0`,
+});
+
+/** Numbers below 2^53 as texts of one length, so that they sort as numbers do. */
+export const sortable = (number: number): string => String(number).padStart(16, '0');
+
+export const dayKey = (day: number): `${string}/` => `day/${sortable(day)}/`;
+export const entryKey = (entry: LedgerEntry): string => `${dayKey(mintDayOf(entry))}${entry.hash}`;
+export const certificateKey = (hash: string): string => `certificate/${hash}`;
+
+export const closedKey = 'closed';
