@@ -89,7 +89,7 @@ const blame = ({ reasons }: FetchContext, reason: string) => ({ reasons: [...rea
 
 const step = ({ context }: { context: FetchContext }) => ({ wanted: context.wanted, source: context.sources[0] });
 
-export const fetchMachine = chart.createMachine({
+const machine = chart.createMachine({
   id: 'fetch',
   context: ({ input }) => ({ wanted: input.wanted, sources: [], reasons: [], outcome: undefined }),
   initial: 'locating',
@@ -162,8 +162,10 @@ export const fetchMachine = chart.createMachine({
   output: ({ context }) => context.outcome ?? { kind: 'failed', reasons: context.reasons },
 });
 
-type Machine = typeof fetchMachine;
+type Machine = typeof machine;
 /** As an interface, so that declarations of machines that invoke it can name it: spelled out, its type has XState's insides in it. */
 export interface FetchMachine extends Machine {
   readonly id: string;
 }
+
+export const fetchMachine: FetchMachine = machine;

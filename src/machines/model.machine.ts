@@ -7,7 +7,7 @@
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { fetchMachine, type FetchMachine } from './fetch.machine.js';
+import { fetchMachine } from './fetch.machine.js';
 import type { FetchedModel, FetchOutcome } from './fetch.js';
 import type { ServedModel } from './model.js';
 
@@ -42,7 +42,7 @@ const base = setup({
   types: { context: {} as ModelContext, events: {} as ModelEvent, input: {} as { wanted: string } },
   actors: {
     locate: {} as StepLogic,
-    fetch: fetchMachine as FetchMachine,
+    fetch: fetchMachine,
     verify: {} as StepLogic,
     probe: {} as StepLogic,
     /** Says `turn.given` when this model may be tried, and holds the turn as long as it lives. */
