@@ -14,7 +14,7 @@ export interface AnswerForm {
   /** The events that a piece becomes. */
   events(head: Head, piece: Piece): readonly object[];
   /** The last event of a stream, where it was asked for. */
-  usageEvent(head: Head, usage: Usage): object;
+  usageEvent(head: Head, ended: readonly Ended[]): object;
 }
 
 export interface Usage {
@@ -23,9 +23,10 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** The prompt of several choices counts once, as with OpenAI. */
-export function usageOf(ended: readonly Ended[]): Usage {
-  const prompt_tokens = Math.max(0, ...ended.map(({ usage }) => usage?.promptTokens ?? 0));
+/** @param n choices of each prompt, which counts once, as with OpenAI */
+export function usageOf(ended: readonly Ended[], n: number): Usage {
+  const prompts = ended.filter(({ index }) => index % n === 0);
+  const prompt_tokens = prompts.reduce((sum, { usage }) => sum + (usage?.promptTokens ?? 0), 0);
   const completion_tokens = ended.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
   return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
 }

@@ -95,6 +95,7 @@ const statuses: Readonly<Record<ErrorCode | ClientErrorCode, number>> = {
 
 /** Where OpenAI has a word of its own for it, programs look for that one. */
 const openAiCodes: Readonly<Record<string, string>> = {
+  bad_request: 'invalid_value',
   prompt_too_long: 'context_length_exceeded',
   rate_limited: 'rate_limit_exceeded',
 };

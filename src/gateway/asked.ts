@@ -4,8 +4,10 @@ import { limits } from '../protocol/limits.js';
 import { ApiError } from './api-error.js';
 
 export interface Asked {
-  /** One for each choice. */
+  /** One for each choice, those of one prompt together. */
   readonly requests: readonly AskRequest[];
+  /** Choices of each prompt. */
+  readonly n: number;
   readonly model: string | undefined;
   readonly isStreamed: boolean;
   readonly includeUsage: boolean;

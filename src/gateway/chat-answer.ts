@@ -1,17 +1,14 @@
 /** Answers of a chat, whole or as chunks: text as it comes, and a call of a tool in one piece, as it comes from the worker. */
-import type { AnswerForm, Head, Usage } from './answer-form.js';
-import { usageOf } from './answer-form.js';
+import { usageOf, type AnswerForm, type Head } from './answer-form.js';
+import type { Asked } from './asked.js';
 import type { Ended } from './choices.js';
 import { forcedCall, type Call } from './tools.js';
 
-export interface ChatForm {
-  /** The answer is to be a call of a tool, written as JSON. */
-  readonly isCall: boolean;
-  readonly includeUsage: boolean;
-  readonly newCallId: () => string;
-}
-
-export function chatForm({ isCall, includeUsage, newCallId }: ChatForm): AnswerForm {
+/** @param newCallId for what a program answers to */
+export function chatForm(
+  { n, isCall, includeUsage }: Pick<Asked, 'n' | 'isCall' | 'includeUsage'>,
+  newCallId: () => string,
+): AnswerForm {
   const begun = new Set<number>();
   const toolCalls = (ended: Ended) =>
     callsOf(ended, isCall).map(({ name, arguments: args }) => ({
@@ -43,7 +40,7 @@ export function chatForm({ isCall, includeUsage, newCallId }: ChatForm): AnswerF
           finish_reason: finishReason(each, tool_calls.length),
         };
       }),
-      usage: usageOf(ended),
+      usage: usageOf(ended, n),
     }),
 
     events(head, piece) {
@@ -62,13 +59,13 @@ export function chatForm({ isCall, includeUsage, newCallId }: ChatForm): AnswerF
       ];
     },
 
-    usageEvent: ({ id, created, model }, usage: Usage) => ({
+    usageEvent: ({ id, created, model }, ended) => ({
       id,
       object: 'chat.completion.chunk',
       created,
       model,
       choices: [],
-      usage,
+      usage: usageOf(ended, n),
     }),
   };
 }

@@ -70,8 +70,10 @@ export function readChat(given: unknown): Asked {
   const whole = forced.length === 0 ? request : forcing(forced, request);
   assertFits(whole);
   const forcedAt = forced.map(({ name }) => (asked.tools ?? []).findIndex((tool) => tool.function.name === name));
+  const { n = 1 } = asked;
   return {
-    requests: choicesOf(whole, asked.n ?? 1),
+    requests: choicesOf(whole, n),
+    n,
     model: asked.model,
     ...streamingOf(asked),
     isCall: forced.length > 0,

@@ -1,7 +1,8 @@
 /** Answers of `/v1/completions`: text, whole or in pieces that look like the whole. */
-import { usageOf, type AnswerForm, type Head, type Usage } from './answer-form.js';
+import type { Asked } from './asked.js';
+import { usageOf, type AnswerForm, type Head } from './answer-form.js';
 
-export function completionForm({ includeUsage }: { readonly includeUsage: boolean }): AnswerForm {
+export function completionForm({ n, includeUsage }: Pick<Asked, 'n' | 'includeUsage'>): AnswerForm {
   const headed = ({ id, created, model }: Head) => ({ id, object: 'text_completion', created, model });
   const choice = (index: number, text: string, finish_reason: string | null) => ({
     index,
@@ -14,13 +15,13 @@ export function completionForm({ includeUsage }: { readonly includeUsage: boolea
     whole: (head, ended) => ({
       ...headed(head),
       choices: ended.map(({ index, text, finishReason }) => choice(index, text, finishReason)),
-      usage: usageOf(ended),
+      usage: usageOf(ended, n),
     }),
     events: (head, piece) => {
       const told =
         'end' in piece ? choice(piece.index, '', piece.end.finishReason) : choice(piece.index, piece.text, null);
       return [{ ...headed(head), choices: [told], ...noUsage }];
     },
-    usageEvent: (head, usage: Usage) => ({ ...headed(head), choices: [], usage }),
+    usageEvent: (head, ended) => ({ ...headed(head), choices: [], usage: usageOf(ended, n) }),
   };
 }

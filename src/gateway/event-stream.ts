@@ -3,7 +3,7 @@
  * long silence keeps those in between from closing the connection. Whoever reads slowly is waited for: the next piece is taken when
  * the last one has gone.
  */
-import { usageOf, type AnswerForm, type Head } from './answer-form.js';
+import type { AnswerForm, Head } from './answer-form.js';
 import type { ErrorBody } from './api-error.js';
 import type { Ended, Piece } from './choices.js';
 
@@ -41,7 +41,7 @@ export async function* eventStream(
       if ('end' in piece) ended.push(piece.end);
       for (const told of form.events(head, piece)) yield event(told);
     }
-    if (head !== undefined && includeUsage) yield event(form.usageEvent(head, usageOf(ended)));
+    if (head !== undefined && includeUsage) yield event(form.usageEvent(head, ended));
     yield `: ${epilogue()}\n\ndata: [DONE]\n\n`;
   } catch (error) {
     yield event(explain(error));

@@ -58,7 +58,8 @@ interface Exchange {
   readonly abort: AbortController;
   /** Each takes a place. */
   choices: number;
-  note: object;
+  /** What is told of it. */
+  readonly note: Partial<Record<'worker' | 'tries' | 'queueMs', string>>;
 }
 
 export class Gateway {
@@ -151,7 +152,7 @@ export class Gateway {
         request,
         reply,
         asked,
-        chatForm({ ...asked, newCallId: () => this.#newId('call_') }),
+        chatForm(asked, () => this.#newId('call_')),
         'chatcmpl-',
       );
     });
@@ -244,22 +245,23 @@ export class Gateway {
     const isCut = (): boolean => exchange.abort.signal.aborted;
     if (isCut()) throw isClosing();
     const explain = (error: unknown) => (isCut() ? isClosing() : this.#explain(error, asked, request)).body;
-    const epilogue = (): string => `qmesh ${JSON.stringify(this.#tell(exchange, choices))}`;
+    const epilogue = (): string => {
+      this.#tell(exchange, choices);
+      return `qmesh ${JSON.stringify(exchange.note)}`;
+    };
     reply.raw.setTimeout(stalledReaderMs, () => reply.raw.destroy());
     reply.headers({ ...streamHeaders, ...this.#tell(exchange, choices) });
     return Readable.from(eventStream(first, pieces, { ...asked, form, head, isCut, explain, epilogue }));
   }
 
-  /** How the mesh answered, of each choice: for the program in headers, for the owner in the log. */
-  #tell(exchange: Exchange, { progress }: Choices): Record<string, string> {
-    const each = (what: (choice: Choices['progress'][number]) => string): string => progress.map(what).join(', ');
-    const told = {
-      'x-qmesh-worker': each(({ worker }) => encodeURI(worker ?? '')),
-      'x-qmesh-tries': each(({ tries }) => String(tries)),
-      'x-qmesh-queue-ms': each(({ queuedMs }) => String(Math.round(queuedMs ?? 0))),
-    };
-    exchange.note = { worker: told['x-qmesh-worker'], tries: told['x-qmesh-tries'], queueMs: told['x-qmesh-queue-ms'] };
-    return told;
+  /** How the mesh answers, of each choice: for the program in headers, for the owner in the log. */
+  #tell({ note }: Exchange, { progress }: Choices): Record<string, string> {
+    const each = (what: (choice: Choices['progress'][number]) => string | number): string =>
+      progress.map(what).join(', ');
+    note.worker = each(({ worker }) => encodeURI(worker ?? ''));
+    note.tries = each(({ tries }) => tries);
+    note.queueMs = each(({ queuedMs }) => Math.round(queuedMs ?? 0));
+    return { 'x-qmesh-worker': note.worker, 'x-qmesh-tries': note.tries, 'x-qmesh-queue-ms': note.queueMs };
   }
 
   #explain(error: unknown, { model, rename }: Asked, request: FastifyRequest): ApiError {
