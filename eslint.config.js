@@ -70,7 +70,9 @@ export default tseslint.config(
         {
           patterns: [
             {
-              regex: `^(\\.\\./)+(${Object.keys(layers).filter((l) => l !== layer && !allowed.includes(l)).join('|')})/`,
+              regex: `^(\\.\\./)+(${Object.keys(layers)
+                .filter((l) => l !== layer && !allowed.includes(l))
+                .join('|')})/`,
               message: `src/${layer}/ may import of ours only: ${allowed.join(', ') || 'nothing'} (docs/architecture.md, Layers).`,
             },
           ],

@@ -60,8 +60,10 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
         tellSlots(system, self, { type: 'engine.leaving' });
         tellSlots(system, self, { type: 'engine.lost' });
       },
-      announceCrash: ({ context: { model, deaths, reason } }) =>
-        log.warn('engine.lost', { engine: place, model: model?.name, deaths, reason }),
+      announceCrash: ({ context: { model, deaths, reason } }) => {
+        deps.tally.loseEngine();
+        log.warn('engine.lost', { engine: place, model: model?.name, deaths, reason });
+      },
       announceReady: ({ context, system, self }) => {
         const { model, loaded } = context;
         if (model === undefined || loaded === undefined) return;

@@ -22,10 +22,11 @@ import { lengthOf, waitingByTier } from '../rules/queue.js';
 import { reservedSequences, usageOf } from '../rules/slots.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
+import type { RequestSummary } from './tally.js';
 import type { WorkerDeps } from './worker-ports.js';
 
 export function createScheduler(deps: WorkerDeps): AnyActorLogic {
-  const { outboxes, transcripts, board, desk } = deps;
+  const { outboxes, transcripts, board, desk, tally } = deps;
   return schedulerMachine.provide({
     actors: { request: createRequest(deps) },
     actions: {
@@ -39,7 +40,10 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
             tell(system, names.slot(model, slot), { type: 'slot.report' }, self);
         });
       },
-      refuse: (_, { peer, id, why }) => outboxes.send(peer, inferenceError({ id, ...why })),
+      refuse: (_, { peer, id, why }) => {
+        tally.refuse(why.code);
+        outboxes.send(peer, inferenceError({ id, ...why }));
+      },
       open: (_, { record }) => {
         const { key, id, peer, account, prompt } = record;
         desk.take(account, prompt);
@@ -133,7 +137,7 @@ function runRequest({ prompt }: RequestRecord, resumeText: string): RunRequest {
 
 /** @param sent called once nothing more will be sent for it. */
 function finish(
-  { outboxes, transcripts, desk }: WorkerDeps,
+  { outboxes, transcripts, desk, tally }: WorkerDeps,
   record: RequestRecord,
   end: RequestEnd,
   took: { readonly queuedMs: number; readonly totalMs: number },
@@ -141,6 +145,8 @@ function finish(
 ): void {
   const { key, id, peer, account, prompt } = record;
   const { resumeText, text, tokens, firstTokenAtMs } = transcripts.take(key);
+  const firstTokenMs = firstTokenAtMs === undefined ? undefined : firstTokenAtMs - record.arrivedAtMs;
+  tally.end({ ...endedAs(end), ...took, tier: record.tier, tokens, firstTokenMs });
   if (end.kind === 'error') {
     const { kind: _kind, ...why } = end;
     desk.end(account, prompt);
@@ -157,7 +163,7 @@ function finish(
     usage: { promptTokens, completionTokens: tokens },
     timing: {
       queuedMs: Math.round(took.queuedMs),
-      firstTokenMs: firstTokenAtMs === undefined ? null : Math.round(firstTokenAtMs - record.arrivedAtMs),
+      firstTokenMs: firstTokenMs === undefined ? null : Math.round(firstTokenMs),
       totalMs: Math.round(took.totalMs),
     },
     finishReason,
@@ -177,6 +183,11 @@ function finish(
     sent();
   });
 }
+
+const endedAs = (end: RequestEnd): Pick<RequestSummary, 'as' | 'promptTokens'> =>
+  end.kind === 'error'
+    ? { as: end.code, promptTokens: 0 }
+    : { as: end.usage.finishReason, promptTokens: end.usage.promptTokens };
 
 const rounded = (value: number | undefined): number | null =>
   value === undefined ? null : Math.round(10 * value) / 10;

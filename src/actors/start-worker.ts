@@ -1,10 +1,12 @@
 /** A running worker: its data, its tree, and nothing else. The same for the real one and for each of a simulated mesh. */
+import { Restarts } from '../runtime/restarts.js';
 import { startTree, type Tree, type TreeOptions } from '../runtime/start-tree.js';
 import type { SupervisionEvent } from '../runtime/supervision.js';
 import { Conduct } from './conduct.js';
 import { Desk } from './desk.js';
 import { Outboxes } from './outboxes.js';
 import { StatusBoard } from './status-board.js';
+import { Tally } from './tally.js';
 import { Transcripts } from './transcripts.js';
 import type { WorkerDeps, WorkerOptions, WorkerPorts } from './worker-ports.js';
 import { workerTree } from './worker.tree.js';
@@ -38,8 +40,11 @@ export function startWorker(options: WorkerOptions, ports: WorkerPorts, treeOpti
     board,
     conduct,
     desk: new Desk({ ...ports, ...options, conduct }),
+    tally: new Tally(),
+    restarts: new Restarts(clock),
   };
   const onEvent = (event: SupervisionEvent): void => {
+    deps.restarts.note(event);
     const { type, ...fields } = event;
     if (type === 'child.failed' || type === 'escalated') log.error(type, fields);
     else log.debug(type, fields);

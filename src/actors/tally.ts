@@ -3,7 +3,7 @@
  * the worker's page are made of it.
  */
 import type { ErrorCode } from '../protocol/errors.js';
-import type { FinishReason } from '../protocol/messages.js';
+import type { FinishReason } from '../protocol/run.js';
 import type { Tier } from '../rules/tiers.js';
 
 /** How a request ended: with an answer, and then why that ended, or with an error. */

@@ -97,7 +97,7 @@ export function nameOf(ref: AnyActorRef): string {
 }
 
 /** `serving`, `on.busy`, `{a: on, b: off}`; for what has no states, or is over, its status. */
-function stateOf(ref: AnyActorRef): string {
+export function stateOf(ref: AnyActorRef): string {
   const { value } = (ref.getSnapshot() ?? {}) as { value?: unknown };
   const status = statusOf(ref) ?? 'error';
   return status === 'active' && value !== undefined ? cut(stateText(value)) : status;

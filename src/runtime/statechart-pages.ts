@@ -4,8 +4,11 @@
  */
 import type { ELK } from 'elkjs';
 import type { AnyStateMachine } from 'xstate';
+import { seededRandom } from './random.js';
 import { layOut } from './statechart-layout.js';
 import { toSvg } from './statechart-svg.js';
+import { supervisor } from './supervisor.js';
+import { VirtualClock } from './virtual-clock.js';
 import { allStates, machinesOf, toChart, type Chart, type ChartState } from './statechart.js';
 
 /** A source file as the repository names it (`src/machines/slot.machine.ts`), and what it exports. */
@@ -14,9 +17,22 @@ export interface MachineModule {
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
+/** The supervisor has one chart, whatever is in its table. */
+const supervisors: MachineModule = {
+  path: 'src/runtime/supervisor.ts',
+  exports: {
+    supervisor: supervisor(
+      { id: 'supervisor', strategy: 'one-for-one', children: [] },
+      { clock: new VirtualClock(), random: seededRandom(0) },
+    ),
+  },
+};
+
 /** File name → content of everything that belongs into docs/statecharts/. Machines need ids that differ. */
 export async function statechartPages(modules: readonly MachineModule[], elk: ELK): Promise<Map<string, string>> {
-  const found = modules.flatMap(({ path, exports }) => machinesOf(exports).map(([, machine]) => ({ path, machine })));
+  const found = [...modules, supervisors].flatMap(({ path, exports }) =>
+    machinesOf(exports).map(([, machine]) => ({ path, machine })),
+  );
   const sorted = found.sort((a, b) => (a.machine.id < b.machine.id ? -1 : 1));
   const pages = new Map<string, string>();
   for (const { path, machine } of sorted) {

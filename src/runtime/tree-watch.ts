@@ -32,11 +32,13 @@ export type Happening =
     }
   | { readonly type: 'moved'; readonly ref: AnyActorRef; readonly actor: ActorSight };
 
+/** `root` and all below it, parents first. */
+export const descendantsOf = (root: AnyActorRef): AnyActorRef[] => [root, ...childrenOf(root).flatMap(descendantsOf)];
+
 /** Everybody from `root` down, parents first, with those that their supervisors are about to start again. */
-export function sightsOf(root: AnyActorRef): ActorSight[] {
-  const below = (ref: AnyActorRef): ActorSight[] => [
+export const sightsOf = (root: AnyActorRef): ActorSight[] =>
+  descendantsOf(root).flatMap((ref) => [
     sightOf(ref),
-    ...childrenOf(ref).flatMap(below),
     ...absentOf(ref).map(({ spec, phase }): ActorSight => ({
       name: spec.id,
       parent: nameOf(ref),
@@ -44,9 +46,7 @@ export function sightsOf(root: AnyActorRef): ActorSight[] {
       status: phase === 'down' ? 'down' : 'waiting',
       states: [],
     })),
-  ];
-  return below(root);
-}
+  ]);
 
 /** @returns what ends it. */
 export function watchTree(system: AnyActorSystem, see: (happening: Happening) => void): () => void {
@@ -63,14 +63,14 @@ export function watchTree(system: AnyActorSystem, see: (happening: Happening) =>
       see({ type: 'moved', ref: actorRef, actor });
     }
   };
-  const { unsubscribe } = system.inspect((seen) => {
+  const subscription = system.inspect((seen) => {
     try {
       look(seen as unknown as Inspected);
     } catch {
       // XState would throw it at the sender of the event
     }
   });
-  return unsubscribe;
+  return () => subscription.unsubscribe();
 }
 
 interface Inspected {

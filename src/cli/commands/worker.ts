@@ -1,13 +1,13 @@
 /** `qmesh worker`, and what `node dist/worker.js` runs: serves models until it is told to stop. */
 import { Command } from 'commander';
-import { lockHome, openHome, type Home } from '../../actors/home.js';
+import { lockHome, openHome } from '../../actors/home.js';
 import { loadIdentity, type Identity } from '../../actors/identity.js';
 import { ModelMissing, type ModelDisk } from '../../actors/model-disk.js';
 import { names } from '../../actors/names.js';
 import { startWorker } from '../../actors/start-worker.js';
 import type { WorkerOptions } from '../../actors/worker-ports.js';
 import { parseAdmin } from '../../admin/address.js';
-import { isLoopbackAddress } from '../../admin/guard.js';
+import { isLoopback } from '../../runtime/address.js';
 import { createLogger, type Logger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
 import { tell } from '../../runtime/tell.js';
@@ -168,7 +168,7 @@ function sayWhatIsUnusual({ bootstrap, admin }: Settings, log: Logger): void {
       note: 'Anyone in the world may now send prompts to this machine, and sees its address.',
     });
   const address = parseAdmin(admin);
-  if (typeof address === 'object' && !isLoopbackAddress(address.host))
+  if (typeof address === 'object' && !isLoopback(address))
     log.warn('admin.exposed', {
       admin,
       note: 'Whoever reaches this address sees this worker at work. It shows no prompts, and takes no commands.',

@@ -1,0 +1,136 @@
+/// <reference lib="dom" />
+/**
+ * What the page has seen, so that it can go back: how everybody stood at the beginning, and what happened since, in order. How they stood
+ * after any of it follows. Of bounded length: what falls out at the front is worked into the beginning.
+ */
+import type { ActorSight, Failures, Hello, Item } from '../wire.js';
+
+export const MAX_ITEMS = 5_000;
+/** An actor that has ended is shown for so long, so that the eye can follow. */
+const LINGER_MS = 3_000;
+
+export interface Actor extends Omit<ActorSight, 'status'> {
+  readonly status: ActorSight['status'] | 'gone';
+  /** Id of the request that it works on. */
+  readonly request: string | undefined;
+  readonly failures: Failures | undefined;
+  /** When its state last changed. */
+  readonly sinceMs: number;
+}
+
+export type Actors = Map<string, Actor>;
+
+export interface Recording {
+  readonly beginning: readonly (readonly [string, Actor])[];
+  readonly items: readonly Item[];
+}
+
+export class History {
+  readonly #beginning: Actors;
+  #items: Item[];
+  /** Items that fell out at the front. */
+  #dropped = 0;
+
+  constructor({ beginning, items }: Recording) {
+    this.#beginning = new Map(beginning);
+    this.#items = [...items];
+  }
+
+  static from({ actors, failures, atMs }: Hello): History {
+    const beginning = actors.map((sight): [string, Actor] => [
+      sight.name,
+      { ...sight, request: undefined, failures: failures[sight.name], sinceMs: atMs },
+    ]);
+    return new History({ beginning, items: [] });
+  }
+
+  /** The oldest first. */
+  get items(): readonly Item[] {
+    return this.#items;
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  add(items: readonly Item[]): void {
+    this.#items.push(...items);
+    const over = this.#items.length - MAX_ITEMS;
+    if (over <= 0) return;
+    for (const item of this.#items.slice(0, over)) apply(this.#beginning, item);
+    this.#items = this.#items.slice(over);
+    this.#dropped += over;
+  }
+
+  /** How everybody stood after the first `count` items. */
+  at(count = this.#items.length): Actors {
+    const actors = new Map(this.#beginning);
+    for (const item of this.#items.slice(0, count)) apply(actors, item);
+    return actors;
+  }
+
+  get recording(): Recording {
+    return { beginning: [...this.#beginning], items: this.#items };
+  }
+}
+
+export function apply(actors: Actors, item: Item): void {
+  const { atMs } = item;
+  for (const [name, { status, sinceMs }] of actors)
+    if (status === 'gone' && atMs - sinceMs > LINGER_MS) actors.delete(name);
+  switch (item.kind) {
+    case 'started':
+    case 'moved': {
+      const { actor, request } = item;
+      const before = actors.get(actor.name);
+      actors.set(actor.name, {
+        ...actor,
+        request: request ?? (item.kind === 'moved' ? before?.request : undefined),
+        failures: before?.failures,
+        sinceMs: atMs,
+      });
+      return;
+    }
+    case 'failed': {
+      const { name, reason, restartInMs } = item;
+      const before = actors.get(name);
+      if (before === undefined) return;
+      const failures = { count: (before.failures?.count ?? 0) + 1, reason, atMs };
+      const status = restartInMs === null ? 'down' : 'waiting';
+      actors.set(name, { ...before, status, states: [], request: undefined, failures, sinceMs: atMs });
+      return;
+    }
+    case 'gone': {
+      const before = actors.get(item.name);
+      if (before === undefined || before.status === 'waiting') return;
+      actors.set(item.name, { ...before, status: 'gone', sinceMs: atMs });
+      return;
+    }
+    case 'message':
+    case 'logged':
+  }
+}
+
+/** Of an item the text that a filter looks through: who, what, about which request. */
+export function searchable(item: Item): string {
+  switch (item.kind) {
+    case 'message':
+      return `${item.from ?? ''} ${item.to} ${item.type} ${item.request ?? ''}`.toLowerCase();
+    case 'started':
+    case 'moved':
+      return `${item.actor.name} ${item.actor.states.join(' ')} ${item.request ?? ''}`.toLowerCase();
+    case 'failed':
+    case 'gone':
+      return item.name.toLowerCase();
+    case 'logged':
+      return `${item.line.event} ${Object.values(item.line.fields).join(' ')}`.toLowerCase();
+  }
+}
+
+/** Every word must be there. */
+export function fits(text: string, filter: string): boolean {
+  return filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}

@@ -1,0 +1,164 @@
+/// <reference lib="dom" />
+/**
+ * Who told whom what, as lanes: one for each actor, time runs down. Between the messages stand the states that they led to, crashes and
+ * new starts. Each line can also be read as a sentence.
+ */
+import type { Item } from '../wire.js';
+import type { App, View } from './app.js';
+import { fits, searchable } from './history.js';
+import { html, put, type Markup } from './markup.js';
+import { short, time } from './words.js';
+
+const maxRows = 250;
+/** More would not be read side by side; the most talkative stay. */
+const maxLanes = 12;
+
+type Row = Exclude<Item, { kind: 'logged' | 'gone' }>;
+
+export class Sequence implements View {
+  readonly #heads: HTMLElement;
+  readonly #rows: HTMLOListElement;
+  readonly #note: HTMLElement;
+  readonly #box: HTMLElement;
+  readonly #elements = new Map<Row, HTMLLIElement>();
+  #lanes = '';
+
+  constructor(holder: HTMLElement) {
+    put(
+      holder,
+      html`<div class="sequence card" tabindex="0" role="region" aria-label="Messages between actors">
+          <div class="heads" aria-hidden="true"></div>
+          <ol></ol>
+        </div>
+        <p class="note"></p>`,
+    );
+    const find = (selector: string): HTMLElement => holder.querySelector<HTMLElement>(selector) ?? holder;
+    this.#box = find('.sequence');
+    this.#heads = find('.heads');
+    this.#rows = find('ol') as HTMLOListElement;
+    this.#note = find('.note');
+  }
+
+  render({ shownItems, actors, filter }: App): void {
+    const rows = sought(shownItems, filter);
+    const { lanes, hidden } = lanesOf(rows, [...actors.keys()]);
+    const shown = rows.filter((row) => namesIn(row).every((name) => lanes.includes(name)));
+    const key = lanes.join(' ');
+    if (key !== this.#lanes) {
+      this.#lanes = key;
+      this.#elements.clear();
+      this.#rows.replaceChildren();
+      put(this.#heads, html`${lanes.map((name) => html`<span>${name}</span>`)}`);
+      this.#box.style.setProperty('--lanes', String(lanes.length));
+    }
+    this.#place(shown, lanes);
+    put(this.#note, noteOf(rows.length, hidden));
+  }
+
+  happened(app: App): void {
+    this.render(app);
+  }
+
+  viewed(): void {}
+
+  /** The newest last, in sight where the reader was at the end before. */
+  #place(rows: readonly Row[], lanes: readonly string[]): void {
+    const wasAtEnd = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < 40;
+    const kept = new Set(rows);
+    for (const [row, element] of this.#elements) {
+      if (kept.has(row)) continue;
+      element.remove();
+      this.#elements.delete(row);
+    }
+    for (const row of rows) {
+      if (this.#elements.has(row)) continue;
+      const element = elementOf(row, lanes);
+      this.#elements.set(row, element);
+      this.#rows.append(element);
+    }
+    if (wasAtEnd) this.#box.scrollTop = this.#box.scrollHeight;
+  }
+}
+
+function sought(items: readonly Item[], filter: string): Row[] {
+  const rows: Row[] = [];
+  for (let index = items.length - 1; index >= 0 && rows.length < maxRows; index--) {
+    const item = items[index];
+    if (item === undefined || item.kind === 'logged' || item.kind === 'gone') continue;
+    if (fits(searchable(item), filter)) rows.unshift(item);
+  }
+  return rows;
+}
+
+function namesIn(row: Row): string[] {
+  if (row.kind === 'message') return row.from === null || row.from === row.to ? [row.to] : [row.from, row.to];
+  return [row.kind === 'failed' ? row.name : row.actor.name];
+}
+
+/** In the order of the tree. */
+function lanesOf(rows: readonly Row[], order: readonly string[]): { lanes: string[]; hidden: number } {
+  const talk = new Map<string, number>();
+  for (const row of rows) for (const name of namesIn(row)) talk.set(name, (talk.get(name) ?? 0) + 1);
+  const place = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  const lanes = [...talk]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, maxLanes)
+    .map(([name]) => name)
+    .sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
+  return { lanes, hidden: talk.size - lanes.length };
+}
+
+function noteOf(rows: number, hidden: number): Markup {
+  if (rows === 0) return html`Nothing that fits has happened yet.`;
+  return hidden === 0 ? html`` : html`${hidden} more actors spoke: name one in the filter to see it.`;
+}
+
+function elementOf(row: Row, lanes: readonly string[]): HTMLLIElement {
+  const element = document.createElement('li');
+  const place = (name: string): number => lanes.indexOf(name);
+  if (row.kind === 'message') {
+    const to = place(row.to);
+    const from = row.from === null ? to : place(row.from);
+    element.className = from === to ? 'own' : from < to ? 'right' : 'left';
+    element.style.setProperty('--from', String(Math.min(from, to)));
+    element.style.setProperty('--span', String(Math.abs(to - from)));
+  } else {
+    element.className = row.kind;
+    element.style.setProperty('--from', String(place(namesIn(row)[0] ?? '')));
+  }
+  const request = 'request' in row ? row.request : undefined;
+  put(
+    element,
+    html`<time>${time(row.atMs)}</time><span class="mark" aria-hidden="true"></span
+      ><span class="words">${wordsOf(row)}</span>${
+        request === undefined
+          ? ''
+          : html`<button type="button" class="request" data-filter="${request}" title="Only request ${request}">
+              ${short(request)}
+            </button>`
+      }`,
+  );
+  return element;
+}
+
+const quiet = (text: string): Markup => html`<span class="unseen">${text}</span>`;
+
+/** What is seen is short; what is hidden from the eye makes a sentence of it. */
+function wordsOf(row: Row): Markup {
+  switch (row.kind) {
+    case 'message':
+      return html`${quiet(`${row.from ?? 'outside'} tells ${row.to}: `)}<b>${row.type}</b>${
+        row.about === undefined ? '' : html` <i>${row.about}</i>`
+      }`;
+    case 'moved':
+      return html`${quiet(`${row.actor.name} is now `)}${
+        row.actor.status === 'active'
+          ? row.actor.states.map((state) => state.slice(state.indexOf('.') + 1)).join(', ')
+          : row.actor.status
+      }`;
+    case 'started':
+      return html`${quiet(`${row.actor.name} `)}started`;
+    case 'failed':
+      return html`${quiet(`${row.name} `)}crashed: ${row.reason}`;
+  }
+}

@@ -1,0 +1,56 @@
+/// <reference lib="dom" />
+/** Numbers, times and states as people read them. */
+import type { Actor } from './history.js';
+
+const count = new Intl.NumberFormat('en');
+
+export const number = (value: number): string => count.format(value);
+
+export function duration(ms: number): string {
+  const seconds = Math.floor(ms / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
+}
+
+export function bytes(value: number): string {
+  if (value < 1e6) return `${number(Math.round(value / 1e3))} kB`;
+  return value < 1e9 ? `${number(Math.round(value / 1e6))} MB` : `${(value / 1e9).toFixed(1)} GB`;
+}
+
+/** `14:03:22.107`, where one reads it. */
+export const time = (atMs: number): string =>
+  `${new Date(atMs).toLocaleTimeString('en-GB')}.${String(Math.floor(atMs) % 1_000).padStart(3, '0')}`;
+
+/** Without the machine's own name: `busy.decoding`. */
+export const stateText = ({ status, states }: Pick<Actor, 'status' | 'states'>): string =>
+  status === 'active'
+    ? states.map((state) => state.slice(state.indexOf('.') + 1)).join(', ') || 'running'
+    : statusWords[status];
+
+const statusWords: Readonly<Record<Exclude<Actor['status'], 'active'>, string>> = {
+  done: 'ended',
+  stopped: 'stopped',
+  error: 'failed',
+  waiting: 'crashed, starts again',
+  down: 'down',
+  gone: 'gone',
+};
+
+/** The colour of its dot. */
+export function mood({ status, states }: Pick<Actor, 'status' | 'states'>): 'good' | 'working' | 'bad' | 'over' {
+  if (status === 'waiting' || status === 'error') return 'bad';
+  if (status !== 'active') return 'over';
+  const text = states.join(' ');
+  if (/crash|fault|wedged|quarantin|refused|failed|backingOff|overload/.test(text)) return 'bad';
+  return /busy|running\.(starting|loading)|prefill|decod|accepting|computing|draining|lined|opening|joining|locating|verifying|trying/.test(
+    text,
+  )
+    ? 'working'
+    : 'good';
+}
+
+/** Ids of requests are long. */
+export const short = (id: string): string => (id.length > 12 ? `${id.slice(0, 8)}…` : id);

@@ -1,0 +1,185 @@
+/**
+ * The pages that are open, and what they are told. While there is none, nobody watches the tree, and it pays nothing for the page.
+ * What happens is gathered and sent ten times a second, once made into text for all; a page that does not read is left out until it does,
+ * and begins anew then.
+ */
+import type { AnyActorRef } from 'xstate';
+import type { WorkerDeps } from '../actors/worker-ports.js';
+import { viewOf } from '../actors/worker-view.js';
+import { statusOf, type AnyActorSystem } from '../runtime/actor-system.js';
+import type { TimerHandle } from '../runtime/clock.js';
+import type { LogRing } from '../runtime/log-ring.js';
+import { reasonOf } from '../runtime/restarts.js';
+import type { SupervisionEvent } from '../runtime/supervision.js';
+import { nameOf } from '../runtime/inspection.js';
+import { descendantsOf, sightsOf, watchTree, type Happening } from '../runtime/tree-watch.js';
+import { requestOf, told } from './told.js';
+import type { Hello, Item } from './wire.js';
+
+export const MAX_PAGES = 8;
+/** Between two batches; a worker with a thousand messages in it is working hard. */
+const MAX_BATCH_ITEMS = 1_000;
+const BATCH_MS = 100;
+const VIEW_MS = 1_000;
+/** Written to a page and not yet taken by it. */
+const MAX_UNREAD_BYTES = 1_048_576;
+
+/** The writing end of a page's connection. */
+export interface PageStream {
+  write(text: string): void;
+  readonly unreadBytes: number;
+}
+
+interface Page {
+  readonly stream: PageStream;
+  /** It was left out of something, and needs a new beginning. */
+  isBehind: boolean;
+}
+
+type Unwatch = () => void;
+
+export class Watchers {
+  readonly #deps: WorkerDeps;
+  readonly #system: AnyActorSystem;
+  readonly #ring: LogRing;
+  readonly #charts: readonly string[];
+  readonly #pages = new Set<Page>();
+  readonly #alive = new Map<string, AnyActorRef>();
+  #items: Item[] = [];
+  #lost = 0;
+  #unwatch: readonly Unwatch[] = [];
+  #batchTimer: TimerHandle;
+  #viewTimer: TimerHandle;
+
+  constructor(deps: WorkerDeps, system: AnyActorSystem, ring: LogRing, charts: readonly string[]) {
+    this.#deps = deps;
+    this.#system = system;
+    this.#ring = ring;
+    this.#charts = charts;
+  }
+
+  get size(): number {
+    return this.#pages.size;
+  }
+
+  get isFull(): boolean {
+    return this.#pages.size >= MAX_PAGES;
+  }
+
+  /** @returns what ends it. */
+  add(stream: PageStream): () => void {
+    const page = { stream, isBehind: false };
+    if (this.#pages.size === 0) this.#begin();
+    else this.#flush(); // what it will be greeted with is not told to it again
+    this.#pages.add(page);
+    stream.write(frame('hello', this.#hello()));
+    return () => {
+      if (this.#pages.delete(page) && this.#pages.size === 0) this.#end();
+    };
+  }
+
+  close(): void {
+    this.#pages.clear();
+    this.#end();
+  }
+
+  #begin(): void {
+    const { restarts, clock } = this.#deps;
+    for (const ref of descendantsOf(this.#root)) this.#alive.set(nameOf(ref), ref);
+    this.#unwatch = [
+      watchTree(this.#system, (happening) => this.#see(happening)),
+      restarts.listen((event) => this.#supervised(event)),
+      this.#ring.listen((line) => this.#push({ kind: 'logged', atMs: line.atMs, line })),
+    ];
+    const tick = (): void => {
+      this.#send(frame('view', viewOf(this.#deps, this.#system)));
+      this.#viewTimer = clock.setTimeout(tick, VIEW_MS);
+    };
+    this.#viewTimer = clock.setTimeout(tick, VIEW_MS);
+  }
+
+  #end(): void {
+    const { clock } = this.#deps;
+    for (const unwatch of this.#unwatch) unwatch();
+    this.#unwatch = [];
+    clock.clearTimeout(this.#batchTimer);
+    clock.clearTimeout(this.#viewTimer);
+    this.#batchTimer = undefined;
+    this.#items = [];
+    this.#lost = 0;
+    this.#alive.clear();
+  }
+
+  #hello(): Hello {
+    const { clock, restarts } = this.#deps;
+    return {
+      atMs: clock.now(),
+      view: viewOf(this.#deps, this.#system),
+      actors: sightsOf(this.#root),
+      failures: Object.fromEntries(restarts.failures),
+      log: this.#ring.lines,
+      charts: this.#charts,
+    };
+  }
+
+  get #root(): AnyActorRef {
+    return this.#system.get('root') as AnyActorRef;
+  }
+
+  #see(happening: Happening): void {
+    const atMs = this.#deps.clock.now();
+    if (happening.type === 'message') {
+      const { ref, from = null, to, event } = happening;
+      this.#push({ kind: 'message', atMs, from, to, ...told(ref, event) });
+      return;
+    }
+    const { ref, actor } = happening;
+    const request = requestOf(ref);
+    if (actor.status === 'active') this.#alive.set(actor.name, ref);
+    this.#push({ kind: happening.type, atMs, actor, ...(request === undefined ? {} : { request }) });
+  }
+
+  #supervised(event: SupervisionEvent): void {
+    if (event.type !== 'child.failed') return;
+    const { id, error, restartInMs = null } = event;
+    this.#push({ kind: 'failed', atMs: this.#deps.clock.now(), name: id, reason: reasonOf(error), restartInMs });
+  }
+
+  #push(item: Item): void {
+    if (this.#items.length >= MAX_BATCH_ITEMS) this.#lost++;
+    else this.#items.push(item);
+    this.#batchTimer ??= this.#deps.clock.setTimeout(() => this.#flush(), BATCH_MS);
+  }
+
+  #flush(): void {
+    this.#deps.clock.clearTimeout(this.#batchTimer);
+    this.#batchTimer = undefined;
+    this.#noteGone();
+    if (this.#items.length === 0 && this.#lost === 0) return;
+    const happened = frame('happened', { items: this.#items, lost: this.#lost });
+    this.#items = [];
+    this.#lost = 0;
+    this.#send(happened);
+  }
+
+  /** XState says nothing of an actor that was stopped. */
+  #noteGone(): void {
+    for (const [name, ref] of this.#alive) {
+      if (statusOf(ref) === 'active') continue;
+      this.#alive.delete(name);
+      this.#items.push({ kind: 'gone', atMs: this.#deps.clock.now(), name });
+    }
+  }
+
+  #send(text: string): void {
+    for (const page of this.#pages) {
+      if (page.stream.unreadBytes > MAX_UNREAD_BYTES) page.isBehind = true;
+      else if (page.isBehind) {
+        page.isBehind = false;
+        page.stream.write(frame('hello', this.#hello()));
+      } else page.stream.write(text);
+    }
+  }
+}
+
+const frame = (event: string, data: unknown): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
