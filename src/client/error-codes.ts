@@ -2,6 +2,7 @@
  * Why a request has no answer, beyond the codes of the wire (protocol/errors.ts): those of this side, and what a person can do about
  * each of both. docs/errors.md is generated from this.
  */
+import { maySucceedElsewhere } from '../machines/ask.js';
 import { errorCodes, type ErrorCode } from '../protocol/errors.js';
 
 export const clientErrorCodes = {
@@ -40,6 +41,8 @@ export type ClientErrorCode = keyof typeof clientErrorCodes;
 
 /** What to do about the codes of the wire, where one can do something. */
 const wireAdvice: Readonly<Partial<Record<ErrorCode, string>>> = {
+  bad_request: 'Correct what the message names.',
+  unsupported_version: 'Update the older of the two programs.',
   model_not_found: 'Leave --model away to take what is served, or start a worker with that model.',
   prompt_too_long: 'Shorten the prompt, or ask a worker with a longer context.',
   queue_full: 'Ask again in a while; another worker in the mesh would take it at once.',
@@ -74,7 +77,7 @@ export const requestErrors = (): readonly ErrorRow[] => [
     code,
     meaning,
     next: adviceFor(code),
-    isRetried: retryable,
+    isRetried: maySucceedElsewhere({ code, message: '', retryable }),
   })),
   ...Object.entries(clientErrorCodes).map(([code, { meaning, next }]) => ({ code, meaning, next, isRetried: false })),
 ];
