@@ -10,7 +10,7 @@ import type { Bootstrap } from './actors/ports.js';
 import { adminExpected, parseAdmin } from './admin/address.js';
 import { parseSchedule, type Schedule } from './rules/schedule.js';
 import { parseAddress } from './runtime/address.js';
-import { integer, list, oneOf, text, toggle } from './runtime/config-values.js';
+import { integer, list, number, oneOf, text, toggle } from './runtime/config-values.js';
 import { defineConfig } from './runtime/config.js';
 import { LOG_LEVELS } from './runtime/log.js';
 
@@ -89,6 +89,10 @@ export interface Settings {
   readonly connections: number;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
+  readonly validators: readonly string[];
+  readonly threshold: number | undefined;
+  readonly minters: readonly string[];
+  readonly maxPrice: number;
   readonly seeders: readonly string[];
   readonly shareModels: boolean;
   readonly upKbps: number | undefined;
@@ -236,6 +240,38 @@ export const settings = defineConfig<Settings>({
     schema: list(nodeId),
     default: [],
     describe: 'Nodes that this worker never serves, by ID, separated by commas.',
+  },
+  validators: {
+    env: 'QMESH_VALIDATORS',
+    flag: '--validators',
+    schema: list(nodeId),
+    default: [],
+    describe:
+      'Nodes whose attestations make a certificate, by ID, separated by commas: the same on all nodes of a mesh, and fewer than a third of them may lie. ' +
+      'Without any, the workers that this node has met, which protects nobody from identities made in bulk.',
+  },
+  threshold: {
+    env: 'QMESH_THRESHOLD',
+    flag: '--threshold',
+    schema: integer({ min: 1, max: 128 }),
+    default: undefined,
+    describe: 'Validators that it takes: more than two thirds of them. By default as few as that allows.',
+  },
+  minters: {
+    env: 'QMESH_MINTERS',
+    flag: '--minters',
+    schema: list(nodeId),
+    default: [],
+    describe:
+      'Nodes that may create points, by serving guests and by achievements; by ID, separated by commas, the same on all nodes of a mesh. Without any, everyone.',
+  },
+  maxPrice: {
+    env: 'QMESH_MAX_PRICE',
+    flag: '--max-price',
+    schema: number({ min: 0, max: 10 }),
+    default: 10,
+    unit: 'points',
+    describe: 'What one request may cost at most. It costs what it scores; 0 always asks as a guest.',
   },
   seeders: {
     env: 'QMESH_SEEDERS',

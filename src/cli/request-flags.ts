@@ -12,7 +12,7 @@ import type { Settings } from '../settings.js';
 import { CommandError, exitCode, splitAdvice } from './failure.js';
 
 /** Settings of a command that joins a mesh as a client. */
-export const clientSettings = ['bootstrap', 'host', 'network', 'home'] as const;
+export const clientSettings = ['bootstrap', 'host', 'network', 'home', 'maxPrice'] as const;
 
 export interface RequestFlags extends Readonly<Record<string, unknown>> {
   readonly model?: string;
@@ -52,10 +52,10 @@ export const requestOf = ({ maxTokens, temperature, seed, model, pin, timeout }:
 
 /** @param isLocal whether a model on this disk answers where no worker is left. @throws CommandError */
 export async function joinAsClient(values: Settings, { isLocal }: { readonly isLocal: boolean }): Promise<QMeshClient> {
-  const { bootstrap, host, network, home, model, context: contextSize, threads, gpuLayers } = values;
+  const { bootstrap, host, network, home, maxPrice, model, context: contextSize, threads, gpuLayers } = values;
   const { keyPair } = loadIdentity(openHome(home), systemRandom, nullLogger);
   const fallback = { home, folders: modelFolders(values), model: model[0], contextSize, threads, gpuLayers };
-  const options = { bootstrap, host, network, identity: keyPair, ...(isLocal && { fallback }) };
+  const options = { bootstrap, host, network, home, maxPrice, identity: keyPair, ...(isLocal && { fallback }) };
   return QMeshClient.connect(options).catch((error: unknown) => {
     const [why, next] = splitAdvice(error instanceof Error ? error.message : String(error));
     throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });

@@ -2,12 +2,15 @@
 import { Command } from 'commander';
 import { RequestError, type Answer, type AnswerStream } from '../../client/answer-stream.js';
 import type { RequestOptions } from '../../client/client.js';
+import type { ChatMessage } from '../../protocol/run.js';
 import { systemClock } from '../../runtime/clock.js';
+import type { Settings } from '../../settings.js';
 import { failoverNote, positionNote } from '../ask-notes.js';
 import { exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
 import { paintFor } from '../paint.js';
+import { quote, quoteText } from '../price.js';
 import { printable } from '../printable.js';
 import {
   clientSettings,
@@ -18,7 +21,7 @@ import {
   type RequestFlags,
 } from '../request-flags.js';
 
-type Options = RequestFlags & { readonly json?: boolean };
+type Options = RequestFlags & { readonly json?: boolean; readonly price?: boolean };
 
 export const askCommand = (): Command =>
   withManual(
@@ -29,7 +32,9 @@ export const askCommand = (): Command =>
           .argument('<prompt...>', 'the question'),
         clientSettings,
       ),
-    ).option('--json', 'print one JSON object with the answer, the worker, the tries and the timings'),
+    )
+      .option('--json', 'print one JSON object with the answer, the worker, the tries and the timings')
+      .option('--price', 'ask nothing: say what it would cost at most, and the tier it would get'),
     {
       about: [
         'A worker that dies or falls silent in the middle of an answer costs about a',
@@ -40,6 +45,7 @@ export const askCommand = (): Command =>
         ['qmesh ask "count from 5" --max-tokens 10', 'as it comes'],
         ['qmesh ask --json "count from 5"', 'one JSON object, for programs'],
         ['qmesh ask --local "count from 5"', 'also where there is no worker'],
+        ['qmesh ask --price "count from 5"', 'what it would cost'],
         ['qmesh ask --bootstrap 192.168.1.10:50000 "count from 5"', 'in a private mesh'],
       ],
       see: ['qmesh chat', 'docs/errors.md'],
@@ -51,10 +57,12 @@ async function ask(prompt: string, options: Options): Promise<void> {
   const json = options.json === true;
   const { model: _model, ...shared } = options; // here a request's model, not the setting of a worker
   const { values } = readSettings(shared);
+  const messages = [{ role: 'user', content: prompt }];
+  if (options.price === true) return sayPrice(messages, values, json);
   const startedMs = systemClock.monotonicMs();
   const client = await joinAsClient(values, { isLocal: options.local === true });
   const connectedMs = systemClock.monotonicMs();
-  const request = { messages: [{ role: 'user', content: prompt }], ...requestOf(options) };
+  const request = { messages, ...requestOf(options) };
   try {
     const stream = client.stream(request, { signal: abort.signal, ...notes(json) });
     const { answer, firstTextMs } = await read(stream, json);
@@ -74,6 +82,11 @@ async function ask(prompt: string, options: Options): Promise<void> {
   } finally {
     await client.close();
   }
+}
+
+async function sayPrice(messages: readonly ChatMessage[], values: Settings, json: boolean): Promise<void> {
+  const told = await quote({ messages }, values);
+  process.stdout.write(`${json ? JSON.stringify(told) : quoteText(told, values.maxPrice)}\n`);
 }
 
 /** The first Ctrl-C cancels the request, and the answer ends where it is; a second one ends the process. */

@@ -1,0 +1,71 @@
+/** `qmesh ask --price`: what a question can cost at most, and the place in line that it gets for that. Nothing is sent to the mesh. */
+import { openHome } from '../actors/home.js';
+import { loadIdentity } from '../actors/identity.js';
+import { balanceAt } from '../client/open-wallet.js';
+import { promptFacts, type PromptText } from '../protocol/salted-hash.js';
+import { mostFor, offerFor } from '../rules/price.js';
+import { leastPriceForTier, standingOf } from '../rules/standing.js';
+import { tierRules, type Tier } from '../rules/tiers.js';
+import { nullLogger } from '../runtime/log.js';
+import { systemRandom } from '../runtime/random.js';
+import type { Settings } from '../settings.js';
+
+export interface Quote {
+  readonly promptChars: number;
+  /** What such a request can score at most. All in thousandths of a point. */
+  readonly mostMillipoints: number;
+  /** What it would cost at most: what is offered. 0 asks as a guest. */
+  readonly costMillipoints: number;
+  /** Null where it is not known: no worker of this home runs. */
+  readonly balanceMillipoints: number | null;
+  readonly tier: Tier;
+  /** The wait that this tier is meant to see at most, on a mesh with room. */
+  readonly targetWaitMs: number;
+}
+
+export async function quote(text: PromptText, { home: path, maxPrice }: Settings): Promise<Quote> {
+  const home = openHome(path);
+  const { keyPair } = loadIdentity(home, systemRandom, nullLogger);
+  const balance = await balanceAt(home, keyPair.publicKeyHex);
+  return quoteFor(promptFacts(text, '')?.chars ?? 0, balance, Math.floor(maxPrice * 1_000));
+}
+
+/** All in millipoints. @param maxPrice what the user wants to pay at most */
+export function quoteFor(promptChars: number, balance: number | undefined, maxPrice: number): Quote {
+  const free = Math.max(0, balance ?? 0);
+  const cost = offerFor({ promptChars, free, maxPrice });
+  const tier = standingOf({ maxPrice: cost, balance: free, held: 0 }) ?? 'guest';
+  return {
+    promptChars,
+    mostMillipoints: mostFor(promptChars),
+    costMillipoints: cost,
+    balanceMillipoints: balance ?? null,
+    tier,
+    targetWaitMs: tierRules[tier].targetWaitMs,
+  };
+}
+
+export function quoteText(told: Quote, maxPoints: number): string {
+  const { mostMillipoints, costMillipoints, balanceMillipoints, tier, targetWaitMs } = told;
+  const cost =
+    costMillipoints > 0
+      ? `It costs at most ${points(costMillipoints)}, and no more than it scores.`
+      : 'It costs nothing: it is asked as a guest.';
+  const wait = targetWaitMs === 0 ? 'at once' : `meant to begin within ${targetWaitMs / 1_000} s`;
+  const place =
+    tier === 'guest' ? 'Its place in line is the last, behind all who pay.' : `Its tier is ${tier}: ${wait}.`;
+  return [cost, place, ...reason(balanceMillipoints, mostMillipoints, costMillipoints, maxPoints)].join('\n');
+}
+
+function reason(balance: number | null, most: number, cost: number, maxPoints: number): string[] {
+  if (balance === null) return ['Your points are not known: no worker runs in this home. Start one with: qmesh worker'];
+  const have = `You have ${points(balance)}.`;
+  if (cost > 0) return [have];
+  if (maxPoints * 1_000 < leastPriceForTier)
+    return [`${have} You wish to pay ${maxPoints}; a tier takes one point at least.`];
+  return [
+    `${have} Such a request can score ${points(most)}; with one point or more it is paid for, and comes before guests.`,
+  ];
+}
+
+const points = (millipoints: number): string => `${millipoints / 1_000} ${millipoints === 1_000 ? 'point' : 'points'}`;
