@@ -1,5 +1,11 @@
 /** The package's public names. */
-export { QMeshClient, type ConnectOptions, type RequestOptions, type WorkerView } from './client/client.js';
+export {
+  QMeshClient,
+  type ClientEvents,
+  type ConnectOptions,
+  type RequestOptions,
+  type WorkerView,
+} from './client/client.js';
 export type { LocalModel } from './client/local-workers.js';
 export {
   AnswerStream,

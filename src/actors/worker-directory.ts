@@ -72,7 +72,17 @@ interface Entry {
   silence: 'none' | 'suspected' | 'certain';
 }
 
+/** Who wants to know which workers there are; called in the midst of things, so it only takes note. */
+export interface DirectoryWatch {
+  /** It said how it is. */
+  heard(worker: string, status: StatusMessage): void;
+  /** One that had said so is gone. */
+  gone(worker: string): void;
+}
+
 export class WorkerDirectory {
+  /** One watch, the latest. */
+  watch: DirectoryWatch | undefined;
   readonly #clock: Clock;
   /** By worker ID, which is the key that the connection proves. */
   readonly #entries = new Map<string, Entry>();
@@ -102,6 +112,7 @@ export class WorkerDirectory {
     if (entry === undefined || (connection !== undefined && entry.connection !== connection)) return;
     this.#entries.delete(worker);
     for (const { sink } of [...entry.waiting.values()]) sink.lost();
+    if (entry.status !== undefined) this.watch?.gone(worker);
   }
 
   /** Bytes came from this worker, of whatever frame. */
@@ -120,6 +131,7 @@ export class WorkerDirectory {
     entry.status = status;
     entry.heardAtMs = this.#clock.monotonicMs();
     for (const waiting of entry.waiting.values()) if (waiting.known === 'told') waiting.known = 'counted';
+    this.watch?.heard(worker, status);
   }
 
   /** The worker speaks of this request. @returns who is to hear it; undefined where nobody waits for it there. */

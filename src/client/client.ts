@@ -5,6 +5,7 @@
  *     for await (const { text } of client.stream({ prompt: 'count from 5' })) process.stdout.write(text);
  *     await client.close();
  */
+import { EventEmitter } from 'node:events';
 import type { AskRequest } from '../actors/ask.actor.js';
 import { openHome } from '../actors/home.js';
 import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
@@ -70,7 +71,20 @@ const maxPoints = limits.maxPriceMillipoints / 1_000;
 const maxRequests = 1_000;
 const openTimeoutMs = 10_000;
 
-export class QMeshClient {
+/** Of each event, what its listeners get. */
+export interface ClientEvents {
+  /** A worker said how it is: when it is found, when that changes, and every 5 s. */
+  worker: [view: WorkerView];
+  /** The connection to this worker ended. */
+  workerLost: [worker: string];
+}
+
+/**
+ * A client of the mesh: one for a program is enough, however much it asks at once.
+ *
+ * Emits the events of ClientEvents: `client.on('worker', ({ worker, status }) => …)`.
+ */
+export class QMeshClient extends EventEmitter<ClientEvents> {
   readonly #core: ClientCore;
   readonly #solver: WorkSolverThread;
   readonly #fallback: LocalWorkers | undefined;
@@ -83,10 +97,20 @@ export class QMeshClient {
     fallback: LocalWorkers | undefined,
     wallet: Wallet | undefined,
   ) {
+    super();
     this.#core = core;
     this.#solver = solver;
     this.#fallback = fallback;
     this.#wallet = wallet;
+    // Listeners run after what made the news, so that one that throws breaks nothing of ours.
+    core.directory.watch = {
+      heard: (worker, status) => {
+        if (!isLocalWorker(worker)) queueMicrotask(() => this.emit('worker', { worker, status, isFresh: true }));
+      },
+      gone: (worker) => {
+        if (!isLocalWorker(worker)) queueMicrotask(() => this.emit('workerLost', worker));
+      },
+    };
   }
 
   /** Opens this process's node and begins to look for workers. @throws where the node cannot be opened, or in time. */
