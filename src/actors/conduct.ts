@@ -73,6 +73,10 @@ export class Conduct {
     this.#saveSoon();
   }
 
+  isBanned(account: string): boolean {
+    return banLeftMs(this.#standings.get(account) ?? cleanStanding, this.#nowMs()) > 0;
+  }
+
   /** Whether who asks may ask, by all that is known of it. What is let through is counted. */
   gate(asking: Asking): Refusal | undefined {
     const { account, address, tier, prompt } = asking;

@@ -11,6 +11,7 @@ export const names = {
   control: 'control',
   admin: 'admin',
   consensus: 'consensus',
+  residency: 'residency',
   inference: 'inference',
   engineGroup: (model: number) => `inference.${model}`,
   engine: (model: number) => `engine.${model}`,

@@ -1,10 +1,13 @@
 /** A running worker: its data, its tree, and nothing else. The same for the real one and for each of a simulated mesh. */
 import { Restarts } from '../runtime/restarts.js';
+import { topicName } from '../protocol/topics.js';
 import { startTree, type Tree, type TreeOptions } from '../runtime/start-tree.js';
 import type { SupervisionEvent } from '../runtime/supervision.js';
 import { Conduct } from './conduct.js';
 import { Desk } from './desk.js';
 import { Outboxes } from './outboxes.js';
+import { scoreDeps, scoreKeySeedOf } from './score.tree.js';
+import { checksHere } from './scores/checks.js';
 import { StatusBoard } from './status-board.js';
 import { Tally } from './tally.js';
 import { Transcripts } from './transcripts.js';
@@ -32,6 +35,20 @@ export function startWorker(options: WorkerOptions, ports: WorkerPorts, treeOpti
     health: () => board.health,
     store: ports.conductStore,
   });
+  const { ledger, checks } = ports;
+  const scores =
+    ledger === undefined
+      ? undefined
+      : scoreDeps({
+          ...options,
+          ...ports,
+          ledger,
+          conduct,
+          policy: options.validators,
+          scoreRole: 'worker',
+          scoreKeySeed: scoreKeySeedOf(options.seed, options.networkPrefix),
+          checks: checks ?? checksHere(topicName('inference', options.networkPrefix)),
+        });
   const deps: WorkerDeps = {
     ...options,
     ...ports,
@@ -39,6 +56,7 @@ export function startWorker(options: WorkerOptions, ports: WorkerPorts, treeOpti
     transcripts: new Transcripts(outboxes, () => clock.monotonicMs()),
     board,
     conduct,
+    scores,
     desk: new Desk({ ...ports, ...options, conduct }),
     tally: new Tally(),
     restarts: new Restarts(clock),

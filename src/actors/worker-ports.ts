@@ -2,6 +2,7 @@
 import type { LoadOptions } from '../engine/messages.js';
 import type { KeyPair } from '../protocol/keys.js';
 import type { HealthSample } from '../rules/health.js';
+import type { ValidatorPolicy } from '../rules/quorum.js';
 import type { Schedule, WallTime } from '../rules/schedule.js';
 import type { Offer } from '../rules/standing.js';
 import type { Tier } from '../rules/tiers.js';
@@ -21,6 +22,8 @@ import type { ModelsPort } from './models/worker-models.js';
 import type { OwnerWordStore } from './owner-word.js';
 import type { Outboxes } from './outboxes.js';
 import type { EnginePort, NetworkPort } from './ports.js';
+import type { ScoreDeps } from './score.tree.js';
+import type { ScoreChecks } from './scores/checks.js';
 import type { StatusBoard } from './status-board.js';
 import type { Tally } from './tally.js';
 import type { Transcripts } from './transcripts.js';
@@ -37,6 +40,8 @@ export interface WorkerPorts {
   readonly conductStore: ConductStore;
   /** Undefined where it cannot be had: everybody is a guest then, and no receipts are issued. */
   readonly ledger: Ledger | undefined;
+  /** Without it signatures of the score network are checked in this thread. */
+  readonly checks?: ScoreChecks | undefined;
   /** The DHT is there, again after each restart. */
   readonly onDhtReady: (info: DhtInfo) => void;
   /** A try to open it failed, or it failed later; its supervisor sees to it. The message says what to do. */
@@ -83,7 +88,11 @@ export interface WorkerOptions {
   readonly allow: readonly string[];
   /** The accounts that never are. */
   readonly deny: readonly string[];
+  /** Whose attestations make a certificate. */
+  readonly validators: ValidatorPolicy;
   readonly engine: Pick<LoadOptions, 'threads' | 'gpuLayers'>;
+  /** Of memory, what its models may take together. */
+  readonly modelMemoryBytes: number;
   /** Of the processors, those that this program may use. */
   readonly cores: number;
   /** Says what this program is, in `status`. */
@@ -97,6 +106,8 @@ export interface WorkerData {
   readonly board: StatusBoard;
   readonly conduct: Conduct;
   readonly desk: Desk;
+  /** Undefined without a ledger: this node has no part in the score network. */
+  readonly scores: ScoreDeps | undefined;
   readonly tally: Tally;
   readonly restarts: Restarts;
 }

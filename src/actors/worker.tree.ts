@@ -20,7 +20,9 @@ import { names } from './names.js';
 import { createPace, paceInput } from './pace.actor.js';
 import { createPeer } from './peer.actor.js';
 import { Places } from './places.js';
+import { createResidency, residencyInput } from './residency.actor.js';
 import { createScheduler, schedulerInput } from './scheduler.actor.js';
+import { consensus, scorePeers, scoreTopic } from './score.tree.js';
 import { createSlot } from './slot.actor.js';
 import { createStatus } from './status.actor.js';
 import { createTopicActor } from './topic.actor.js';
@@ -50,7 +52,9 @@ export function workerTree(deps: WorkerDeps): SupervisorSpec {
           models(deps),
           { id: names.duty, logic: createDuty(deps), input: dutyInput(deps), shutdownMs: flushMs },
           { id: names.health, logic: createHealth(deps), input: healthInput(deps), shutdownMs: flushMs },
+          { id: names.residency, logic: createResidency(deps), input: residencyInput(deps), shutdownMs: flushMs },
           inference(deps),
+          ...(deps.scores === undefined ? [] : [consensus(deps.scores)]),
           networks(deps),
           { id: names.status, logic: createStatus(deps), shutdownMs: flushMs },
           {
@@ -67,9 +71,7 @@ export function workerTree(deps: WorkerDeps): SupervisorSpec {
 
 /** First up, to show the others start, and among them, so that whatever befalls it befalls nobody else. */
 const admin = (deps: WorkerDeps): readonly ChildSpec[] =>
-  deps.admin === undefined
-    ? []
-    : [{ id: names.admin, logic: createAdmin(deps, deps.admin), shutdownMs: flushMs }];
+  deps.admin === undefined ? [] : [{ id: names.admin, logic: createAdmin(deps, deps.admin), shutdownMs: flushMs }];
 
 function models(deps: WorkerDeps): SupervisorSpec {
   const trials = new Turns(maxTrialsAtOnce);
@@ -124,12 +126,13 @@ const networks = (deps: WorkerDeps): SupervisorSpec => ({
       children: [],
       maxChildren: deps.maxConnections + spareConnections,
     },
+    ...(deps.scores === undefined ? [] : [scorePeers(deps.scores)]),
     {
       id: names.topics,
       strategy: 'one-for-one',
       children: [
         topic(deps, 'inference', acceptPeers(deps)),
-        topic(deps, 'scores', holdSilently),
+        deps.scores === undefined ? topic(deps, 'scores', holdSilently) : scoreTopic(deps.scores),
         topic(deps, 'models', holdSilently, deps.modelsPort && ((stream) => deps.modelsPort?.attach(stream))),
       ],
     },

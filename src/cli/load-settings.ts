@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ConfigError, loadConfig, type Config } from '../runtime/config.js';
 import { settings, type Settings } from '../settings.js';
+import { policyMistake } from '../validator-policy.js';
 
 /** Variables with our prefix that only tests read. */
 const foreignEnv = ['QMESH_SOAK', 'QMESH_SEED'];
@@ -28,8 +29,12 @@ export function readSettings(options: Readonly<Record<string, unknown>>): Config
   const { env } = process;
   const first = loadConfig(settings, { flags, env, foreignEnv });
   const path = configPath(first.values);
-  if (!existsSync(path)) return first;
-  return loadConfig(settings, { flags, env, foreignEnv, file: { path, text: readText(path) } });
+  const config = existsSync(path)
+    ? loadConfig(settings, { flags, env, foreignEnv, file: { path, text: readText(path) } })
+    : first;
+  const mistake = policyMistake(config.values);
+  if (mistake !== undefined) throw new ConfigError([mistake]);
+  return config;
 }
 
 function readText(path: string): string {

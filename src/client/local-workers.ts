@@ -156,6 +156,7 @@ export class LocalWorkers implements LocalFallback {
       maxConnections: 1,
       allow: [],
       deny: [],
+      validators: { validators: 'seen' },
       engine: { gpuLayers, threads: threads ?? cores },
       cores,
       agent: 'qmesh',

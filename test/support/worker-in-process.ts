@@ -44,6 +44,7 @@ export function startWorkerHere({
       maxConnections: 8,
       allow: [],
       deny: [],
+      validators: { validators: 'seen' },
       engine: { gpuLayers: 0, threads: 1 },
       cores: 2,
       agent: 'test',

@@ -27,15 +27,7 @@ const entries: Readonly<Record<string, string>> = {
   'src/runtime/virtual-clock.ts': 'simulations and tests run on it; it stands beside the port it implements',
   // The ledger's rules: proven by their own tests before the actors that use them are there.
   'src/protocol/salted-hash.ts': 'orders and receipts',
-  'src/rules/anti-entropy.ts': 'the score network',
-  'src/rules/attestation.ts': 'validators',
-  'src/rules/claim.ts': 'validators',
-  'src/rules/evidence.ts': 'validators',
-  'src/rules/holds.ts': 'admission of orders',
-  'src/rules/quorum.ts': 'certificates',
   'src/rules/standing.ts': 'admission of orders',
-  'src/rules/totals.ts': 'balances',
-  'src/machines/consensus.machine.ts': 'certificates',
   'src/actors/score-store.ts': 'certificates',
 };
 

@@ -6,8 +6,10 @@ import { ModelMissing, type ModelDisk } from '../../actors/model-disk.js';
 import { names } from '../../actors/names.js';
 import { startWorker } from '../../actors/start-worker.js';
 import type { WorkerOptions } from '../../actors/worker-ports.js';
+import { checksInThreads } from '../../actors/scores/checks.js';
 import { parseAdmin } from '../../admin/address.js';
 import { isLoopback } from '../../runtime/address.js';
+import { topicName } from '../../protocol/topics.js';
 import { createLogger, type Logger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
 import { tell } from '../../runtime/tell.js';
@@ -38,6 +40,9 @@ const flags = [
   'connections',
   'allow',
   'deny',
+  'validators',
+  'threshold',
+  'minters',
   'seeders',
   'shareModels',
   'upKbps',
@@ -97,12 +102,14 @@ async function serve(values: Settings, identity: Identity, place: Place): Promis
     const options = await workerOptions(values, identity, disk);
     await assertSomethingToServe(disk, options.models, log);
     sayWhatIsUnusual(values, log);
-    const ledger = await ledgerIn(home, log);
+    const ledger = await ledgerIn(home, mintersOf(values), log);
+    const checks = checksInThreads(topicName('inference', values.network));
     const modelsPort = await openModels(values, identity, disk, log);
     try {
-      await run(values, options, { ...place, disk, ledger, modelsPort }, stopAsked);
+      await run(values, options, { ...place, disk, ledger, checks, modelsPort }, stopAsked);
     } finally {
       await modelsPort.close();
+      await checks.close();
       await closeLedger(ledger);
     }
   } finally {
@@ -117,7 +124,7 @@ type End = { readonly by: NodeJS.Signals | 'qmesh stop' } | { readonly failure: 
 async function run(
   values: Settings,
   options: WorkerOptions,
-  surroundings: Place & Pick<Surroundings, 'disk' | 'ledger' | 'modelsPort'>,
+  surroundings: Place & Pick<Surroundings, 'disk' | 'ledger' | 'checks' | 'modelsPort'>,
   stopAsked: Promise<NodeJS.Signals>,
 ): Promise<void> {
   const { log } = surroundings;
@@ -162,10 +169,16 @@ async function run(
 const demoNote =
   'This is the built-in demo model, which counts. Ask it: qmesh ask count from 5. A real one: qmesh worker --model FILE.gguf';
 
-function sayWhatIsUnusual({ bootstrap, admin }: Settings, log: Logger): void {
+function sayWhatIsUnusual({ bootstrap, admin, validators }: Settings, log: Logger): void {
   if (bootstrap.kind === 'public')
     log.warn('mesh.public', {
       note: 'Anyone in the world may now send prompts to this machine, and sees its address.',
+    });
+  if (bootstrap.kind !== 'local' && validators.length === 0)
+    log.warn('points.unprotected', {
+      note:
+        'No validators are named, so whoever is met may attest points: enough among friends, and no defence against identities made in bulk. ' +
+        'A mesh in earnest names them: QMESH_VALIDATORS.',
     });
   const address = parseAdmin(admin);
   if (typeof address === 'object' && !isLoopback(address))

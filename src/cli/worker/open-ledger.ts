@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { Home } from '../../actors/home.js';
 import { openLedger, type Ledger } from '../../actors/ledger.js';
 import { openScoreStore, scoreFolder } from '../../actors/score-store.js';
+import type { Minters } from '../../rules/ledger.js';
 import type { Logger } from '../../runtime/log.js';
 
 /** Undefined where it cannot be had, which the log says: a worker serves without it. */
-export async function ledgerIn({ path }: Home, log: Logger): Promise<Ledger | undefined> {
+export async function ledgerIn({ path }: Home, minters: Minters, log: Logger): Promise<Ledger | undefined> {
   try {
-    return await openLedger(await openScoreStore(join(path, scoreFolder)));
+    return await openLedger(await openScoreStore(join(path, scoreFolder)), minters);
   } catch (error) {
     log.error('ledger.unavailable', {
       reason: error instanceof Error ? error.message : String(error),

@@ -20,6 +20,7 @@ import type { TreeOptions } from '../../runtime/start-tree.js';
 import type { Settings } from '../../settings.js';
 import { version } from '../../version.js';
 import { modelFolders } from '../../model-folders.js';
+import { policyOf } from '../../validator-policy.js';
 import type { Startup } from './startup.js';
 
 export const modelDisk = (values: Settings): ModelDisk =>
@@ -50,6 +51,7 @@ export async function workerOptions(
     maxConnections: values.connections,
     allow: values.allow,
     deny: values.deny,
+    validators: policyOf(values),
     engine: { gpuLayers: values.gpuLayers, threads: values.threads ?? cores },
     cores,
     agent: `qmesh/${version}`,
@@ -59,7 +61,7 @@ export async function workerOptions(
 /** What a worker's ports are made of, besides the settings. */
 export interface Surroundings extends Pick<
   WorkerPorts,
-  'onStopAsked' | 'onAdminReady' | 'admin' | 'log' | 'ledger' | 'modelsPort'
+  'onStopAsked' | 'onAdminReady' | 'admin' | 'log' | 'ledger' | 'checks' | 'modelsPort'
 > {
   readonly home: Home;
   readonly disk: ModelDisk;
@@ -68,7 +70,7 @@ export interface Surroundings extends Pick<
 
 export function workerPorts(
   values: Settings,
-  { home, disk, startup, onStopAsked, onAdminReady, admin, log, ledger, modelsPort }: Surroundings,
+  { home, disk, startup, onStopAsked, onAdminReady, admin, log, ledger, checks, modelsPort }: Surroundings,
 ): WorkerPorts {
   const ambient = { clock: systemClock, random: systemRandom, log };
   const { bootstrap, host } = values;
@@ -80,6 +82,7 @@ export function workerPorts(
     modelFiles: disk,
     modelsPort,
     ledger,
+    checks,
     conductStore: conductFile(values.home, systemClock, log),
     onDhtReady: (info) => startup.meshed(info),
     onDhtFailed: (error) => startup.meshFailed(error),

@@ -5,7 +5,7 @@ import {
   type ReceiptContext,
   type ReceiptInput,
   type ReceiptOutput,
-} from '../../../src/machines/consensus.machine.js';
+} from '../../../src/machines/receipt.machine.js';
 import { claimLifeMs } from '../../../src/rules/attestation.js';
 import { verdictRules, type Verdict } from '../../../src/rules/verdicts.js';
 import { stage, untaken, type Staged } from './stage.js';

@@ -1,0 +1,119 @@
+/** The score network's part of a tree, the same for a worker and for a program that looks up: connections, topic, consensus. */
+import { keyPairFromSeed, type KeyPair } from '../protocol/keys.js';
+import { networkSeed, topicKey, topicName } from '../protocol/topics.js';
+import type { ValidatorPolicy } from '../rules/quorum.js';
+import type { AnyActorSystem } from '../runtime/actor-system.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Logger } from '../runtime/log.js';
+import type { Random } from '../runtime/random.js';
+import type { ChildSpec } from '../runtime/supervision.js';
+import { tell } from '../runtime/tell.js';
+import type { Conduct } from './conduct.js';
+import { createConsensus, type ConsensusDeps } from './consensus.actor.js';
+import type { Ledger } from './ledger.js';
+import { names } from './names.js';
+import { Places } from './places.js';
+import type { Connection } from './ports.js';
+import { createScorePeer, type ScorePeerDeps } from './score-peer.actor.js';
+import { Bans } from './scores/bans.js';
+import type { ScoreChecks } from './scores/checks.js';
+import { ScorePeers } from './scores/score-peers.js';
+import { Validators } from './scores/validators.js';
+import { createTopicActor } from './topic.actor.js';
+
+/** What a node's part in the score network is made of. */
+export interface ScoreOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly identity: KeyPair;
+  readonly ledger: Ledger;
+  readonly policy: ValidatorPolicy;
+  readonly networkPrefix: string;
+  readonly maxConnections: number;
+  readonly scoreRole: 'worker' | 'client';
+  /** Of the key pair of this node's end of all score connections: a worker's follows from its seed, a program that looks up has a fresh one. */
+  readonly scoreKeySeed: Uint8Array;
+  readonly checks: ScoreChecks;
+  /** Nothing is held against anybody by one that looks up. */
+  readonly conduct?: Pick<Conduct, 'strike' | 'isBanned'>;
+}
+
+export interface ScoreDeps extends ConsensusDeps, ScorePeerDeps {
+  readonly random: Random;
+  readonly maxConnections: number;
+  readonly scoreKeySeed: Uint8Array;
+}
+
+/** The data beside the actors is made here, once. */
+export function scoreDeps({ policy, conduct, ...options }: ScoreOptions): ScoreDeps {
+  const { clock, identity, scoreRole, scoreKeySeed } = options;
+  const scorePeers = new ScorePeers();
+  const own = scoreRole === 'worker' ? identity.publicKeyHex : undefined;
+  const validators = new Validators({ policy, own, peers: scorePeers, clock });
+  return {
+    ...options,
+    scorePeers,
+    validators,
+    bans: new Bans(clock),
+    scoreKey: keyPairFromSeed(scoreKeySeed).publicKeyHex,
+    refusesNode: (node) => conduct?.isBanned(node) ?? false,
+    faulted: (node, what) => conduct?.strike(node, what),
+    isTrusted: (node) => validators.isNamed(node),
+  };
+}
+
+const flushMs = 2_000;
+/** Connections beyond the places, for as long as one that makes room takes to close. */
+const spareConnections = 8;
+
+/** The key pair of a worker on the score network follows from its seed: another worker knows it again. */
+export const scoreKeySeedOf = (seed: Uint8Array, networkPrefix: string): Uint8Array =>
+  networkSeed(seed, topicName('scores', networkPrefix));
+
+export const consensus = (deps: ConsensusDeps): ChildSpec => ({
+  id: names.consensus,
+  logic: createConsensus(deps),
+  shutdownMs: flushMs,
+});
+
+/** Under it the connections come and go. */
+export const scorePeers = ({ maxConnections }: ScoreDeps): ChildSpec => ({
+  id: names.scorePeers,
+  strategy: 'one-for-one',
+  children: [],
+  maxChildren: maxConnections + spareConnections,
+});
+
+export const scoreTopic = (deps: ScoreDeps): ChildSpec => ({
+  id: names.topic('scores'),
+  logic: createTopicActor({
+    network: 'scores',
+    random: deps.random,
+    log: deps.log,
+    topic: topicKey(topicName('scores', deps.networkPrefix)),
+    keySeed: deps.scoreKeySeed,
+    server: deps.scoreRole === 'worker',
+    client: true,
+    maxConnections: deps.maxConnections + spareConnections,
+    onConnection: acceptScorePeers(deps),
+  }),
+  shutdownMs: flushMs,
+});
+
+/** Each connection gets an actor of its own, under a name from a finite pool. */
+function acceptScorePeers(deps: ScoreDeps): (connection: Connection, system: AnyActorSystem) => void {
+  const places = new Places(deps.maxConnections + spareConnections);
+  let accepted = 0;
+  return (connection, system) => {
+    if (deps.scorePeers.size >= deps.maxConnections) deps.scorePeers.makeRoom();
+    const place = deps.scorePeers.size < deps.maxConnections ? places.take() : undefined;
+    if (place === undefined) return connection.destroy();
+    const id = names.scorePeer(place);
+    const logic = createScorePeer(deps, `${id}/${++accepted}`, connection, () => places.free(place));
+    const spec = { id, logic, restart: 'temporary', shutdownMs: flushMs };
+    if (tell(system, names.scorePeers, { type: 'sup.start', spec })) return;
+    places.free(place);
+    connection.destroy();
+  };
+}

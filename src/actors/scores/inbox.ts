@@ -1,0 +1,279 @@
+/**
+ * What peers say of receipts, on its way to be believed: messages wait in the order they came, what is known already is left out,
+ * and the rest is checked batch by batch. A peer has its own share of the room here, so that one that says much delays itself.
+ *
+ * An attestation may overtake the claim it speaks of, since both come from many sides: it waits for that, for a while.
+ */
+import { limits } from '../../protocol/limits.js';
+import type { ScoreUpdateMessage, ScoreVerifyMessage } from '../../protocol/score-messages.js';
+import {
+  objectHash,
+  type Attestation,
+  type Certificate,
+  type Claim,
+  type Evidence,
+} from '../../protocol/signed-objects.js';
+import type { ClaimFacts, Examination } from '../../rules/claim.js';
+import type { Ban } from '../../rules/evidence.js';
+import type { Quorum } from '../../rules/quorum.js';
+import type { Fault } from '../../rules/verdicts.js';
+import type { ScoreChecks } from './checks.js';
+
+/** Items that wait to be checked: of one peer, and of all. More are dropped; they are offered again, or found by anti-entropy. */
+export const maxWaitingOfPeer = 4 * limits.maxScoreItems;
+export const maxWaiting = 32 * limits.maxScoreItems;
+/** Attestations that wait for their claim. Of more, the ones that waited longest go. */
+export const maxOrphans = 4_096;
+
+/** Undefined for what this node says to itself. */
+export type Sender = string | undefined;
+
+export interface CheckedClaim {
+  readonly peer: Sender;
+  readonly hash: string;
+  readonly claim: Claim;
+  readonly facts: ClaimFacts;
+  /** Of the quorum's validators, each genuine. */
+  readonly attestations: readonly Attestation[];
+  readonly isCertificate: boolean;
+}
+
+export interface InboxEvents {
+  /** `busy`: it is being written just now. */
+  readonly relation: (hash: string) => 'unknown' | 'gathering' | 'counted' | 'busy';
+  /** This node has found it wanting for good, and looks at it again only where a quorum may think otherwise. */
+  readonly isRejected: (hash: string) => boolean;
+  readonly quorum: () => Quorum;
+  /** Whether this validator's word on a receipt that is gathering, or counted, is news. */
+  readonly wants: (attestation: Attestation) => boolean;
+  /** The peer has this receipt; `isCertificate`: certified, too. */
+  known(peer: Sender, hash: string, isCertificate: boolean): void;
+  claim(checked: CheckedClaim): void;
+  unsound(peer: Sender, claim: Claim, hash: string, fault: Fault): void;
+  attestation(peer: Sender, attestation: Attestation): void;
+  evidence(peer: Sender, evidence: Evidence, ban: Ban): void;
+  /** The peer sent what no honest node sends. */
+  fault(peer: Sender): void;
+}
+
+type Message = ScoreUpdateMessage | ScoreVerifyMessage;
+
+interface Waiting {
+  readonly peer: Sender;
+  readonly message: Message;
+  readonly weight: number;
+}
+
+/** Work on one item; numbers are places in the batch. */
+type Work =
+  | (Omit<CheckedClaim, 'facts' | 'attestations'> & {
+      readonly kind: 'claim';
+      readonly at: number;
+      readonly attested: readonly number[];
+    })
+  | { readonly kind: 'attestation'; readonly peer: Sender; readonly at: number }
+  | { readonly kind: 'evidence'; readonly peer: Sender; readonly at: number };
+
+interface Batch {
+  readonly claims: Claim[];
+  readonly attestations: Attestation[];
+  readonly evidence: Evidence[];
+  readonly work: Work[];
+}
+
+export class Inbox {
+  readonly #checks: ScoreChecks;
+  readonly #on: InboxEvents;
+  readonly #soon: (fn: () => void) => void;
+  #waiting: Waiting[] = [];
+  #waitingItems = 0;
+  readonly #waitingOf = new Map<Sender, number>();
+  /** Claims of the batch that is being checked. */
+  readonly #checking = new Set<string>();
+  readonly #orphans = new Map<string, Attestation[]>();
+  #orphanCount = 0;
+  #isBusy = true;
+
+  /** @param soon runs something after what is at hand. Nothing is checked before `start`. */
+  constructor(checks: ScoreChecks, on: InboxEvents, soon: (fn: () => void) => void) {
+    this.#checks = checks;
+    this.#on = on;
+    this.#soon = soon;
+  }
+
+  start(): void {
+    this.#isBusy = false;
+    this.#next();
+  }
+
+  hear(peer: Sender, message: Message): void {
+    const weight = weightOf(message);
+    const ofPeer = this.#waitingOf.get(peer) ?? 0;
+    const isFull = ofPeer + weight > maxWaitingOfPeer || this.#waitingItems + weight > maxWaiting;
+    if (peer !== undefined && ofPeer > 0 && isFull) return;
+    this.#waiting.push({ peer, message, weight });
+    this.#note(peer, weight);
+    this.#next();
+  }
+
+  /** It is gathering now: what waited for it is looked at. */
+  adopt(hash: string): void {
+    const attestations = this.#orphans.get(hash);
+    if (attestations === undefined) return;
+    this.#orphans.delete(hash);
+    this.#orphanCount -= attestations.length;
+    this.hear(undefined, { v: 2, type: 'score_verify', attestations });
+  }
+
+  #note(peer: Sender, weight: number): void {
+    const left = (this.#waitingOf.get(peer) ?? 0) + weight;
+    this.#waitingItems += weight;
+    if (left > 0) this.#waitingOf.set(peer, left);
+    else this.#waitingOf.delete(peer);
+  }
+
+  #next(): void {
+    if (this.#isBusy || this.#waiting.length === 0) return;
+    this.#isBusy = true;
+    const batch: Batch = { claims: [], attestations: [], evidence: [], work: [] };
+    let weight = 0;
+    while (this.#waiting.length > 0 && weight < limits.maxScoreItems) {
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) break;
+      weight += waiting.weight;
+      this.#note(waiting.peer, -waiting.weight);
+      this.#sort(waiting, batch);
+    }
+    this.#checks.check(batch, (found) => {
+      this.#checking.clear();
+      for (const work of batch.work) this.#apply(work, batch, found);
+      this.#soon(() => {
+        this.#isBusy = false;
+        this.#next();
+      });
+    });
+  }
+
+  #sort({ peer, message }: Waiting, batch: Batch): void {
+    if (message.type === 'score_update') {
+      for (const claim of message.receipts) this.#sortClaim(peer, claim, [], false, batch);
+      for (const { attestations, ...claim } of message.certificates)
+        this.#sortClaim(peer, claim, attestations, true, batch);
+      return;
+    }
+    for (const attestation of message.attestations) this.#sortAttestation(peer, attestation, batch);
+    for (const evidence of message.evidence ?? [])
+      batch.work.push({ kind: 'evidence', peer, at: batch.evidence.push(evidence) - 1 });
+  }
+
+  #sortClaim(
+    peer: Sender,
+    claim: Claim,
+    attestations: readonly Attestation[],
+    isCertificate: boolean,
+    batch: Batch,
+  ): void {
+    const hash = objectHash('receipt', claim.receipt);
+    const relation = this.#checking.has(hash) ? 'busy' : this.#on.relation(hash);
+    if (relation !== 'unknown') {
+      this.#on.known(peer, hash, isCertificate);
+      for (const attestation of attestations) this.#sortAttestation(peer, attestation, batch);
+      return;
+    }
+    const relevant = relevantTo(hash, attestations, this.#on.quorum());
+    if (this.#on.isRejected(hash) && relevant.length < this.#on.quorum().threshold) return;
+    this.#checking.add(hash);
+    const attested = relevant.map((attestation) => batch.attestations.push(attestation) - 1);
+    const at = batch.claims.push(pureClaim(claim)) - 1;
+    batch.work.push({ kind: 'claim', peer, hash, claim: pureClaim(claim), isCertificate, at, attested });
+  }
+
+  #sortAttestation(peer: Sender, attestation: Attestation, batch: Batch): void {
+    const { receipt, validator, verdict } = attestation;
+    if (verdict !== 'valid' || !this.#on.quorum().validators.has(validator)) return;
+    const relation = this.#checking.has(receipt) ? 'busy' : this.#on.relation(receipt);
+    if (relation === 'unknown' || relation === 'busy') this.#keepOrphan(attestation);
+    else if (this.#on.wants(attestation))
+      batch.work.push({ kind: 'attestation', peer, at: batch.attestations.push(attestation) - 1 });
+  }
+
+  #apply(
+    work: Work,
+    batch: Batch,
+    found: {
+      readonly claims: readonly Examination[];
+      readonly attestations: readonly boolean[];
+      readonly evidence: readonly (Ban | undefined)[];
+    },
+  ): void {
+    const { peer } = work;
+    if (work.kind === 'evidence') {
+      const evidence = batch.evidence[work.at];
+      const ban = found.evidence[work.at];
+      if (evidence !== undefined && ban !== undefined) this.#on.evidence(peer, evidence, ban);
+      else this.#on.fault(peer);
+    } else if (work.kind === 'attestation') {
+      const attestation = batch.attestations[work.at];
+      if (attestation !== undefined && found.attestations[work.at] === true) this.#on.attestation(peer, attestation);
+      else this.#on.fault(peer);
+    } else this.#applyClaim(work, batch, found.claims[work.at], found.attestations);
+  }
+
+  #applyClaim(
+    { peer, hash, claim, isCertificate, attested }: Extract<Work, { kind: 'claim' }>,
+    batch: Batch,
+    examination: Examination | undefined,
+    genuine: readonly boolean[],
+  ): void {
+    if (examination?.kind !== 'sound') {
+      if (examination !== undefined) this.#on.unsound(peer, claim, hash, examination.fault);
+      return;
+    }
+    const attestations = attested.flatMap((at) => (genuine[at] === true ? (batch.attestations[at] ?? []) : []));
+    if (attestations.length < attested.length) this.#on.fault(peer);
+    this.#on.claim({ peer, hash, claim, facts: examination.facts, attestations, isCertificate });
+  }
+
+  #keepOrphan(attestation: Attestation): void {
+    const known = this.#orphans.get(attestation.receipt);
+    if (known !== undefined && known.length >= limits.maxAttestations) return;
+    if (
+      known?.some(
+        ({ validator, signature }) => validator === attestation.validator && signature === attestation.signature,
+      )
+    )
+      return;
+    if (known === undefined) this.#orphans.set(attestation.receipt, [attestation]);
+    else known.push(attestation);
+    this.#orphanCount++;
+    for (const [hash, attestations] of this.#orphans) {
+      if (this.#orphanCount <= maxOrphans) return;
+      this.#orphans.delete(hash);
+      this.#orphanCount -= attestations.length;
+    }
+  }
+}
+
+/** Of those that may count, one for each validator, and no more than it takes. */
+function relevantTo(
+  hash: string,
+  attestations: readonly Attestation[],
+  { validators, threshold }: Quorum,
+): Attestation[] {
+  const found = new Map<string, Attestation>();
+  for (const attestation of attestations) {
+    const { receipt, validator, verdict } = attestation;
+    if (found.size >= threshold) break;
+    if (verdict === 'valid' && receipt === hash && validators.has(validator)) found.set(validator, attestation);
+  }
+  return [...found.values()];
+}
+
+const pureClaim = ({ order, receipt, ack }: Claim | Certificate): Claim => ({ order, receipt, ack });
+
+/** What it may cost to check. */
+function weightOf(message: Message): number {
+  if (message.type === 'score_verify') return message.attestations.length + 2 * (message.evidence?.length ?? 0);
+  const attestations = message.certificates.reduce((sum, each) => sum + each.attestations.length, 0);
+  return message.receipts.length + message.certificates.length + attestations;
+}

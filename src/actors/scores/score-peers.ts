@@ -1,0 +1,112 @@
+/**
+ * Who is on the score network with this node: the connections on which a good hello was said. Outside the actors, so that
+ * whoever judges may fail and begin anew while they stand.
+ *
+ * Nothing is owed here to anybody. What does not fit the line of a slow peer is left out, and found by anti-entropy when it
+ * reads again; a peer that does not read at all is closed.
+ */
+import { encodeFrame } from '../../protocol/frame.js';
+import { limits } from '../../protocol/limits.js';
+import type { ScoreMessage } from '../../protocol/score-messages.js';
+import type { Connection } from '../ports.js';
+
+/** A peer with more on the line than this is told no more until it has read: gossip keeps. */
+export const maxGossipUnsentBytes = 2 * limits.maxFrameBytes;
+/** Frames that a peer was asked for, and that are read from it beyond its pace. */
+const maxAwaitedFrames = 4;
+
+interface ScorePeer {
+  readonly connection: Connection;
+  readonly node: string;
+  /** False for one that looks up only. */
+  readonly isWorker: boolean;
+  /** Of certificates that it was asked for. */
+  awaitedFrames: number;
+}
+
+export class ScorePeers {
+  readonly #peers = new Map<string, ScorePeer>();
+
+  /** It has said who it is. */
+  open(peer: string, connection: Connection, node: string, isWorker: boolean): void {
+    this.#peers.set(peer, { connection, node, isWorker, awaitedFrames: 0 });
+  }
+
+  close(peer: string): void {
+    this.#peers.delete(peer);
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  /** Their names, the earliest first. */
+  names(): string[] {
+    return [...this.#peers.keys()];
+  }
+
+  node(peer: string): string | undefined {
+    return this.#peers.get(peer)?.node;
+  }
+
+  isWorker(peer: string): boolean {
+    return this.#peers.get(peer)?.isWorker ?? false;
+  }
+
+  /** The side that dialled begins what one of the two has to begin. */
+  isDialled(peer: string): boolean {
+    return this.#peers.get(peer)?.connection.initiator ?? false;
+  }
+
+  /** The workers, each once. */
+  workers(): ReadonlySet<string> {
+    return new Set([...this.#peers.values()].filter(({ isWorker }) => isWorker).map(({ node }) => node));
+  }
+
+  /** Whether it reads what it is told. */
+  hasRoom(peer: string): boolean {
+    const unsentBytes = this.#peers.get(peer)?.connection.unsentBytes ?? Infinity;
+    return unsentBytes < maxGossipUnsentBytes;
+  }
+
+  /** @throws FrameTooLargeError. No effect where the peer is gone, or has too much unread. @returns whether it was sent. */
+  send(peer: string, message: ScoreMessage): boolean {
+    return this.write([peer], encodeFrame(message)) > 0;
+  }
+
+  /** One frame to many. @returns to how many it went. */
+  write(peers: Iterable<string>, frame: Uint8Array): number {
+    let sent = 0;
+    for (const peer of peers) {
+      if (!this.hasRoom(peer)) continue;
+      this.#peers.get(peer)?.connection.write(frame);
+      sent++;
+    }
+    return sent;
+  }
+
+  /** It was asked for certificates: what answers is read at once. */
+  await(peer: string): void {
+    const known = this.#peers.get(peer);
+    if (known !== undefined) known.awaitedFrames = Math.min(maxAwaitedFrames, known.awaitedFrames + 1);
+  }
+
+  /** Whether a frame of certificates is awaited from it. */
+  isAwaited(peer: string): boolean {
+    return (this.#peers.get(peer)?.awaitedFrames ?? 0) > 0;
+  }
+
+  /** One of the awaited frames came. */
+  arrived(peer: string): void {
+    const known = this.#peers.get(peer);
+    if (known !== undefined) known.awaitedFrames = Math.max(0, known.awaitedFrames - 1);
+  }
+
+  /** Where all places are taken, one that only looks up makes room for who comes next. */
+  makeRoom(): void {
+    const client = [...this.#peers].find(([, { isWorker }]) => !isWorker);
+    if (client === undefined) return;
+    this.close(client[0]);
+    client[1].connection.destroy();
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Whose attestations count here, now: this node's policy, and for `seen` who is there. Outside the actors, so that a
+ * restart of consensus has met everybody already.
+ */
+import { quorumOf, type Quorum, type ValidatorPolicy } from '../../rules/quorum.js';
+import { SeenNodes } from '../../rules/seen.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { ScorePeers } from './score-peers.js';
+
+export interface ValidatorsOptions {
+  readonly policy: ValidatorPolicy;
+  /** This node's account, where it attests; undefined for one that looks up, and takes those who are there for seen at once. */
+  readonly own: string | undefined;
+  readonly peers: ScorePeers;
+  readonly clock: Clock;
+}
+
+export class Validators {
+  readonly policy: ValidatorPolicy;
+  readonly #options: ValidatorsOptions;
+  readonly #seen = new SeenNodes();
+  #quorum: Quorum;
+
+  constructor(options: ValidatorsOptions) {
+    this.policy = options.policy;
+    this.#options = options;
+    this.#quorum = this.#now();
+  }
+
+  get quorum(): Quorum {
+    return this.#quorum;
+  }
+
+  /** Whether this node's own attestation counts. */
+  get attests(): boolean {
+    const { own } = this.#options;
+    return own !== undefined && this.#quorum.validators.has(own);
+  }
+
+  isNamed(node: string): boolean {
+    return this.policy.validators !== 'seen' && this.#quorum.validators.has(node);
+  }
+
+  /** Looks who is there. @returns whether the quorum is another one now. */
+  look(): boolean {
+    if (this.policy.validators !== 'seen') return false;
+    const before = this.#quorum;
+    this.#quorum = this.#now();
+    const { validators } = this.#quorum;
+    return before.validators.size !== validators.size || [...validators].some((node) => !before.validators.has(node));
+  }
+
+  #now(): Quorum {
+    const { policy, own, peers, clock } = this.#options;
+    if (policy.validators !== 'seen') return quorumOf(policy, []);
+    const here = peers.workers();
+    if (own === undefined) return quorumOf(policy, here);
+    this.#seen.look(here, clock.monotonicMs());
+    return quorumOf(policy, [own, ...this.#seen.seen(clock.monotonicMs())]);
+  }
+}
