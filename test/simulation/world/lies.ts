@@ -70,6 +70,7 @@ export const lies = {
     const streamed = new Set<string>();
     return (message) => {
       if (message.type === 'inference_token') streamed.add(message.id);
+      if (message.type === 'inference_error') streamed.delete(message.id);
       if (message.type !== 'inference_result' || !streamed.delete(message.id)) return [message];
       return [{ ...message, text: `no: ${message.text}` }];
     };

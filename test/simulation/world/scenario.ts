@@ -104,6 +104,7 @@ export function playCourse(world: World, look: () => void = () => {}): Course {
   clock.runUntil(() => requests.every(({ ends }) => ends > 0), restMs);
   // Who was left by its client in the middle may not know it yet.
   clock.runUntil(() => workers.every(({ engines }) => engines.processes.every(({ runs }) => runs === 0)), restMs);
+  clock.runUntil(() => workers.every((worker) => !worker.clock.isFrozen), restMs);
   clock.advance(settleMs);
   return { requests, log };
 }
