@@ -1,0 +1,21 @@
+/**
+ * A store that keeps nothing, for a program that only looks up and has no home of its own to keep points in: what it counted it has in
+ * memory, and asks for again the next time.
+ */
+import type { ScoreStore } from '../score-store.js';
+
+export const noStore: ScoreStore = {
+  write: (_, done) => done(undefined),
+  certificate: (_, found) => found(undefined, undefined),
+  signed: (_what, _order, found) => found(undefined, undefined),
+  latest: (_role, _account, _atMost, found) => found(undefined, []),
+  claim: (_, found) => found(undefined, undefined),
+  claims: (found) => found(undefined, []),
+  evidence: (found) => found(undefined, []),
+  solos: (found) => found(undefined, 0),
+  page: (_of, _after, found) => found(undefined, undefined),
+  log: (_query, found) => found(undefined, undefined),
+  closedReceipt: (_, found) => found(undefined, undefined),
+  closeDays: (_before, _isContested, done) => done(undefined),
+  close: (done) => done(undefined),
+};
