@@ -20,11 +20,13 @@ const responseFormat = z.discriminatedUnion(
         name: z.string().nullish(),
         description: z.string().nullish(),
         strict: z.boolean().nullish(),
-        schema: z.unknown(),
+        schema: z.unknown().optional(),
       }),
     }),
   ],
-  { error: 'must be one whose type is text, json_object or json_schema' },
+  {
+    error: ({ code }) => (code === 'invalid_union' ? 'must be text, json_object or json_schema' : 'must be an object'),
+  },
 );
 
 const body = z.strictObject({

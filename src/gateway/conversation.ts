@@ -8,21 +8,24 @@ import { writtenCall } from './tools.js';
 type Message = NonNullable<AskRequest['messages']>[number];
 
 /** Text, or parts of text. Whoever sends a picture should not get an answer that has not seen it. */
-const content = z.unknown().transform((value, context): string => {
-  if (typeof value === 'string') return value;
-  const parts: unknown[] = Array.isArray(value) ? value : [];
-  const bad = parts.findIndex((part) => !isObject(part) || part.type !== 'text' || typeof part.text !== 'string');
-  if (Array.isArray(value) && bad < 0) return (parts as { text: string }[]).map(({ text }) => text).join('\n');
-  const part = parts[bad];
-  const other = isObject(part) && typeof part.type === 'string' && part.type !== 'text' ? part.type : undefined;
-  const message =
-    other === undefined
-      ? 'must be text, or a list of {"type": "text", "text": …}'
-      : `is "${other}"; workers read text and nothing else`;
-  const path = bad < 0 ? [] : other === undefined ? [bad] : [bad, 'type'];
-  context.issues.push({ code: 'custom', message, path, input: value });
-  return z.NEVER;
-});
+const content = z
+  .unknown()
+  .optional()
+  .transform((value, context): string => {
+    if (typeof value === 'string') return value;
+    const parts: unknown[] = Array.isArray(value) ? value : [];
+    const bad = parts.findIndex((part) => !isObject(part) || part.type !== 'text' || typeof part.text !== 'string');
+    if (Array.isArray(value) && bad < 0) return (parts as { text: string }[]).map(({ text }) => text).join('\n');
+    const part = parts[bad];
+    const other = isObject(part) && typeof part.type === 'string' && part.type !== 'text' ? part.type : undefined;
+    const message =
+      other === undefined
+        ? 'must be text, or a list of {"type": "text", "text": …}'
+        : `is "${other}"; workers read text and nothing else`;
+    const path = bad < 0 ? [] : other === undefined ? [bad] : [bad, 'type'];
+    context.issues.push({ code: 'custom', message, path, input: value });
+    return z.NEVER;
+  });
 
 const noText = z.union([z.null(), z.undefined()]).transform(() => '');
 
@@ -47,7 +50,8 @@ const roles = {
 
 const message = z
   .discriminatedUnion('role', [roles.system, roles.developer, roles.user, roles.assistant, roles.tool], {
-    error: 'must be a message whose role is system, developer, user, assistant or tool',
+    error: ({ code }) =>
+      code === 'invalid_union' ? 'must be system, developer, user, assistant or tool' : 'must be a message',
   })
   .transform((said): Message => {
     if (said.role === 'developer') return { role: 'system', content: said.content };

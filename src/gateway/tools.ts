@@ -20,7 +20,7 @@ export const tools = z
       function: z.object({
         name: toolName,
         description: z.string().nullish(),
-        parameters: z.unknown(),
+        parameters: z.unknown().optional(),
         strict: z.boolean().nullish(),
       }),
     }),
