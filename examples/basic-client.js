@@ -4,7 +4,7 @@ import { QMeshClient } from 'qmesh';
 
 const prompt = process.argv[2] ?? 'count from 5';
 
-const client = await QMeshClient.connect({ bootstrap: process.env.QMESH_BOOTSTRAP ?? 'local' });
+const client = await QMeshClient.connect();
 try {
   const { text, model, worker } = await client.generate({ prompt, options: { maxTokens: 32, temperature: 0 } });
   console.log(text);

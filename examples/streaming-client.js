@@ -12,7 +12,7 @@ const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
 setTimeout(() => stop.abort(), 10_000).unref();
 
-const client = await QMeshClient.connect({ bootstrap: process.env.QMESH_BOOTSTRAP ?? 'local' });
+const client = await QMeshClient.connect();
 try {
   const stream = client.stream({ prompt, options: { temperature: 0 } }, { signal: stop.signal });
   for await (const chunk of stream) process.stdout.write(chunk.text);

@@ -16,7 +16,9 @@ export {
   type QueuePosition,
 } from './client/answer-stream.js';
 export type { AskRequest } from './actors/ask.actor.js';
-export type { Try } from './machines/ask.js';
+export type { Bootstrap } from './actors/ports.js';
+export type { AskFailure, Try } from './machines/ask.js';
 export type { Receipt } from './protocol/signed-objects.js';
 export { keyPairFromSeed, type KeyPair } from './protocol/keys.js';
+export type { LogFields, Logger } from './runtime/log.js';
 export { version } from './version.js';

@@ -6,6 +6,7 @@
  *     await client.close();
  */
 import { EventEmitter } from 'node:events';
+import { env } from 'node:process';
 import type { AskRequest } from '../actors/ask.actor.js';
 import { openHome } from '../actors/home.js';
 import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
@@ -30,11 +31,11 @@ import { openWallet } from './open-wallet.js';
 export type { AskRequest };
 
 export interface ConnectOptions {
-  /** `local` (default) or `local:PORT`: this machine. `public`: the world. Or `host:port,…`. */
+  /** `local` or `local:PORT`: this machine. `public`: the world. Or `host:port,…`. Default: QMESH_BOOTSTRAP, or `local`. */
   readonly bootstrap?: string | Bootstrap;
   /** Address to bind. Default 0.0.0.0; a local mesh always binds 127.0.0.1. */
   readonly host?: string;
-  /** Prefix of the topics. */
+  /** Prefix of the topics. Default: QMESH_NETWORK, or none. */
   readonly network?: string;
   /** The account to ask as. Without one, this client is a stranger to every worker. */
   readonly identity?: KeyPair;
@@ -115,8 +116,8 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
 
   /** Opens this process's node and begins to look for workers. @throws where the node cannot be opened, or in time. */
   static async connect(options: ConnectOptions = {}): Promise<QMeshClient> {
-    const bootstrap = bootstrapOf(options.bootstrap ?? 'local');
-    const networkPrefix = options.network ?? '';
+    const bootstrap = bootstrapOf(options.bootstrap ?? (env.QMESH_BOOTSTRAP || 'local'));
+    const networkPrefix = options.network ?? env.QMESH_NETWORK ?? '';
     const keySeed = systemRandom.bytes(32);
     const key = keyPairFromSeed(keySeed).publicKeyHex;
     const log = options.log ?? nullLogger;
