@@ -7,7 +7,8 @@ import { controlMachine } from '../machines/control.machine.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
-import type { ControlAnswer, ControlRequest, WorkerReport } from './control/messages.js';
+import type { ControlAnswer, ControlRequest, Reply, WorkerReport } from './control/messages.js';
+import { answerScore, isAboutScore, type ScoreRequest } from './control/score.js';
 import { names } from './names.js';
 import type { WorkerDeps } from './worker-ports.js';
 
@@ -26,7 +27,7 @@ export function createControl(deps: WorkerDeps): AnyActorLogic {
 
 function createServer(deps: WorkerDeps) {
   return guardedCallback(({ sendBack, guard, defer, system }) => {
-    const server = deps.control.listen((request) => answer(deps, request, system), {
+    const server = deps.control.listen((request, reply) => answer(deps, request, system, reply), {
       listening: guard(() => sendBack({ type: 'control.listening' })),
       failed: guard((error) => sendBack({ type: 'control.failed', error })),
     });
@@ -34,13 +35,20 @@ function createServer(deps: WorkerDeps) {
   });
 }
 
-function answer(deps: WorkerDeps, request: ControlRequest, system: AnyActorSystem): ControlAnswer {
+type OwnerRequest = Exclude<ControlRequest, ScoreRequest>;
+
+function answer(deps: WorkerDeps, request: ControlRequest, system: AnyActorSystem, reply: Reply): void {
+  if (isAboutScore(request)) answerScore(deps, request, reply);
+  else reply(answerOwner(deps, request, system));
+}
+
+function answerOwner(deps: WorkerDeps, request: OwnerRequest, system: AnyActorSystem): ControlAnswer {
   if (carryOut(deps, request, system)) return { report: report(deps, request.do === 'stop') };
   return { error: { code: 'unavailable', message: 'The worker is just restarting a part of itself; try again.' } };
 }
 
 /** False where nobody is there to do it. */
-function carryOut({ onStopAsked }: WorkerDeps, request: ControlRequest, system: AnyActorSystem): boolean {
+function carryOut({ onStopAsked }: WorkerDeps, request: OwnerRequest, system: AnyActorSystem): boolean {
   switch (request.do) {
     case 'status':
       return true;
@@ -66,6 +74,7 @@ function report({ board, outboxes, schedule, ledger }: WorkerDeps, stopAsked: bo
     pid: process.pid,
     workerId,
     models,
+    loaded: board.residents.filter(({ residence }) => residence === 'loaded').map(({ model }) => model),
     fetching: board.fetches,
     health,
     queue,

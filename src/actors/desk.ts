@@ -74,6 +74,11 @@ export class Desk {
     return this.#beingSigned === 0;
   }
 
+  /** Millipoints that clients have offered for what runs here, or was just answered. */
+  get held(): number {
+    return this.#holds.total;
+  }
+
   /** What the offer of this prompt is worth in line. One that is not covered is worth nothing, and refused later. */
   tierOf(account: string, prompt: PromptMessage): Tier {
     return this.#standing(account, prompt.order) ?? 'guest';

@@ -45,6 +45,7 @@ export interface ToSign<Kind extends OwnKind> {
 }
 
 export class Ledger {
+  readonly minters: Minters;
   readonly #store: ScoreStore;
   readonly #totals: LedgerTotals;
   /** The receipts that nodes compare. */
@@ -61,12 +62,14 @@ export class Ledger {
   #comparedFrom: number;
   #openFrom: number;
   #isClosing = false;
+  #revision = 0;
   /** One text for each account, however many entries name it. */
   readonly #accounts = new Map<string, string>();
   readonly #signing = new Map<string, Found<never>[]>();
   readonly #listeners = new Set<(entry: LedgerEntry) => void>();
 
   constructor(store: ScoreStore, { openFrom, sums, holders, entries }: Checkpoint, minters: Minters = 'everyone') {
+    this.minters = minters;
     this.#store = store;
     this.#totals = new LedgerTotals(minters);
     this.#openFrom = openFrom;
@@ -211,6 +214,16 @@ export class Ledger {
     this.#store.evidence(found);
   }
 
+  /** What the owner's commands read. */
+  get records(): Pick<ScoreStore, 'page' | 'log' | 'solos'> {
+    return this.#store;
+  }
+
+  /** Another one after each receipt that begins to count. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** What was handed over before is written first. */
   close(done: (error: Error | undefined) => void): void {
     this.#store.close(done);
@@ -256,6 +269,7 @@ export class Ledger {
     const before = this.#byOrder.get(own.order) ?? holder;
     if (before !== undefined) this.#contested.add(own.order);
     this.#byOrder.set(own.order, this.#totals.settle(own, before));
+    this.#revision++;
     return true;
   }
 

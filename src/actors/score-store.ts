@@ -11,17 +11,11 @@
 import { join } from 'node:path';
 import Corestore from 'corestore';
 import Hyperbee from 'hyperbee';
-import {
-  type Ack,
-  type Attestation,
-  type Certificate,
-  type Evidence,
-  type Order,
-  type Receipt,
-} from '../protocol/signed-objects.js';
+import type { Ack, Attestation, Certificate, Evidence, Order, Receipt } from '../protocol/signed-objects.js';
 import type { LedgerEntry } from '../rules/ledger.js';
 import { closeDays, closedReceipt, readCheckpoint, type Checkpoint } from './scores/closing.js';
 import { certificateKey, within } from './scores/score-keys.js';
+import { readLog, readPage, type LogPage, type LogQuery, type Page, type PageOf } from './scores/score-pages.js';
 import { forceOut, putWrite } from './scores/score-writes.js';
 
 /** Where it is in a home. */
@@ -98,6 +92,12 @@ export interface ScoreStore {
   claim(hash: string, found: Found<OpenClaim>): void;
   claims(found: Found<OpenClaim[]>): void;
   evidence(found: Found<Evidence[]>): void;
+  /** How many certificates this node made alone, and nobody else has attested since. */
+  solos(found: Found<number>): void;
+  /** Everything of a kind, a part at a time. @param after `next` of the page before */
+  page(of: PageOf, after: string | undefined, found: Found<Page>): void;
+  /** Receipts, the latest first. */
+  log(query: LogQuery, found: Found<LogPage>): void;
   /** The receipt that stands for this order in the sums of closed days. */
   closedReceipt(order: string, found: Found<LedgerEntry>): void;
   /** Closes the days before this one: see `scores/closing.ts`. None of their receipts may be written meanwhile. */
@@ -189,6 +189,21 @@ class BeeScoreStore implements ScoreStore {
 
   evidence(found: Found<Evidence[]>): void {
     tellWith(found, this.#all<Evidence>('evidence/'));
+  }
+
+  solos(found: Found<number>): void {
+    tellWith(
+      found,
+      this.#all('solo/').then(({ length }) => length),
+    );
+  }
+
+  page(of: PageOf, after: string | undefined, found: Found<Page>): void {
+    tellWith(found, readPage(this.#bee, of, after));
+  }
+
+  log(query: LogQuery, found: Found<LogPage>): void {
+    tellWith(found, readLog(this.#bee, query));
   }
 
   closedReceipt(order: string, found: Found<LedgerEntry>): void {

@@ -59,6 +59,13 @@ export class Holds {
     }
   }
 
+  /** Of all accounts together. */
+  get total(): number {
+    let sum = 0;
+    for (const held of this.#heldFor.values()) sum += held;
+    return sum;
+  }
+
   get size(): number {
     return this.#holds.size;
   }

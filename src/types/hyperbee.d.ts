@@ -15,6 +15,8 @@ declare module 'hyperbee' {
     readonly reverse?: boolean;
     /** -1: all. */
     readonly limit?: number;
+    /** False: a block that is gone is an error, instead of being waited for. */
+    readonly wait?: boolean;
   }
   export interface Batch {
     put(key: string, value: unknown): Promise<void>;

@@ -9,18 +9,21 @@ import { controlPlace } from './place.js';
 const ANSWER_TIMEOUT_MS = 5_000;
 
 /** `none`: no worker runs there. `silent`: it is there and does not answer. Rejects where the socket cannot be used. */
-export async function askWorker(home: Home, request: ControlRequest): Promise<ControlAnswer | 'none' | 'silent'> {
+export async function askWorker<Answer = ControlAnswer>(
+  home: Home,
+  request: ControlRequest,
+): Promise<Answer | 'none' | 'silent'> {
   if (!existsSync(home.path)) return 'none';
   const { path } = controlPlace(home);
   return new Promise((resolve, reject) => {
     const socket = connect(path);
-    const settle = (answer: ControlAnswer | 'none' | 'silent'): void => {
+    const settle = (answer: Answer | 'none' | 'silent'): void => {
       socket.destroy();
       resolve(answer);
     };
     socket.setTimeout(ANSWER_TIMEOUT_MS, () => settle('silent'));
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
-    onFirstLine(socket, (value) => settle((value as ControlAnswer | undefined) ?? 'silent'));
+    onFirstLine(socket, (value) => settle((value as Answer | undefined) ?? 'silent'));
     // It ended while it was asked: there is none any more.
     socket.on('end', () => settle('none'));
     socket.on('error', (error) => {

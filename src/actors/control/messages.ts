@@ -7,6 +7,8 @@ import type { StatusMessage } from '../../protocol/messages.js';
 import type { WaitingByTier } from '../../rules/queue.js';
 import type { Fetching } from '../status-board.js';
 import type { DutyState } from '../../rules/duty.js';
+import { logQuery, pageKinds, type LogPage } from '../scores/score-pages.js';
+import type { ScorePage, ScoreReport } from '../scores/score-report.js';
 
 export const MAX_LINE_BYTES = 64 * 1024;
 /** A year: longer is until further notice. */
@@ -18,6 +20,13 @@ export const controlRequest = z.discriminatedUnion('do', [
   z.object({ do: z.literal('resume') }),
   /** `now`: without waiting for what runs. */
   z.object({ do: z.literal('stop'), now: z.boolean().exactOptional() }),
+  z.object({ do: z.literal('score') }),
+  z.object({ do: z.literal('score.log'), query: logQuery }),
+  z.object({
+    do: z.literal('score.page'),
+    of: z.enum([...pageKinds, 'accounts']),
+    after: z.string().max(256).exactOptional(),
+  }),
 ]);
 
 export type ControlRequest = z.infer<typeof controlRequest>;
@@ -28,6 +37,8 @@ export interface WorkerReport extends Pick<
   'workerId' | 'models' | 'health' | 'queue' | 'slots' | 'performance' | 'uptimeMs' | 'agent'
 > {
   readonly pid: number;
+  /** SHA-256 of the models that are in memory; the others are loaded when they are asked for. */
+  readonly loaded: readonly string[];
   /** Models on their way here. */
   readonly fetching: readonly Fetching[];
   readonly state: DutyState | 'draining';
@@ -42,13 +53,22 @@ export interface WorkerReport extends Pick<
   readonly peers: number;
 }
 
-export type ControlAnswer =
-  { readonly report: WorkerReport } | { readonly error: { readonly code: string; readonly message: string } };
+interface ControlError {
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+export type ControlAnswer = { readonly report: WorkerReport } | ControlError;
+
+/** Answers `score`, `score.log` and `score.page`. */
+export type ScoreAnswer =
+  { readonly score: ScoreReport } | { readonly log: LogPage } | { readonly page: ScorePage } | ControlError;
+
+export type Reply = (answer: ControlAnswer | ScoreAnswer) => void;
 
 /** How a worker hears its owner; see ports.ts. */
 export interface ControlPort {
-  /** Each request is answered at once. `failed` ends it, and is called at most once. */
-  listen(answer: (request: ControlRequest) => ControlAnswer, on: ControlEvents): { close(): void };
+  /** Each request is answered at once, or as soon as the disk is read. `failed` ends it, and is called at most once. */
+  listen(answer: (request: ControlRequest, reply: Reply) => void, on: ControlEvents): { close(): void };
 }
 
 export interface ControlEvents {

@@ -9,7 +9,7 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Home } from '../home.js';
 import { onFirstLine } from './line.js';
-import { controlRequest, type ControlAnswer, type ControlPort } from './messages.js';
+import { controlRequest, type ControlAnswer, type ControlPort, type Reply } from './messages.js';
 import { controlPlace, type ControlPlace } from './place.js';
 
 const MAX_CONNECTIONS = 16;
@@ -26,7 +26,9 @@ export const controlSocket = (home: Home): ControlPort => ({
       socket.setTimeout(REQUEST_TIMEOUT_MS, () => socket.destroy());
       onFirstLine(socket, (value) => {
         const request = controlRequest.safeParse(value);
-        socket.end(`${JSON.stringify(request.success ? answer(request.data) : notUnderstood)}\n`);
+        const reply: Reply = (told) => socket.end(`${JSON.stringify(told)}\n`);
+        if (request.success) answer(request.data, reply);
+        else reply(notUnderstood);
       });
     });
     server.maxConnections = MAX_CONNECTIONS;

@@ -93,6 +93,7 @@ async function closeDay(bee: Hyperbee, day: number, isContested: (order: string)
 
 async function dropProofs(batch: Batch, { hash, order }: LedgerEntry): Promise<void> {
   await batch.del(certificateKey(hash));
+  await batch.del(`solo/${hash}`);
   for (const kind of ['receipt', 'ack', 'attestation']) await batch.del(`signed/${kind}/${order}`);
 }
 

@@ -4,7 +4,8 @@
  * | key                            | value                                                              |
  * | ------------------------------ | ------------------------------------------------------------------ |
  * | `certificate/RECEIPT`          | the certificate; gone once its day is closed                       |
- * | `day/DAY/RECEIPT`              | what the fold needs of it, for ever                                |
+ * | `solo/RECEIPT`                 | nothing: this node made that certificate alone                     |
+ * | `day/DAY/TIME/RECEIPT`         | what the fold needs of it, for ever                                |
  * | `worker/ACCOUNT/TIME/RECEIPT`  | nothing: an index, as is `client/…`                                |
  * | `signed/KIND/ORDER`            | what this node signed for the order                                |
  * | `claim/RECEIPT`                | a claim that is not certified yet                                  |
@@ -16,7 +17,7 @@
  * | `contested/ORDER`              | the receipt in the sums that others of its order contend with      |
  */
 import type { LedgerEntry } from '../../rules/ledger.js';
-import { mintDayOf } from '../../rules/ledger.js';
+import { mintDayOf, utcDayOf } from '../../rules/ledger.js';
 
 /** All keys that begin so: '0' is the character after '/'. */
 export const within = (start: `${string}/`): { gte: string; lt: string } => ({
@@ -28,7 +29,13 @@ export const within = (start: `${string}/`): { gte: string; lt: string } => ({
 export const sortable = (number: number): string => String(number).padStart(16, '0');
 
 export const dayKey = (day: number): `${string}/` => `day/${sortable(day)}/`;
-export const entryKey = (entry: LedgerEntry): string => `${dayKey(mintDayOf(entry))}${entry.hash}`;
+
+/** When a receipt was finished, and which it is: the end of its keys in all indexes by time. */
+export const timeKey = ({ finishedAt, hash }: Pick<LedgerEntry, 'finishedAt' | 'hash'>): string =>
+  `${sortable(finishedAt)}/${hash}`;
+/** From that end. */
+export const entryKeyAt = (time: string): string => `${dayKey(utcDayOf(parseInt(time, 10)))}${time}`;
+export const entryKey = (entry: LedgerEntry): string => `${dayKey(mintDayOf(entry))}${timeKey(entry)}`;
 export const certificateKey = (hash: string): string => `certificate/${hash}`;
 
 export const closedKey = 'closed';

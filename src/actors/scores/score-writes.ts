@@ -5,7 +5,7 @@ import type { Batch } from 'hyperbee';
 import { objectHash } from '../../protocol/signed-objects.js';
 import { entryOf, type LedgerEntry } from '../../rules/ledger.js';
 import type { ScoreWrite } from '../score-store.js';
-import { certificateKey, entryKey, sortable } from './score-keys.js';
+import { certificateKey, entryKey, timeKey } from './score-keys.js';
 
 /** Each into the keys under which it is found. */
 export async function putWrite(batch: Batch, write: ScoreWrite): Promise<void> {
@@ -14,6 +14,8 @@ export async function putWrite(batch: Batch, write: ScoreWrite): Promise<void> {
       const { order, receipt } = write.certificate;
       const hash = objectHash('receipt', receipt);
       await batch.put(certificateKey(hash), write.certificate);
+      if (write.certificate.isSolo) await batch.put(`solo/${hash}`, null);
+      else await batch.del(`solo/${hash}`);
       await batch.del(`claim/${hash}`);
       return putEntry(batch, entryOf(hash, order, receipt));
     }
@@ -36,10 +38,9 @@ export async function putWrite(batch: Batch, write: ScoreWrite): Promise<void> {
 
 /** The value of a key by day is what the fold needs, so that it reads nothing else. */
 async function putEntry(batch: Batch, entry: LedgerEntry): Promise<void> {
-  const { hash, worker, client, finishedAt } = entry;
   await batch.put(entryKey(entry), entry);
-  await batch.put(`worker/${worker}/${sortable(finishedAt)}/${hash}`, null);
-  await batch.put(`client/${client}/${sortable(finishedAt)}/${hash}`, null);
+  await batch.put(`worker/${entry.worker}/${timeKey(entry)}`, null);
+  await batch.put(`client/${entry.client}/${timeKey(entry)}`, null);
 }
 
 /** RocksDB hands its log to the operating system with each append, and syncs all other files by itself. */

@@ -1,5 +1,6 @@
 /** A simulated disk for the ledger: what was written is there after a restart, what was on its way is not. */
 import type { ScoreStore, ScoreWrite, StoredCertificate, OpenClaim, Found } from '../../../src/actors/score-store.js';
+import type { LogPage, LogQuery, Page, PageOf } from '../../../src/actors/scores/score-pages.js';
 import type { Checkpoint } from '../../../src/actors/scores/closing.js';
 import type { Evidence } from '../../../src/protocol/signed-objects.js';
 import { objectHash } from '../../../src/protocol/signed-objects.js';
@@ -96,6 +97,20 @@ export class MemoryScoreStore implements ScoreStore {
 
   evidence(found: Found<Evidence[]>): void {
     found(undefined, [...this.#disk.evidence.values()]);
+  }
+
+  solos(found: Found<number>): void {
+    found(undefined, [...this.#disk.certificates.values()].filter(({ isSolo }) => isSolo).length);
+  }
+
+  page(of: PageOf, _after: string | undefined, found: Found<Page>): void {
+    const items = of === 'entries' ? this.#disk.entries().map((value) => ({ key: value.hash, value })) : [];
+    found(undefined, { items, next: null });
+  }
+
+  log({ limit }: LogQuery, found: Found<LogPage>): void {
+    const latest = this.#disk.entries().sort((a, b) => b.finishedAt - a.finishedAt);
+    found(undefined, { entries: latest.slice(0, limit), next: null });
   }
 
   closedReceipt(_order: string, found: Found<LedgerEntry>): void {

@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import type { NetworkPort } from '../../../src/actors/ports.js';
 import type { ModelFiles } from '../../../src/actors/model-files.js';
-import type { ControlAnswer, ControlRequest } from '../../../src/actors/control/messages.js';
+import type { ControlRequest, Reply } from '../../../src/actors/control/messages.js';
 import { noConductStore } from '../../../src/actors/conduct-file.js';
 import { Ledger } from '../../../src/actors/ledger.js';
 import { ownerWordInMemory } from '../../../src/actors/owner-word.js';
@@ -111,6 +111,8 @@ export class World {
       queueCapacity?: number;
       name?: string;
       models?: readonly string[];
+      /** How many of them fit into its memory. */
+      room?: number;
       burden?: MachineSample;
       /** How many times slower than the fastest. */
       slowness?: number;
@@ -125,7 +127,7 @@ export class World {
     const engines = new SimEngines(clock, this.#fork(), options.slowness);
     const random = this.#fork();
     const lieRandom = this.#fork();
-    const owner: { ask?: ((request: ControlRequest) => ControlAnswer) | undefined } = {};
+    const owner: { ask?: ((request: ControlRequest, reply: Reply) => void) | undefined } = {};
     const { tree, deps } = startWorker(
       {
         identity,
@@ -140,6 +142,7 @@ export class World {
         allow: [],
         deny: [],
         validators: { validators: 'seen' },
+        modelMemoryBytes: options.room ?? Infinity,
         engine: { gpuLayers: 0 },
         cores: 2,
         agent: 'simulated',
@@ -183,7 +186,7 @@ export class World {
       clock.freeze();
       this.clock.setTimeout(() => clock.thaw(), forMs);
     };
-    const say = (request: ControlRequest): void => void owner.ask?.(request);
+    const say = (request: ControlRequest): void => void owner.ask?.(request, () => {});
     const { lie, burden = calm } = options;
     const worker: SimWorker = {
       name,

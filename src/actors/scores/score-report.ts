@@ -1,0 +1,99 @@
+/** Where an account stands, and by whose word: what `qmesh score` shows, from a running worker or from the disk. */
+import type { AccountState, LedgerEntry } from '../../rules/ledger.js';
+import type { ValidatorPolicy } from '../../rules/quorum.js';
+import type { Ledger } from '../ledger.js';
+import type { Found } from '../score-store.js';
+import type { Page } from './score-pages.js';
+
+/** Latest receipts in a report. */
+const recentEntries = 5;
+/** Accounts on a page. */
+const accountsPerPage = 100;
+
+export interface ScoreReport {
+  readonly account: string;
+  /** Null for one that no counted receipt names. All sums are millipoints. */
+  readonly state: AccountState | null;
+  readonly mayMint: boolean;
+  /** What clients have offered for work that is not certified yet; null where no worker runs. */
+  readonly held: number | null;
+  /** Receipts of its last 31 days that this node compares with others. */
+  readonly receipts: number;
+  /** Claims that nobody has certified yet. */
+  readonly openClaims: number;
+  /** Certificates that this node made alone. */
+  readonly solo: number;
+  readonly policy: {
+    readonly validators: 'seen' | number;
+    /** Attestations that make a certificate; null where that depends on who is there, and no worker runs. */
+    readonly threshold: number | null;
+    /** Validators on the score network now, this node included; null where no worker runs. */
+    readonly present: number | null;
+    readonly minters: 'everyone' | number;
+  };
+  /** The latest first. */
+  readonly recent: readonly LedgerEntry[];
+}
+
+/** Changes with each receipt that begins to count: two pages of one revision are of one set. */
+export interface ScorePage extends Page {
+  readonly revision: number;
+}
+
+export interface ReportSource {
+  readonly account: string;
+  readonly ledger: Ledger;
+  readonly policy: ValidatorPolicy;
+  readonly held: number | null;
+  readonly present: { readonly validators: number; readonly threshold: number } | null;
+}
+
+export function scoreReport(source: ReportSource, found: Found<ScoreReport>): void {
+  const { ledger, account } = source;
+  ledger.records.log({ account, limit: recentEntries }, (error, log) => {
+    if (error !== undefined) return found(error, undefined);
+    ledger.records.solos((failed, solo = 0) => {
+      if (failed !== undefined) return found(failed, undefined);
+      ledger.claims((missed, claims = []) =>
+        missed === undefined
+          ? found(undefined, reportOf(source, log?.entries ?? [], solo, claims.length))
+          : found(missed, undefined),
+      );
+    });
+  });
+}
+
+function reportOf(source: ReportSource, recent: readonly LedgerEntry[], solo: number, openClaims: number): ScoreReport {
+  const { account, ledger, policy, held, present } = source;
+  const { minters } = ledger;
+  return {
+    account,
+    state: ledger.stateOf(account) ?? null,
+    mayMint: minters === 'everyone' || minters.has(account),
+    held,
+    receipts: ledger.counted.size,
+    openClaims,
+    solo,
+    policy: {
+      validators: policy.validators === 'seen' ? 'seen' : policy.validators.length,
+      threshold: policy.validators === 'seen' ? (present?.threshold ?? null) : policy.threshold,
+      present: present?.validators ?? null,
+      minters: minters === 'everyone' ? 'everyone' : minters.size,
+    },
+    recent,
+  };
+}
+
+/** The running totals, account by account, in order. */
+export function accountsPage(ledger: Ledger, after = ''): ScorePage {
+  const first: string[] = [];
+  for (const account of ledger.accounts()) {
+    if (account <= after || (first.length === accountsPerPage + 1 && account > (first.at(-1) ?? ''))) continue;
+    const place = first.findIndex((other) => other > account);
+    first.splice(place < 0 ? first.length : place, 0, account);
+    first.length = Math.min(first.length, accountsPerPage + 1);
+  }
+  const shown = first.slice(0, accountsPerPage);
+  const items = shown.map((key) => ({ key, value: ledger.stateOf(key) }));
+  return { items, next: first.length > shown.length ? (shown.at(-1) ?? null) : null, revision: ledger.revision };
+}
