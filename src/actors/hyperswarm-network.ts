@@ -15,7 +15,7 @@ import { SwarmTopic } from './network/swarm-topic.js';
 import type { Bootstrap, Dht, DhtEvents, NetworkPort, Topic, TopicEvents, TopicOptions } from './ports.js';
 
 /** Where the nodes of one machine meet. */
-const DEFAULT_LOCAL_PORT = 49_737;
+export const DEFAULT_LOCAL_PORT = 49_737;
 const LOOPBACK = '127.0.0.1';
 /** Left to itself the library tries the local mesh's port first. */
 const ANY_PORT = [0, 0] as const;

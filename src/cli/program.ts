@@ -6,6 +6,7 @@ import { chatCommand } from './commands/chat.js';
 import { completionCommand } from './commands/completion.js';
 import { configCommand } from './commands/config.js';
 import { dhtCommand } from './commands/dht.js';
+import { doctorCommand } from './commands/doctor.js';
 import { modelsCommand } from './commands/models.js';
 import { pauseCommand } from './commands/pause.js';
 import { resumeCommand } from './commands/resume.js';
@@ -31,6 +32,7 @@ export const qmeshProgram = (): Command =>
       .addCommand(serveCommand())
       .addCommand(topCommand())
       .addCommand(modelsCommand())
+      .addCommand(doctorCommand())
       .addCommand(dhtCommand())
       .addCommand(configCommand())
       .addCommand(completionCommand()),

@@ -42,6 +42,8 @@ declare module 'hyperdht' {
     bind(): Promise<void>;
     fullyBootstrapped(): Promise<void>;
     address(): Address | null;
+    /** `to` is this node's address as the other one sees it. Rejects where nobody answers within a second, when `retry` is false. */
+    ping(node: Address, options?: { retry?: boolean }): Promise<{ readonly to: Address; readonly rtt: number }>;
     connect(remoteKey: Uint8Array, options: object): NoiseStream;
     register(name: string, plugin: DhtPlugin): void;
     destroy(options?: { force?: boolean }): Promise<void>;
@@ -49,6 +51,11 @@ declare module 'hyperdht' {
     readonly io: { readonly networkInterfaces: { destroy(): void } };
   }
   export default HyperDHT;
+}
+
+declare module 'hyperdht/lib/constants.js' {
+  /** Hyperswarm's public nodes, as `address@name:port`. */
+  export const BOOTSTRAP_NODES: readonly string[];
 }
 
 declare module 'hyperdht/lib/plugin.js' {

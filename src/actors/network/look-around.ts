@@ -1,0 +1,56 @@
+/** A look at a mesh from outside, for the doctor: who holds this machine's port, who of the nodes to start from answers, and how they see this one. */
+import { lookup } from 'node:dns/promises';
+import HyperDHT, { type Address } from 'hyperdht';
+import { BOOTSTRAP_NODES } from 'hyperdht/lib/constants.js';
+import { destroyNode } from './bind-bootstrapper.js';
+import { HolderMark } from './local-holder.js';
+
+export interface NodeSeen {
+  readonly node: Address;
+  /** This node's address, as that one sees it; undefined where it does not answer. */
+  readonly seenAs: Address | undefined;
+  readonly roundTripMs: number | undefined;
+  /** Why not. */
+  readonly problem: string | undefined;
+}
+
+/** Whether a mesh of QMesh is held at this port of this machine. */
+export const isHeld = (address: Address): Promise<boolean> =>
+  withNode(address.host, async (node) => {
+    const asker = new HolderMark(null);
+    node.register(asker.name, asker);
+    return (await asker.ask(address)) !== undefined;
+  });
+
+/** Asks each of them, from one and the same socket. @param host address to bind. */
+export const lookAround = (nodes: readonly Address[], host: string): Promise<readonly NodeSeen[]> =>
+  withNode(host, (own) => Promise.all(nodes.map((node) => look(own, node))));
+
+async function look(own: HyperDHT, node: Address): Promise<NodeSeen> {
+  const failed = (problem: string): NodeSeen => ({ node, seenAs: undefined, roundTripMs: undefined, problem });
+  const found = await lookup(node.host, { family: 4 }).catch(() => undefined);
+  if (found === undefined) return failed('its name is not known');
+  try {
+    const { to, rtt } = await own.ping({ host: found.address, port: node.port });
+    return { node, seenAs: to, roundTripMs: rtt, problem: undefined };
+  } catch {
+    return failed('it does not answer');
+  }
+}
+
+/** Those through which a node joins the world. */
+export const publicNodes = (): readonly Address[] =>
+  BOOTSTRAP_NODES.flatMap((text) => {
+    const { host, port } = /^(?:[^@]*@)?(?<host>[^:]+):(?<port>\d+)$/.exec(text)?.groups ?? {};
+    return host === undefined ? [] : [{ host, port: Number(port) }];
+  });
+
+async function withNode<Result>(host: string, use: (node: HyperDHT) => Promise<Result>): Promise<Result> {
+  const node = new HyperDHT({ bootstrap: [], host, port: [0, 0], ephemeral: true, firewalled: false });
+  try {
+    await node.bind();
+    return await use(node);
+  } finally {
+    await destroyNode(node);
+  }
+}

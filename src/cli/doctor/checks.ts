@@ -1,0 +1,38 @@
+/** All that the doctor looks at, in the order in which it is told. */
+import { checkGraphics, checkLlama, checkModels, checkServing } from './compute.js';
+import { messageOf, type Check, type Finding, type Subject } from './finding.js';
+import { checkHome, checkIdentity, checkWorker } from './home.js';
+import { checkClock, checkDisk, checkMemory, checkNode } from './machine.js';
+import { checkAdmin, checkMesh, checkNat } from './network.js';
+
+export const checks = {
+  node: () => checkNode(),
+  llama: async ({ recommendation }) => checkLlama((await recommendation()).devices),
+  graphics: checkGraphics,
+  memory: () => checkMemory(),
+  disk: checkDisk,
+  clock: checkClock,
+  home: checkHome,
+  identity: checkIdentity,
+  mesh: checkMesh,
+  nat: checkNat,
+  admin: checkAdmin,
+  models: checkModels,
+  serving: checkServing,
+  worker: checkWorker,
+} as const satisfies Readonly<Record<string, Check>>;
+
+export type CheckName = keyof typeof checks;
+
+/** A check that breaks is a finding, too. */
+export async function look(check: Check, subject: Subject): Promise<Finding> {
+  try {
+    return await check(subject);
+  } catch (error) {
+    return {
+      status: 'fail',
+      says: `This could not be looked at: ${messageOf(error)}`,
+      advice: 'Please report this if it happens again.',
+    };
+  }
+}

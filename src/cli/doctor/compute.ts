@@ -1,0 +1,126 @@
+/** Checks of what computes: llama.cpp, the graphics card, the models, and how this machine is used for those that a worker would serve. */
+import { findCards, type Card } from '../../actors/devices.js';
+import { readMachine } from '../../actors/machine-facts.js';
+import { listModels, nameOf, type LocalModel } from '../../actors/model-library.js';
+import { ModelMemory } from '../../actors/model-memory.js';
+import { availableParallelism } from 'node:os';
+import { basename, resolve } from 'node:path';
+import type { DevicesAnswer } from '../../engine/devices.js';
+import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
+import { readCatalog } from '../../gguf/catalog.js';
+import { modelFolders } from '../../model-folders.js';
+import { chooseLayout, type MachineFacts } from '../../rules/choose.js';
+import type { Settings } from '../../settings.js';
+import { showBytes } from '../sizes.js';
+import { fail, ok, warn, type Check, type Finding } from './finding.js';
+
+export const checkLlama = (devices: DevicesAnswer): Finding => {
+  if ('problem' in devices)
+    return fail(
+      `llama.cpp does not run here: ${devices.problem}.`,
+      'Install the package again (npm install) on this machine, for its system and processor; on Alpine Linux there is no build of it.',
+    );
+  return ok(
+    `llama.cpp ${devices.release} runs${devices.gpu === false ? ', on the processor' : `, with ${devices.gpu}`}.`,
+  );
+};
+
+/** What each maker's cards need for llama.cpp to see them. */
+const drivers: readonly (readonly [maker: RegExp, advice: string])[] = [
+  [/nvidia/i, "Install NVIDIA's driver (nvidia-smi shows whether it works), and start again."],
+  [/amd|ati\b|advanced micro/i, 'Install a Vulkan driver for it (on Linux: mesa-vulkan-drivers), and start again.'],
+  [/intel/i, 'Install a Vulkan driver for it (on Linux: mesa-vulkan-drivers), and start again.'],
+];
+
+/** A card that is there and idle is the commonest reason for slow answers. */
+export const judgeGraphics = (devices: DevicesAnswer, cards: readonly Card[], gpuLayers: number): Finding => {
+  const gpu = 'problem' in devices ? false : devices.gpu;
+  const here = cards.map(({ name }) => name).join(', ');
+  if (gpuLayers === 0)
+    return here === '' && gpu === false
+      ? ok('There is none, and GPU_LAYERS=0 asks for none: the processor computes.')
+      : warn(
+          `${here || 'A graphics card'} is here and not used, since GPU_LAYERS is 0.`,
+          'Take GPU_LAYERS away to use it.',
+        );
+  if (gpu !== false && 'names' in devices) {
+    const which = `${devices.names.join(', ')} (${gpu}), ${showBytes(devices.freeBytes)} of ${showBytes(devices.memoryBytes)} free`;
+    return ok(
+      `${which}. ${gpuLayers < 0 ? 'As many layers as fit go there.' : `${gpuLayers} layers go there, as set.`}`,
+    );
+  }
+  if (here === '') return ok('There is none that could compute: the processor does.');
+  const advice = drivers.find(([maker]) => maker.test(here))?.[1] ?? 'Install its driver, and start again.';
+  return warn(`${here} is here and not used: llama.cpp does not find it, so the processor computes.`, advice);
+};
+
+export const checkGraphics: Check = async ({ values, recommendation }) =>
+  judgeGraphics((await recommendation()).devices, await findCards().catch(() => []), values.gpuLayers);
+
+const libraryOf = (values: Settings): Promise<readonly LocalModel[]> =>
+  listModels(modelFolders(values), new ModelMemory(values.home));
+
+/** Broken models that are named. */
+const maxNamed = 5;
+
+export const checkModels: Check = async ({ values }) => {
+  const models = await libraryOf(values);
+  const broken = models.filter(({ problem }) => problem !== undefined);
+  if (models.length === 0)
+    return ok('None is here: a worker makes its demo model. Which fits this machine: qmesh models recommend');
+  if (broken.length === 0) return ok(`${models.length} on this machine, none of them broken.`);
+  const named = broken
+    .slice(0, maxNamed)
+    .map(({ name, problem = '' }) => `${name} (${problem.replace(/\.\s.*$/s, '')})`);
+  const more = broken.length > maxNamed ? ` and ${broken.length - maxNamed} more` : '';
+  return warn(
+    `${broken.length} of ${models.length} are broken: ${named.join(', ')}${more}.`,
+    'See all with: qmesh models list. Fetch them again, or delete them: qmesh models rm NAME',
+  );
+};
+
+/** What a worker would do with each model that it is set to serve. */
+export const checkServing: Check = async ({ values }) => {
+  const machine = readMachine();
+  const threads = wordsForThreads(values, machine);
+  if (values.model.length === 0) return ok(`Its demo model, ${DEMO_MODEL_NAME}, which fits anywhere, ${threads}.`);
+  const [models, { models: catalog }] = await Promise.all([libraryOf(values), readCatalog()]);
+  const findings = values.model.map((wanted) => {
+    const model = findIn(models, wanted);
+    if (model !== undefined) return judgeModel(model, machine, values);
+    return catalog.some(({ name }) => name === wanted.toLowerCase())
+      ? warn(`${wanted} is not here.`, `A worker fetches it first; or do so now: qmesh models pull ${wanted}`)
+      : fail(`${wanted} is not here.`, 'See what is: qmesh models list. What others offer: qmesh models list --mesh');
+  });
+  return { ...worst(findings), says: `${findings.map(({ says }) => says).join(' ')} Computed ${threads}.` };
+};
+
+const findIn = (models: readonly LocalModel[], wanted: string): LocalModel | undefined =>
+  models.find(({ name, path, sha256 }) => name === nameIn(wanted) || path === resolve(wanted) || sha256 === wanted);
+
+const nameIn = (wanted: string): string => nameOf(basename(wanted)) ?? wanted.toLowerCase();
+
+function judgeModel({ name, header, problem }: LocalModel, machine: MachineFacts, values: Settings): Finding {
+  if (header === undefined)
+    return fail(`${name} is broken: ${problem ?? ''}`, 'Fetch it again: qmesh models rm, then pull.');
+  const shape = { ...header.memory, trainedTokens: header.trainedTokens };
+  const layout = chooseLayout(machine, shape, { contextSize: values.context, slots: values.slots });
+  if ('problem' in layout) return fail(`${name} does not fit: ${layout.problem}.`, 'What does: qmesh models recommend');
+  const { contextSize, slots, memoryBytes, why } = layout;
+  return ok(
+    `${name}: ${slots} ${slots === 1 ? 'slot' : 'slots'} (${why.slots}), contexts of ${contextSize.toLocaleString('en')} tokens ` +
+      `(${why.contextSize}), about ${showBytes(memoryBytes)} of memory.`,
+  );
+}
+
+function wordsForThreads({ threads }: Settings, { cores }: MachineFacts): string {
+  if (threads !== undefined) return `with ${threads} threads, as set`;
+  const all = availableParallelism();
+  const why = cores < all ? `${cores} of ${all} cores, which is what this container may use` : 'one for each core';
+  return `with ${cores} ${cores === 1 ? 'thread' : 'threads'} (${why}), fewer while other programs need them`;
+}
+
+function worst(findings: readonly Finding[]): Finding {
+  const byStatus = (status: Finding['status']): Finding | undefined => findings.find((one) => one.status === status);
+  return byStatus('fail') ?? byStatus('warn') ?? ok('');
+}

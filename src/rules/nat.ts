@@ -1,0 +1,34 @@
+/** What stands between a node and the others, told from how they see its address. */
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type Nat =
+  /** Others are on this machine. */
+  | 'loopback'
+  /** They see an address of this machine's own. */
+  | 'none'
+  /** A router lends one address and port to all: it can be passed from outside once this node has knocked. */
+  | 'consistent'
+  /** A router takes another port for each of them: two nodes behind such routers do not meet. */
+  | 'random'
+  /** Fewer than two of them answered, so the two cannot be told apart. */
+  | 'translated'
+  | 'unknown';
+
+/** @param seen this node, as each of the others sees it. @param own addresses of this machine. */
+export function natOf(seen: readonly Address[], own: readonly string[]): Nat {
+  const [first] = seen;
+  if (first === undefined) return 'unknown';
+  if (seen.every(({ host }) => isLoopback(host))) return 'loopback';
+  if (seen.every(({ host }) => own.includes(host))) return 'none';
+  if (seen.length < 2) return 'translated';
+  return seen.every(({ host, port }) => host === first.host && port === first.port) ? 'consistent' : 'random';
+}
+
+/** Addresses that only this machine, or only its own network, can reach. */
+export const isLoopback = (host: string): boolean => host === 'localhost' || host.startsWith('127.');
+export const isPrivate = (host: string): boolean =>
+  /^(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)/.test(host);
