@@ -6,7 +6,7 @@ import { badParameter, unsupportedParameter } from './api-error.js';
 import { assertFits, type Asked } from './asked.js';
 import { conversation } from './conversation.js';
 import { workable, type Schema } from './json-schema.js';
-import { choicesOf, read, refused, samplingOf, shared, snakeCase, streamingOf } from './parameters.js';
+import { choicesOf, isObject, read, refused, samplingOf, shared, snakeCase, streamingOf } from './parameters.js';
 import { forcing, toolChoice, tools, toolWish } from './tools.js';
 
 const responseFormat = z.discriminatedUnion(
@@ -25,7 +25,7 @@ const responseFormat = z.discriminatedUnion(
     }),
   ],
   {
-    error: ({ code }) => (code === 'invalid_union' ? 'must be text, json_object or json_schema' : 'must be an object'),
+    error: ({ input }) => (isObject(input) ? 'must be text, json_object or json_schema' : 'must be an object'),
   },
 );
 

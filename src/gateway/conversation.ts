@@ -50,8 +50,8 @@ const roles = {
 
 const message = z
   .discriminatedUnion('role', [roles.system, roles.developer, roles.user, roles.assistant, roles.tool], {
-    error: ({ code }) =>
-      code === 'invalid_union' ? 'must be system, developer, user, assistant or tool' : 'must be a message',
+    error: ({ input }) =>
+      isObject(input) ? 'must be system, developer, user, assistant or tool' : 'must be a message',
   })
   .transform((said): Message => {
     if (said.role === 'developer') return { role: 'system', content: said.content };

@@ -185,7 +185,12 @@ describe('a program that', () => {
     const { url } = await listening(mesh, { clock });
     const asking = fetch(url, asJson({ ...hi, stream: true }));
     await eventually(() => mesh.asked.length === 1);
-    await eventually(() => clock.advance(10_000) === undefined && mesh.asked.length === 1);
+    let isTold = false;
+    void asking.then(() => (isTold = true));
+    await eventually(() => {
+      clock.advance(10_000);
+      return isTold;
+    });
     const response = await asking; // the headers are there, and nothing else
     expect(response.status).toBe(200);
     mesh.asked[0]?.taken().say('hello').end();

@@ -8,7 +8,7 @@ import { readChat } from '../../../src/gateway/chat-request.js';
 import { readCompletion } from '../../../src/gateway/completion-request.js';
 import { workable } from '../../../src/gateway/json-schema.js';
 import { decodeMessage } from '../../../src/protocol/decode.js';
-import { encodeFrame } from '../../../src/protocol/frame.js';
+import { encodeFrame, type FrameObject } from '../../../src/protocol/frame.js';
 import type { PromptMessage } from '../../../src/protocol/messages.js';
 import { gatewayBefore, hi, ScriptedMesh } from './scripted-mesh.js';
 
@@ -263,7 +263,7 @@ describe('any body', () => {
         }
         for (const request of asked.requests) {
           const message = { v: 2, type: 'prompt', id: 'a', ...request } as PromptMessage;
-          const sent: unknown = JSON.parse(Buffer.from(encodeFrame(message).subarray(4)).toString());
+          const sent = JSON.parse(Buffer.from(encodeFrame(message).subarray(4)).toString()) as FrameObject;
           expect(decodeMessage(sent)).toMatchObject({ kind: 'message' });
         }
       }),

@@ -53,6 +53,8 @@ export class Asked {
       toolCalls: undefined,
       worker: undefined,
       isLocal: false,
+      receipt: undefined,
+      paidMillipoints: undefined,
       tries: [],
       ...more,
     });
