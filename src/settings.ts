@@ -81,6 +81,7 @@ export interface Settings {
   readonly threads: number | undefined;
   readonly slots: number | undefined;
   readonly context: number | undefined;
+  readonly memoryMb: number | undefined;
   readonly gpuLayers: number;
   readonly healthOwnLoad: boolean;
   readonly drainMs: number;
@@ -181,6 +182,15 @@ export const settings = defineConfig<Settings>({
     unit: 'tokens',
     describe:
       'Length of prompt and answer together. By default what the model was trained for, up to 4,096; 8,192 where memory is plentiful, less where it is short.',
+  },
+  memoryMb: {
+    env: 'QMESH_MEMORY_MB',
+    flag: '--memory-mb',
+    schema: integer({ min: 64, max: 100_000_000 }),
+    default: undefined,
+    unit: 'megabytes',
+    describe:
+      'Memory that the models of a worker may take together; what does not fit is loaded when it is asked for, in place of what was used least recently. By default what is free when it starts.',
   },
   gpuLayers: {
     env: 'GPU_LAYERS',

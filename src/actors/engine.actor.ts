@@ -5,6 +5,7 @@
  */
 import type { AnyActorLogic, AnyActorRef } from 'xstate';
 import type { EngineEvent } from '../engine/messages.js';
+import { runCapabilities } from '../protocol/run.js';
 import { engineMachine, type ProcessCommand } from '../machines/engine.machine.js';
 import type { LoadedModel, ServedModel } from '../machines/model.js';
 import type { RunOrder } from '../machines/run.js';
@@ -50,12 +51,24 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
   /** Until then the model is offered, also while its engine starts anew: requests wait for it. */
   const giveUp = (system: AnyActorSystem, self: AnyActorRef, model: ServedModel | undefined): void => {
     board.setModel(place, undefined);
+    tell(system, names.residency, { type: 'engine.gone', place }, self);
     if (model !== undefined) tell(system, names.scheduler, { type: 'model.gone', model: model.sha256 }, self);
   };
   return engineMachine.provide({
     actors: { process: createProcess(deps, place) },
     actions: {
       askForModel: ({ system, self }) => tell(system, names.model(place), { type: 'model.wanted' }, self),
+      tellResidence: ({ context: { model }, system, self }, { residence }) => {
+        if (model === undefined) return;
+        const { sha256, memoryBytes } = model;
+        const told = { type: 'engine.residence', place, model: sha256, memoryBytes, residence };
+        tell(system, names.residency, told, self);
+      },
+      announceParked: ({ context: { model } }) => {
+        if (model === undefined) return;
+        const { name, sha256, bytes, contextSize } = model;
+        board.offerModel(place, { name, sha256, bytes, contextSize, capabilities: [...runCapabilities] });
+      },
       announceLost: ({ system, self }) => {
         tellSlots(system, self, { type: 'engine.leaving' });
         tellSlots(system, self, { type: 'engine.lost' });

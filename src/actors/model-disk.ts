@@ -12,7 +12,7 @@ import { inspectGguf, type GgufInfo } from '../gguf/inspect.js';
 import { memoryOf } from '../gguf/memory.js';
 import { writeModel } from '../gguf/models.js';
 import type { ModelContent } from '../protocol/model-content.js';
-import { chooseLayout, usualSlots, type Layout } from '../rules/choose.js';
+import { chooseLayout, usualSlots, type Layout, type MachineFacts } from '../rules/choose.js';
 import { nearest } from '../runtime/near-match.js';
 import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
 import { readMachine } from './machine-facts.js';
@@ -30,6 +30,8 @@ export interface ModelDiskOptions {
   /** Tokens a slot, and slots; what is not set is chosen for this machine. */
   readonly contextSize: number | undefined;
   readonly slots: number | undefined;
+  /** Of memory, what all models together may take; by default what is free now. */
+  readonly memoryBytes?: number | undefined;
 }
 
 const extension = '.gguf';
@@ -43,14 +45,22 @@ export class ModelDisk implements ModelFiles {
   readonly #options: ModelDiskOptions;
   readonly #pool: ThreadPool<ReadBlocksTask, BlocksRead>;
   readonly #memory: ModelMemory;
+  readonly #machine: MachineFacts;
   #slots: number | undefined;
 
   constructor(options: ModelDiskOptions) {
     this.#options = options;
     this.#slots = options.slots;
+    const machine = readMachine();
+    this.#machine = { ...machine, freeMemoryBytes: options.memoryBytes ?? machine.freeMemoryBytes };
     this.#memory = new ModelMemory(options.home);
     const entry = new URL('./models/read-blocks.js', import.meta.url);
     this.#pool = createThreadPool({ entry, maxThreads: Math.max(1, availableParallelism() - 1) });
+  }
+
+  /** What all models together may take: none of them gets a layout that needs more. */
+  get memoryBytes(): number {
+    return this.#machine.freeMemoryBytes;
   }
 
   /** No request to the disk is answered any more. */
@@ -173,7 +183,7 @@ export class ModelDisk implements ModelFiles {
   /** @throws GgufError where even the least does not fit. */
   #layoutFor(info: GgufInfo): Layout {
     const layout = chooseLayout(
-      readMachine(),
+      this.#machine,
       { ...memoryOf(info), trainedTokens: info.contextLength },
       { contextSize: this.#options.contextSize, slots: this.#slots },
     );

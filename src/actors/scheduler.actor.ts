@@ -11,6 +11,7 @@ import type { RunOrder } from '../machines/run.js';
 import {
   keyOf,
   otherPrompt,
+  demandFor,
   resumeTextOf,
   runOf,
   type RequestEnd,
@@ -70,7 +71,11 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
           if (board.draining) tell(system, names.scheduler, { type: 'queue.changed' }, self); // it may be what it waits for
         }),
       cancelRun: ({ system, self }, { slot, run }) => tell(system, slot, { type: 'slot.cancel', run }, self),
-      publish: (_, { queue, slots, avgResponseMs, tokensPerSecond, draining }) => {
+      publish: ({ system, self }, context) => {
+        const { queue, slots, avgResponseMs, tokensPerSecond, draining } = context;
+        // One alone is loaded whoever asks.
+        if (deps.models.length > 1)
+          tell(system, names.residency, { type: 'demand.changed', demand: demandFor(context, board.models) }, self);
         board.waiting = () => waitingByTier(queue);
         board.write({
           draining,
@@ -97,6 +102,7 @@ export function schedulerInput(deps: WorkerDeps): SchedulerInput {
     gate: (asking) => deps.conduct.gate(asking),
     healthCapacity: () => deps.board.health.capacity,
     models: () => deps.board.models,
+    loadLeftMs: (model) => deps.board.loadLeftMs(model),
     canMove: (key: string, resumeText: string) => deps.transcripts.hasSaid(key, resumeText),
     hasResult: (key: string, resumeText: string) => deps.transcripts.result(key, resumeText) !== undefined,
     nextArrival: () => arrivals++,

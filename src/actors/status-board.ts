@@ -6,6 +6,8 @@ import { protocolVersion, type StatusMessage } from '../protocol/messages.js';
 import type { Duty } from '../rules/duty.js';
 import { unknownHealth, type PublicHealth } from '../rules/health.js';
 import type { WaitingByTier } from '../rules/queue.js';
+import { remainingMs } from '../rules/estimate.js';
+import type { Residence } from '../rules/residency.js';
 import type { Clock } from '../runtime/clock.js';
 
 type Said = Pick<StatusMessage, 'queue' | 'slots' | 'performance'>;
@@ -27,21 +29,42 @@ export interface Fetching {
   readonly seeders: number;
 }
 
+/** A model that can be asked for, and whether it is in memory. */
+export interface Resident {
+  readonly model: string;
+  readonly residence: Residence;
+  readonly memoryBytes: number;
+}
+
+interface Loading {
+  /** How often it was loaded, and how long that took the last time. */
+  readonly tookMs: number | undefined;
+  readonly sinceMs: number | undefined;
+}
+
+/** Of a disk that nobody has read from yet; a guess that the first loading corrects. */
+const guessedLoadMs = (memoryBytes: number): number => 1_000 + memoryBytes / 400_000;
+
 export class StatusBoard {
   /** Who waits, for who looks: counted then, and not at each change. */
   waiting: () => WaitingByTier = () => ({});
   readonly #workerId: string;
   readonly #agent: string;
+  /** Without one everybody is a guest, and this is said in its health. */
+  readonly #hasLedger: boolean;
   readonly #clock: Clock;
   readonly #startedAtMs: number;
   readonly #models = new Map<number, StatusMessage['models'][number]>();
   readonly #fetches = new Map<number, Fetching>();
+  #residents: readonly Resident[] = [];
+  readonly #loads = new Map<string, Loading>();
   #parts: Parts;
   #said = '';
   #onChange: () => void = () => {};
   #onReady: () => void = () => {};
 
-  constructor(options: { workerId: string; agent: string; clock: Clock; queueCapacity: number }) {
+  constructor(options: { workerId: string; agent: string; clock: Clock; queueCapacity: number; hasLedger: boolean }) {
+    this.#hasLedger = options.hasLedger;
     this.#workerId = options.workerId;
     this.#agent = options.agent;
     this.#clock = options.clock;
@@ -67,6 +90,36 @@ export class StatusBoard {
     else this.#models.set(place, model);
     this.#announce();
     if (model !== undefined) this.#onReady();
+  }
+
+  /** It can be asked for, and is not loaded. */
+  offerModel(place: number, model: StatusMessage['models'][number]): void {
+    if (this.#models.has(place)) return; // with what its engine said of it
+    this.#models.set(place, model);
+    this.#announce();
+  }
+
+  noteResidents(residents: readonly Resident[]): void {
+    this.#residents = residents;
+    const now = this.#clock.monotonicMs();
+    for (const { model, residence } of residents) {
+      const { tookMs, sinceMs } = this.#loads.get(model) ?? {};
+      if (residence === 'loading') this.#loads.set(model, { tookMs, sinceMs: sinceMs ?? now });
+      else this.#loads.set(model, { tookMs: sinceMs === undefined ? tookMs : now - sinceMs, sinceMs: undefined });
+    }
+  }
+
+  get residents(): readonly Resident[] {
+    return this.#residents;
+  }
+
+  /** Until a model that is not loaded may be, once there is room for it; 0 for one that is. */
+  loadLeftMs(model: string): number {
+    const resident = this.#residents.find((one) => one.model === model);
+    if (resident === undefined || resident.residence === 'loaded') return 0;
+    const { tookMs, sinceMs } = this.#loads.get(model) ?? {};
+    const expectedMs = tookMs ?? guessedLoadMs(resident.memoryBytes);
+    return remainingMs(expectedMs, sinceMs === undefined ? 0 : this.#clock.monotonicMs() - sinceMs);
   }
 
   /** `undefined`: it is here, or was given up. Its owner hears of it, the mesh does not. */
@@ -122,7 +175,11 @@ export class StatusBoard {
       type: 'status',
       workerId: this.#workerId,
       models: this.models,
-      health: isClosed ? { ...health, capacity: 0 } : health,
+      health: {
+        ...health,
+        ...(isClosed ? { capacity: 0 } : {}),
+        ...(this.#hasLedger ? {} : { ledger: 'unavailable' }),
+      },
       ...rest,
       uptimeMs: Math.round(this.#clock.monotonicMs() - this.#startedAtMs),
       agent: this.#agent,

@@ -157,6 +157,7 @@ export class LocalWorkers implements LocalFallback {
       allow: [],
       deny: [],
       validators: { validators: 'seen' },
+      modelMemoryBytes: Infinity,
       engine: { gpuLayers, threads: threads ?? cores },
       cores,
       agent: 'qmesh',

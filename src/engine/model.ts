@@ -5,6 +5,7 @@ import process from 'node:process';
 import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from 'node-llama-cpp';
 
 import type { Clock } from '../runtime/clock.js';
+import { runCapabilities } from '../protocol/run.js';
 import { plainMessage } from './failure.js';
 import type { LoadedModel, LoadOptions } from './messages.js';
 import { nativeContextOf, type NativeContext } from './native.js';
@@ -103,7 +104,7 @@ async function load(
       device: llama.gpu === false ? 'cpu' : llama.gpu,
       gpuLayers: model.gpuLayers,
       chatFormat: tokenizer.chatFormat.name,
-      capabilities: ['tools', 'jsonSchema'],
+      capabilities: runCapabilities,
     },
     dispose: async () => {
       await context.dispose();

@@ -1,12 +1,14 @@
 /**
  * An engine: one forked process that holds one model, the failure domain of native code. Its process may die at any time;
- * this machine does not. Child of its engine group, beside the slots of its context.
+ * this machine does not. Child of its engine group, beside the slots of its context. Whether its model is in memory is decided by
+ * residency.machine.ts.
  *
  * Invariants: at most one process at a time; slots are told `engine.ready` only while a model is loaded, and `engine.lost`
  * after each loss; a process that dies `DEATHS_TO_QUARANTINE` times in a row without having finished a run in between is
  * not started again.
  */
 import { setup } from 'xstate';
+import type { Residence } from '../rules/residency.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import type { LoadedModel, ServedModel } from './model.js';
 import type { RunOrder } from './run.js';
@@ -26,6 +28,14 @@ export interface EngineContext {
 
 export type EngineEvent =
   | { type: 'model.ready'; model: ServedModel }
+  /** There is room for it in memory. */
+  | { type: 'engine.load' }
+  /** Another one needs the room. Nothing runs in it. */
+  | { type: 'engine.unload' }
+  /** It is not loaded now, and will be when it is asked for. */
+  | { type: 'engine.stays' }
+  /** Who sees to the memory has forgotten where this engine stands. */
+  | { type: 'residence.asked' }
   | { type: 'process.up' }
   | { type: 'process.progress'; share: number }
   | { type: 'process.loaded'; loaded: LoadedModel }
@@ -56,6 +66,9 @@ const base = setup({
   guards: { hopeless: ({ context }) => context.deaths >= DEATHS_TO_QUARANTINE },
   actions: {
     askForModel: () => {},
+    tellResidence: (_, _params: { residence: Residence }) => {},
+    /** It can be asked for, though it is not loaded. */
+    announceParked: () => {},
     /** Tells every slot that there is no engine. */
     announceLost: () => {},
     announceReady: () => {},
@@ -98,6 +111,8 @@ const chart = base.extend({
   },
 });
 
+const stands = (residence: Residence) => ({ type: 'tellResidence', params: { residence } }) as const;
+
 export const engineMachine = chart.createMachine({
   id: 'engine',
   context: { model: undefined, loaded: undefined, deaths: 0, reason: undefined },
@@ -111,14 +126,25 @@ export const engineMachine = chart.createMachine({
     /** For a model that is there, whole and harmless. Asks again, since the answer may have come before the question. */
     waiting: {
       entry: 'askForModel',
-      on: { 'model.ready': { target: 'running', actions: 'noteModel' } },
+      on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },
       after: { askAgainMs: { target: 'waiting', reenter: true } },
     },
+    /** On the disk only, until there is room for it in memory, or somebody asks for it. No timeout: that is decided elsewhere. */
+    parked: {
+      entry: stands('parked'),
+      on: {
+        'engine.load': 'running',
+        'engine.stays': { actions: 'announceParked' },
+        'residence.asked': { actions: stands('parked') },
+      },
+    },
     running: {
+      entry: stands('loading'),
       invoke: { id: 'process', src: 'process' },
       exit: 'announceLost',
       initial: 'starting',
       on: {
+        'residence.asked': { actions: stands('loading') },
         'process.exited': { target: 'crashed', actions: 'noteReason' },
         'process.refused': { target: 'refused', actions: 'noteReason' },
         'engine.restart': { target: 'crashed', actions: 'noteReason' },
@@ -140,8 +166,10 @@ export const engineMachine = chart.createMachine({
         },
         /** No timeout of its own: the slots watch for tokens. */
         ready: {
-          entry: 'announceReady',
+          entry: ['announceReady', stands('loaded')],
           on: {
+            'residence.asked': { actions: stands('loaded') },
+            'engine.unload': 'unloading',
             'slot.hello': { actions: 'handOn' },
             'slot.order': { actions: 'handOn' },
             'slot.cancel': { actions: 'handOn' },
@@ -149,6 +177,17 @@ export const engineMachine = chart.createMachine({
             'process.proved': { actions: 'forgetDeaths' },
           },
           after: { provenMs: { actions: 'forgetDeaths' } },
+        },
+        /** Its memory is free when its process is gone. */
+        unloading: {
+          entry: ['announceLost', stands('leaving'), 'stop'],
+          on: {
+            'residence.asked': { actions: stands('leaving') },
+            'process.exited': '#engine.parked',
+            'process.refused': {},
+            'engine.restart': {},
+          },
+          after: { stopMs: '#engine.parked' },
         },
         /** Whatever else happens to it, it is not started again. */
         draining: {
@@ -164,19 +203,20 @@ export const engineMachine = chart.createMachine({
       },
     },
     crashed: {
-      entry: ['countDeath', 'announceCrash'],
+      entry: ['countDeath', 'announceCrash', stands('loading')],
+      on: { 'residence.asked': { actions: stands('loading') } },
       always: { guard: 'hopeless', target: 'quarantined' },
       after: { backoffMs: 'running' },
     },
     /** llama.cpp said no, and why. Another file under the same name may do better. */
     refused: {
       entry: 'announceRefused',
-      on: { 'model.ready': { target: 'running', actions: 'noteModel' } },
+      on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },
     },
     /** It killed its process again and again. Stays until the worker is restarted or the model replaced. */
     quarantined: {
       entry: 'announceQuarantined',
-      on: { 'model.ready': { target: 'running', actions: 'noteModel' } },
+      on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },
     },
     stopped: { type: 'final' },
   },

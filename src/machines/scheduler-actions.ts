@@ -6,6 +6,7 @@ import { admitRequest, offeredModel, type Refusal } from '../rules/admission.js'
 import { remainingPrefillMs } from '../rules/estimate.js';
 import * as queues from '../rules/queue.js';
 import { nextStart } from '../rules/slots.js';
+import { nearest } from '../runtime/near-match.js';
 import { requestMachine, type RequestOutput } from './request.machine.js';
 import { expected, noteArrival, noteEnd, outlook, toldOf, type Told } from './scheduler-outlook.js';
 import * as s from './scheduler.js';
@@ -52,6 +53,8 @@ const base = setup({
   delays: { tickMs: limits.queueStatusMinGapMs, drainMs: ({ context }) => context.drainMs },
 });
 
+const namesOf = (models: readonly s.OfferedModel[]): readonly string[] => models.map(({ name }) => name);
+
 /** In the order of docs/rules.md: the worker is closed, who asks may not, what is asked for cannot be. */
 const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const { peer, account, address, prompt } = event as Of<'prompt.received'>;
@@ -73,10 +76,11 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const model = offeredModel(prompt.model, models);
   const record = model && s.newRecord(context, { peer, account, prompt, tier, isOwner, model });
   const joined = record && queues.put(queue, record, now);
-  const startsAtOnce = joined && nextStart(joined, context.slots, sharePercent)?.item === record;
+  const startsAtOnce = joined && nextStart(joined, s.openSlots(context), sharePercent)?.item === record;
   const verdict = admitRequest(prompt, {
     isOwner,
     models,
+    meant: model === undefined && prompt.model !== undefined ? nearest(prompt.model, namesOf(models)) : undefined,
     healthCapacity: sharePercent,
     queueFull: startsAtOnce !== true && !queues.hasRoom(queue, { tier, isOwner }, sharePercent),
     avgResponseMs,
@@ -121,7 +125,7 @@ const dispatch = base.enqueueActions(({ context, enqueue }) => {
   const queue = queues.raise(context.queue, now);
   let next: Pick<Context, 'queue' | 'slots' | 'running'> = { queue, slots: context.slots, running: context.running };
   for (;;) {
-    const start = nextStart(next.queue, next.slots, context.healthCapacity());
+    const start = nextStart(next.queue, s.openSlots({ ...next, held: context.held }), context.healthCapacity());
     if (start === undefined) break;
     const record = { ...start.item, startedAtMs: start.item.startedAtMs ?? now };
     const { key, account, expiresAtMs } = record;
@@ -314,6 +318,7 @@ export const schedulerSetup = base.extend({
       const { open, reason } = event as Of<'duty.changed'>;
       return { offDuty: open ? undefined : reason };
     }),
+    noteHeld: base.assign(({ event }) => ({ held: (event as Of<'models.held'>).models })),
     noteDraining: base.assign({ draining: true }),
     handBack,
     handBackOthers,

@@ -86,6 +86,7 @@ export function outlook(context: SchedulerContext, count = Infinity): readonly T
     records.push(record);
   }
   const limit = slotLimit(context.slots, share);
+  const isLoaded = new Set([...context.slots.values()].map(({ model }) => model));
   const overtaken = estimate.overtaking(context.inflow, limit, now);
   const line = records.map((record) => ({
     model: record.model,
@@ -100,7 +101,10 @@ export function outlook(context: SchedulerContext, count = Infinity): readonly T
   });
   const waits = estimate.estimateWaits(line, slots, limit);
   const length = lengthOf(context.queue);
-  return records.map((record, i) => ({ record, position: i + 1, length, waitMs: Math.round(waits[i] ?? 0) }));
+  return records.map((record, i) => {
+    const loadMs = isLoaded.has(record.model) ? 0 : context.loadLeftMs(record.model);
+    return { record, position: i + 1, length, waitMs: Math.round((waits[i] ?? 0) + loadMs) };
+  });
 }
 
 /** What the one of this key is told: where it waits, or that it is in a slot. */

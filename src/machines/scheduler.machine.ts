@@ -34,6 +34,7 @@ export const schedulerMachine = schedulerSetup.createMachine({
     'peer.lost': { actions: 'cancelAllOfPeer' },
     'slot.idle': { actions: ['noteSlot', 'dispatch', publish] },
     'slot.gone': { actions: ['forgetSlot', publish] },
+    'models.held': { actions: ['noteHeld', 'dispatch', publish] },
     'model.gone': { actions: ['endOrphans', publish] },
     'run.started': { actions: 'forward' },
     'run.progress': { actions: 'tellProgress' },

@@ -3,10 +3,11 @@ import type { ErrorCode } from '../protocol/errors.js';
 import type { PromptMessage } from '../protocol/messages.js';
 import { meanResponseMs, type Refusal } from '../rules/admission.js';
 import { noInflow, type History, type Inflow } from '../rules/estimate.js';
-import { countOf, emptyQueue, find, lengthOf, waitingIn, type Queue, type Waiting } from '../rules/queue.js';
+import { countOf, emptyQueue, find, firstOf, lengthOf, waitingIn, type Queue, type Waiting } from '../rules/queue.js';
 import type { Slots } from '../rules/slots.js';
 import type { Tier } from '../rules/tiers.js';
 import type { RequestOutcome } from './request.machine.js';
+import type { Demand } from './residency.machine.js';
 import type { RunFailure, RunUsage } from './run.js';
 
 /** An admitted request. `key` is its account and id: what a client may ask for once at a time. */
@@ -81,7 +82,9 @@ export interface SchedulerInput {
   readonly gate: (asking: Asking) => Refusal | undefined;
   /** The share of this machine that may be lent, in percent. */
   readonly healthCapacity: () => number;
-  /** The models that are loaded just now. */
+  /** Until a model is loaded that is not; 0 where it is. */
+  readonly loadLeftMs: (model: string) => number;
+  /** The models that can be asked for just now, loaded or not. */
   readonly models: () => readonly OfferedModel[];
   /** Whether a result is kept for this key that goes on after `resumeText`. */
   readonly hasResult: (key: string, resumeText: string) => boolean;
@@ -94,6 +97,8 @@ export interface SchedulerContext extends SchedulerInput {
   /** By key. At most one a slot. */
   readonly running: ReadonlyMap<string, Running>;
   readonly slots: Slots;
+  /** SHA-256 of models in which nothing new is started: their memory is needed. */
+  readonly held: readonly string[];
   /** By model: how long its runs took lately. */
   readonly histories: ReadonlyMap<string, History>;
   readonly inflow: Inflow;
@@ -109,6 +114,7 @@ export const initialContext = (input: SchedulerInput): SchedulerContext => ({
   queue: emptyQueue(input.queueCapacity),
   running: new Map(),
   slots: new Map(),
+  held: [],
   histories: new Map(),
   inflow: noInflow,
   avgResponseMs: undefined,
@@ -207,6 +213,8 @@ export type SchedulerEvent =
   | { type: 'peer.lost'; peer: string }
   | { type: 'slot.idle'; slot: string; model: string; isReserve: boolean }
   | { type: 'slot.gone'; slot: string }
+  /** In these models nothing new is started, and in all others it is. */
+  | { type: 'models.held'; models: readonly string[] }
   /** No engine will serve this model any more. */
   | { type: 'model.gone'; model: string }
   | { type: 'run.started'; run: string; promptTokens: number }
@@ -260,6 +268,21 @@ export function without<Key, Value>(map: ReadonlyMap<Key, Value>, key: Key): Rea
   copy.delete(key);
   return copy;
 }
+
+/** Those that may be given to somebody. */
+export const openSlots = ({ slots, held }: Pick<SchedulerContext, 'slots' | 'held'>): Slots =>
+  held.length === 0 ? slots : new Map([...slots].filter(([, { model }]) => !held.includes(model)));
+
+/** Who waits for and runs in each of these models. */
+export const demandFor = (
+  { queue, running }: Pick<SchedulerContext, 'queue' | 'running'>,
+  models: readonly { readonly sha256: string }[],
+): readonly Demand[] =>
+  models.map(({ sha256 }) => ({
+    model: sha256,
+    waitingSinceMs: firstOf(queue, sha256)?.arrivedAtMs,
+    running: [...running.values()].filter(({ record }) => record.model === sha256).length,
+  }));
 
 /** Without `slot`, unless it was given to another request in the meantime. */
 export const withoutSlotOf = (slots: Slots, slot: string, key: string): Slots =>

@@ -3,6 +3,9 @@
  * that route a request, and the engine that answers it.
  */
 
+/** What an engine can do with every model, in the words of `status`. */
+export const runCapabilities = ['tools', 'jsonSchema'] as const;
+
 /** Sampling and length, as protocol.md's `prompt.options`. Absent fields take the engine's defaults. */
 export interface RunOptions {
   /** Counts the tokens of `resumeText` too. Absent: until the model ends, or the context is full. */

@@ -95,6 +95,8 @@ export interface AdmissionView {
     readonly sha256: string;
     readonly capabilities: readonly string[];
   }[];
+  /** The name among them that is most like the one asked for, if there is such. */
+  readonly meant?: string | undefined;
   /** Of the machine, 0..100; see rules/health.ts. */
   readonly healthCapacity: number;
   readonly queueFull: boolean;
@@ -111,7 +113,7 @@ const overloadedRetryMs = 4_000;
 export function admitRequest(prompt: PromptMessage, view: AdmissionView): Admission {
   const no = (refusal: Refusal): Admission => ({ admitted: false, ...refusal });
   const model = offeredModel(prompt.model, view.models);
-  if (model === undefined) return no(refuse('model_not_found', modelNotFound(prompt.model, view.models)));
+  if (model === undefined) return no(refuse('model_not_found', modelNotFound(prompt.model, view)));
   for (const [capability, field, asked] of [
     ['jsonSchema', 'options.jsonSchema', prompt.options?.jsonSchema !== undefined],
     ['tools', 'tools', (prompt.tools?.length ?? 0) > 0],
@@ -146,8 +148,8 @@ export const offeredModel = <Model extends { readonly name: string; readonly sha
   models: readonly Model[],
 ): Model | undefined => (asked === undefined ? models[0] : models.find((model) => isModel(model, asked)));
 
-function modelNotFound(asked: string | undefined, models: AdmissionView['models']): string {
+function modelNotFound(asked: string | undefined, { models, meant }: AdmissionView): string {
   if (models.length === 0) return 'This worker has no model ready at the moment.';
   const offered = models.slice(0, 8).map((m) => m.name);
-  return `This worker does not serve ${asked ?? 'a model'}; it serves ${offered.join(', ')}.`;
+  return `This worker does not serve ${asked ?? 'a model'}; it serves ${offered.join(', ')}.${meant === undefined ? '' : ` Did you mean ${meant}?`}`;
 }

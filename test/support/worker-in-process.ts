@@ -45,6 +45,7 @@ export function startWorkerHere({
       allow: [],
       deny: [],
       validators: { validators: 'seen' },
+      modelMemoryBytes: Infinity,
       engine: { gpuLayers: 0, threads: 1 },
       cores: 2,
       agent: 'test',

@@ -19,6 +19,7 @@ import { CommandError, exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
 import { untilSignal } from '../signals.js';
+import { offerModel } from '../worker/offer-model.js';
 import { closeLedger, ledgerIn } from '../worker/open-ledger.js';
 import { openAdmin, pageLog } from '../worker/open-admin.js';
 import { openModels } from '../worker/open-models.js';
@@ -35,6 +36,7 @@ const flags = [
   'slots',
   'threads',
   'context',
+  'memoryMb',
   'gpuLayers',
   'queue',
   'connections',
@@ -86,7 +88,9 @@ async function runWorker(options: Readonly<Record<string, unknown>>): Promise<vo
   const lock = lockHome(home);
   try {
     const identity = loadIdentity(home, systemRandom, log);
-    await serve(values, identity, { home, log, admin: openAdmin(config, recent) });
+    const chosen = await offerModel(values);
+    if (chosen === undefined) process.exitCode = exitCode.interrupted;
+    else await serve(chosen, identity, { home, log, admin: openAdmin(config, recent) });
   } finally {
     lock.release();
   }

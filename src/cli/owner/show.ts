@@ -14,16 +14,23 @@ export function showReport(report: WorkerReport, nowMs: number): string {
     ['state', showState(report, nowMs)],
     ['schedule', report.schedule ?? 'none: always'],
     ['health', `${health.state}, score ${health.score}, takes ${health.capacity} %`],
-    ['models', models.map(({ name }) => name).join(', ') || 'none is loaded yet'],
+    ['models', models.map((model) => showModel(model, report.loaded)).join(', ') || 'none is loaded yet'],
     ...report.fetching.map(showFetch),
     ['slots', `${slots.busy} of ${slots.total} busy`],
     ['queue', `${queue.length} of ${queue.capacity} waiting`],
+    ['points', showPoints(report)],
     ['clients', `${report.peers} connected`],
     ['pace', pace.join(', ') || 'nothing answered yet'],
     ['program', `${report.agent}, pid ${report.pid}, up ${showDuration(report.uptimeMs)}`],
   ];
   return rows.map(([name, value]) => `${name.padEnd(9)} ${value}`).join('\n');
 }
+
+const showPoints = ({ balance }: WorkerReport): string =>
+  balance === null ? 'not available: everybody is a guest here; the log says why' : `${balance / 1_000}`;
+
+const showModel = ({ name, sha256 }: WorkerReport['models'][number], loaded: readonly string[]): string =>
+  loaded.includes(sha256) ? name : `${name} (loaded when it is asked for)`;
 
 function showFetch({
   model,

@@ -29,6 +29,7 @@ export const modelDisk = (values: Settings): ModelDisk =>
     folders: modelFolders(values),
     contextSize: values.context,
     slots: values.slots,
+    memoryBytes: values.memoryMb === undefined ? undefined : values.memoryMb * 1e6,
   });
 
 /** From the settings, and for what they leave open from this machine and the models. */
@@ -52,6 +53,7 @@ export async function workerOptions(
     allow: values.allow,
     deny: values.deny,
     validators: policyOf(values),
+    modelMemoryBytes: disk.memoryBytes,
     engine: { gpuLayers: values.gpuLayers, threads: values.threads ?? cores },
     cores,
     agent: `qmesh/${version}`,

@@ -22,6 +22,7 @@ const here = {
   pid: 12,
   balance: 1_500,
   peers: 2,
+  loaded: [],
   fetching: [],
   waiting: { gold: 2, guest: 1 },
   models: [{ name: 'llama', sha256: 'c'.repeat(64), bytes: 1, contextSize: 4_096, capabilities: [] }],

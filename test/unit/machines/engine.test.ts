@@ -5,10 +5,16 @@ import { stage, untaken, type Staged } from './stage.js';
 const model = { name: 'counter', sha256: 'sha', bytes: 1, path: '/m.gguf', contextSize: 512, memoryBytes: 1 };
 const loaded = { contextSize: 512, slots: 2, threads: 2, device: 'cpu', capabilities: [] };
 const modelReady = { type: 'model.ready', model };
+const load = { type: 'engine.load' };
+const unload = { type: 'engine.unload' };
+const asked = { type: 'residence.asked' };
 const up = { type: 'process.up' };
 const isLoaded = { type: 'process.loaded', loaded };
 const exited = (reason: string) => ({ type: 'process.exited', reason });
 const backoffsMs = [100, 400];
+
+/** Where it stands is looked at by a test of its own. */
+const isNews = (name: string): boolean => name !== 'tellResidence';
 
 function engineWith(...events: { type: string }[]): Staged {
   const engine = stage(engineMachine);
@@ -17,7 +23,7 @@ function engineWith(...events: { type: string }[]): Staged {
   engine.told();
   return engine;
 }
-const serving = (): Staged => engineWith(modelReady, up, isLoaded);
+const serving = (): Staged => engineWith(modelReady, load, up, isLoaded);
 
 /** Dies as often as it takes, and is loaded anew in between. */
 function die(engine: Staged, times: number, prove: (engine: Staged) => void = () => {}): void {
@@ -35,10 +41,10 @@ describe('an engine', () => {
   it('asks for its model until it is there, then starts a process, loads, and says so', () => {
     const engine = stage(engineMachine);
     engine.clock.advance(2_000);
-    expect(engine.did()).toEqual(['askForModel', 'askForModel', 'askForModel']);
-    engine.send(modelReady, up, { type: 'process.progress', share: 0.5 }, isLoaded);
+    expect(engine.did().filter(isNews)).toEqual(['askForModel', 'askForModel', 'askForModel']);
+    engine.send(modelReady, load, up, { type: 'process.progress', share: 0.5 }, isLoaded);
     expect(engine.told()).toEqual(['process started', 'process: process.load']);
-    expect(engine.did()).toEqual(['announceReady']);
+    expect(engine.did().filter(isNews)).toEqual(['announceReady']);
     expect(engine.context).toMatchObject({ model, loaded, deaths: 0 });
   });
 
@@ -48,10 +54,10 @@ describe('an engine', () => {
     const engine = serving();
     engine.send(...words, paced);
     expect(engine.told()).toEqual([...words, paced].map(({ type }) => `process: ${type}`));
-    for (const early of [engineWith(), engineWith(modelReady), engineWith(modelReady, up)]) {
+    for (const early of [engineWith(), engineWith(modelReady, load), engineWith(modelReady, load, up)]) {
       early.send(...words, paced);
       expect(early.told()).toEqual([]);
-      expect(early.did()).toEqual(['announceLost']); // to the slot that did not know
+      expect(early.did().filter(isNews)).toEqual(['announceLost']); // to the slot that did not know
     }
   });
 
@@ -67,7 +73,7 @@ describe('an engine', () => {
     const engine = serving();
     die(engine, 2);
     const crashes = engine.effects();
-    expect(crashes.map(({ name }) => name)).toEqual(
+    expect(crashes.map(({ name }) => name).filter(isNews)).toEqual(
       Array.from({ length: 2 }, () => ['announceLost', 'announceCrash', 'announceReady']).flat(),
     );
     const reasons = crashes.filter(({ name }) => name === 'announceCrash').map(({ context }) => context.reason);
@@ -83,13 +89,13 @@ describe('an engine', () => {
     expect(engine.context).toMatchObject({ deaths: DEATHS_TO_QUARANTINE, reason: 'death 3' });
     engine.clock.advance(3_600_000);
     expect(engine.state).toBe('quarantined');
-    engine.send(modelReady);
+    engine.send(modelReady, load);
     expect(engine.state).toEqual({ running: 'starting' });
     expect(engine.context.deaths).toBe(0);
   });
 
   it('that dies at every start is quarantined too, and starts no fourth process', () => {
-    const engine = engineWith(modelReady);
+    const engine = engineWith(modelReady, load);
     engine.told();
     for (let i = 0; i < 10; i++) {
       engine.send(exited('abort'));
@@ -115,12 +121,12 @@ describe('an engine', () => {
   });
 
   it('counts a start, a load and a slot that hang as deaths', () => {
-    const starting = engineWith(modelReady);
+    const starting = engineWith(modelReady, load);
     starting.clock.advance(30_000);
     expect(starting.state).toBe('crashed');
     expect(starting.context.reason).toContain('did not start');
 
-    const loading = engineWith(modelReady, up);
+    const loading = engineWith(modelReady, load, up);
     for (let i = 0; i < 5; i++) {
       loading.clock.advance(119_000);
       loading.send({ type: 'process.progress', share: i / 5 }); // slow, but on its way
@@ -136,13 +142,13 @@ describe('an engine', () => {
   });
 
   it('takes a refusal of the model as final, until there is another file', () => {
-    const engine = engineWith(modelReady, up);
+    const engine = engineWith(modelReady, load, up);
     engine.send({ type: 'process.refused', reason: 'not a GGUF' });
-    expect(engine.did()).toEqual(['announceLost', 'announceRefused']);
+    expect(engine.did().filter(isNews)).toEqual(['announceLost', 'announceRefused']);
     expect(engine.told()).toEqual(['process stopped']);
     engine.clock.advance(3_600_000);
     expect(engine.state).toBe('refused');
-    engine.send(modelReady);
+    engine.send(modelReady, load);
     expect(engine.state).toEqual({ running: 'starting' });
   });
 
@@ -152,7 +158,7 @@ describe('an engine', () => {
     expect(quick.told()).toEqual(['process: process.stop']);
     quick.send(exited('exit code 0'));
     expect(quick.isDone).toBe(true);
-    expect(quick.did()).toEqual(['announceLost']); // and no word of a crash
+    expect(quick.did().filter(isNews)).toEqual(['announceLost']); // and no word of a crash
 
     const slow = serving();
     slow.send({ type: 'sys.shutdown' });
@@ -165,7 +171,7 @@ describe('an engine', () => {
 
   it('that drains is never started again, whatever happens to it', () => {
     for (const type of ['engine.restart', 'process.refused', 'sys.shutdown']) {
-      const engine = engineWith(modelReady, up);
+      const engine = engineWith(modelReady, load, up);
       engine.send({ type: 'sys.shutdown' }, { type, reason: 'late' });
       engine.clock.advance(5_000);
       expect(engine.isDone, type).toBe(true);
@@ -175,12 +181,44 @@ describe('an engine', () => {
 
   it('stops at once where there is no process', () => {
     const noGguf = { type: 'process.refused', reason: 'not a GGUF' };
-    const refused = engineWith(modelReady, up, noGguf);
-    for (const engine of [engineWith(), engineWith(modelReady, exited('x')), refused]) {
+    const refused = engineWith(modelReady, load, up, noGguf);
+    for (const engine of [engineWith(), engineWith(modelReady, load, exited('x')), refused]) {
       engine.send({ type: 'sys.shutdown' });
       expect(engine.isDone).toBe(true);
       expect(engine.clock.pending).toBe(0);
     }
+  });
+
+  it('is loaded when there is room for it, and unloaded when its memory is needed: not before its process is gone', () => {
+    const stands = (engine: Staged): unknown[] =>
+      engine
+        .effects()
+        .filter(({ name }) => name === 'tellResidence')
+        .map(({ params }) => (params as { residence: string }).residence);
+    const engine = stage(engineMachine);
+    engine.send(modelReady, asked, { type: 'engine.stays' });
+    expect(engine.state).toBe('parked');
+    expect(engine.effects().map(({ name }) => name)).toEqual([
+      'askForModel',
+      'tellResidence',
+      'tellResidence',
+      'announceParked',
+    ]);
+    engine.send(load, asked, up, asked, isLoaded, asked);
+    expect(stands(engine)).toEqual(['loading', 'loading', 'loading', 'loaded', 'loaded']);
+    engine.told();
+    engine.send(unload, asked, { type: 'engine.restart', reason: 'late' }, { type: 'process.refused', reason: 'late' });
+    expect(stands(engine)).toEqual(['leaving', 'leaving']);
+    expect(engine.told()).toEqual(['process: process.stop']);
+    engine.send(exited('as it was told'));
+    expect(stands(engine)).toEqual(['parked']);
+    expect(engine.context.deaths).toBe(0);
+    engine.send(load, up, isLoaded, unload);
+    engine.clock.advance(5_000); // its process does not go: it is killed
+    expect(engine.state).toBe('parked');
+    expect(stands(engine)).toEqual(['loading', 'loaded', 'leaving', 'parked']);
+    engine.send(load, exited('at once'), asked);
+    expect(stands(engine)).toEqual(['loading', 'loading', 'loading']);
   });
 
   it('has no transition that was not taken here', () => expect(untaken(engineMachine)).toEqual([]));

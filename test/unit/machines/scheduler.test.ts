@@ -127,6 +127,7 @@ class Office {
       nothingUnsent: () => this.unsent === 0,
       standing: (account: string) => this.tiers.get(account) ?? 'bronze',
       models: () => this.served,
+      loadLeftMs: () => 0,
       hasResult: (key: string) => this.stored.has(key),
       nextArrival: () => this.arrivals++,
       canMove: (_key: string, resumeText: string) => said.startsWith(resumeText),
@@ -679,6 +680,19 @@ describe('the scheduler, whatever happens in whatever order', () => {
       }),
       { numRuns: 400 },
     );
+  });
+
+  it('starts nothing new in a model whose memory is needed, until that is over', () => {
+    const office = new Office();
+    office.idle();
+    const [m0] = models;
+    office.send({ type: 'models.held', models: [m0!.sha256] });
+    office.prompt('waits', { model: 'm0' });
+    office.prompt('runs', { model: 'm1' });
+    expect([...office.context.running.keys()]).toEqual(['a/runs']);
+    office.send({ type: 'models.held', models: [] });
+    expect([...office.context.running.keys()]).toEqual(['a/runs', 'a/waits']);
+    office.check();
   });
 
   it('leaves no transition of its chart untaken here', () => expect(untaken(schedulerMachine)).toEqual([]));

@@ -154,6 +154,11 @@ describe('what is asked', () => {
     );
   });
 
+  it('hears which name it may have meant, of those that are served', () => {
+    const verdict = admitRequest(ask({ model: 'qwem' }), { ...open, meant: 'qwen' });
+    expect(verdict).toHaveProperty('message', expect.stringMatching(/does not serve qwem; .* Did you mean qwen\?$/));
+  });
+
   it('hears when to come back where coming back helps: after a mean response, or a second', () => {
     const full = { ...open, queueFull: true };
     expect(admitRequest(ask(), { ...full, avgResponseMs: 2_345.6 })).toMatchObject({ retryAfterMs: 2_346 });

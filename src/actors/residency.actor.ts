@@ -1,0 +1,33 @@
+/**
+ * Parent: services, before the engines; permanent. Hears from engines what they hold and from the scheduler what is asked for; tells engines
+ * to load and to unload, and the scheduler in which models nothing new may start.
+ */
+import type { AnyActorLogic } from 'xstate';
+import { residencyMachine, type ResidencyInput } from '../machines/residency.machine.js';
+import { tell } from '../runtime/tell.js';
+import { names } from './names.js';
+import type { WorkerDeps } from './worker-ports.js';
+
+export function createResidency({ board, models }: WorkerDeps): AnyActorLogic {
+  return residencyMachine.provide({
+    actions: {
+      askEngines: ({ system, self }) =>
+        models.forEach((_, place) => tell(system, names.engine(place), { type: 'residence.asked' }, self)),
+      hold: ({ system, self }, { models: held }) =>
+        tell(system, names.scheduler, { type: 'models.held', models: held }, self),
+      carryOut: ({ context, system, self }, { load, unload }) => {
+        for (const [place, { residence }] of context.residents)
+          if (residence === 'parked' && !load.includes(place))
+            tell(system, names.engine(place), { type: 'engine.stays' }, self);
+        for (const place of unload) tell(system, names.engine(place), { type: 'engine.unload' }, self);
+        for (const place of load) tell(system, names.engine(place), { type: 'engine.load' }, self);
+      },
+      publish: (_, { residents }) => board.noteResidents([...residents.values()]),
+    },
+  });
+}
+
+export const residencyInput = ({ modelMemoryBytes, clock }: WorkerDeps): ResidencyInput => ({
+  budgetBytes: modelMemoryBytes,
+  monotonicMs: () => clock.monotonicMs(),
+});

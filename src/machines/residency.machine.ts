@@ -1,0 +1,130 @@
+/**
+ * Which of the worker's models are loaded just now. Child of services, before the engines; permanent. It starts knowing nothing, and asks
+ * the engines. What goes and what comes is decided in rules/residency.ts.
+ */
+import { setup } from 'xstate';
+import { planResidency, type Residence, type Resident, type ResidencyPlan } from '../rules/residency.js';
+
+/** By the place of the model in the list of those wanted. */
+export type Residents = ReadonlyMap<number, Resident & { readonly model: string }>;
+
+/** How many wait for and run in a model, by its SHA-256. */
+export interface Demand {
+  readonly model: string;
+  readonly waitingSinceMs: number | undefined;
+  readonly running: number;
+}
+
+export interface ResidencyInput {
+  readonly budgetBytes: number;
+  /** Never steps. */
+  readonly monotonicMs: () => number;
+}
+
+export interface ResidencyContext extends ResidencyInput {
+  readonly residents: Residents;
+  readonly held: readonly number[];
+}
+
+export type ResidencyEvent =
+  | { type: 'engine.residence'; place: number; model: string; memoryBytes: number; residence: Residence }
+  /** Its engine is not started any more. */
+  | { type: 'engine.gone'; place: number }
+  | { type: 'demand.changed'; demand: readonly Demand[] }
+  | { type: 'sys.shutdown' };
+
+/** For a model that is not loaded. */
+const someoneWaits = ({ residents }: ResidencyContext): boolean =>
+  [...residents.values()].some(
+    ({ residence, waitingSinceMs }) => residence === 'parked' && waitingSinceMs !== undefined,
+  );
+
+const base = setup({
+  types: { context: {} as ResidencyContext, events: {} as ResidencyEvent, input: {} as ResidencyInput },
+  actions: {
+    /** Every engine says where it stands. */
+    askEngines: () => {},
+    /** To engines: load and unload. A model that stays parked may be asked for all the same. */
+    carryOut: (_, _params: ResidencyPlan<number>) => {},
+    /** To the scheduler: nothing new is started in these models. */
+    hold: (_, _params: { models: readonly string[] }) => {},
+    publish: (_, _params: { residents: Residents }) => {},
+  },
+  guards: {
+    someoneWaits: ({ context }) => someoneWaits(context),
+    nobodyWaits: ({ context }) => !someoneWaits(context),
+  },
+  delays: {
+    /** While somebody waits for a model that is not loaded: a turn may be over. */
+    lookMs: 1_000,
+  },
+});
+
+const chart = base.extend({
+  actions: {
+    noteEngine: base.assign(({ context, event }) => {
+      if (event.type !== 'engine.residence') return {};
+      const { place, model, memoryBytes, residence } = event;
+      const before = context.residents.get(place);
+      const isNew = before?.model !== model;
+      const usedAtMs = residence === before?.residence && !isNew ? before.usedAtMs : context.monotonicMs();
+      const { running = 0, waitingSinceMs = undefined } = isNew ? {} : before;
+      const loadedAtMs =
+        residence === 'loaded' && residence === before?.residence ? before.loadedAtMs : context.monotonicMs();
+      const resident = { model, memoryBytes, residence, running, waitingSinceMs, usedAtMs, loadedAtMs };
+      const residents = new Map(context.residents).set(place, resident);
+      return { residents: new Map([...residents].sort(([a], [b]) => a - b)) };
+    }),
+    forgetEngine: base.assign(({ context, event }) => ({
+      residents: new Map(
+        [...context.residents].filter(([place]) => event.type !== 'engine.gone' || place !== event.place),
+      ),
+    })),
+    noteDemand: base.assign(({ context, event }) => {
+      if (event.type !== 'demand.changed') return {};
+      const ofModel = new Map(event.demand.map((demand) => [demand.model, demand]));
+      const now = context.monotonicMs();
+      const residents = [...context.residents].map(([place, resident]) => {
+        const { waitingSinceMs, running = 0 } = ofModel.get(resident.model) ?? {};
+        const isUsed = running > 0 || waitingSinceMs !== undefined;
+        const usedAtMs = isUsed ? now : resident.usedAtMs;
+        return [place, { ...resident, waitingSinceMs, running, usedAtMs }] as const;
+      });
+      return { residents: new Map(residents) };
+    }),
+    plan: base.enqueueActions(({ context, enqueue }) => {
+      const { residents, budgetBytes, held } = context;
+      const plan = planResidency(residents, budgetBytes, context.monotonicMs());
+      enqueue({ type: 'carryOut', params: plan });
+      // Afterwards: what goes has no slots any more when it is not held any more.
+      if (plan.hold.join() !== held.join()) {
+        enqueue.assign({ held: plan.hold });
+        const models = plan.hold.map((place) => residents.get(place)?.model ?? '');
+        enqueue({ type: 'hold', params: { models } });
+      }
+      enqueue({ type: 'publish', params: { residents } });
+    }),
+  },
+});
+
+export const residencyMachine = chart.createMachine({
+  id: 'residency',
+  context: ({ input }) => ({ ...input, residents: new Map(), held: [] }),
+  entry: 'askEngines',
+  initial: 'settled',
+  on: {
+    'sys.shutdown': '.stopped',
+    'engine.residence': { actions: ['noteEngine', 'plan'] },
+    'engine.gone': { actions: ['forgetEngine', 'plan'] },
+    'demand.changed': { actions: ['noteDemand', 'plan'] },
+  },
+  states: {
+    /** Nobody waits for what is not loaded: no timer runs. */
+    settled: { always: { guard: 'someoneWaits', target: 'pressed' } },
+    pressed: {
+      always: { guard: 'nobodyWaits', target: 'settled' },
+      after: { lookMs: { target: 'pressed', reenter: true, actions: 'plan' } },
+    },
+    stopped: { type: 'final' },
+  },
+});
