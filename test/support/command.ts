@@ -33,14 +33,20 @@ export class CommandLine {
     return path;
   }
 
-  /** Starts `qmesh args…`, with nothing of this process's environment but what is given. */
-  start(args: readonly string[], env: Readonly<Record<string, string>>, entry = 'cli/qmesh.js'): Command {
+  /** Starts `qmesh args…`, with nothing of this process's environment but what is given; `input` is all that comes through stdin. */
+  start(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    entry = 'cli/qmesh.js',
+    input?: string,
+  ): Command {
     const startedMs = performance.now();
-    const child = spawn(process.execPath, [join(dist, entry), ...args], {
+    const child = spawn(process.execPath, [resolve(dist, entry), ...args], {
       cwd: env.QMESH_HOME ?? root,
       env: { PATH: process.env.PATH, HOME: env.QMESH_HOME, QMESH_LOG_LEVEL: 'info', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
+    child.stdin?.end(input);
     this.#running.add(child);
     const said = { stdout: '', stderr: '' };
     let heard = (): void => {};
@@ -69,8 +75,8 @@ export class CommandLine {
     return { child, ended, says };
   }
 
-  run(args: readonly string[], env: Readonly<Record<string, string>>, entry?: string): Promise<Ended> {
-    return this.start(args, env, entry).ended;
+  run(args: readonly string[], env: Readonly<Record<string, string>>, entry?: string, input?: string): Promise<Ended> {
+    return this.start(args, env, entry, input).ended;
   }
 
   async close(): Promise<void> {
