@@ -51,9 +51,8 @@ export class MeshNode {
     return join(this.folder, 'cores');
   }
 
-  get part(): string {
-    return join(this.folder, 'model.part');
-  }
+  /** Where a fetch puts it. */
+  part = join(this.folder, 'model.part');
 
   async seed(path: string, upload: Throttle = unlimited): Promise<ModelCore> {
     const { sha256, bytes, tree } = await readBlocks({ path });

@@ -8,6 +8,16 @@ export class DiskError extends Error {
   override readonly name = 'DiskError';
 }
 
+/** What to tell a person whose disk did not take what was written to `path`. */
+export function whyNotWritten(path: string, error: unknown): DiskError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  const why = isFull
+    ? `the disk of ${path} is full; make room, and it goes on from what has arrived`
+    : `cannot write ${path}: ${message}`;
+  return new DiskError(why, { cause: error });
+}
+
 /** A block that is not as long as the file's blocks are: a tree that was made otherwise than ours are. */
 export class BlockLengthError extends Error {
   override readonly name = 'BlockLengthError';
@@ -58,7 +68,7 @@ export async function openPartFile(path: string, bytes: number): Promise<BlockFi
           written += (await file.write(block, written, block.byteLength - written, position)).bytesWritten;
         }
       } catch (error) {
-        throw new DiskError(`cannot write ${path}: ${(error as Error).message}`, { cause: error });
+        throw whyNotWritten(path, error);
       }
     },
     close: () => file.close(),

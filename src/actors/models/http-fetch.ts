@@ -14,7 +14,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { fruitfulBytes, maxBarrenTries, retryDelayMs } from '../../rules/model-fetch.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Random } from '../../runtime/random.js';
-import { DiskError } from './block-file.js';
+import { whyNotWritten } from './block-file.js';
 import { HttpFault, HttpRefusal, httpLimits, requestFile, type FileAnswer, type HttpLimits } from './http-request.js';
 import type { Throttle } from './throttle.js';
 
@@ -74,7 +74,7 @@ class HttpFetch {
 
   /** @returns the hub's word for the SHA-256. */
   async run(): Promise<string | undefined> {
-    const file = await open(this.#options.partPath, 'a+').catch((error: unknown) => throwDisk(error));
+    const file = await open(this.#options.partPath, 'a+').catch(cannotWrite(this.#options.partPath));
     try {
       for (let barrenTries = 0; ; ) {
         const before = this.#bytes;
@@ -110,14 +110,14 @@ class HttpFetch {
     const expected = this.#options.bytes ?? totalBytes;
     if (expected !== undefined && this.#bytes < expected)
       throw new HttpFault(`${address.host} ended after ${this.#bytes} of ${expected} bytes`);
-    await file.sync().catch((error: unknown) => throwDisk(error));
+    await file.sync().catch(cannotWrite(this.#options.partPath));
     return answer.sha256;
   }
 
   async #restart(file: FileHandle, { etag, totalBytes, sha256 }: FileAnswer): Promise<void> {
     this.#bytes = 0;
     forgetPart(this.#options.partPath);
-    await file.truncate(0).catch((error: unknown) => throwDisk(error));
+    await file.truncate(0).catch(cannotWrite(this.#options.partPath));
     if (etag === undefined) return;
     const origin: Origin = {
       address: this.#options.address.href,
@@ -142,7 +142,7 @@ class HttpFetch {
       const mostBytes = this.#options.bytes ?? totalBytes;
       if (mostBytes !== undefined && this.#bytes + piece.byteLength > mostBytes)
         throw new HttpRefusal(`${address.host} sends more than the ${mostBytes} bytes of the file`);
-      await file.appendFile(piece).catch((error: unknown) => throwDisk(error));
+      await file.appendFile(piece).catch(cannotWrite(this.#options.partPath));
       this.#bytes += piece.byteLength;
       this.#on.progress({ bytes: this.#bytes, totalBytes });
     }
@@ -177,6 +177,6 @@ export function forgetPart(partPath: string): void {
   rmSync(originPath(partPath), { force: true });
 }
 
-function throwDisk(error: unknown): never {
-  throw new DiskError(`cannot write the model: ${(error as Error).message}`, { cause: error });
-}
+const cannotWrite = (path: string) => (error: unknown): never => {
+  throw whyNotWritten(path, error);
+};

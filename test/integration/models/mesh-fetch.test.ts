@@ -1,10 +1,13 @@
 /** Models fetched from seeders that are good, bad, slow, and gone: over Noise streams, without a DHT. */
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { throttleAt, type Throttle } from '../../../src/actors/models/throttle.js';
 import { systemClock } from '../../../src/runtime/clock.js';
 import { seededRandom } from '../../../src/runtime/random.js';
-import { closeMesh, connect, mebibyte, MeshNode, writeRandomFile } from '../../support/model-mesh.js';
+import { closeMesh, connect, mebibyte, MeshNode, newFolder, writeRandomFile } from '../../support/model-mesh.js';
 import { until } from '../../support/real-network.js';
 
 afterEach(closeMesh);
@@ -23,6 +26,28 @@ const sameTime = (path: string): void => utimesSync(path, 1, 1);
 function stallAfter(bytes: number): Throttle {
   let left = bytes;
   return { take: (count) => ((left -= count) >= 0 ? Promise.resolve() : new Promise(() => {})) };
+}
+
+/** Root may make a disk of any size. */
+const mayMount = process.platform === 'linux' && process.getuid?.() === 0 && canMount();
+
+function canMount(): boolean {
+  try {
+    smallDisk(newFolder(), 1).remove();
+    return true;
+  } catch {
+    return false; // in a container, say
+  }
+}
+
+function smallDisk(path: string, mebibytes: number): { readonly path: string; resize(mebibytes: number): void; remove(): void } {
+  const run = (command: string, ...args: readonly string[]): void => void execFileSync(command, args, { stdio: 'ignore' });
+  run('mount', '-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'qmesh-test', path);
+  return {
+    path,
+    resize: (to) => run('mount', '-o', `remount,size=${to}m`, path),
+    remove: () => run('umount', '-l', path),
+  };
 }
 
 function counting(throttle?: Throttle): Throttle & { readonly bytes: number } {
@@ -160,6 +185,30 @@ describe('a model in the mesh', () => {
     const end = await fetch.end;
     expect(String(end)).toContain('cannot write');
     expect(fetch.blamed).toEqual([]);
+  });
+
+  it.skipIf(!mayMount)('stops where the disk is full, says so, and goes on when there is room', async () => {
+    const path = writeRandomFile(24 * mebibyte);
+    const [seeder, fetcher] = [new MeshNode(), new MeshNode()];
+    const sent = counting();
+    const { content } = await seeder.seed(path, sent);
+    const disk = smallDisk(newFolder(), 14);
+    try {
+      fetcher.part = join(disk.path, 'model.part');
+      await connect(seeder, fetcher);
+      const first = await fetcher.fetch(content);
+      expect(String(await first.end)).toMatch(/the disk of .*model\.part is full; make room/);
+      expect(first.blamed).toEqual([]);
+      await first.stop();
+      disk.resize(40);
+      const again = await fetcher.fetch(content);
+      expect(await again.end).toBe('done');
+      expect(sameBytes(path, fetcher.part)).toBe(true);
+      await again.stop();
+      expect(sent.bytes).toBeLessThan(content.bytes + 6 * mebibyte); // what was on its way when it was full
+    } finally {
+      disk.remove();
+    }
   });
 
   it('is fetched no faster than the limit', async () => {

@@ -15,7 +15,7 @@ import { writeHostileModels } from '../../support/hostile-models.js';
 import { closeMesh, mebibyte, newFolder } from '../../support/model-mesh.js';
 import { ScriptProcess } from '../../support/script-process.js';
 import { until } from '../../support/real-network.js';
-import { startTestnet, WorkerProcess, type Testnet } from '../../support/worker-process.js';
+import { holdsFile, startTestnet, WorkerProcess, type Testnet } from '../../support/worker-process.js';
 
 const root = resolve(import.meta.dirname, '../../..');
 const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
@@ -126,5 +126,20 @@ describe('a worker that lacks its model', () => {
     const said = lonely.lines.map(({ text }) => text).join('\n');
     expect(said).toContain('There is no model nobody-has-it');
     expect(said).toContain('nobody in the mesh offers nobody-has-it');
+  }, 60_000);
+});
+
+describe('a worker with two models and memory for one', () => {
+  it('loads each when it is asked for, in place of the other one', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'qmesh-worker-'));
+    for (const name of ['one', 'two']) await writeOwnModel(join(home, 'models'), name, 9 * mebibyte);
+    const worker = await startWorker({ QMESH_MODEL: 'one,two', QMESH_MEMORY_MB: '220', QMESH_SHARE_MODELS: '0' }, home);
+    const { workerId } = await worker.ready();
+    for (const name of ['one', 'two', 'one']) {
+      expect(await count(name, workerId)).toBe(expectedCount(5, 8));
+      const engines = worker.engines().filter((pid) => holdsFile(pid, join(home, `models/${name}.gguf`)));
+      expect(engines).toHaveLength(1);
+      expect(worker.engines()).toEqual(engines);
+    }
   }, 60_000);
 });
