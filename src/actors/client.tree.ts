@@ -1,4 +1,7 @@
-/** The supervision tree of a client: the network below, a link to each worker, and an actor for each request. */
+/**
+ * The supervision tree of a client: the network below, a link to each worker, and an actor for each request. It stops from the bottom, so
+ * that the links end in order, with what was written last, before the topic cuts whatever is left.
+ */
 import { topicKey, topicName } from '../protocol/topics.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import type { SupervisorSpec } from '../runtime/supervision.js';
@@ -40,7 +43,6 @@ export function clientTree(deps: ClientDeps, accept: AcceptLink): SupervisorSpec
         }),
         shutdownMs: flushMs,
       },
-      { id: names.links, strategy: 'one-for-one', children: [], maxChildren: deps.maxConnections },
       {
         id: names.topic('inference'),
         logic: createTopicActor({
@@ -56,6 +58,7 @@ export function clientTree(deps: ClientDeps, accept: AcceptLink): SupervisorSpec
         }),
         shutdownMs: flushMs,
       },
+      { id: names.links, strategy: 'one-for-one', children: [], maxChildren: deps.maxConnections },
       { id: names.asks, strategy: 'one-for-one', children: [], maxChildren: deps.maxRequests },
     ],
   };
