@@ -27,6 +27,7 @@ export function startWorker(options: WorkerOptions, ports: WorkerPorts, treeOpti
     agent: options.agent,
     clock,
     queueCapacity: options.queueCapacity,
+    hasLedger: ports.ledger !== undefined,
   });
   const conduct = new Conduct({
     ...ports,

@@ -44,7 +44,7 @@ const status = z.object({
   ...head('status'),
   workerId: s.publicKey,
   models: s.list(modelOffer, limits.maxModels),
-  health: z.object({ score: s.percent, state: s.name, capacity: s.percent }),
+  health: s.fields({ score: s.percent, state: s.name, capacity: s.percent, ledger: s.name.exactOptional() }),
   queue: z.object({ length: s.count, capacity: s.count }),
   slots: z.object({ total: s.count, busy: s.count }),
   performance: z.object({ avgResponseMs: s.duration.nullable(), tokensPerSecond: z.number().min(0).nullable() }),

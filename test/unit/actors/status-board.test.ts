@@ -7,7 +7,13 @@ const model = (name: string) => ({ name, sha256: 'a'.repeat(64), bytes: 1, conte
 
 function board() {
   const clock = new VirtualClock(1_000);
-  const made = new StatusBoard({ workerId: 'f'.repeat(64), agent: 'qmesh/test', clock, queueCapacity: 100 });
+  const made = new StatusBoard({
+    workerId: 'f'.repeat(64),
+    agent: 'qmesh/test',
+    clock,
+    queueCapacity: 100,
+    hasLedger: true,
+  });
   const heard = { changes: 0, readies: 0 };
   made.onChange(() => heard.changes++);
   made.onReady(() => heard.readies++);
