@@ -6,7 +6,7 @@ export const indexPage = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>QMesh worker</title>
-<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cg fill='none' stroke='%230f766e' stroke-width='2'%3E%3Cpath d='M4 4l8 8M12 4l-8 8'/%3E%3C/g%3E%3Cg fill='%230f766e'%3E%3Ccircle cx='4' cy='4' r='3'/%3E%3Ccircle cx='12' cy='4' r='3'/%3E%3Ccircle cx='4' cy='12' r='3'/%3E%3Ccircle cx='12' cy='12' r='3'/%3E%3C/g%3E%3C/svg%3E">
+<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cg fill='none' stroke='%231d5fd1' stroke-width='2'%3E%3Cpath d='M4 4l8 8M12 4l-8 8'/%3E%3C/g%3E%3Cg fill='%231d5fd1'%3E%3Ccircle cx='4' cy='4' r='3'/%3E%3Ccircle cx='12' cy='4' r='3'/%3E%3Ccircle cx='4' cy='12' r='3'/%3E%3Ccircle cx='12' cy='12' r='3'/%3E%3C/g%3E%3C/svg%3E">
 <link rel="stylesheet" href="/style.css">
 <script type="module" src="/page/main.js"></script>
 </head>

@@ -3,15 +3,15 @@ export const style = `
 :root {
   color-scheme: light dark;
   --page: #f6f7f8; --card: #ffffff; --line: #dfe3e8; --text: #17202b; --quiet: #5a6675;
-  --accent: #0f766e; --accent-soft: #0f766e1f; --good: #15803d; --working: #0f766e; --bad: #b42318; --over: #8b95a3;
-  --event: #1d4f91; --guard: #8a5300;
+  --accent: #1d5fd1; --accent-soft: #1d5fd118; --good: #15803d; --working: #1d5fd1; --bad: #b42318; --over: #8b95a3;
+  --event: #46566b; --guard: #8a5300;
   --mono: ui-monospace, 'SF Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0e1217; --card: #161b22; --line: #2a323d; --text: #e4e9f0; --quiet: #9aa6b5;
-    --accent: #4fd1c1; --accent-soft: #4fd1c126; --good: #57d08a; --working: #4fd1c1; --bad: #ff8f84; --over: #6b7685;
-    --event: #8fbdf5; --guard: #e0ab62;
+    --accent: #7ab0ff; --accent-soft: #7ab0ff24; --good: #57d08a; --working: #7ab0ff; --bad: #ff8f84; --over: #6b7685;
+    --event: #b5c3d6; --guard: #e0ab62;
   }
 }
 * { box-sizing: border-box; }
@@ -61,11 +61,18 @@ main { padding: 1rem 1.5rem 3rem; outline: none; }
 .bad > .dot, .dot.bad, .bad h3 .dot { background: var(--bad); }
 .crashes { color: var(--bad); font-size: .8rem; font-weight: 600; white-space: nowrap; }
 
-#overview { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); }
+#overview { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr); }
 #overview .card { padding: 1rem 1.2rem 1.1rem; }
 #overview h2 { font-size: .85rem; font-weight: 600; color: var(--quiet); margin-bottom: .35rem; }
-#overview .slots.card, #overview .latest.card { grid-column: 1 / -1; }
-@media (min-width: 64rem) { #overview .slots.card { grid-column: span 2; } }
+@media (min-width: 46rem) {
+  #overview { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  #overview .slots.card, #overview .work-done.card, #overview .latest.card { grid-column: span 2; }
+}
+@media (min-width: 76rem) {
+  #overview { grid-template-columns: repeat(4, minmax(0, 1fr)); }
+  #overview .work-done.card { grid-column: span 1; }
+  #overview .latest.card { grid-column: span 3; }
+}
 .figure strong { font-size: 1.9rem; font-weight: 650; letter-spacing: -.02em; font-variant-numeric: tabular-nums; }
 .figure span { color: var(--quiet); }
 meter { width: 100%; height: .5rem; display: block; border: 0; border-radius: 3px; background: var(--line); -webkit-appearance: none; appearance: none; }
@@ -120,6 +127,8 @@ dd { font-variant-numeric: tabular-nums; }
 .tree .state { font-size: .82rem; }
 .tree .over b { color: var(--quiet); text-decoration: line-through; }
 .tree .dot { width: .5rem; height: .5rem; }
+.walls { display: grid; gap: 1rem; min-width: 0; }
+.walls h2 { font-size: .9rem; font-weight: 600; color: var(--quiet); margin-top: .4rem; }
 .wall { display: grid; gap: .9rem; grid-template-columns: repeat(auto-fill, minmax(min(16rem, 100%), 1fr)); }
 .tile { display: flex; flex-direction: column; padding: .7rem .8rem; color: inherit; min-width: 0; }
 .tile:hover { border-color: var(--accent); text-decoration: none; }
@@ -129,6 +138,7 @@ dd { font-variant-numeric: tabular-nums; }
 .tile.over { opacity: .6; }
 .tile .drawing { margin-top: .5rem; height: 9.5rem; }
 .tile .drawing:empty { display: none; }
+.supervisors .drawing { height: 6.5rem; }
 .tile svg { width: 100%; height: 100%; }
 .detail { display: grid; gap: 1rem; min-width: 0; }
 .detail > h2 { font-size: 1rem; }
@@ -136,9 +146,11 @@ dd { font-variant-numeric: tabular-nums; }
 .about h2 { display: flex; gap: .5rem; align-items: center; font-size: 1.25rem; }
 .about .path { font-size: .9rem; color: var(--quiet); }
 .chart { padding: .6rem; overflow: auto; }
-.chart svg { display: block; width: 100%; max-height: 76vh; min-width: min(44rem, 180vw); margin: auto; }
+.chart svg { display: block; width: min(100%, var(--width)); min-width: min(var(--width), 40rem); height: auto; margin: auto; }
 
 .statechart { font-family: var(--mono); font-size: 11px; }
+.statechart .state { font-size: 11px; }
+.statechart text { text-rendering: geometricPrecision; }
 .statechart .page { fill: none; }
 .statechart text { fill: var(--text); white-space: pre; }
 .statechart .name { font-size: 13px; font-weight: bold; }
@@ -160,22 +172,23 @@ dd { font-variant-numeric: tabular-nums; }
 @keyframes fire { 0%, 35% { stroke: var(--accent); stroke-width: 4; } 100% { stroke: var(--over); stroke-width: 1.2; } }
 @keyframes tip { 0%, 35% { fill: var(--accent); } 100% { fill: var(--over); } }
 
-.sequence { --lane: 9.5rem; --time: 7rem; overflow: auto; max-height: calc(100vh - 15rem); min-height: 12rem; position: relative; }
+.sequence > * { --lane: clamp(9.5rem, (100cqw - 13.5rem) / var(--lanes, 1), 17rem); --time: 7rem; }
+.sequence { container-type: inline-size; overflow: auto; max-height: calc(100vh - 15rem); min-height: 12rem; position: relative; }
 .own .sequence { max-height: 26rem; }
 .sequence .heads, .sequence li { width: calc(var(--time) + var(--lanes, 1) * var(--lane) + 6rem); }
 .heads { display: flex; position: sticky; top: 0; z-index: 2; background: var(--card); border-bottom: 1px solid var(--line); padding-left: var(--time); }
-.heads span { flex: none; width: var(--lane); padding: .4rem .3rem; text-align: center; font-size: .82rem; font-weight: 600; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.heads span { flex: none; width: var(--lane); padding: .4rem .3rem; text-align: center; align-self: end; font-size: .82rem; line-height: 1.25; font-weight: 600; overflow-wrap: anywhere; }
 .sequence ol { min-height: 6rem; }
 .sequence li { position: relative; height: 2.15rem; font-size: .82rem;
   background: repeating-linear-gradient(to right, transparent 0, transparent calc(var(--lane) / 2 - .5px), var(--line) calc(var(--lane) / 2 - .5px), var(--line) calc(var(--lane) / 2 + .5px), transparent calc(var(--lane) / 2 + .5px), transparent var(--lane)) var(--time) 0 / calc(var(--lanes, 1) * var(--lane)) 100% no-repeat; }
 .sequence time { position: absolute; left: .6rem; top: .6rem; font: .75rem var(--mono); color: var(--quiet); }
-.sequence .mark { position: absolute; left: calc(var(--time) + (var(--from) + .5) * var(--lane)); width: calc(var(--span, 0) * var(--lane)); top: 1.45rem; border-top: 1.5px solid var(--accent); }
+.sequence .mark { position: absolute; left: calc(var(--time) + (var(--from) + .5) * var(--lane)); width: calc(var(--span, 0) * var(--lane)); top: 1.55rem; z-index: 1; border-top: 1.5px solid var(--accent); }
 .sequence .mark::after { content: ''; position: absolute; top: -5px; border: 4px solid transparent; border-width: 4px 7px; }
 .right > .mark::after { right: -7px; border-left-color: var(--accent); transform: translateX(-7px); }
 .left > .mark::after { left: -7px; border-right-color: var(--accent); transform: translateX(7px); }
 .sequence .own > .mark { border: 0; }
 .sequence .own > .mark::after { border: 0; width: 8px; height: 8px; border-radius: 50%; background: var(--accent); left: -4px; top: -4px; transform: none; }
-.sequence .words { position: absolute; left: calc(var(--time) + (var(--from) + .5) * var(--lane) + .55rem); top: .12rem; max-width: max(calc(var(--span, 0) * var(--lane) - 1.1rem), 15rem); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; background: linear-gradient(var(--card), var(--card)) 0 / 100% 100%; padding: 0 .15rem; }
+.sequence .words { position: absolute; left: calc(var(--time) + (var(--from) + .5) * var(--lane) + .55rem); top: .22rem; line-height: 1.25; max-width: max(calc(var(--span, 0) * var(--lane) - 1.1rem), 15rem); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; background: linear-gradient(var(--card), var(--card)) 0 / 100% 100%; padding: 0 .15rem; }
 .sequence .own > .words { top: .75rem; }
 .sequence .words b { font-weight: 600; }
 .sequence .words i { font-style: normal; color: var(--quiet); }
@@ -203,7 +216,13 @@ dd { font-variant-numeric: tabular-nums; }
   .tile .drawing { height: 7rem; }
   .log li { grid-template-columns: auto 1fr; gap: .1rem .8rem; }
   .log span { grid-column: 1 / -1; }
-  .sequence { --lane: 7.5rem; --time: 6rem; max-height: calc(100vh - 13rem); }
+  .sequence { max-height: none; }
+  .sequence .heads, .sequence .mark { display: none; }
+  .sequence li { width: auto; height: auto; background: none; display: grid; grid-template-columns: 6.2rem 1fr auto; gap: .5rem; padding: .3rem .6rem; align-items: baseline; }
+  .sequence li + li { border-top: 1px solid var(--line); }
+  .sequence time, .sequence .words, .sequence li.own > .words, .sequence button.request { position: static; max-width: none; transform: none; white-space: normal; overflow-wrap: anywhere; line-height: 1.4; }
+  .sequence .moved > .words, .sequence .started > .words, .sequence .failed > .words { transform: none; border: 0; padding: 0; }
+  .sequence .unseen { position: static; width: auto; height: auto; clip-path: none; white-space: normal; color: var(--quiet); }
   ul.slots { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }

@@ -63,8 +63,9 @@ const typeOf = ({ type }: AnyEventObject): string =>
 
 /** The request that an actor works on, by its own context. */
 export function requestOf(ref: AnyActorRef): string | undefined {
-  const { context } = (ref.getSnapshot() ?? {}) as { readonly context?: Mentions };
-  return context === undefined ? undefined : requestIn({ run: context.run, ...pick(context.record) });
+  const { context, value } = (ref.getSnapshot() ?? {}) as { readonly context?: Mentions; readonly value?: unknown };
+  const isAtRest = value === 'idle' || value === 'offline'; // a slot remembers its last run
+  return context === undefined || isAtRest ? undefined : requestIn({ run: context.run, ...pick(context.record) });
 }
 
 const pick = (record: Mentions['record']): Mentions => (record === undefined ? {} : { record });

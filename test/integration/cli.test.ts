@@ -217,23 +217,23 @@ describe('qmesh models list', () => {
 describe('with a worker', () => {
   let env: { QMESH_HOME: string; QMESH_BOOTSTRAP: string };
   let worker: Command;
-  let ready: { workerId: string; models: string[]; bootstrap: string; admin: null };
+  let ready: { workerId: string; models: string[]; bootstrap: string; admin: string };
 
   beforeAll(async () => {
     env = await freshEnv();
-    worker = cli.start([], { ...env, QMESH_ADMIN: '127.0.0.1:8787' }, 'worker.js');
+    worker = cli.start([], { ...env, QMESH_ADMIN: '127.0.0.1:0' }, 'worker.js');
     ready = JSON.parse(await worker.says('worker.ready')) as typeof ready;
   });
 
-  it('that says so in one line, and what its settings do not do', async () => {
+  it('that says so in one line, and where its page is', async () => {
     const workerId = (await readFile(join(env.QMESH_HOME, 'worker-id.txt'), 'utf8')).trim();
     expect(ready).toMatchObject({
       workerId,
       models: ['qmesh-demo'],
       bootstrap: env.QMESH_BOOTSTRAP.replace('local', '127.0.0.1'),
-      admin: null,
+      admin: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     });
-    expect(JSON.parse(await worker.says('admin.absent'))).toMatchObject({ level: 30, admin: '127.0.0.1:8787' });
+    expect(JSON.parse(await worker.says('admin.listening'))).toMatchObject({ level: 30, admin: ready.admin });
   });
 
   it('an answer is streamed to the terminal', async () => {

@@ -48,7 +48,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders of test/ that vitest.config.ts runs: a test anywhere else would never run. */
-const testProjects = ['unit', 'property', 'simulation', 'integration', 'chaos'];
+const testProjects = ['unit', 'property', 'simulation', 'integration', 'chaos', 'browser'];
 
 interface Import {
   readonly specifier: string;

@@ -5,6 +5,8 @@
  */
 import type { Actor } from './history.js';
 
+type Standing = Pick<Actor, 'name' | 'status' | 'states'>;
+
 const drawings = new Map<string, Promise<SVGSVGElement | undefined>>();
 
 /** Drawings that came with the page: in a recording, all of them. @param texts SVG, by id of the machine. */
@@ -26,8 +28,9 @@ export async function drawingOf(machine: string): Promise<SVGSVGElement | undefi
 
 /** Without the style of the documentation: the page has its own. */
 function parsed(text: string): SVGSVGElement | undefined {
-  const svg = new DOMParser().parseFromString(text, 'image/svg+xml').documentElement;
-  svg.querySelector('style')?.remove();
+  const bare = text.replace(/<style>[^]*?<\/style>/, '');
+  const svg = new DOMParser().parseFromString(bare, 'image/svg+xml').documentElement;
+  svg.style.setProperty('--width', `${svg.getAttribute('width') ?? '600'}px`);
   svg.removeAttribute('width');
   svg.removeAttribute('height');
   return svg instanceof SVGSVGElement ? svg : undefined;
@@ -38,7 +41,7 @@ export class LiveChart {
   readonly #holder: Element;
   readonly #machine: string;
   #svg: SVGSVGElement | undefined;
-  #actor: Actor | undefined;
+  #actor: Standing | undefined;
   #lit: ReadonlySet<string> = new Set();
 
   constructor(holder: Element, machine: string) {
@@ -53,7 +56,7 @@ export class LiveChart {
   }
 
   /** Lights up where `actor` stands. */
-  show(actor: Actor): void {
+  show(actor: Standing): void {
     this.#actor = actor;
     const svg = this.#svg;
     if (svg === undefined) return;
@@ -67,7 +70,7 @@ export class LiveChart {
   }
 
   /** It moved: the arrow that it took flashes, then it is shown where it stands. */
-  move(actor: Actor): void {
+  move(actor: Standing): void {
     const before = this.#lit;
     this.show(actor);
     const entered = (id: string): boolean => this.#lit.has(id) && (!before.has(id) || actor.states.includes(id));

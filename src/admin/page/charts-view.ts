@@ -6,49 +6,50 @@ import type { Item } from '../wire.js';
 import type { App, View } from './app.js';
 import { LiveChart } from './chart.js';
 import { fits, type Actor } from './history.js';
-import { html, put, type Markup } from './markup.js';
+import { element, html, put, type Markup } from './markup.js';
 import { Sequence } from './sequence.js';
 import { crashes, renderTree } from './tree-view.js';
+import { Wall } from './wall.js';
 import { mood, stateText } from './words.js';
 
-/** Each is a drawing of some hundred shapes. */
-const maxCharts = 80;
-
-interface Tile {
-  readonly element: HTMLElement;
-  readonly head: Element;
-  readonly chart: LiveChart | undefined;
-}
+const frame = html`<details class="side card" open>
+    <summary>Supervision tree</summary>
+    <nav aria-label="Supervision tree" class="tree"></nav>
+  </details>
+  <div class="walls">
+    <div class="wall workers"></div>
+    <h2>Supervisors</h2>
+    <div class="wall supervisors"></div>
+    <p class="note"></p>
+  </div>
+  <div class="detail" hidden>
+    <div class="about card"></div>
+    <div class="chart card" tabindex="0" role="group" aria-label="Statechart"></div>
+    <h2>What it sent and got</h2>
+    <div class="own"></div>
+  </div>`;
 
 export class ChartsView implements View {
   readonly #tree: Element;
-  readonly #wall: HTMLElement;
+  readonly #walls: HTMLElement;
+  readonly #workers: Wall;
+  readonly #supervisors: Wall;
+  readonly #note: Element;
   readonly #detail: HTMLElement;
-  readonly #tiles = new Map<string, Tile>();
+  readonly #about: Element;
+  readonly #chartBox: HTMLElement;
+  readonly #own: Sequence;
   #large:
     { readonly name: string; readonly machine: string | undefined; readonly chart: LiveChart | undefined } | undefined;
-  readonly #own: Sequence;
-  readonly #about: HTMLElement;
-  readonly #chartBox: HTMLElement;
 
   constructor(holder: HTMLElement) {
-    put(
-      holder,
-      html`<details class="side card" open>
-          <summary>Supervision tree</summary>
-          <nav aria-label="Supervision tree" class="tree"></nav>
-        </details>
-        <div class="wall"></div>
-        <div class="detail" hidden>
-          <div class="about card"></div>
-          <div class="chart card" tabindex="0" role="group" aria-label="Statechart"></div>
-          <h2>What it sent and got</h2>
-          <div class="own"></div>
-        </div>`,
-    );
-    const find = (selector: string): HTMLElement => holder.querySelector<HTMLElement>(selector) ?? holder;
+    put(holder, frame);
+    const find = (selector: string): HTMLElement => element(selector, HTMLElement, holder);
     this.#tree = find('.tree');
-    this.#wall = find('.wall');
+    this.#walls = find('.walls');
+    this.#workers = new Wall(find('.workers'));
+    this.#supervisors = new Wall(find('.supervisors'));
+    this.#note = find('.walls > .note');
     this.#detail = find('.detail');
     this.#about = find('.about');
     this.#chartBox = find('.chart');
@@ -57,119 +58,92 @@ export class ChartsView implements View {
   }
 
   render(app: App): void {
+    const { chosen, actors } = app;
     renderTree(this.#tree, app);
-    const actor = app.chosen === undefined ? undefined : app.actors.get(app.chosen);
-    this.#wall.hidden = app.chosen !== undefined;
-    this.#detail.hidden = app.chosen === undefined;
-    if (app.chosen === undefined) this.#renderWall(app);
-    else if (actor === undefined)
-      put(
-        this.#about,
-        html`<h2>${app.chosen}</h2>
-          <p>It is not there just now.</p>
-          ${allLink}`,
-      );
-    else this.#renderDetail(app, actor);
+    this.#walls.hidden = chosen !== undefined;
+    this.#detail.hidden = chosen === undefined;
+    if (chosen === undefined) this.#renderWalls(app);
+    else this.#renderDetail(app, chosen, actors.get(chosen));
   }
 
   happened(app: App, items: readonly Item[]): void {
-    const moved = items.filter((item) => item.kind === 'moved');
-    if (items.some(({ kind }) => kind !== 'message' && kind !== 'logged')) this.render(app);
-    else if (app.chosen !== undefined) this.#own.render(this.#ofChosen(app));
-    // Each step of several between two looks flashes its own arrow.
-    for (const { actor } of moved) {
-      const stood: Actor = { ...actor, request: undefined, failures: undefined, sinceMs: 0 };
-      this.#tiles.get(actor.name)?.chart?.move(stood);
-      if (this.#large?.name === actor.name) this.#large.chart?.move(stood);
+    // Of several steps between two looks each flashes its own arrow; what is lit in the end is rendered after them.
+    for (const item of items) {
+      if (item.kind !== 'moved') continue;
+      const { actor } = item;
+      if (app.chosen === undefined) {
+        this.#workers.move(actor);
+        this.#supervisors.move(actor);
+      } else if (this.#large?.name === actor.name) this.#large.chart?.move(actor);
     }
+    if (items.some(({ kind }) => kind !== 'message' && kind !== 'logged')) this.render(app);
+    else if (app.chosen !== undefined) this.#own.render(ofActor(app, app.chosen));
   }
 
   viewed(): void {}
 
-  #renderWall(app: App): void {
-    const sought = [...app.actors.values()].filter((actor) =>
-      fits(`${actor.name} ${actor.request ?? ''} ${actor.states.join(' ')}`.toLowerCase(), app.filter),
+  #renderWalls({ actors, filter }: App): void {
+    const sought = [...actors.values()].filter(
+      (actor) =>
+        actor.machine !== undefined &&
+        fits(`${actor.name} ${actor.request ?? ''} ${actor.states.join(' ')}`.toLowerCase(), filter),
     );
-    const shown = sought.slice(0, maxCharts);
-    const names = new Set(shown.map(({ name }) => name));
-    for (const [name, { element }] of this.#tiles) {
-      if (names.has(name)) continue;
-      element.remove();
-      this.#tiles.delete(name);
-    }
-    let before: Element | null = null;
-    for (const actor of shown) {
-      const tile = this.#tiles.get(actor.name) ?? this.#newTile(actor);
-      const next: Element | null = before === null ? this.#wall.firstElementChild : before.nextElementSibling;
-      if (tile.element !== next) this.#wall.insertBefore(tile.element, next);
-      before = tile.element;
-      tile.element.className = `tile card ${mood(actor)}`;
-      put(tile.head, tileHead(actor));
-      tile.chart?.show(actor);
-    }
-    this.#wall.dataset.hidden = String(sought.length - shown.length);
+    const isSupervisor = ({ machine }: Actor): boolean => machine === 'supervisor';
+    const hidden =
+      this.#workers.render(sought.filter((actor) => !isSupervisor(actor))) +
+      this.#supervisors.render(sought.filter(isSupervisor));
+    put(this.#note, hidden === 0 ? html`` : html`${hidden} more: name one in the filter to see it.`);
   }
 
-  #newTile(actor: Actor): Tile {
-    const element = document.createElement('a');
-    element.href = `#charts/${actor.name}`;
-    element.dataset.actor = actor.name;
-    const head = document.createElement('div');
-    const box = document.createElement('div');
-    box.className = 'drawing';
-    box.setAttribute('aria-hidden', 'true');
-    element.append(head, box);
-    const chart = actor.machine === undefined ? undefined : new LiveChart(box, actor.machine);
-    const tile = { element, head, chart };
-    this.#tiles.set(actor.name, tile);
-    return tile;
-  }
-
-  #renderDetail(app: App, actor: Actor): void {
-    put(this.#about, about(app, actor));
-    if (this.#large?.name !== actor.name || this.#large.machine !== actor.machine) {
+  #renderDetail(app: App, name: string, actor: Actor | undefined): void {
+    put(this.#about, actor === undefined ? absent(name) : about(app, actor));
+    this.#own.render(ofActor(app, name));
+    if (actor === undefined) return;
+    if (this.#large?.name !== name || this.#large.machine !== actor.machine) {
       this.#chartBox.replaceChildren();
       this.#chartBox.hidden = actor.machine === undefined;
       const chart = actor.machine === undefined ? undefined : new LiveChart(this.#chartBox, actor.machine);
-      this.#large = { name: actor.name, machine: actor.machine, chart };
+      this.#large = { name, machine: actor.machine, chart };
     }
     this.#large.chart?.show(actor);
-    this.#own.render(this.#ofChosen(app));
-  }
-
-  #ofChosen(app: App): App {
-    const name = app.chosen ?? '';
-    const concerns = (item: Item): boolean => {
-      if (item.kind === 'message') return item.from === name || item.to === name;
-      return item.kind === 'logged' ? false : ('actor' in item ? item.actor.name : item.name) === name;
-    };
-    return { ...app, shownItems: app.shownItems.filter(concerns) };
   }
 }
 
-const allLink = html`<p><a href="#charts">All statecharts</a></p>`;
+/** The same, with what concerns one actor only. */
+function ofActor(app: App, name: string): Pick<App, 'shownItems' | 'actors' | 'filter'> {
+  const concerns = (item: Item): boolean => {
+    if (item.kind === 'message') return item.from === name || item.to === name;
+    if (item.kind === 'logged') return false;
+    return ('actor' in item ? item.actor.name : item.name) === name;
+  };
+  return { actors: app.actors, filter: app.filter, shownItems: app.shownItems.filter(concerns) };
+}
 
-const tileHead = (actor: Actor): Markup =>
-  html`<h3><span class="dot"></span>${actor.name}</h3>
-    <p class="state">${stateText(actor)}</p>
-    ${crashes(actor)}`;
+const absent = (name: string): Markup =>
+  html`<p class="path"><a href="#charts">all</a></p>
+    <h2><span class="dot over"></span>${name}</h2>
+    <p>It is not there just now.</p>`;
 
 function about({ actors }: App, actor: Actor): Markup {
   const path: Actor[] = [];
-  for (let at: Actor | undefined = actor; at !== undefined && path.length < 16; at = actors.get(at.parent ?? ''))
+  for (let at = actors.get(actor.parent ?? ''); at !== undefined && path.length < 16; at = actors.get(at.parent ?? ''))
     path.unshift(at);
-  const { failures } = actor;
+  const { name, machine, request, failures } = actor;
   return html`<p class="path">
-      <a href="#charts">all</a>${path.slice(0, -1).map(({ name }) => html` › <a href="#charts/${name}">${name}</a>`)}
+      <a href="#charts">all</a>${path.map(({ name: above }) => html` › <a href="#charts/${above}">${above}</a>`)}
     </p>
-    <h2><span class="dot ${mood(actor)}"></span>${actor.name}</h2>
+    <h2><span class="dot ${mood(actor)}"></span>${name}</h2>
     <p>
-      <b>${stateText(actor)}</b>${actor.machine === undefined ? '' : html` · machine <code>${actor.machine}</code>`}${
-        actor.request === undefined
+      <b>${stateText(actor)}</b>${
+        machine === undefined
+          ? ' · no machine of its own: it runs for the actor above it'
+          : html` · machine <code>${machine}</code>`
+      }${
+        request === undefined
           ? ''
           : html` · request
-              <button type="button" class="request" data-filter="${actor.request}">${actor.request}</button>`
+              <button type="button" class="request" data-filter="${request}">${request}</button>`
       }
     </p>
-    ${failures === undefined ? '' : html`<p class="bad">${crashes(actor)} Last: ${failures.reason}</p>`}`;
+    ${failures === undefined ? '' : html`<p class="bad">${crashes(actor)}, last: ${failures.reason}</p>`}`;
 }

@@ -85,8 +85,8 @@ export function apply(actors: Actors, item: Item): void {
       const before = actors.get(actor.name);
       actors.set(actor.name, {
         ...actor,
-        request: request ?? (item.kind === 'moved' ? before?.request : undefined),
-        failures: before?.failures,
+        request,
+        failures: hasBrokenDown(actor) ? oneMore(before, `state ${actor.states.join(', ')}`, atMs) : before?.failures,
         sinceMs: atMs,
       });
       return;
@@ -95,7 +95,7 @@ export function apply(actors: Actors, item: Item): void {
       const { name, reason, restartInMs } = item;
       const before = actors.get(name);
       if (before === undefined) return;
-      const failures = { count: (before.failures?.count ?? 0) + 1, reason, atMs };
+      const failures = oneMore(before, reason, atMs);
       const status = restartInMs === null ? 'down' : 'waiting';
       actors.set(name, { ...before, status, states: [], request: undefined, failures, sinceMs: atMs });
       return;
@@ -110,6 +110,16 @@ export function apply(actors: Actors, item: Item): void {
     case 'logged':
   }
 }
+
+/** Some machines have their crashes as states: what they drive has failed, and not they. */
+const hasBrokenDown = ({ states }: ActorSight): boolean =>
+  states.some((state) => /\.(crashed|faulted|wedged|quarantined)$/.test(state));
+
+const oneMore = (before: Actor | undefined, reason: string, atMs: number): Failures => ({
+  count: (before?.failures?.count ?? 0) + 1,
+  reason,
+  atMs,
+});
 
 /** Of an item the text that a filter looks through: who, what, about which request. */
 export function searchable(item: Item): string {

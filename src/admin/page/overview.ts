@@ -116,7 +116,7 @@ function slots({ slots, usage: { busy, total }, performance: { tokensPerSecond }
           </li>`,
       )}
     </ul>
-    <p class="note">${tokensPerSecond === null ? '' : `${tokensPerSecond} tokens a second to one request.`}</p>
+    <p class="note">${tokensPerSecond === null ? '' : `${number(tokensPerSecond)} tokens a second to one request.`}</p>
   `;
 }
 
@@ -127,14 +127,14 @@ const engines = ({ engines, done }: WorkerView): Markup => html`
         html`<li>
           <a href="#charts/${name}">${name}</a> <span class="state">${state.split('.').at(-1)}</span>
           <small
-            >${[model, device, threads === null ? null : `${threads} threads`].filter((word) => word !== null).join(' · ')}</small
+            >${[model, device, threads === null ? null : threads === 1 ? '1 thread' : `${threads} threads`].filter((word) => word !== null).join(' · ')}</small
           >
           ${reason === null ? '' : html`<small class="bad">${reason}</small>`}
         </li>`,
     )}
   </ul>
   <p class="note">
-    ${done.engineLosses === 0 ? 'No engine was lost.' : `${number(done.engineLosses)} engine processes ended unasked.`}
+    ${done.engineLosses === 0 ? 'No engine was lost.' : `${number(done.engineLosses)} engine ${done.engineLosses === 1 ? 'process' : 'processes'} ended unasked.`}
   </p>
 `;
 

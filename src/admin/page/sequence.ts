@@ -39,7 +39,7 @@ export class Sequence implements View {
     this.#note = find('.note');
   }
 
-  render({ shownItems, actors, filter }: App): void {
+  render({ shownItems, actors, filter }: Pick<App, 'shownItems' | 'actors' | 'filter'>): void {
     const rows = sought(shownItems, filter);
     const { lanes, hidden } = lanesOf(rows, [...actors.keys()]);
     const shown = rows.filter((row) => namesIn(row).every((name) => lanes.includes(name)));

@@ -3,7 +3,7 @@
 import type { App } from './app.js';
 import { fits, type Actor } from './history.js';
 import { html, put, type Markup } from './markup.js';
-import { mood, stateText } from './words.js';
+import { endOf, mood, stateText } from './words.js';
 
 export function renderTree(holder: Element, { actors, filter, chosen }: App): void {
   const below = new Map<string | undefined, Actor[]>();
@@ -37,10 +37,9 @@ export function renderTree(holder: Element, { actors, filter, chosen }: App): vo
   );
 }
 
-/** Of a name that repeats its parent's (`engine.0/process`), the end. */
 const leaf = (actor: Actor, isChosen: boolean): Markup =>
   html`<a href="#charts/${actor.name}" class="${mood(actor)}${isChosen ? ' chosen' : ''}"
-    ><span class="dot"></span><b>${actor.name.slice(actor.name.lastIndexOf('/') + 1)}</b>
+    ><span class="dot"></span><b>${endOf(actor.name)}</b>
     <span class="state">${actor.machine === 'supervisor' && actor.status === 'active' ? '' : stateText(actor)}</span
     >${crashes(actor)}</a
   >`;

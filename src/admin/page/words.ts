@@ -40,17 +40,24 @@ const statusWords: Readonly<Record<Exclude<Actor['status'], 'active'>, string>> 
 };
 
 /** The colour of its dot. */
-export function mood({ status, states }: Pick<Actor, 'status' | 'states'>): 'good' | 'working' | 'bad' | 'over' {
+export function mood({
+  status,
+  states,
+}: Pick<Actor, 'status' | 'states'>): 'good' | 'working' | 'bad' | 'off' | 'over' {
   if (status === 'waiting' || status === 'error') return 'bad';
   if (status !== 'active') return 'over';
   const text = states.join(' ');
   if (/crash|fault|wedged|quarantin|refused|failed|backingOff|overload/.test(text)) return 'bad';
+  if (/offline|off_?[dD]uty|offSchedule|paused/.test(text)) return 'off';
   return /busy|running\.(starting|loading)|prefill|decod|accepting|computing|draining|lined|opening|joining|locating|verifying|trying/.test(
     text,
   )
     ? 'working'
     : 'good';
 }
+
+/** Of a name that repeats its parent's (`engine.0/process`), the end. */
+export const endOf = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
 
 /** Ids of requests are long. */
 export const short = (id: string): string => (id.length > 12 ? `${id.slice(0, 8)}…` : id);
