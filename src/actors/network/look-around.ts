@@ -31,7 +31,9 @@ async function look(own: HyperDHT, node: Address): Promise<NodeSeen> {
   const found = await lookup(node.host, { family: 4 }).catch(() => undefined);
   if (found === undefined) return failed('its name is not known');
   try {
-    const { to, rtt } = await own.ping({ host: found.address, port: node.port });
+    const ask = (): ReturnType<HyperDHT['ping']> =>
+      own.ping({ host: found.address, port: node.port }, { retry: false });
+    const { to, rtt } = await ask().catch(ask); // a datagram may be lost
     return { node, seenAs: to, roundTripMs: rtt, problem: undefined };
   } catch {
     return failed('it does not answer');

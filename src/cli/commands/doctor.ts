@@ -19,6 +19,9 @@ const flags = [
   'threads',
   'context',
   'gpuLayers',
+  'validators',
+  'threshold',
+  'minters',
   'admin',
 ] as const;
 

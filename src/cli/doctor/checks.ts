@@ -2,6 +2,7 @@
 import { checkGraphics, checkLlama, checkModels, checkServing } from './compute.js';
 import { messageOf, type Check, type Finding, type Subject } from './finding.js';
 import { checkHome, checkIdentity, checkWorker } from './home.js';
+import { checkPoints } from './ledger.js';
 import { checkClock, checkDisk, checkMemory, checkNode } from './machine.js';
 import { checkAdmin, checkMesh, checkNat } from './network.js';
 
@@ -19,6 +20,7 @@ export const checks = {
   admin: checkAdmin,
   models: checkModels,
   serving: checkServing,
+  points: checkPoints,
   worker: checkWorker,
 } as const satisfies Readonly<Record<string, Check>>;
 

@@ -1,0 +1,19 @@
+/** What points are worth on this node: whose word makes them count, and who may create them. */
+import { mintersOf, policyMistake, policyOf } from '../../validator-policy.js';
+import { fail, ok, warn, type Check } from './finding.js';
+
+export const checkPoints: Check = ({ values }) => {
+  const mistake = policyMistake(values);
+  if (mistake !== undefined) return fail(`${mistake}.`, 'What the two mean: docs/ledger.md');
+  const minters = mintersOf(values);
+  const created = minters === 'everyone' ? 'every worker earns them' : `${minters.size} named workers alone earn them`;
+  const policy = policyOf(values);
+  if (policy.validators !== 'seen')
+    return ok(
+      `They count once ${policy.threshold} of ${policy.validators.length} named validators attest; ${created}.`,
+    );
+  const says = `They count once most of the workers that were met attest; ${created}.`;
+  return values.bootstrap.kind === 'public'
+    ? warn(`${says} In the world anybody can be many workers.`, 'Name validators that you trust: QMESH_VALIDATORS')
+    : ok(`${says} Good among friends; with strangers name validators (QMESH_VALIDATORS).`);
+};
