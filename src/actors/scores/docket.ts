@@ -5,7 +5,7 @@
  *
  * Invariant: a price is pledged from the moment a claim is judged valid until it is counted or can be counted no more, through every restart.
  */
-import { createActor, type Actor } from 'xstate';
+import { createActor } from 'xstate';
 import { receiptMachine, type ReceiptOutput } from '../../machines/receipt.machine.js';
 import type { KeyPair } from '../../protocol/keys.js';
 import { signObject, type Attestation, type Claim } from '../../protocol/signed-objects.js';
@@ -24,33 +24,12 @@ import type { Gossip } from './gossip.js';
 import type { CheckedClaim, Sender } from './inbox.js';
 import type { ScorePeers } from './score-peers.js';
 import type { Validators } from './validators.js';
+import { voteOf, Word, type Gathering, type Vote } from './word.js';
 
 /** Claims in flight. */
 export const maxGathering = 2_048;
 /** Receipts found wanting for good whose hashes are remembered, so that nobody has them checked again and again. */
 export const maxRejected = 10_000;
-
-interface Vote {
-  readonly attestation: Attestation;
-  /** Peers that are known to have it. */
-  readonly knownBy: Set<string>;
-}
-
-/** A claim in flight. */
-interface Gathering {
-  readonly hash: string;
-  readonly claim: Claim;
-  readonly facts: ClaimFacts;
-  /** It is on the disk: this node made it, or attested it before. */
-  readonly isKept: boolean;
-  readonly votes: Map<string, Vote>;
-  /** Peers that are known to have the claim, or the certificate. */
-  readonly knownBy: Set<string>;
-  readonly certifiedBy: Set<string>;
-  isAttested: boolean;
-  timesOffered: number;
-  receipt: Actor<typeof receiptMachine> | undefined;
-}
 
 export interface DocketDeps {
   readonly clock: Clock;
@@ -73,7 +52,7 @@ export interface DocketEvents {
 
 export class Docket {
   readonly #deps: DocketDeps;
-  readonly #gossip: Gossip;
+  readonly #word: Word;
   readonly #on: DocketEvents;
   readonly #logic: typeof receiptMachine;
   readonly #gathering = new Map<string, Gathering>();
@@ -91,7 +70,7 @@ export class Docket {
 
   constructor(deps: DocketDeps, gossip: Gossip, on: DocketEvents) {
     this.#deps = deps;
-    this.#gossip = gossip;
+    this.#word = new Word(gossip, deps.scorePeers, (hash) => this.#gathering.has(hash));
     this.#on = on;
     const of = (hash: string, act: (claim: Gathering) => void): void => {
       const claim = this.#gathering.get(hash);
@@ -188,8 +167,8 @@ export class Docket {
   offerAll(newcomer: string): void {
     for (const claim of this.#gathering.values()) {
       if (!claim.isAttested && !claim.isKept) continue;
-      this.#tellClaim(claim, 'tell', newcomer);
-      for (const vote of claim.votes.values()) this.#tellVote(claim, vote, 'tell', newcomer);
+      this.#word.claim(claim, 'tell', newcomer);
+      for (const vote of claim.votes.values()) this.#word.vote(claim, vote, 'tell', newcomer);
     }
   }
 
@@ -227,7 +206,7 @@ export class Docket {
       error: (error) => this.#on.failed(error),
     });
     receipt.start();
-    if (!claim.isKept) this.#tellClaim(claim, 'forward');
+    if (!claim.isKept) this.#word.claim(claim, 'forward');
   }
 
   #judge(claim: Gathering): void {
@@ -284,46 +263,14 @@ export class Docket {
   #offer(claim: Gathering): void {
     const isFirst = claim.timesOffered++ === 0;
     if (isFirst && !claim.isKept) return;
-    this.#tellClaim(claim, 'tell');
+    this.#word.claim(claim, 'tell');
     if (isFirst) return;
-    for (const vote of claim.votes.values()) this.#tellVote(claim, vote, 'tell');
+    for (const vote of claim.votes.values()) this.#word.vote(claim, vote, 'tell');
   }
 
   #vote(claim: Gathering, vote: Vote, isOwn = false): void {
     claim.votes.set(vote.attestation.validator, vote);
-    this.#tellVote(claim, vote, isOwn ? 'tell' : 'forward');
-  }
-
-  /** @param only told to this peer, where it is given. */
-  #tellClaim(claim: Gathering, how: 'tell' | 'forward', only?: string): void {
-    this.#gossip[how]({
-      kind: 'receipt',
-      item: claim.claim,
-      isKnownTo: (peer) => (only ?? peer) !== peer || this.#hasClaim(claim, peer),
-    });
-  }
-
-  /** Whoever is told of it by now has heard of the certificate instead, where there is one. */
-  #tellVote(claim: Gathering, { attestation, knownBy }: Vote, how: 'tell' | 'forward', only?: string): void {
-    const { scorePeers } = this.#deps;
-    this.#gossip[how]({
-      kind: 'attestation',
-      item: attestation,
-      isKnownTo: (peer) =>
-        (only ?? peer) !== peer ||
-        knownBy.has(peer) ||
-        scorePeers.node(peer) === attestation.validator ||
-        !scorePeers.isWorker(peer) ||
-        claim.certifiedBy.has(peer) ||
-        (how === 'forward' && !this.#gathering.has(claim.hash)),
-    });
-  }
-
-  #hasClaim({ hash, knownBy, votes, facts }: Gathering, peer: string): boolean {
-    const { scorePeers } = this.#deps;
-    const node = scorePeers.node(peer) ?? '';
-    if (knownBy.has(peer) || node === facts.entry.worker || votes.has(node)) return true;
-    return !scorePeers.isWorker(peer) || !this.#gathering.has(hash);
+    this.#word.vote(claim, vote, isOwn ? 'tell' : 'forward');
   }
 
   #store(claim: Gathering): void {
@@ -350,20 +297,10 @@ export class Docket {
       if (error === undefined) {
         this.#attested.delete(claim.facts.entry.order);
         this.#pledges.release(hash);
-        this.#tellCertificate(claim, attestations);
+        this.#word.certificate(claim, attestations);
         this.#on.counted(peer, hash);
       }
       done(error);
-    });
-  }
-
-  /** To those who will not gather it themselves: a validator that attested it has what it takes, or finds it by anti-entropy. */
-  #tellCertificate({ claim, votes, certifiedBy }: Gathering, attestations: readonly Attestation[]): void {
-    const { scorePeers } = this.#deps;
-    this.#gossip.forward({
-      kind: 'certificate',
-      item: { ...claim, attestations: [...attestations] },
-      isKnownTo: (peer) => certifiedBy.has(peer) || votes.has(scorePeers.node(peer) ?? ''),
     });
   }
 
@@ -390,13 +327,12 @@ export class Docket {
     this.answer(facts.entry.worker, hash, verdict);
   }
 
-  /** Tells the worker that it is not attested, and why. Nothing follows from it for anybody else. */
+  /** Tells the worker that this node does not attest it, and why. */
   answer(worker: string, receipt: string, verdict: Verdict): void {
-    const { identity, clock, scorePeers, validators } = this.#deps;
+    const { identity, clock, validators } = this.#deps;
     if (!validators.attests) return;
     const validator = identity.publicKeyHex;
-    const item = signObject('attestation', { receipt, validator, verdict, at: clock.now() }, identity);
-    this.#gossip.tell({ kind: 'attestation', item, isKnownTo: (peer) => scorePeers.node(peer) !== worker });
+    this.#word.answer(worker, signObject('attestation', { receipt, validator, verdict, at: clock.now() }, identity));
   }
 
   /** Of those that this node will not attest just now, the first goes; for its own claim any that is on the disk does. */
@@ -412,8 +348,3 @@ export class Docket {
     return true;
   }
 }
-
-const voteOf = (attestation: Attestation, peer: Sender): Vote => ({
-  attestation,
-  knownBy: new Set(peer === undefined ? [] : [peer]),
-});
