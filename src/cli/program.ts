@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { modelsCommand } from './commands/models.js';
 import { pauseCommand } from './commands/pause.js';
 import { resumeCommand } from './commands/resume.js';
+import { scoreCommand } from './commands/score.js';
 import { serveCommand } from './commands/serve.js';
 import { statusCommand } from './commands/status.js';
 import { stopCommand } from './commands/stop.js';
@@ -22,6 +23,7 @@ export const qmeshProgram = (): Command =>
     new Command('qmesh')
       .description('A peer-to-peer mesh that runs language models on people’s own machines.')
       .version(version)
+      .enablePositionalOptions() // a flag after `score log` is that command's, though `score` has it, too
       .addCommand(workerCommand())
       .addCommand(statusCommand())
       .addCommand(pauseCommand())
@@ -31,6 +33,7 @@ export const qmeshProgram = (): Command =>
       .addCommand(chatCommand())
       .addCommand(serveCommand())
       .addCommand(topCommand())
+      .addCommand(scoreCommand())
       .addCommand(modelsCommand())
       .addCommand(doctorCommand())
       .addCommand(dhtCommand())

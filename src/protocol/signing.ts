@@ -8,7 +8,7 @@ import canonicalize from 'canonicalize';
 import crypto from 'hypercore-crypto';
 import type { KeyPair } from './keys.js';
 
-export type SignedKind = 'hello' | 'order' | 'receipt' | 'ack' | 'attestation' | 'shelf';
+export type SignedKind = 'hello' | 'order' | 'receipt' | 'ack' | 'attestation' | 'shelf' | 'backup';
 
 /**
  * @throws TypeError where two languages could write the object differently: a number that is not a non-negative integer
