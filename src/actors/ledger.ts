@@ -123,12 +123,12 @@ export class Ledger {
 
   /**
    * Once a day: receipts of days before `firstOpenDay` are compared with nobody any more, from now on; their sums are written, and
-   * what proved them is dropped. Balances stay as they are. `done` when all is on the disk; where that fails, it is tried again with
-   * the next day.
+   * what proved them is dropped. Balances stay as they are. `done` when all is on the disk; where that fails, it is tried again on the
+   * next day.
    */
   closeDays(nowMs: number, done: (error: Error | undefined) => void): void {
     const before = firstOpenDay(nowMs);
-    if (this.#isClosing || before <= this.#openFrom) return done(undefined);
+    if (this.#isClosing || before <= this.#comparedFrom) return done(undefined);
     this.#isClosing = true;
     this.#comparedFrom = before;
     const closed = [...this.#days].filter(([day]) => day < before).flatMap(([, entries]) => entries);

@@ -108,6 +108,6 @@ it('keeps every balance, and compares what is open, whatever was closed, late, t
         rmSync(folder, { recursive: true, force: true });
       }
     }),
-    { numRuns: process.env.QMESH_SOAK === undefined ? 12 : 300, endOnFailure: true }, // each step of shrinking is a disk
+    { numRuns: process.env.QMESH_SOAK === undefined ? 8 : 300, endOnFailure: true }, // each step of shrinking is a disk
   );
 }, 600_000);
