@@ -4,71 +4,23 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { bootstrapExpected, parseBootstrap } from './actors/network/bootstrap.js';
 import type { Bootstrap } from './actors/ports.js';
 import { adminExpected, parseAdmin } from './admin/address.js';
-import { parseSchedule, type Schedule } from './rules/schedule.js';
+import type { Schedule } from './rules/schedule.js';
 import { parseAddress } from './runtime/address.js';
 import { integer, list, number, oneOf, text, toggle } from './runtime/config-values.js';
 import { defineConfig } from './runtime/config.js';
 import { LOG_LEVELS } from './runtime/log.js';
-
-const bootstrap = z
-  .union([text(bootstrapExpected), z.custom<Bootstrap>((value) => typeof value === 'object')], {
-    error: bootstrapExpected,
-  })
-  .transform((given, context): Bootstrap => {
-    const parsed = typeof given === 'string' ? parseBootstrap(given) : given;
-    if (parsed !== undefined) return parsed;
-    context.addIssue({ code: 'custom', message: bootstrapExpected });
-    return z.NEVER;
-  });
-
-const schedule = z
-  .union([text('hours, such as 22:00-07:00'), z.custom<Schedule>((value) => typeof value === 'object')])
-  .transform((given, context): Schedule => {
-    const parsed = typeof given === 'string' ? parseSchedule(given) : given;
-    if (!('problem' in parsed)) return parsed;
-    context.addIssue({ code: 'custom', message: `hours, such as 22:00-07:00: ${parsed.problem}` });
-    return z.NEVER;
-  });
-
-const networkPrefix = z
-  .string({ error: 'a name of letters, digits, . _ and -' })
-  .trim()
-  .regex(/^[A-Za-z0-9._-]{0,64}$/, 'a name of at most 64 letters, digits, . _ and -');
-
-const nodeId = z
-  .string({ error: 'IDs of nodes' })
-  .trim()
-  .regex(/^[0-9a-f]{64}$/, 'IDs of nodes, 64 lower-case hex characters each');
-
-const listenExpected = 'host:port, such as 127.0.0.1:8080';
-
-const apiKey = z
-  .string({ error: 'keys' })
-  .trim()
-  .regex(/^[\x21-\x7e]{1,256}$/, 'keys of 1 to 256 visible ASCII characters each');
-
-const origin = z
-  .string({ error: 'origins of web pages' })
-  .trim()
-  .refine(
-    (given) =>
-      given === '*' ||
-      (URL.canParse(given) && new URL(given).origin === given) ||
-      /^[a-z][a-z0-9+.-]*:\/\/[\w.-]*$/.test(given),
-    {
-      error: 'origins of web pages, such as https://app.example or http://localhost:3000, or *',
-    },
-  );
-
-const hostName = z
-  .string({ error: 'names of this server' })
-  .trim()
-  .toLowerCase()
-  .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'names of this server, such as mesh.example');
+import {
+  apiKey,
+  bootstrap,
+  hostName,
+  listenExpected,
+  networkPrefix,
+  nodeId,
+  origin,
+  schedule,
+} from './settings-schemas.js';
 
 export interface Settings {
   readonly home: string;
