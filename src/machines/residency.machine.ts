@@ -68,7 +68,8 @@ const chart = base.extend({
       const before = context.residents.get(place);
       const isNew = before?.model !== model;
       const usedAtMs = residence === before?.residence && !isNew ? before.usedAtMs : context.monotonicMs();
-      const { running = 0, waitingSinceMs = undefined } = isNew ? {} : before;
+      const running = isNew ? 0 : before.running;
+      const waitingSinceMs = isNew ? undefined : before.waitingSinceMs;
       const loadedAtMs =
         residence === 'loaded' && residence === before?.residence ? before.loadedAtMs : context.monotonicMs();
       const resident = { model, memoryBytes, residence, running, waitingSinceMs, usedAtMs, loadedAtMs };
