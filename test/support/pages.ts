@@ -11,14 +11,15 @@ export const fencedBlocks = (page: string): Block[] =>
     code,
   }));
 
-/** Of sh blocks and indented ones; a line that ends in `\` goes on in the next. */
+/** Of sh blocks and indented ones, and what is `npx qmesh …` in the text; a line that ends in `\` goes on in the next. */
 export function shellLinesOf(page: string): string[] {
   const fenced = fencedBlocks(page)
     .filter(({ language }) => ['sh', 'bash', 'console', ''].includes(language))
     .flatMap(({ code }) => code.split('\n'));
   const prose = page.replace(/^ {0,3}```[\s\S]*?^ {0,3}```/gm, '');
   const indented = prose.split('\n').filter((line) => /^ {4}\S/.test(line));
-  return [...fenced, ...indented]
+  const inline = [...prose.matchAll(/`(npx qmesh [^`]+)`/g)].map(([, code = '']) => code);
+  return [...fenced, ...indented, ...inline]
     .join('\n')
     .replace(/\\\n\s*/g, ' ')
     .split('\n')

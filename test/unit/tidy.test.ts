@@ -24,6 +24,8 @@ const entries: Readonly<Record<string, string>> = {
   'src/index.ts': "the package's public names",
   'src/cli/qmesh.ts': "the package's command",
   'src/runtime/statechart-pages.ts': 'npm run statecharts',
+  'src/cli/error-codes.ts': 'npm run errors',
+  'src/admin/page/main.ts': "the admin page's, in a browser",
   'src/runtime/virtual-clock.ts': 'simulations and tests run on it; it stands beside the port it implements',
   // The ledger's rules: proven by their own tests before the actors that use them are there.
   'src/protocol/salted-hash.ts': 'orders and receipts',
