@@ -8,7 +8,6 @@ import { viewOf, type WorkerView } from '../actors/worker-view.js';
 import type { RequestSummary } from '../actors/tally.js';
 import { tiers } from '../rules/tiers.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
-import { version } from '../version.js';
 import { processMetrics } from './process-metrics.js';
 
 const secondsToFirstToken = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -103,7 +102,9 @@ export class Metrics {
     );
     this.#gauge('qmesh_uptime_seconds', 'Since it started.', undefined, ({ uptimeMs }) => one(uptimeMs / 1_000));
     this.#gauge('qmesh_admin_pages', 'Admin pages that are open.', undefined, () => one(this.#pages()));
-    this.#gauge('qmesh_build_info', 'Always 1; the label has the version.', 'version', () => ({ [version]: 1 }));
+    this.#gauge('qmesh_build_info', 'Always 1; the label has the version.', 'version', ({ agent }) => ({
+      [agent.slice(agent.indexOf('/') + 1)]: 1,
+    }));
   }
 
   #histogram(name: string, help: string, buckets: number[]): Histogram {

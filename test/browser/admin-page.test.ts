@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { QMeshClient } from '../../src/index.js';
 import { noBrowser, openBrowser, openPage, type WatchedPage } from '../support/browser.js';
-import { startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
+import { startTestnet, WorkerProcess } from '../support/worker-process.js';
 
 const maxPageBytes = 300_000;
 const secret = 'count from 41';
@@ -15,7 +15,7 @@ const longAnswer = 1_500;
 if (noBrowser !== undefined) console.warn(`test/browser is left out: ${noBrowser}`);
 
 describe.skipIf(noBrowser !== undefined)('the page of a worker', () => {
-  let testnet: Testnet;
+  const closing: (() => Promise<unknown>)[] = [];
   let worker: WorkerProcess;
   let client: QMeshClient;
   let browser: Browser;
@@ -24,10 +24,13 @@ describe.skipIf(noBrowser !== undefined)('the page of a worker', () => {
   let address: string;
 
   beforeAll(async () => {
-    testnet = await startTestnet();
+    const testnet = await startTestnet();
+    closing.push(() => testnet.destroy());
     worker = await WorkerProcess.start(testnet, { QMESH_ADMIN: '127.0.0.1:0', QMESH_SLOTS: '2' });
-    const [, opened] = await Promise.all([worker.ready(), openBrowser()]);
-    browser = opened;
+    closing.push(() => worker.stop());
+    browser = await openBrowser();
+    closing.push(() => browser.close());
+    await worker.ready();
     const { admin } = await worker.says(({ event }) => event === 'worker.ready');
     address = `http://${String(admin)}`;
     client = await QMeshClient.connect({
@@ -35,6 +38,7 @@ describe.skipIf(noBrowser !== undefined)('the page of a worker', () => {
       host: '127.0.0.1',
       identity: worker.owner,
     });
+    closing.push(() => client.close());
     watched = await openPage(browser, { viewport: { width: 1280, height: 800 } });
     page = watched.page;
     await page.goto(address);
@@ -42,10 +46,7 @@ describe.skipIf(noBrowser !== undefined)('the page of a worker', () => {
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await client?.close();
-    await worker?.stop();
-    await testnet?.destroy();
+    for (const close of closing.reverse()) await close();
   });
 
   const open = async (view: string): Promise<void> => {
@@ -87,9 +88,7 @@ describe.skipIf(noBrowser !== undefined)('the page of a worker', () => {
     await page.click('#messages button.request >> nth=0');
     const filter = await page.inputValue('#filter');
     expect(filter).not.toBe('prompt.received'); // by now it is the request's own id
-    const words = await page.$$eval('#messages .sequence li .words', (all) =>
-      all.map((each) => each.textContent ?? ''),
-    );
+    const words = await page.$$eval('#messages .sequence li .words', (all) => all.map((each) => each.textContent));
     const order = ['prompt.received', 'slot.run', 'slot.order', 'run.started', 'run.firstToken', 'run.ended'];
     const places = order.map((type) => words.findIndex((line) => line.includes(type)));
     expect(places).not.toContain(-1);
@@ -189,7 +188,7 @@ describe.skipIf(noBrowser !== undefined)('the page of a worker', () => {
       expect(await phone.page.evaluate(() => document.activeElement?.textContent)).toBe(expected);
     }
     await phone.page.keyboard.press('Enter');
-    expect(await phone.page.getAttribute('nav.views a[href="#charts"]', 'aria-current')).toBe('page');
+    await phone.page.waitForSelector('nav.views a[href="#charts"][aria-current="page"]');
     expect(phone.complaints).toEqual([]);
     await phone.page.context().close();
   });
@@ -225,7 +224,7 @@ function contrasts(): string[] {
     const front = luminance(channels(getComputedStyle(element).color));
     const back = luminance(behind(element));
     const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
-    if (ratio < 4.5) poor.push(`${element.tagName} ${element.textContent?.trim().slice(0, 30)}: ${ratio.toFixed(2)}`);
+    if (ratio < 4.5) poor.push(`${element.tagName} ${element.textContent.trim().slice(0, 30)}: ${ratio.toFixed(2)}`);
   }
   return poor;
 }

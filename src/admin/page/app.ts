@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** What all views of the page look at, and what they are. */
 import type { Item, LogLine, WorkerView } from '../wire.js';
 import type { Actors, History } from './history.js';

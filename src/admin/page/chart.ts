@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /**
  * Statecharts that live: the drawings of docs/statecharts, with the states of an actor lit up in them and each arrow that it takes
  * flashing once.

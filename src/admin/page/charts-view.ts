@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /**
  * Statecharts: a wall with everybody's, or one of them large with what concerns it. The supervision tree stands beside it.
  */

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /**
  * What the page has seen, so that it can go back: how everybody stood at the beginning, and what happened since, in order. How they stood
  * after any of it follows. Of bounded length: what falls out at the front is worked into the beginning.

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** The last lines of the worker's log, the newest first. */
 import type { Item, LogLine } from '../wire.js';
 import type { App, View } from './app.js';

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /**
  * The page of a worker: hears what happens in it by server-sent events and shows it in four views. It can be paused, moved back in
  * time, and saved; a saved one begins here as well, with its data in the document.

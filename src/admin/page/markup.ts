@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** HTML out of templates: whatever is put in is escaped, unless it came out of `html` itself. */
 
 class Markup {

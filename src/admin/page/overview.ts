@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** The worker in one look: is it well, who waits, what its slots do, and what it has. */
 import type { WorkerView } from '../wire.js';
 import type { App, View } from './app.js';

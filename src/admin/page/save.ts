@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /**
  * A recording of what the page has seen, as one file that opens in any browser, with no worker and no network: the page itself, its
  * modules and drawings, and the data, put into one document.

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /**
  * Who told whom what, as lanes: one for each actor, time runs down. Between the messages stand the states that they led to, crashes and
  * new starts. Each line can also be read as a sentence.

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** The supervision tree as a list to walk through: who is there, how they are, and who has crashed how often. */
 import type { App } from './app.js';
 import { fits, type Actor } from './history.js';

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** Many statecharts at once, small: enough to see where something moves. */
 import type { ActorSight } from '../wire.js';
 import { LiveChart } from './chart.js';

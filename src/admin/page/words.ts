@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** Numbers, times and states as people read them. */
 import type { Actor } from './history.js';
 

@@ -25,8 +25,8 @@ afterEach(() => {
 function open(port = 0, isNamed = true): Promise<string> {
   const server = adminServer({ host: '127.0.0.1', port, isNamed }, new LogRing(worker.clock, []));
   return new Promise((listening, failed) => {
-    const { close } = server.open(worker.deps, worker.tree.system, { listening, failed });
-    closing.push(close);
+    const opened = server.open(worker.deps, worker.tree.system, { listening, failed });
+    closing.push(() => opened.close());
   });
 }
 

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Happened, Hello, Item } from '../../../src/admin/wire.js';
 import { MAX_PAGES, Watchers } from '../../../src/admin/watchers.js';
+import { nullLogger } from '../../../src/runtime/log.js';
 import { LogRing } from '../../../src/runtime/log-ring.js';
 import { World, type SimWorker } from '../../simulation/world/world.js';
 
@@ -38,11 +39,11 @@ beforeEach(() => {
   inspectors = 0;
   system.inspect = (observer) => {
     inspectors++;
-    const { unsubscribe } = inspect(observer);
+    const subscription = inspect(observer);
     return {
       unsubscribe() {
         inspectors--;
-        unsubscribe();
+        subscription.unsubscribe();
       },
     };
   };
@@ -125,7 +126,7 @@ describe('a page', () => {
   it('is told how much it was not told', () => {
     const page = new FakePage();
     watchers.add(page);
-    const log = ring.keeping({ ...silent });
+    const log = ring.keeping(nullLogger);
     for (let line = 0; line < 3_000; line++) log.info('x.y', { reason: 'no', secret: 'yes' });
     world.clock.advance(200);
     const [{ items, lost }] = page.heard<Happened>('happened') as [Happened];
@@ -139,5 +140,3 @@ describe('a page', () => {
     expect(watchers.isFull).toBe(true);
   });
 });
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent } as never;
