@@ -80,9 +80,8 @@ export function fetchBar(): EndingWatch {
 }
 
 function whence(source: ModelSource): string {
+  const from = source.kind === 'mesh' ? `from the mesh, ${showBytes(source.content.bytes)}` : `from ${source.uri}`;
   const memory =
-    source.memoryBytes === undefined ? '' : `; serving it takes about ${showBytes(source.memoryBytes)} of memory`;
-  return source.kind === 'mesh'
-    ? `${source.name}, ${showBytes(source.content.bytes)}, from the mesh${memory}`
-    : `${source.name} from ${source.uri}${memory}`;
+    source.memoryBytes === undefined ? '' : `\n  takes about ${showBytes(source.memoryBytes)} of memory to serve`;
+  return `${source.name}\n  ${from}${memory}`;
 }

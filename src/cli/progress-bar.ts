@@ -91,7 +91,9 @@ function describe(
   note: string | undefined,
 ): string {
   const left =
-    total !== undefined && rate !== undefined && rate > 0 ? `${showTimeLeft((total - bytes) / rate)} left` : '';
+    total !== undefined && rate !== undefined && rate > 0 && bytes < total
+      ? `${showTimeLeft((total - bytes) / rate)} left`
+      : '';
   return [
     total === undefined
       ? showBytes(bytes)

@@ -206,6 +206,23 @@ class Watchdog {
     if (this.#reason !== undefined) return new HttpFault(this.#reason);
     if (error instanceof HttpRefusal || error instanceof HttpFault) return error;
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return new HttpFault(`${host}: ${cause instanceof Error ? cause.message : String(cause)}`, undefined, error);
+    return new HttpFault(`${host}: ${inWords(cause)}`, undefined, error);
+  }
+}
+
+/** What the system says, or what it means where that is no sentence. */
+function inWords(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  switch (code) {
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'its name is not known here; is this machine on the internet?';
+    case 'ECONNREFUSED':
+      return 'nobody listens there';
+    case 'ENETUNREACH':
+    case 'EHOSTUNREACH':
+      return 'there is no way to it; is this machine on the internet?';
+    default:
+      return cause instanceof Error ? cause.message : String(cause);
   }
 }

@@ -57,7 +57,8 @@ export function tell(wanted: string, outcome: FetchOutcome, json: boolean): void
       throw new CommandError(
         `${wanted} cannot be fetched`,
         outcome.reasons.join('\n  '),
-        'What has arrived is kept where it was good; the same command tries again.',
+        'What has arrived is kept where it was good; the same command tries again.\n' +
+          '  Without internet: qmesh models list --mesh, or a file of yours with qmesh models add.',
         { reason: 'fetch_failed' },
       );
   }

@@ -114,7 +114,7 @@ function judgeModel({ name, header, problem }: LocalModel, machine: MachineFacts
 }
 
 function wordsForThreads({ threads }: Settings, { cores }: MachineFacts): string {
-  if (threads !== undefined) return `with ${threads} threads, as set`;
+  if (threads !== undefined) return `with ${threads} ${threads === 1 ? 'thread' : 'threads'}, as set`;
   const all = availableParallelism();
   const why = cores < all ? `${cores} of ${all} cores, which is what this container may use` : 'one for each core';
   return `with ${cores} ${cores === 1 ? 'thread' : 'threads'} (${why}), fewer while other programs need them`;

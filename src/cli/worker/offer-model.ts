@@ -24,9 +24,9 @@ export async function offerModel(values: Settings): Promise<Settings | undefined
   if (best === undefined) return values;
   const { name, bytes, memoryBytes, licence } = best.model;
   say(
-    `There is no model here yet. The one that fits this machine best: ${name}\n` +
-      `  ${showBytes(bytes)} to fetch, about ${showBytes(memoryBytes)} of memory, ${best.why}; licence ${licence}.\n` +
-      'Without it the worker serves its demo model, which needs no network. Others: qmesh models list',
+    `There is no model here yet. This one fits the machine best:\n  ${name}\n` +
+      `  ${showBytes(bytes)} to fetch, about ${showBytes(memoryBytes)} of memory\n  ${best.why}\n  licence ${licence}\n` +
+      'Without it the worker serves its demo model. Others: qmesh models list',
   );
   if (!(await confirm('Fetch it now, from the mesh or from its address?', true))) return values;
   const watch = fetchBar();
