@@ -21,6 +21,7 @@ import { Docket, type DocketDeps } from './scores/docket.js';
 import { Gossip } from './scores/gossip.js';
 import { Inbox, type CheckedClaim, type Sender } from './scores/inbox.js';
 import { Reconciler } from './scores/reconciler.js';
+import { Solos } from './scores/solos.js';
 
 export interface ConsensusDeps extends DocketDeps {
   readonly checks: ScoreChecks;
@@ -49,7 +50,11 @@ function createDocket(deps: ConsensusDeps) {
 
     const docket = new Docket(deps, gossip, {
       counted(peer, hash) {
-        if (peer !== undefined && !ledger.counted.has(hash)) { reconciler.refuse(peer, hash); return; } // of a day that is closed here
+        // Of a day that is closed here: it counts already, or no more.
+        if (!ledger.counted.has(hash)) {
+          if (peer !== undefined) reconciler.refuse(peer, hash);
+          return;
+        }
         countedAtMs = clock.monotonicMs();
         if (peer === undefined || gained.has(peer)) return;
         gained.add(peer);
@@ -102,13 +107,14 @@ function createDocket(deps: ConsensusDeps) {
       if (node !== undefined) faulted(node, 'bad_signature');
     };
 
+    const solos = new Solos(deps, gossip, guard);
     const inbox = new Inbox(
       { check: (batch, done) => checks.check(batch, guard(done)) },
       {
         relation: (hash) => docket.relation(hash),
         isRejected: (hash) => docket.isRejected(hash),
         quorum: () => validators.quorum,
-        wants: (attestation) => docket.wants(attestation),
+        wants: (attestation) => docket.wants(attestation) || solos.wants(attestation),
         known: (peer, hash, isCertificate) => docket.known(peer, hash, isCertificate),
         claim(checked) {
           lookForRival(checked);
@@ -122,7 +128,7 @@ function createDocket(deps: ConsensusDeps) {
           else docket.answer(receipt.worker, hash, why);
           fault(peer);
         },
-        attestation: (peer, attestation) => docket.attest(peer, attestation),
+        attestation: (peer, attestation) => solos.attest(attestation) || docket.attest(peer, attestation),
         evidence: publish,
         fault,
       },
@@ -130,11 +136,16 @@ function createDocket(deps: ConsensusDeps) {
     );
 
     const look = (): void => {
+      ledger.closeDays(clock.now(), (error) => {
+        if (error !== undefined)
+          log.warn('ledger.days_not_closed', { error, note: 'It is tried again after the next start.' });
+      });
       if (validators.look()) {
         const { quorum } = validators;
         log.info('validators.changed', { validators: quorum.validators.size, threshold: quorum.threshold });
         reconciler.forgetRefused();
         docket.quorumChanged();
+        solos.offer();
       }
       const nowMs = clock.monotonicMs();
       const isQuiet = nowMs - countedAtMs >= lookMs || nowMs - comparedAtMs >= longestBusyMs;
@@ -160,6 +171,7 @@ function createDocket(deps: ConsensusDeps) {
           });
         case 'docket.round':
           for (const peer of scorePeers.names()) reconciler.open(peer);
+          solos.offer();
           if (docket.mayRecall()) recall(deps, docket, inbox, guard, () => {});
           return;
         case 'claim.made':
@@ -195,7 +207,10 @@ function recall(
 ): void {
   if (scoreRole === 'client') return done();
   const open = guard((error: Error | undefined, claims: readonly OpenClaim[] = []) => {
-    if (error !== undefined) { log.warn('ledger.not_recalled', { error }); return; }
+    if (error !== undefined) {
+      log.warn('ledger.not_recalled', { error });
+      return;
+    }
     const acked = claims.flatMap(({ order, receipt, ack }) => (ack === undefined ? [] : [{ order, receipt, ack }]));
     let left = acked.length;
     const goOn = (): void => {
@@ -217,7 +232,10 @@ function recall(
   });
   ledger.evidence(
     guard((error: Error | undefined, all: readonly Evidence[] = []) => {
-      if (error !== undefined) { log.warn('ledger.not_recalled', { error }); return; }
+      if (error !== undefined) {
+        log.warn('ledger.not_recalled', { error });
+        return;
+      }
       for (const ban of all.map(banOf)) if (ban !== undefined) bans.add(ban);
       ledger.claims(open);
     }),

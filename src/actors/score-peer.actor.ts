@@ -95,8 +95,14 @@ function createConnection(deps: ScorePeerDeps, peer: string, connection: Connect
       listenToFrames(connection, clock, {
         decode: decodeScoreMessage,
         frame: guard((outcome: DecodeOutcome<ScoreMessage>) => {
-          if (outcome.kind === 'message') { take(outcome.message); return; }
-          if (node === undefined) { refuse('it spoke before its hello'); return; }
+          if (outcome.kind === 'message') {
+            take(outcome.message);
+            return;
+          }
+          if (node === undefined) {
+            refuse('it spoke before its hello');
+            return;
+          }
           if (outcome.kind !== 'unknown_type') log.debug('frame.dropped', { peer, ...outcome });
         }),
         refused: guard((reason: string) => {

@@ -92,8 +92,8 @@ export interface ScoreStore {
   claim(hash: string, found: Found<OpenClaim>): void;
   claims(found: Found<OpenClaim[]>): void;
   evidence(found: Found<Evidence[]>): void;
-  /** How many certificates this node made alone, and nobody else has attested since. */
-  solos(found: Found<number>): void;
+  /** The receipts whose certificates this node made alone, and that nobody else has attested since. */
+  solos(found: Found<string[]>): void;
   /** Everything of a kind, a part at a time. @param after `next` of the page before */
   page(of: PageOf, after: string | undefined, found: Found<Page>): void;
   /** Receipts, the latest first. */
@@ -191,11 +191,14 @@ class BeeScoreStore implements ScoreStore {
     tellWith(found, this.#all<Evidence>('evidence/'));
   }
 
-  solos(found: Found<number>): void {
-    tellWith(
-      found,
-      this.#all('solo/').then(({ length }) => length),
-    );
+  solos(found: Found<string[]>): void {
+    const start = 'solo/';
+    const hashes = async (): Promise<string[]> => {
+      const list: string[] = [];
+      for await (const { key } of this.#bee.createReadStream(within(start))) list.push(key.slice(start.length));
+      return list;
+    };
+    tellWith(found, hashes());
   }
 
   page(of: PageOf, after: string | undefined, found: Found<Page>): void {

@@ -50,7 +50,7 @@ export interface InboxEvents {
   known(peer: Sender, hash: string, isCertificate: boolean): void;
   claim(checked: CheckedClaim): void;
   unsound(peer: Sender, claim: Claim, hash: string, fault: Fault): void;
-  attestation(peer: Sender, attestation: Attestation): void;
+  attestation(peer: Sender, attestation: Attestation): unknown;
   evidence(peer: Sender, evidence: Evidence, ban: Ban): void;
   /** The peer sent what no honest node sends. */
   fault(peer: Sender): void;

@@ -52,11 +52,11 @@ export function scoreReport(source: ReportSource, found: Found<ScoreReport>): vo
   const { ledger, account } = source;
   ledger.records.log({ account, limit: recentEntries }, (error, log) => {
     if (error !== undefined) return found(error, undefined);
-    ledger.records.solos((failed, solo = 0) => {
+    ledger.records.solos((failed, solos = []) => {
       if (failed !== undefined) return found(failed, undefined);
       ledger.claims((missed, claims = []) =>
         missed === undefined
-          ? found(undefined, reportOf(source, log?.entries ?? [], solo, claims.length))
+          ? found(undefined, reportOf(source, log?.entries ?? [], solos.length, claims.length))
           : found(missed, undefined),
       );
     });

@@ -56,14 +56,13 @@ export class Word {
   }
 
   /** What is only passed on need not be, once the certificate says it better. */
-  vote({ hash, certifiedBy }: Gathering, { attestation, knownBy }: Vote, how: How, only?: string): void {
+  vote({ hash }: Gathering, { attestation, knownBy }: Vote, how: How, only?: string): void {
     this.#gossip[how]({
       kind: 'attestation',
       item: attestation,
       isKnownTo: (peer) =>
         (only ?? peer) !== peer ||
         knownBy.has(peer) ||
-        certifiedBy.has(peer) ||
         this.#peers.node(peer) === attestation.validator ||
         !this.#peers.isWorker(peer) ||
         (how === 'forward' && !this.#isGathering(hash)),

@@ -99,8 +99,12 @@ export class MemoryScoreStore implements ScoreStore {
     found(undefined, [...this.#disk.evidence.values()]);
   }
 
-  solos(found: Found<number>): void {
-    found(undefined, [...this.#disk.certificates.values()].filter(({ isSolo }) => isSolo).length);
+  solos(found: Found<string[]>): void {
+    const solos = [...this.#disk.certificates].filter(([, { isSolo }]) => isSolo);
+    found(
+      undefined,
+      solos.map(([hash]) => hash),
+    );
   }
 
   page(of: PageOf, _after: string | undefined, found: Found<Page>): void {
