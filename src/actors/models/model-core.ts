@@ -3,7 +3,8 @@
  * it is there). A core has a folder of its own, so two processes that want one model do not share anything, and one that is damaged
  * is deleted and made again from the file.
  */
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import Hypercore from 'hypercore';
 import type { ModelContent } from '../../protocol/model-content.js';
@@ -54,8 +55,15 @@ export async function openFetch(
   content: ModelContent,
   upload: Throttle,
 ): Promise<ModelCore> {
-  const file = await openPartFile(partPath, content.bytes);
-  return openCore(coresFolder, content, limitedReads(file, upload), undefined);
+  const isNew = !existsSync(partPath);
+  const open = async (): Promise<ModelCore> =>
+    openCore(coresFolder, content, limitedReads(await openPartFile(partPath, content.bytes), upload), undefined);
+  const core = await open();
+  if (!isNew || core.core.length === 0) return core;
+  // It knows of blocks in a file that is gone: one that was fetched before, and has been moved or removed since.
+  await core.close();
+  await rm(join(coresFolder, core.key), { recursive: true, force: true });
+  return open();
 }
 
 async function openCore(

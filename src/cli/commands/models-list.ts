@@ -4,13 +4,14 @@ import { Command } from 'commander';
 import { listModels, type LocalModel } from '../../actors/model-library.js';
 import { ModelMemory } from '../../actors/model-memory.js';
 import { addressOf } from '../../actors/models/model-address.js';
-import type { Offer } from '../../actors/models/shelves.js';
+import type { Offer, Want } from '../../actors/models/shelves.js';
 import { readCatalog, type CatalogEntry } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';
 import { systemClock } from '../../runtime/clock.js';
 import { systemRandom } from '../../runtime/random.js';
 import { CommandError, splitAdvice } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
+import { printable } from '../printable.js';
 import { withManual } from '../manual.js';
 import { joinMesh, modelsSettings } from '../models-process.js';
 import { paintFor } from '../paint.js';
@@ -143,7 +144,8 @@ async function listMesh(options: Readonly<Record<string, unknown>>, json: boolea
   await new Promise<void>((resolve) => systemClock.setTimeout(resolve, listenMs));
   const { models: catalog } = await readCatalog();
   const offered = gather(network.mesh.shelves.offers, values.seeders, catalog);
-  const text = json ? JSON.stringify({ offered }) : offers(offered);
+  const wanted = countWants(network.mesh.shelves.wants);
+  const text = json ? JSON.stringify({ offered, wanted }) : `${offers(offered)}${wants(wanted)}`;
   process.stdout.write(`${text}\n`);
   await new Promise<void>((gone) => network.close(gone));
 }
@@ -172,6 +174,27 @@ function gather(
   return [...files.values()].sort((a, b) =>
     a.name === b.name ? b.seeders.length - a.seeders.length : a.name < b.name ? -1 : 1,
   );
+}
+
+interface Wanted {
+  /** A name, a SHA-256 or an address, as somebody asked for it. */
+  readonly model: string;
+  readonly nodes: number;
+}
+
+/** What most look for first. */
+function countWants(all: readonly Want[]): readonly Wanted[] {
+  const nodes = new Map<string, number>();
+  for (const model of all.flatMap(({ models }) => models)) nodes.set(model, (nodes.get(model) ?? 0) + 1);
+  return [...nodes].map(([model, count]) => ({ model, nodes: count })).sort((a, b) => b.nodes - a.nodes);
+}
+
+const shownWants = 8;
+
+function wants(wanted: readonly Wanted[]): string {
+  if (wanted.length === 0) return '';
+  const shown = wanted.slice(0, shownWants).map(({ model, nodes }) => `${printable(model)} (${nodes})`);
+  return `\n\nLooked for: ${shown.join(', ')}${wanted.length > shownWants ? ', …' : ''}`;
 }
 
 function offers(offered: readonly Offered[]): string {
