@@ -1,6 +1,9 @@
 /** What must hold after every course of events, whatever happened in it. */
 import { expect } from 'vitest';
 import type { AnyActorRef } from 'xstate';
+import { objectHash } from '../../src/protocol/signed-objects.js';
+import { topicName } from '../../src/protocol/topics.js';
+import { examine } from '../../src/rules/claim.js';
 import { waitingIn } from '../../src/rules/queue.js';
 import { everyActor } from '../support/crash.js';
 import { checkLine, schedulerOf } from './line.js';
@@ -51,6 +54,9 @@ const happenings = [
   'shutting_down',
   'slot_failed',
   'internal',
+  'a claim is whole',
+  'an ack is owed',
+  'insufficient_credit',
   ...['idle', 'light', 'moderate', 'busy', 'overloaded'].map((state) => `a worker is ${state}`),
 ];
 
@@ -76,6 +82,7 @@ export function checkCourse(seed: number, tally: Tally): void {
   note(tally, 'proved', world.proofs);
   expect(world.escalations, told).toEqual([]);
   checkRest(world, told);
+  checkClaims(world, tally, told);
 }
 
 function checkEnd({ request, ends, askedAtMs, endedAtMs, cancelled, failure }: SimRequest, told: string): void {
@@ -129,6 +136,20 @@ function checkRest(world: World, told: string): void {
   world.onPosition = () => said++;
   world.clock.advance(1_000);
   expect(said, `who owes nothing says nothing\n${told}`).toBe(0);
+}
+
+/** What workers hold of receipts and acks stands up before everybody, whatever happened on the way, and nothing is there twice. */
+function checkClaims(world: World, tally: Tally, told: string): void {
+  const receipts = new Map<string, string>();
+  for (const { disk } of world.workers)
+    for (const claim of [...disk.claims.values(), ...disk.certificates.values()]) {
+      const { receipt, ack } = claim;
+      const hash = objectHash('receipt', receipt);
+      expect(receipts.get(receipt.order) ?? hash, `one receipt for each order\n${told}`).toBe(hash);
+      receipts.set(receipt.order, hash);
+      note(tally, ack === undefined ? 'an ack is owed' : 'a claim is whole');
+      if (ack !== undefined) expect(examine({ ...claim, ack }, topicName('inference')).kind, told).toBe('sound');
+    }
 }
 
 function count({ answer, failure }: SimRequest, lieOf: ReadonlyMap<string, Lie | undefined>, tally: Tally): void {

@@ -133,8 +133,12 @@ function populate(
   for (let i = between(1, 3); i > 0; i--) clients.push(world.startClient(pick(earned)));
   if (chance(0.5)) clients.push(world.startClient(pick(earned), pick(workers)?.name));
   if (chance(0.2)) clients.push(world.startClient('guest'));
+  if (chance(0.3)) clients.push(world.startOrderer(pick(balances) ?? 0));
   return { workers, clients };
 }
+
+/** Of those who order what they ask for: from a few requests to more than they can ask. */
+const balances = [40_000, 200_000, 20_000_000];
 
 const offers = [['counter'], ['counter'], ['counter'], ['evens'], ['counter', 'evens'], ['evens', 'counter']] as const;
 
