@@ -222,6 +222,14 @@ it('a worker dies in the middle of a stream: nobody notices', { timeout: 60_000 
   expect(usage?.completion_tokens).toBe(tokens);
 });
 
+it('is not opened to others without a key', async () => {
+  const { code, stdout } = await cli.run(['serve', '--listen', '0.0.0.0:0', '--json'], {
+    QMESH_HOME: await cli.folder(),
+  });
+  expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'key_needed' } });
+  expect(code).toBe(2);
+});
+
 it('stops on SIGINT once the open answers are whole', { timeout: 60_000 }, async () => {
   const stream = await openai.chat.completions.create({ ...counting(5, 100), stream: true });
   gateway.child.kill('SIGINT');
