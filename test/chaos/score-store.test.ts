@@ -1,11 +1,16 @@
-/** A process that writes certificates is killed at any moment: nothing acknowledged is missing, nothing is half there. */
+/**
+ * A process that writes certificates and closes their days is killed at any moment: nothing acknowledged is missing, nothing is half
+ * there, and balances are those of all the receipts, whether their days were closed or were just being closed.
+ */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import { openLedger } from '../../src/actors/ledger.js';
 import { openScoreStore, type ScoreStore, type StoredCertificate } from '../../src/actors/score-store.js';
+import { foldLedger, mintDayOf, type LedgerEntry } from '../../src/rules/ledger.js';
 
 const root = join(import.meta.dirname, '../..');
 const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
@@ -26,16 +31,20 @@ async function writeAndKill(folder: string, first: number, afterMs: number): Pro
   return acknowledged;
 }
 
-/** The groups that are there, each with its parts; and every certificate since `since` is whole. */
-async function groupsIn(folder: string, since: number): Promise<Map<number, number>> {
-  const { store, entries } = await openScoreStore(folder);
+/** The groups that are there, each with its parts; certificates of open days are whole, and balances those of all receipts. */
+async function groupsIn(folder: string): Promise<Map<number, number>> {
+  const opened = await openScoreStore(folder);
+  const { store } = opened;
+  const [entries, checkpoint, ledger] = [[] as LedgerEntry[], await opened.checkpoint(), await openLedger(opened)];
+  for await (const entry of opened.entries()) entries.push(entry);
   const groups = new Map<number, number>();
-  const fresh: string[] = [];
-  for await (const { score, hash } of entries()) {
-    groups.set(score, (groups.get(score) ?? 0) + 1);
-    if (score >= since) fresh.push(hash);
-  }
-  for (const hash of fresh) expect(await certificateIn(store, hash), hash).toBeDefined();
+  for (const { score } of entries) groups.set(score, (groups.get(score) ?? 0) + 1);
+  // The first open day may have been half closed.
+  for (const entry of entries)
+    if (mintDayOf(entry) > checkpoint.openFrom)
+      expect(await certificateIn(store, entry.hash), entry.hash).toBeDefined();
+  const states = [...ledger.accounts()].map((account) => [account, ledger.stateOf(account)] as const);
+  expect(new Map(states)).toEqual(foldLedger(entries));
   await new Promise<void>((resolve) => store.close(() => resolve()));
   return groups;
 }
@@ -51,14 +60,16 @@ it(`keeps what it acknowledged through ${rounds} kills`, async () => {
     const acknowledged: number[] = [];
     let next = 0;
     for (let round = 0; round < rounds; round++) {
-      const since = next;
       acknowledged.push(...(await writeAndKill(folder, next, (round * 37) % 150)));
-      const groups = await groupsIn(folder, since);
+      const groups = await groupsIn(folder);
       expect(acknowledged.filter((group) => !groups.has(group))).toEqual([]);
       expect([...groups].filter(([, parts]) => parts !== 3)).toEqual([]);
       next = Math.max(next, ...groups.keys()) + 1;
     }
     expect(acknowledged.length).toBeGreaterThan(rounds);
+    const { store, checkpoint } = await openScoreStore(folder);
+    expect((await checkpoint()).openFrom).toBeGreaterThan(0);
+    await new Promise<void>((resolve) => store.close(() => resolve()));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

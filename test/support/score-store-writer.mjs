@@ -1,6 +1,7 @@
 /**
  * Writes certificates as fast as it can until it is killed: `score-store-writer.mjs DIST FOLDER FIRST`. They come in groups of
- * three, one write each, and the parent hears of every group that was acknowledged. Nobody looks at signatures here.
+ * three, one write each, and the parent hears of every group that was acknowledged. A UTC day has few of them, and is closed soon
+ * after. Nobody looks at signatures here.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -9,6 +10,8 @@ import { pathToFileURL } from 'node:url';
 
 const [, , dist = '', folder = '', first = '0'] = process.argv;
 const { openScoreStore } = await import(pathToFileURL(join(dist, 'actors/score-store.js')).href);
+const groupsPerDay = 20;
+const dayMs = 86_400_000;
 const sha256 = (/** @type {string} */ text) => createHash('sha256').update(text).digest('hex');
 
 /** @param {number} group @param {number} part */
@@ -28,13 +31,14 @@ function certificate(group, part) {
     success: true,
     complexity: 0,
     responseMs: part,
-    finishedAt: group,
+    finishedAt: Math.floor(group / groupsPerDay) * dayMs + group,
   };
   return { order, receipt, ack: {}, attestations: [], isSolo: false };
 }
 
 const { store } = await openScoreStore(folder);
 let group = Number(first);
+let lastDay = Math.floor(group / groupsPerDay);
 /** A few writes are always on their way, as on a busy worker. */
 function writeNext() {
   const mine = group++;
@@ -42,7 +46,20 @@ function writeNext() {
   store.write(writes, (/** @type {Error | undefined} */ error) => {
     if (error !== undefined) throw error;
     process.send?.(mine);
+    lastDay = Math.floor(mine / groupsPerDay);
     writeNext();
   });
 }
+/** Again and again. What is on its way to the disk is of the two latest days. */
+function closeNext() {
+  store.closeDays(
+    lastDay - 1,
+    () => false,
+    (/** @type {Error | undefined} */ error) => {
+      if (error !== undefined) throw error;
+      setTimeout(closeNext, 1);
+    },
+  );
+}
 for (let lane = 0; lane < 8; lane++) writeNext();
+closeNext();

@@ -51,6 +51,7 @@ export async function closedReceipt(bee: Hyperbee, order: string): Promise<Ledge
 export async function closeDays(bee: Hyperbee, before: number, isContested: (order: string) => boolean): Promise<void> {
   for (let day = await firstDay(bee); day !== undefined && day < before; day = await firstDay(bee))
     await closeDay(bee, day, isContested);
+  if (before <= (await openFromOf(bee))) return;
   const batch = bee.batch();
   await batch.put(closedKey, before);
   await batch.flush();
