@@ -3,4 +3,4 @@
 import { qmeshProgram } from './program.js';
 import { runProgram } from './run-program.js';
 
-await runProgram(qmeshProgram());
+await runProgram(await qmeshProgram(process.argv.slice(2)));

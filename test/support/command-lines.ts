@@ -19,12 +19,15 @@ export function qmeshWordsIn(line: string): { readonly words: string[]; readonly
 }
 
 /** Undefined for a line that is right. */
-export function mistakeIn(words: readonly string[], env: Readonly<Record<string, string>> = {}): string | undefined {
-  const program = qmeshProgram();
+export async function mistakeIn(
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string | undefined> {
+  const program = await qmeshProgram(words);
   let ran: Command | undefined;
   walk(program, (command) => {
     command.exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {}, outputError: () => {} });
-    if (command.commands.length === 0) command.action(() => (ran = command));
+    if (command.commands.length === 0) command.action(() => void (ran = command));
   });
   try {
     program.parse([...words], { from: 'user' });

@@ -18,12 +18,12 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 describe.each(pages)('%s', (page) => {
   const lines = shellLinesOf(readFileSync(join(root, page), 'utf8'));
 
-  it('names commands and flags that there are', () => {
-    const commands = lines.flatMap(qmeshWordsIn);
-    const mistakes = commands.flatMap(({ words, env }) => {
-      const mistake = mistakeIn(words, env);
-      return mistake === undefined ? [] : [`qmesh ${words.join(' ')}: ${mistake}`];
-    });
+  it('names commands and flags that there are', async () => {
+    const mistakes: string[] = [];
+    for (const { words, env } of lines.flatMap(qmeshWordsIn)) {
+      const mistake = await mistakeIn(words, env);
+      if (mistake !== undefined) mistakes.push(`qmesh ${words.join(' ')}: ${mistake}`);
+    }
     expect(mistakes).toEqual([]);
   });
 

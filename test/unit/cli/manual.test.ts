@@ -5,7 +5,7 @@ import { mistakeIn, qmeshWordsIn, walk } from '../../support/command-lines.js';
 
 /** `models pull` → what `qmesh models pull --help` prints. */
 const helpPages = new Map<string, string>();
-walk(qmeshProgram(), (command, names) => {
+walk(await qmeshProgram(), (command, names) => {
   let page = '';
   command.configureOutput({ writeOut: (text) => (page += text), getOutHasColors: () => false });
   command.outputHelp();
@@ -21,11 +21,11 @@ describe.each(leaves)('qmesh %s --help', (name, page) => {
       ?.split('\n')
       .filter((line) => line.trim() !== '') ?? [];
 
-  it('has examples, and each is right', () => {
+  it('has examples, and each is right', async () => {
     expect(examples).not.toEqual([]);
     const commands = examples.flatMap(qmeshWordsIn);
     expect(commands.some(({ words }) => words.join(' ').startsWith(name))).toBe(true);
-    for (const { words, env } of commands) expect(mistakeIn(words, env), words.join(' ')).toBeUndefined();
+    for (const { words, env } of commands) expect(await mistakeIn(words, env), words.join(' ')).toBeUndefined();
   });
 
   it('fits a terminal, but for examples', () => {
@@ -43,9 +43,21 @@ it('lines of shell are read as a shell does', () => {
   expect(qmeshWordsIn('cd qmesh && npm ci')).toEqual([]);
 });
 
-it('wrong lines are found', () => {
-  expect(mistakeIn(['wrker'])).toContain('unknown command');
-  expect(mistakeIn(['ask', 'hi', '--nope'])).toContain('unknown option');
-  expect(mistakeIn(['worker', '--slots', 'x'])).toContain('expected a whole number');
-  expect(mistakeIn(['worker'], { QMESH_SLOT: '1' })).toContain('not a setting');
+it('wrong lines are found', async () => {
+  expect(await mistakeIn(['wrker'])).toContain('unknown command');
+  expect(await mistakeIn(['ask', 'hi', '--nope'])).toContain('unknown option');
+  expect(await mistakeIn(['worker', '--slots', 'x'])).toContain('expected a whole number');
+  expect(await mistakeIn(['worker'], { QMESH_SLOT: '1' })).toContain('not a setting');
+});
+
+it('a command that is named is loaded alone, and what is none brings all of them', async () => {
+  const names = async (...words: readonly string[]): Promise<string[]> =>
+    (await qmeshProgram(words)).commands.map((command) => command.name());
+  expect(await names('status')).toEqual(['status']);
+  const all = await names();
+  expect(all.length).toBeGreaterThan(10);
+  for (const name of all) expect(await names(name)).toContain(name);
+  expect(await names('completion', 'bash')).toEqual(all);
+  for (const word of ['wrker', 'constructor']) expect(await names(word)).toEqual(all);
+  expect(await names('--help')).toEqual(all);
 });
