@@ -23,7 +23,7 @@ import { completionForm } from './completion-answer.js';
 import { readCompletion } from './completion-request.js';
 import { eventStream } from './event-stream.js';
 import { modelList, modelName, modelNamed, modelNotFound } from './models.js';
-import { asApiError, maxBodyBytes, parseJson } from './requests.js';
+import { asApiError, maxBodyBytes, parseJson } from './body.js';
 
 export interface GatewayOptions extends AccessRules {
   readonly client: MeshClient;
@@ -229,6 +229,7 @@ export class Gateway {
       return form.whole(head(), ended);
     } catch (error) {
       abort.abort(); // the other choices
+      reply.headers(this.#tell(exchange, choices));
       throw this.#explain(error, asked, request);
     }
   }

@@ -16,4 +16,5 @@ export function parseAddress(text: string): Address | undefined {
 export const writtenAddress = ({ host, port }: Address): string => `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 
 /** Only this machine can reach it. */
-export const isLoopback = ({ host }: Address): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
+export const isLoopback = ({ host }: Address): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
