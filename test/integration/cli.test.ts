@@ -214,6 +214,37 @@ describe('qmesh models list', () => {
   });
 });
 
+describe('qmesh models add, verify and rm', () => {
+  it('take a file in, notice that a byte of it changed, and ask before it goes', async () => {
+    const env = await freshEnv();
+    const file = join(env.QMESH_HOME, 'Tiny.gguf');
+    await writeModel('bench-tiny', file);
+    const added = await cli.run(['models', 'add', file, '--json'], env);
+    const { path, sha256 } = JSON.parse(added.stdout) as { path: string; sha256: string };
+    expect(path).toBe(join(env.QMESH_HOME, 'models/tiny.gguf'));
+    expect(await cli.run(['models', 'verify'], env)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(sha256),
+    });
+    const bytes = await readFile(path);
+    bytes.writeUInt8(bytes.readUInt8(400_000) ^ 1, 400_000);
+    await writeFile(path, bytes);
+    const { code, stdout } = await cli.run(['models', 'verify', 'tiny', '--json'], env);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: 'changed', reason: expect.stringContaining(sha256) });
+    const why = 'Nobody is there to be asked whether to.';
+    expectError(await cli.run(['models', 'rm', 'tiny'], env), 2, 'tiny was not deleted', why, '--yes');
+    expect(await cli.run(['models', 'rm', 'tiny', '--yes'], env)).toMatchObject({ code: 0, stderr: '' });
+    expectError(
+      await cli.run(['models', 'rm', 'tiny', '--yes'], env),
+      1,
+      'no model tiny here',
+      'Looked for',
+      'models list',
+    );
+  });
+});
+
 describe('with a worker', () => {
   let env: { QMESH_HOME: string; QMESH_BOOTSTRAP: string };
   let worker: Command;
@@ -261,6 +292,25 @@ describe('with a worker', () => {
     const pid = worker.child.pid ?? 0;
     const what = `a worker is already running, pid ${pid}, on ${env.QMESH_HOME}`;
     expectError(await cli.run(['worker'], env), 1, what, 'Stop it, or set QMESH_HOME to another folder.');
+  });
+
+  it('what it serves is offered to others, and is not deleted', async () => {
+    const { offered } = JSON.parse((await cli.run(['models', 'list', '--mesh', '--json'], env)).stdout) as {
+      offered: { name: string; seeders: string[] }[];
+    };
+    expect(offered).toEqual([expect.objectContaining({ name: 'qmesh-demo', seeders: [expect.any(String)] })]);
+    const why = `The worker of this home serves it (pid ${worker.child.pid ?? 0}).`;
+    const ended = await cli.run(['models', 'rm', 'qmesh-demo', '--yes'], env);
+    expectError(ended, 1, 'qmesh-demo was not deleted', why, 'qmesh stop');
+  });
+
+  it('the doctor finds it, and the mesh that it holds', async () => {
+    const { stdout } = await cli.run(['doctor', '--json'], env);
+    const { findings } = JSON.parse(stdout) as { findings: Record<string, { status: string; says: string }> };
+    for (const name of ['node', 'llama', 'home', 'identity', 'mesh', 'models', 'serving', 'worker'])
+      expect(findings[name], name).toMatchObject({ status: 'ok' });
+    expect(findings.worker?.says).toContain(`pid ${worker.child.pid ?? 0}`);
+    expect(findings.mesh?.says).toContain('is there');
   });
 
   it('an unknown model is said to be unknown, with those that are served', async () => {
