@@ -4,7 +4,7 @@
  */
 import { topicKey, topicName } from '../protocol/topics.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
-import type { SupervisorSpec } from '../runtime/supervision.js';
+import type { ChildSpec, SupervisorSpec } from '../runtime/supervision.js';
 import { tell } from '../runtime/tell.js';
 import { createAsk, askInput, type AskCallbacks, type AskDeps, type AskRequest } from './ask.actor.js';
 import { createDhtActor, type DhtInfo } from './dht.actor.js';
@@ -23,6 +23,8 @@ export interface ClientDeps extends AskDeps, LinkDeps {
   readonly maxRequests: number;
   readonly onDhtReady: (info: DhtInfo) => void;
   readonly onDhtFailed: (error: Error) => void;
+  /** Its part on the score network, if it has one: none of its requests waits for that. */
+  readonly scores: readonly ChildSpec[];
 }
 
 const flushMs = 2_000;
@@ -37,7 +39,7 @@ export function clientTree(deps: ClientDeps, accept: AcceptLink): SupervisorSpec
         id: names.dht,
         logic: createDhtActor({
           ...deps,
-          topics: [names.topic('inference')],
+          topics: [names.topic('inference'), ...(deps.scores.length > 0 ? [names.topic('scores')] : [])],
           ready: deps.onDhtReady,
           failed: deps.onDhtFailed,
         }),
@@ -60,6 +62,7 @@ export function clientTree(deps: ClientDeps, accept: AcceptLink): SupervisorSpec
       },
       { id: names.links, strategy: 'one-for-one', children: [], maxChildren: deps.maxConnections },
       { id: names.asks, strategy: 'one-for-one', children: [], maxChildren: deps.maxRequests },
+      { id: 'scores', strategy: 'rest-for-one', restart: 'temporary', children: deps.scores },
     ],
   };
 }

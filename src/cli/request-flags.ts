@@ -9,6 +9,7 @@ import { modelFolders } from '../model-folders.js';
 import { nullLogger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
 import type { Settings } from '../settings.js';
+import { mintersOf, policyOf } from '../validator-policy.js';
 import { CommandError, exitCode, splitAdvice } from './failure.js';
 
 /** Settings of a command that joins a mesh as a client. */
@@ -50,12 +51,28 @@ export const requestOf = ({ maxTokens, temperature, seed, model, pin, timeout }:
   deadlineMs: Math.round(timeout * 1_000),
 });
 
-/** @param isLocal whether a model on this disk answers where no worker is left. @throws CommandError */
-export async function joinAsClient(values: Settings, { isLocal }: { readonly isLocal: boolean }): Promise<QMeshClient> {
+/**
+ * @param isLocal whether a model on this disk answers where no worker is left.
+ * @param isLasting whether it is worth it to look the account's points up in the mesh. @throws CommandError
+ */
+export async function joinAsClient(
+  values: Settings,
+  { isLocal, isLasting = false }: { readonly isLocal: boolean; readonly isLasting?: boolean },
+): Promise<QMeshClient> {
   const { bootstrap, host, network, home, maxPrice, model, context: contextSize, threads, gpuLayers } = values;
   const { keyPair } = loadIdentity(openHome(home), systemRandom, nullLogger);
   const fallback = { home, folders: modelFolders(values), model: model[0], contextSize, threads, gpuLayers };
-  const options = { bootstrap, host, network, home, maxPrice, identity: keyPair, ...(isLocal && { fallback }) };
+  const scores = { policy: policyOf(values), minters: mintersOf(values) };
+  const options = {
+    bootstrap,
+    host,
+    network,
+    home,
+    maxPrice,
+    identity: keyPair,
+    ...(isLocal && { fallback }),
+    ...(isLasting && { scores }),
+  };
   return QMeshClient.connect(options).catch((error: unknown) => {
     const [why, next] = splitAdvice(error instanceof Error ? error.message : String(error));
     throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });

@@ -12,7 +12,7 @@ import { openHome } from '../actors/home.js';
 import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
 import { bootstrapExpected, parseBootstrap } from '../actors/network/bootstrap.js';
 import type { Bootstrap, Connection } from '../actors/ports.js';
-import type { Wallet, WalletOptions } from '../actors/wallet.js';
+import type { WalletOptions } from '../actors/wallet.js';
 import { createWorkSolver, type WorkSolverThread } from '../actors/work-solver.js';
 import { createHello } from '../protocol/hello.js';
 import { limits } from '../protocol/limits.js';
@@ -26,7 +26,7 @@ import { systemRandom } from '../runtime/random.js';
 import { AnswerStream, RequestError, type Answer, type Failover, type QueuePosition } from './answer-stream.js';
 import { isLocalWorker, LocalWorkers, type LocalModel } from './local-workers.js';
 import { startClientCore, type ClientCore } from './core.js';
-import { openWallet } from './open-wallet.js';
+import { openWallet, type OpenedWallet, type ScoreSource } from './open-wallet.js';
 
 export type { AskRequest };
 
@@ -43,6 +43,8 @@ export interface ConnectOptions {
   readonly home?: string;
   /** Points that one request may cost at most, from 0 to 10. 0 always asks as a guest. Default: 10. */
   readonly maxPrice?: number;
+  /** Looks the account's points up on the score network where no worker of its home runs: worth it for a program that runs for long. */
+  readonly scores?: ScoreSource;
   readonly log?: Logger;
   /** `local`: where no worker is left, a model on this machine's own disk answers. An object says which one. */
   readonly fallback?: 'local' | LocalModel;
@@ -89,20 +91,20 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
   readonly #core: ClientCore;
   readonly #solver: WorkSolverThread;
   readonly #fallback: LocalWorkers | undefined;
-  readonly #wallet: Wallet | undefined;
+  readonly #purse: OpenedWallet | undefined;
   #isClosed = false;
 
   private constructor(
     core: ClientCore,
     solver: WorkSolverThread,
     fallback: LocalWorkers | undefined,
-    wallet: Wallet | undefined,
+    purse: OpenedWallet | undefined,
   ) {
     super();
     this.#core = core;
     this.#solver = solver;
     this.#fallback = fallback;
-    this.#wallet = wallet;
+    this.#purse = purse;
     // Listeners run after what made the news, so that one that throws breaks nothing of ours.
     core.directory.watch = {
       heard: (worker, status) => {
@@ -122,7 +124,7 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
     const key = keyPairFromSeed(keySeed).publicKeyHex;
     const log = options.log ?? nullLogger;
     const ports = { clock: systemClock, random: systemRandom, log };
-    const wallet = await walletOf(options, ports);
+    const purse = await walletOf(options, networkPrefix, ports);
     const solver = createWorkSolver();
     const link = (connection: Connection): void => core?.link(connection);
     const fallback =
@@ -148,7 +150,8 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
             options.identity && createHello({ network: topicName('inference', networkPrefix), key }, options.identity),
           solver,
           fallback,
-          wallet,
+          wallet: purse?.wallet,
+          scores: purse?.children ?? [],
           maxConnections,
           maxRequests,
           onDhtReady: () => opened(),
@@ -158,10 +161,11 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
       });
     } catch (error) {
       await stop(core);
+      await purse?.close();
       solver.close();
       throw error;
     }
-    return new QMeshClient(core as unknown as ClientCore, solver, fallback, wallet);
+    return new QMeshClient(core as unknown as ClientCore, solver, fallback, purse);
   }
 
   /** Asks, and gives the answer as it comes. Never throws: what goes wrong is told by the stream. */
@@ -226,8 +230,9 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#wallet?.close();
+    this.#purse?.wallet.close();
     await stop(this.#core);
+    await this.#purse?.close();
     await this.#fallback?.stop();
     this.#solver.close();
   }
@@ -241,17 +246,19 @@ const stop = (core: ClientCore | undefined): Promise<void> =>
 
 /** Only a known account has anything to spend. @throws TypeError, HomeError */
 async function walletOf(
-  { identity, home, network = '', maxPrice = maxPoints }: ConnectOptions,
+  { identity, home, maxPrice = maxPoints, scores }: ConnectOptions,
+  networkPrefix: string,
   ambient: Pick<WalletOptions, 'clock' | 'random' | 'log'>,
-): Promise<Wallet | undefined> {
+): Promise<OpenedWallet | undefined> {
   if (!(maxPrice >= 0 && maxPrice <= maxPoints))
     throw new TypeError(`maxPrice is ${maxPrice}; expected points from 0 to ${maxPoints}`);
   if (identity === undefined) return undefined;
   const source = {
     identity,
     home: home === undefined ? undefined : openHome(home),
-    network: topicName('inference', network),
+    networkPrefix,
     maxPrice: Math.floor(maxPrice * 1_000),
+    scores,
   };
   return openWallet(source, ambient);
 }

@@ -1,22 +1,46 @@
-/** The wallet of a client in a real process: its home keeps the acks, and the worker that runs there knows the balance. */
+/**
+ * The wallet of a client in a real process: its home keeps the acks, and the worker that runs there knows the balance. Where none runs, a client
+ * that stays for long looks its points up on the score network, if it is told to.
+ */
 import { acksIn } from '../actors/ack-folder.js';
 import { AckPost, acksInMemory } from '../actors/ack-post.js';
 import { askWorker } from '../actors/control/ask.js';
 import type { Home } from '../actors/home.js';
+import { ScoreLookup } from '../actors/score-lookup.js';
+import { checksInThreads } from '../actors/scores/checks.js';
 import { Wallet } from '../actors/wallet.js';
 import type { KeyPair } from '../protocol/keys.js';
+import { topicName } from '../protocol/topics.js';
+import type { Minters } from '../rules/ledger.js';
+import type { ValidatorPolicy } from '../rules/quorum.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
+import type { ChildSpec } from '../runtime/supervision.js';
 
 export interface WalletSource {
   readonly identity: KeyPair;
   /** Undefined: acks are kept in memory, and no balance is known. */
   readonly home: Home | undefined;
-  /** The inference topic of the mesh. */
-  readonly network: string;
+  readonly networkPrefix: string;
   /** Millipoints. */
   readonly maxPrice: number;
+  /** How points are looked up where no worker of the home runs; undefined: not at all. */
+  readonly scores: ScoreSource | undefined;
+}
+
+/** Whose word a client takes on points. */
+export interface ScoreSource {
+  readonly policy: ValidatorPolicy;
+  readonly minters: Minters;
+}
+
+export interface OpenedWallet {
+  readonly wallet: Wallet;
+  /** The client's part on the score network. */
+  readonly children: readonly ChildSpec[];
+  /** After the last of those children. */
+  close(): Promise<void>;
 }
 
 interface Ambient {
@@ -29,23 +53,41 @@ interface Ambient {
 const firstBalanceMs = 1_000;
 
 /** The wallet, once it knows its balance or has waited for long enough. */
-export async function openWallet({ home, ...account }: WalletSource, ambient: Ambient): Promise<Wallet> {
+export async function openWallet(source: WalletSource, ambient: Ambient): Promise<OpenedWallet> {
+  const { identity, home, networkPrefix, maxPrice, scores } = source;
+  const network = topicName('inference', networkPrefix);
   const { clock, log } = ambient;
-  const post = new AckPost(home === undefined ? acksInMemory : acksIn(home, log), ambient);
+  const atHome = await within(firstBalanceMs, balanceAt(home, identity.publicKeyHex), clock);
+  const checks = atHome === undefined && scores !== undefined ? checksInThreads(network) : undefined;
+  const lookup = checks && scores && new ScoreLookup({ ...ambient, ...scores, identity, checks, networkPrefix });
+  const balance = async (): Promise<number | undefined> =>
+    (await balanceAt(home, identity.publicKeyHex)) ?? lookup?.balanceOf(identity.publicKeyHex);
   const wallet = new Wallet({
-    ...account,
     ...ambient,
-    post,
-    balance: (found) => void balanceAt(home, account.identity.publicKeyHex).then(found, () => found(undefined)),
+    identity,
+    network,
+    maxPrice,
+    post: new AckPost(home === undefined ? acksInMemory : acksIn(home, log), ambient),
+    balance: (found) => void balance().then(found, () => found(undefined)),
   });
-  await new Promise<void>((known) => {
-    const timer = clock.setTimeout(known, firstBalanceMs);
-    wallet.refresh(() => {
+  await within(firstBalanceMs, new Promise<void>((known) => wallet.refresh(known)), clock);
+  return {
+    wallet,
+    children: lookup?.children ?? [],
+    close: async () => checks?.close(),
+  };
+}
+
+/** What comes of it, or undefined where it takes longer or fails. */
+function within<Value>(ms: number, promise: Promise<Value>, clock: Clock): Promise<Value | undefined> {
+  return new Promise((settle) => {
+    const timer = clock.setTimeout(() => settle(undefined), ms);
+    const done = (value: Value | undefined): void => {
       clock.clearTimeout(timer);
-      known();
-    });
+      settle(value);
+    };
+    promise.then(done, () => done(undefined));
   });
-  return wallet;
 }
 
 /** Millipoints of this account, as the worker of its home sees them; undefined where none runs. */

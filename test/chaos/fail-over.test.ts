@@ -257,6 +257,7 @@ describe('a network that is cut', () => {
       solver,
       fallback: undefined,
       wallet: undefined,
+      scores: [],
       maxConnections: 8,
       maxRequests: 8,
       onDhtReady: () => {},

@@ -201,6 +201,27 @@ it('a request that fails over is ordered anew, under one id, and each worker may
   expect(request.answer?.settled?.receipt).toEqual(claims[0]!.receipt);
 });
 
+it('who has earned by serving, and whose worker is gone, is known for it: the points are looked up', () => {
+  const { world, workers } = quietWorld(12, 2);
+  const [earner, other] = workers as [SimWorker, SimWorker];
+  const guest = world.startOrderer(0);
+  world.clock.advance(2 * settleMs + 60_000); // they have seen each other for a minute
+  const served = world.ask(guest, { ...question(5), pin: earner.id });
+  ended(world, [served]);
+  world.clock.advance(10_000);
+  expect(other.deps.ledger?.balanceOf(earner.id)).toBeGreaterThan(5_000);
+  const earned = other.deps.ledger?.balanceOf(earner.id);
+  earner.tree.stop();
+  world.clock.advance(60_000);
+  const client = world.startOrderer(undefined, { name: earner.name });
+  world.clock.advance(90_000);
+  const tiers = new Set<string>();
+  world.onPosition = (_worker, _peer, { tier }) => void tiers.add(tier);
+  ended(world, [world.ask(client, question(1))]);
+  expect(client.wallet.balance).toBe(earned);
+  expect(tiers).toEqual(new Set(['bronze']));
+});
+
 describe("a worker's disk", () => {
   it.each([
     ['is full', { isFull: true }],

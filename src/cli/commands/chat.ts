@@ -61,7 +61,7 @@ export const chatCommand = (): Command =>
 async function chat(options: Options): Promise<void> {
   const { model: _model, ...shared } = options; // here a request's model, not the setting of a worker
   const { values } = readSettings(shared);
-  const client = await joinAsClient(values, { isLocal: options.local === true });
+  const client = await joinAsClient(values, { isLocal: options.local === true, isLasting: true });
   try {
     if (options.json !== true && process.stdin.isTTY && process.stderr.isTTY)
       await atTerminal(client, options, options.history ? values.home : undefined);

@@ -62,7 +62,7 @@ async function serve(options: Options): Promise<void> {
   const stopAsked = untilSignal();
   const isForPeople = process.stdout.isTTY && options.json !== true;
   const log = createLogger({ level: values.logLevel, pretty: isForPeople });
-  const client = await joinAsClient(values, { isLocal: options.local === true });
+  const client = await joinAsClient(values, { isLocal: options.local === true, isLasting: true });
   const { apiKeys, cors, names, concurrency, answerMs, drainMs } = values;
   const gateway = new Gateway({
     client,

@@ -7,13 +7,14 @@ import { noConductStore } from '../../../src/actors/conduct-file.js';
 import { Ledger } from '../../../src/actors/ledger.js';
 import { ownerWordInMemory } from '../../../src/actors/owner-word.js';
 import { AckPost, acksInMemory } from '../../../src/actors/ack-post.js';
+import { ScoreLookup } from '../../../src/actors/score-lookup.js';
 import { Wallet } from '../../../src/actors/wallet.js';
 import { startWorker, type RunningWorker } from '../../../src/actors/start-worker.js';
 import type { MachineSample } from '../../../src/actors/worker-ports.js';
 import type { WorkSolver } from '../../../src/actors/work-solver.js';
 import type { AskAnswer } from '../../../src/actors/answer.js';
 import type { AskRequest } from '../../../src/actors/ask.actor.js';
-import { startClientCore, type ClientCore } from '../../../src/client/core.js';
+import { startClientCore, type ClientCore, type ClientOptions } from '../../../src/client/core.js';
 import type { AskFailure } from '../../../src/machines/ask.js';
 import { createHello } from '../../../src/protocol/hello.js';
 import type { QueueStatusMessage } from '../../../src/protocol/messages.js';
@@ -124,6 +125,7 @@ export class World {
     const identity = keyPairFromSeed(seed);
     const clock = new FreezableClock(this.clock);
     const disk = this.#diskOf(name);
+    const ledger = new Ledger(new MemoryScoreStore(disk, clock), disk.checkpoint());
     const engines = new SimEngines(clock, this.#fork(), options.slowness);
     const random = this.#fork();
     const lieRandom = this.#fork();
@@ -156,7 +158,7 @@ export class World {
         modelFiles: simModelFiles(clock),
         modelsPort: undefined,
         conductStore: noConductStore,
-        ledger: new Ledger(new MemoryScoreStore(disk, clock), disk.checkpoint()),
+        ledger,
         onDhtReady: () => {},
         onDhtFailed: () => {},
         onModelRefused: () => {},
@@ -171,7 +173,8 @@ export class World {
         },
         onStopAsked: () => {},
         standing: (account, offer) =>
-          this.#tiers.get(account) ?? standingOf({ ...offer, balance: this.balances.get(account) ?? 0 }),
+          this.#tiers.get(account) ??
+          standingOf({ ...offer, balance: this.balances.get(account) ?? ledger.balanceOf(account) }),
         sampleHealth: () => worker.burden,
       },
       { inspect: this.#hash?.inspect },
@@ -218,28 +221,40 @@ export class World {
   }
 
   /**
-   * A client that orders what it asks for. @param millipoints what it has, as all workers see it.
+   * A client that orders what it asks for. @param millipoints what it has, as all workers see it; undefined: what they have certified, which it looks up.
    * @param acks what an earlier process of it has left
    */
-  startOrderer(millipoints: number, { name = `client-${++this.#nodes}`, acks = acksInMemory } = {}): SimOrderer {
+  startOrderer(
+    millipoints: number | undefined,
+    { name = `client-${++this.#nodes}`, acks = acksInMemory } = {},
+  ): SimOrderer {
     const identity = keyPairFromSeed(seedOf(name));
     const { publicKeyHex: account } = identity;
-    this.balances.set(account, millipoints);
+    if (millipoints !== undefined) this.balances.set(account, millipoints);
     const random = this.#fork();
     const ambient = { clock: this.clock, random, log: nullLogger };
+    const policy = { validators: 'seen' } as const;
+    const lookup =
+      millipoints === undefined ? new ScoreLookup({ ...ambient, identity, networkPrefix: '', policy }) : undefined;
     const wallet = new Wallet({
       ...ambient,
       identity,
       network: topicName('inference'),
       maxPrice: limits.maxPriceMillipoints,
-      balance: (found) => found(this.balances.get(account)),
+      balance: (found) => found(this.balances.get(account) ?? lookup?.balanceOf(account)),
       post: new AckPost(acks, ambient),
     });
     wallet.refresh();
-    return { ...this.#client(name, identity, random, wallet), account, wallet };
+    return { ...this.#client(name, identity, random, wallet, lookup?.children), account, wallet };
   }
 
-  #client(name: string, identity: KeyPair, random: Random, wallet: Wallet | undefined): ClientCore {
+  #client(
+    name: string,
+    identity: KeyPair,
+    random: Random,
+    wallet: Wallet | undefined,
+    scores: ClientOptions['scores'] = [],
+  ): ClientCore {
     const keySeed = random.bytes(32);
     const subject = { network: topicName('inference'), key: keyPairFromSeed(keySeed).publicKeyHex };
     const hello = createHello(subject, identity);
@@ -255,6 +270,7 @@ export class World {
         solver: this.#solver(),
         fallback: undefined,
         wallet,
+        scores,
         maxConnections: 32,
         maxRequests: 64,
         onDhtReady: () => {},
