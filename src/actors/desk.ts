@@ -24,7 +24,7 @@ import {
 } from '../protocol/signed-objects.js';
 import type { Refusal } from '../rules/admission.js';
 import { agreeOnResponse } from '../rules/claim.js';
-import { Holds } from '../rules/holds.js';
+import { Holds, maxHolds } from '../rules/holds.js';
 import { orderProblem } from '../rules/order.js';
 import { Outstanding } from '../rules/outstanding.js';
 import { ackLifeMs, receiptOf } from '../rules/receipt.js';
@@ -97,7 +97,7 @@ export class Desk {
     this.#expire();
     if (this.#used.has(objectHash('order', order)))
       return { code: 'bad_request', message: 'order: it was used already; each request needs one of its own' };
-    if (this.#used.size >= maxUsedOrders)
+    if (this.#used.size >= maxUsedOrders || this.#holds.size >= maxHolds)
       return { code: 'overloaded', message: 'This worker has taken all the orders that it can remember; ask another.' };
     if (this.#standing(account, order) === undefined) return this.#uncovered(account, order);
     const refusedMs = this.#outstanding.refusedForMs(account, clock.monotonicMs());

@@ -54,6 +54,7 @@ function createConnection(
       const sink = directory.answering(worker, message.id);
       if (sink === undefined) wallet?.settle(worker, message);
       else sink.result(message, () => wallet?.settle(worker, message));
+      wallet?.failed(worker, message.id); // where it was not settled, it was not what had been received
     };
 
     const take = (message: InferenceMessage): void => {

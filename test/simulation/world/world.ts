@@ -189,7 +189,7 @@ export class World {
       clock.freeze();
       this.clock.setTimeout(() => clock.thaw(), forMs);
     };
-    const say = (request: ControlRequest): void => void owner.ask?.(request, () => {});
+    const say = (request: ControlRequest): void => owner.ask?.(request, () => {});
     const { lie, burden = calm } = options;
     const worker: SimWorker = {
       name,
