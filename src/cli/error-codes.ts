@@ -1,5 +1,6 @@
 /** The codes of `{"error": {"code": …}}` with `--json`, beside those of a request (client/error-codes.ts), and the exit codes. */
 import type { HomeErrorCode } from '../actors/home.js';
+import type { ScoreStoreErrorCode } from '../actors/score-store.js';
 import { exitCode } from './failure.js';
 
 const homeErrors = {
@@ -10,11 +11,27 @@ const homeErrors = {
   identity_damaged: '`identity.key` holds no seed.',
 } as const satisfies Record<HomeErrorCode, string>;
 
+const scoreErrors = {
+  no_ledger: 'There are no points here yet, or the worker runs without its ledger.',
+  store_in_use: 'Another process has the ledger open: a worker, most often.',
+  store_copied: 'The ledger is a copy of another folder, and is not opened: see docs/ledger.md.',
+  store_unreadable: 'The ledger cannot be read.',
+  store_busy: 'The disk does not keep up with the ledger. Try again.',
+  ledger_busy: 'Receipts were certified while the ledger was read. Try again.',
+  unreadable: 'The worker cannot read its ledger. Its log has the cause.',
+  file_exists: 'There is a file of this name already, and it is left as it is.',
+  backup_unwritten: 'The backup cannot be written.',
+  backup_unreadable: 'The backup cannot be read.',
+  backup_damaged: 'The backup is cut off or changed, and nothing of it was taken.',
+  backup_unknown: 'The backup was written by a later version.',
+} as const satisfies Record<ScoreStoreErrorCode, string> & Record<string, string>;
+
 /** What each says of the command that failed with it. */
 export const commandErrors: Readonly<Record<string, string>> = {
   usage: 'The command line is wrong. The message names the word.',
   bad_config: 'Settings are wrong. Each is named, with where it came from and what is expected.',
   ...homeErrors,
+  ...scoreErrors,
   network_failed: 'The mesh cannot be joined: a port is taken, or an address is not of this machine.',
   dht_failed: 'The bootstrap node cannot start.',
   no_model: 'None of the models can be served. The reasons are in the message.',
@@ -29,6 +46,7 @@ export const commandErrors: Readonly<Record<string, string>> = {
   key_needed: 'A server that others can reach needs keys.',
   port_taken: 'The port of the server is taken.',
   listen_failed: 'The server cannot listen at this address.',
+  no_admin: 'The worker has no admin server, from which it could be inspected.',
   no_worker: 'No worker runs on this home, or none was found that could answer.',
   silent: 'The worker does not answer its owner.',
   unreachable: 'The worker cannot be reached, most often because it belongs to another user.',
