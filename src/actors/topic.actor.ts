@@ -33,7 +33,7 @@ export interface TopicActorOptions extends TopicOptions {
 }
 
 export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
-  const { network, random, log, client } = options;
+  const { network, random, log } = options;
   /** What failed together must not come back together: less a random share of up to a fifth. */
   const jittered = (delayMs: number): number => delayMs * (1 - 0.2 * random.next());
   return topicMachine.provide({
@@ -46,7 +46,7 @@ export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
     },
     delays: {
       refreshMs: ({ context }) => jittered(refreshDelayMs(context.refreshes, options)),
-      lookAroundMs: () => jittered(lookAroundDelayMs(client)),
+      lookAroundMs: ({ context }) => jittered(lookAroundDelayMs(context.lookArounds, options)),
       backoffMs: ({ context }) => jittered(backoffDelayMs(context.failures)),
     },
   });

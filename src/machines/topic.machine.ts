@@ -16,6 +16,8 @@ const PATIENT_REFRESHES_MS = [2_000, 4_000, 8_000] as const;
 export const WATCHDOG_REFRESH_MS = { asking: 3_000, serving: 15_000 } as const;
 /** While somebody is: others may have come. Who only waits to be found leaves that to the transport. */
 const EAGER_LOOK_AROUND_MS = 30_000;
+/** Where everybody wants to meet everybody, those who came together found only some of each other at first. */
+const MESH_LOOK_AROUNDS_MS = [1_000, 2_000, 4_000, 8_000] as const;
 const PATIENT_LOOK_AROUND_MS = 600_000;
 /** A connection that lives shorter starts no new round of quick refreshes: peers that close at once are not chased. */
 export const SETTLE_MS = 1_000;
@@ -32,6 +34,8 @@ export interface TopicContext {
   readonly known: readonly string[];
   /** Refreshes since somebody was connected for a while. */
   readonly refreshes: number;
+  /** The same while somebody is. */
+  readonly lookArounds: number;
   /** Swarms that failed in a row. */
   readonly failures: number;
 }
@@ -62,8 +66,10 @@ export function refreshDelayMs(refreshes: number, { client, server }: TopicRole)
   return first[refreshes] ?? (server ? WATCHDOG_REFRESH_MS.serving : WATCHDOG_REFRESH_MS.asking);
 }
 
-export function lookAroundDelayMs(isEager: boolean): number {
-  return isEager ? EAGER_LOOK_AROUND_MS : PATIENT_LOOK_AROUND_MS;
+/** @param lookArounds made so far, since somebody was there. */
+export function lookAroundDelayMs(lookArounds: number, { client, server }: TopicRole): number {
+  if (!client) return PATIENT_LOOK_AROUND_MS;
+  return (server ? MESH_LOOK_AROUNDS_MS[lookArounds] : undefined) ?? EAGER_LOOK_AROUND_MS;
 }
 
 /** @param failures in a row, from 1. */
@@ -86,7 +92,7 @@ const base = setup({
     askAgainMs: 1_000,
     refreshMs: ({ context }) => refreshDelayMs(context.refreshes, { client: true, server: false }),
     settleMs: SETTLE_MS,
-    lookAroundMs: lookAroundDelayMs(true),
+    lookAroundMs: ({ context }) => lookAroundDelayMs(context.lookArounds, { client: true, server: false }),
     backoffMs: ({ context }) => backoffDelayMs(context.failures),
     /** The swarm itself gives up earlier. */
     leaveTimeoutMs: 2_000,
@@ -106,7 +112,9 @@ const countUp = base.assign(({ context, event }) => {
 const chart = base.extend({
   actions: {
     keepDht: base.assign(({ event }) => (event.type === 'dht.here' ? { dht: event.dht } : {})),
-    startCounting: base.assign({ connections: 0, refreshes: 0 }),
+    startCounting: base.assign({ connections: 0, refreshes: 0, lookArounds: 0 }),
+    countLookAround: base.assign({ lookArounds: ({ context }) => context.lookArounds + 1 }),
+    beginAnew: base.assign({ lookArounds: 0 }),
     settle: base.assign({ refreshes: 0 }),
     countUp,
     countDown: base.assign({ connections: ({ context }) => context.connections - 1 }),
@@ -119,7 +127,7 @@ const chart = base.extend({
 
 export const topicMachine = chart.createMachine({
   id: 'topic',
-  context: { dht: undefined, connections: 0, known: [], refreshes: 0, failures: 0 },
+  context: { dht: undefined, connections: 0, known: [], refreshes: 0, lookArounds: 0, failures: 0 },
   options: { maxIterations: MAX_MICROSTEPS },
   initial: 'joining',
   states: {
@@ -141,6 +149,7 @@ export const topicMachine = chart.createMachine({
       initial: 'discovering',
       states: {
         discovering: {
+          entry: 'beginAnew',
           on: { 'topic.connected': { target: 'connected', actions: 'countUp' } },
           after: { refreshMs: { target: 'discovering', reenter: true, actions: ['refresh', 'countRefresh'] } },
         },
@@ -154,7 +163,7 @@ export const topicMachine = chart.createMachine({
           },
           after: {
             settleMs: { actions: 'settle' },
-            lookAroundMs: { target: 'connected', reenter: true, actions: 'refresh' },
+            lookAroundMs: { target: 'connected', reenter: true, actions: ['refresh', 'countLookAround'] },
           },
         },
         leaving: {

@@ -121,7 +121,13 @@ export function playScores(seed: number, excess = 0): ScoreCourse {
         put(node, claim);
       },
     ],
-    [4, () => void ((node) => put(node, spending(node.name, between(0, 3))))(pick(honest))],
+    [
+      4,
+      () => {
+        const node = pick(honest);
+        put(node, spending(node.name, between(0, 3)));
+      },
+    ],
     [
       3,
       () => {
