@@ -50,16 +50,22 @@ export const sightsOf = (root: AnyActorRef): ActorSight[] =>
 
 /** @returns what ends it. */
 export function watchTree(system: AnyActorSystem, see: (happening: Happening) => void): () => void {
-  const known = new WeakMap<AnyActorRef, string>();
+  const known = new WeakMap<AnyActorRef, { readonly value: unknown; readonly stands: string }>();
   const look = ({ type, actorRef, event, sourceRef }: Inspected): void => {
     if (type === '@xstate.event') {
       if (event.type === 'xstate.init') see({ type: 'started', ref: actorRef, actor: sightOf(actorRef) });
-      else see({ type: 'message', ref: actorRef, from: sourceRef && nameOf(sourceRef), to: nameOf(actorRef), event });
+      else {
+        const from = sourceRef && identityOf(sourceRef).name;
+        see({ type: 'message', ref: actorRef, from, to: identityOf(actorRef).name, event });
+      }
     } else if (type === '@xstate.snapshot') {
+      const { value, status } = actorRef.getSnapshot() as { readonly value?: unknown; readonly status: string };
+      const before = known.get(actorRef);
+      if (before !== undefined && before.value === value && before.stands.startsWith(status)) return; // most events
       const actor = sightOf(actorRef);
-      const stands = `${actor.status} ${actor.states.join(' ')}`;
-      if (known.get(actorRef) === stands) return;
-      known.set(actorRef, stands);
+      const stands = `${status} ${actor.states.join(' ')}`;
+      known.set(actorRef, { value, stands });
+      if (before?.stands === stands) return;
       see({ type: 'moved', ref: actorRef, actor });
     }
   };
@@ -80,14 +86,26 @@ interface Inspected {
   readonly sourceRef?: AnyActorRef;
 }
 
-function sightOf(ref: AnyActorRef): ActorSight {
+type Identity = Pick<ActorSight, 'name' | 'parent' | 'machine'>;
+
+/** What never changes of an actor, by actor: it is asked for at each message. */
+const identities = new WeakMap<AnyActorRef, Identity>();
+
+function identityOf(ref: AnyActorRef): Identity {
+  const known = identities.get(ref);
+  if (known !== undefined) return known;
   const parent = parentOf(ref);
-  const machine = machineOf(logicOf(ref));
+  const identity = { name: nameOf(ref), parent: parent && nameOf(parent), machine: machineOf(logicOf(ref)) };
+  identities.set(ref, identity);
+  return identity;
+}
+
+function sightOf(ref: AnyActorRef): ActorSight {
+  const identity = identityOf(ref);
+  const { machine } = identity;
   const { value } = (ref.getSnapshot() ?? {}) as { value?: unknown };
   return {
-    name: nameOf(ref),
-    parent: parent && nameOf(parent),
-    machine,
+    ...identity,
     status: (statusOf(ref) ?? 'error') as ActorSight['status'],
     states: machine === undefined || value === undefined ? [] : leavesOf(machine, value),
   };
