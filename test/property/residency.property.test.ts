@@ -102,7 +102,7 @@ describe('models in memory', () => {
           expect(machine.served).toBe(asked);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 

@@ -95,6 +95,8 @@ async function openCore(
     }
   } catch (error) {
     await file.close();
+    if (/\block/i.test((error as Error).message))
+      throw new Error('it is open in this home already: by its worker, or by qmesh models share', { cause: error });
     throw error;
   }
   const opened = core;

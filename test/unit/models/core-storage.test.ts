@@ -87,7 +87,7 @@ describe('core-storage', () => {
     const node = new MeshNode();
     const content = { sha256: '00'.repeat(32), bytes: mebibyte, tree: '11'.repeat(32) };
     const first = await openFetch(node.cores, node.part, content, unlimited);
-    await expect(openFetch(node.cores, node.part, content, unlimited)).rejects.toThrow(/lock/i);
+    await expect(openFetch(node.cores, node.part, content, unlimited)).rejects.toThrow('it is open in this home already');
     await first.close();
     await (await openFetch(node.cores, node.part, content, unlimited)).close();
   });
