@@ -25,6 +25,7 @@ export function createAdmin(deps: WorkerDeps, port: AdminPort): AnyActorLogic {
     actions: {
       announce: (_, { address }) => {
         deps.log.info('admin.listening', { admin: address });
+        deps.board.admin = address;
         deps.onAdminReady?.(address);
       },
       reportFailure: (_, { error }) =>
@@ -42,6 +43,9 @@ function createServer(deps: WorkerDeps, port: AdminPort) {
       listening: guard((address) => sendBack({ type: 'admin.listening', address })),
       failed: guard((error) => sendBack({ type: 'admin.failed', error })),
     });
-    defer(() => server.close());
+    defer(() => {
+      deps.board.admin = undefined;
+      server.close();
+    });
   });
 }

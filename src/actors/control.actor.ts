@@ -83,6 +83,7 @@ function report({ board, outboxes, schedule, ledger }: WorkerDeps, stopAsked: bo
     performance,
     balance: ledger?.balanceOf(workerId) ?? null,
     peers: outboxes.size,
+    admin: board.admin ?? null,
     uptimeMs,
     agent,
   };

@@ -46,6 +46,8 @@ interface Loading {
 const guessedLoadMs = (memoryBytes: number): number => 1_000 + memoryBytes / 400_000;
 
 export class StatusBoard {
+  /** Address of the admin page, while there is one. */
+  admin: string | undefined;
   /** Who waits, for who looks: counted then, and not at each change. */
   waiting: () => WaitingByTier = () => ({});
   readonly #workerId: string;

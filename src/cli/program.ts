@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   chat: async () => (await import('./commands/chat.js')).chatCommand(),
   serve: async () => (await import('./commands/serve.js')).serveCommand(),
   top: async () => (await import('./commands/top.js')).topCommand(),
+  inspect: async () => (await import('./commands/inspect.js')).inspectCommand(),
   score: async () => (await import('./commands/score.js')).scoreCommand(),
   models: async () => (await import('./commands/models.js')).modelsCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),

@@ -51,6 +51,8 @@ export interface WorkerReport extends Pick<
   readonly balance: number | null;
   /** Connections of clients. */
   readonly peers: number;
+  /** Address of its admin page; null where it has none. */
+  readonly admin: string | null;
 }
 
 interface ControlError {

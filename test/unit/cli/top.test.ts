@@ -22,6 +22,7 @@ const here = {
   pid: 12,
   balance: 1_500,
   peers: 2,
+  admin: null,
   loaded: [],
   fetching: [],
   waiting: { gold: 2, guest: 1 },
@@ -63,7 +64,7 @@ describe('the page', () => {
 
   it('lets nobody write to the terminal through the name of a model', () => {
     const evil = '\x1b[2Jx';
-    const models = [{ ...here.models[0], name: evil }];
+    const models = [{ ...here.models[0], name: evil, capabilities: [] }];
     expect(page({ here: { ...here, models }, mesh: [worker('a', { models: [evil] })] })).not.toContain('\x1b');
   });
 });

@@ -1,0 +1,33 @@
+/** Server-sent events, as they come: the name and the data of each. */
+
+export interface SentEvent {
+  readonly name: string;
+  readonly data: string;
+}
+
+/** A worker's greeting holds its whole tree and log; one that sends more than this without an end is none. */
+const maxEventChars = 8 * 1_048_576;
+
+/** @throws RangeError where an event has no end. */
+export async function* sentEvents(pieces: AsyncIterable<string>): AsyncGenerator<SentEvent, void, undefined> {
+  let text = '';
+  for await (const piece of pieces) {
+    text += piece;
+    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+      yield eventOf(text.slice(0, end));
+      text = text.slice(end + 2);
+    }
+    if (text.length > maxEventChars) throw new RangeError('an event has no end');
+  }
+}
+
+function eventOf(text: string): SentEvent {
+  let name = 'message';
+  const data: string[] = [];
+  for (const line of text.split('\n')) {
+    const [, field = '', value = ''] = /^([^:]*): ?(.*)$/.exec(line) ?? [];
+    if (field === 'event') name = value;
+    if (field === 'data') data.push(value);
+  }
+  return { name, data: data.join('\n') };
+}
