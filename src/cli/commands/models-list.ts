@@ -105,23 +105,26 @@ function here(local: readonly LocalModel[], folders: readonly string[]): readonl
   ];
 }
 
+/** Those that are here stand above already. */
 function known(catalog: readonly KnownModel[]): readonly string[] {
-  const rows = catalog.map(({ name, bytes, memoryBytes, contextSize, licence, present }) => [
+  const absent = catalog.filter(({ present }) => !present);
+  const [example] = absent;
+  if (example === undefined) return ['All models of the catalog are here. What others offer: qmesh models list --mesh'];
+  const rows = absent.map(({ name, bytes, memoryBytes, licence }) => [
     name,
     showBytes(bytes),
     showBytes(memoryBytes),
-    contextSize,
     licence,
-    present ? 'here' : '',
   ]);
-  const example = catalog.find(({ present }) => !present) ?? catalog[0];
   return [
-    'Real models that people run (sizes, and memory for one slot of 4,096 tokens, are approximate):',
-    table(['NAME', 'SIZE', 'MEMORY', 'CONTEXT', 'LICENCE', ''], rows, { right: [1, 2, 3] }),
+    'Real models that people run (sizes, and memory to serve one, are approximate):',
+    table(['NAME', 'SIZE', 'MEMORY', 'LICENCE'], rows, { right: [1, 2] }),
     '',
     'Fetch one, from the mesh or from its address, and serve it by name:',
-    ...(example === undefined ? [] : [`  qmesh models pull ${example.name}`, `  qmesh worker --model ${example.name}`]),
-    'Which fits this machine: qmesh models recommend. What others offer: qmesh models list --mesh.',
+    `  qmesh models pull ${example.name}`,
+    `  qmesh worker --model ${example.name}`,
+    'Which fits this machine: qmesh models recommend',
+    'What others offer:       qmesh models list --mesh',
   ];
 }
 
