@@ -1,5 +1,6 @@
 /** A whole mesh in one process, from one seed: real workers and clients over a simulated network, engines and disk. */
 import { Buffer } from 'node:buffer';
+import type { AdminPort } from '../../../src/actors/admin.actor.js';
 import type { NetworkPort } from '../../../src/actors/ports.js';
 import type { ModelFiles } from '../../../src/actors/model-files.js';
 import type { ControlRequest, Reply } from '../../../src/actors/control/messages.js';
@@ -118,6 +119,7 @@ export class World {
       /** How many times slower than the fastest. */
       slowness?: number;
       lie?: Lie | undefined;
+      admin?: AdminPort;
     } = {},
   ): SimWorker {
     const name = options.name ?? `worker-${++this.#nodes}`;
@@ -164,6 +166,7 @@ export class World {
         onModelRefused: () => {},
         wallTime: localWallTime,
         ownerWord: ownerWordInMemory(),
+        admin: options.admin,
         control: {
           listen(answer, on) {
             owner.ask = answer;
