@@ -22,9 +22,13 @@ export const scoreExportCommand = (): Command =>
 
 async function run({ json, ...options }: ScoreOptions): Promise<void> {
   const reader = await openReader(readSettings(options).values);
+  const output = { isRead: true }; // `| head` stops reading, and means no harm
+  process.stdout.on('error', () => (output.isRead = false));
   try {
-    for await (const piece of json === true ? asJson(reader) : asCsv(reader))
-      if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+    for await (const piece of json === true ? asJson(reader) : asCsv(reader)) {
+      if (!output.isRead) break;
+      if (!process.stdout.write(piece)) await once(process.stdout, 'drain').catch(() => {});
+    }
   } finally {
     await reader.close();
   }

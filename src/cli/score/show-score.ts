@@ -40,7 +40,9 @@ export function showScore(report: ScoreReport, paint: Paint): string {
       'tier',
       `${name(tierOf(balance))}${next === undefined ? '' : `; ${points(next.missing)} more for ${name(next.tier)}`}`,
     ],
-    ...(held === null ? [] : [['reserved', `${points(held)} offered by clients for work not yet certified`] as const]),
+    ...(held === null || held === 0
+      ? []
+      : [['reserved', `${points(held)} offered by clients for work not yet certified`] as const]),
     ['receipts', `${receipts} certified in the last 31 days, ${openClaims} waiting for that`],
     ['account', account],
   ];
