@@ -66,7 +66,8 @@ function wrap(log: pino.Logger): Logger {
 }
 
 function readable(output: DestinationStream): DestinationStream {
-  const format = prettyFactory({ colorize: true, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true });
+  const colorize = !process.stdout.isTTY || process.stdout.hasColors(); // which knows NO_COLOR
+  const format = prettyFactory({ colorize, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true });
   return {
     write(line) {
       output.write(format(line));
