@@ -57,8 +57,9 @@ export function tell(wanted: string, outcome: FetchOutcome, json: boolean): void
       throw new CommandError(
         `${wanted} cannot be fetched`,
         outcome.reasons.join('\n  '),
-        'What has arrived is kept where it was good; the same command tries again.\n' +
-          '  Without internet: qmesh models list --mesh, or a file of yours with qmesh models add.',
+        outcome.reasons.some((reason) => reason.includes('internet'))
+          ? 'Without internet: what other nodes offer is in qmesh models list --mesh, and qmesh models add takes in a file.'
+          : 'What has arrived is kept where it was good; the same command tries again.',
         { reason: 'fetch_failed' },
       );
   }
