@@ -110,8 +110,8 @@ dd { font-variant-numeric: tabular-nums; }
 .log.card { padding: .4rem 1rem .6rem; }
 .log time { font: .82rem var(--mono); color: var(--quiet); }
 .log b { font-weight: 600; overflow-wrap: anywhere; }
-.log span { overflow-wrap: anywhere; color: var(--quiet); }
-.log i { font-style: normal; opacity: .75; }
+.log span { overflow-wrap: anywhere; }
+.log i { font-style: normal; color: var(--quiet); }
 .log .warn b { color: var(--guard); }
 .log .error b { color: var(--bad); }
 .log .empty { display: block; color: var(--quiet); }

@@ -63,9 +63,20 @@ export class LiveChart {
     for (const state of svg.querySelectorAll('[data-state]'))
       state.classList.toggle('active', this.#lit.has(state.getAttribute('data-state') ?? ''));
     svg.classList.toggle('crashed', actor.status === 'waiting' || actor.status === 'error');
+    this.#bringIntoSight(svg);
     const title = svg.querySelector('title');
     const states = actor.states.join(', ') || actor.status;
     if (title !== null) title.textContent = `${actor.name} (${this.#machine}): ${states}`;
+  }
+
+  /** Where the drawing is wider than its place, as on a phone: the innermost lit state is in the middle. */
+  #bringIntoSight(svg: SVGSVGElement): void {
+    const holder = this.#holder;
+    const lit = [...svg.querySelectorAll('.state.active > rect')].at(-1);
+    if (lit === undefined || holder.scrollWidth <= holder.clientWidth) return;
+    const [state, place] = [lit.getBoundingClientRect(), holder.getBoundingClientRect()];
+    const isSeen = state.left >= place.left && state.right <= place.right;
+    if (!isSeen) holder.scrollLeft += state.left + state.width / 2 - place.left - place.width / 2;
   }
 
   /** It moved: the arrow that it took flashes, then it is shown where it stands. */
