@@ -1,5 +1,6 @@
 /** `qmesh top` as text: the same snapshot always gives the same page, and it holds what an owner looks for. */
 import { describe, expect, it } from 'vitest';
+import type { WorkerReport } from '../../../src/actors/control/messages.js';
 import { paintFor } from '../../../src/cli/paint.js';
 import { sparkline, topPage } from '../../../src/cli/top/page.js';
 import type { MeshWorker, TopSnapshot } from '../../../src/cli/top/snapshot.js';
@@ -13,7 +14,7 @@ const state = {
   uptimeMs: 7_500_000,
   agent: 'qmesh/0.1.0',
 };
-const here = {
+const here: WorkerReport = {
   ...state,
   workerId: 'b'.repeat(64),
   state: 'on_duty',
@@ -27,7 +28,7 @@ const here = {
   fetching: [],
   waiting: { gold: 2, guest: 1 },
   models: [{ name: 'llama', sha256: 'c'.repeat(64), bytes: 1, contextSize: 4_096, capabilities: [] }],
-} as const;
+};
 const worker = (id: string, more: Partial<MeshWorker> = {}): MeshWorker => ({
   ...state,
   worker: id.repeat(64),
@@ -64,7 +65,7 @@ describe('the page', () => {
 
   it('lets nobody write to the terminal through the name of a model', () => {
     const evil = '\x1b[2Jx';
-    const models = [{ ...here.models[0], name: evil, capabilities: [] }];
+    const models = here.models.map((model) => ({ ...model, name: evil }));
     expect(page({ here: { ...here, models }, mesh: [worker('a', { models: [evil] })] })).not.toContain('\x1b');
   });
 });
