@@ -2,14 +2,14 @@
 import { findCards, type Card } from '../../actors/devices.js';
 import { readMachine } from '../../actors/machine-facts.js';
 import { listModels, nameOf, type LocalModel } from '../../actors/model-library.js';
-import { ModelMemory } from '../../actors/model-memory.js';
+import { ModelMemory, type HeaderFacts } from '../../actors/model-memory.js';
 import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import type { DevicesAnswer } from '../../engine/devices.js';
 import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';
-import { chooseLayout, type MachineFacts } from '../../rules/choose.js';
+import { chooseLayout, layersThatFit, type MachineFacts } from '../../rules/choose.js';
 import type { Settings } from '../../settings.js';
 import { showBytes } from '../sizes.js';
 import { fail, ok, warn, type Check, type Finding } from './finding.js';
@@ -80,14 +80,15 @@ export const checkModels: Check = async ({ values }) => {
 };
 
 /** What a worker would do with each model that it is set to serve. */
-export const checkServing: Check = async ({ values }) => {
+export const checkServing: Check = async ({ values, recommendation }) => {
+  const { devices } = await recommendation();
   const machine = readMachine();
   const threads = wordsForThreads(values, machine);
   if (values.model.length === 0) return ok(`Its demo model, ${DEMO_MODEL_NAME}, which fits anywhere, ${threads}.`);
   const [models, { models: catalog }] = await Promise.all([libraryOf(values), readCatalog()]);
   const findings = values.model.map((wanted) => {
     const model = findIn(models, wanted);
-    if (model !== undefined) return judgeModel(model, machine, values);
+    if (model !== undefined) return judgeModel(model, machine, values, devices);
     return catalog.some(({ name }) => name === wanted.toLowerCase())
       ? warn(`${wanted} is not here.`, `A worker fetches it first; or do so now: qmesh models pull ${wanted}`)
       : fail(`${wanted} is not here.`, 'See what is: qmesh models list. What others offer: qmesh models list --mesh');
@@ -100,7 +101,12 @@ const findIn = (models: readonly LocalModel[], wanted: string): LocalModel | und
 
 const nameIn = (wanted: string): string => nameOf(basename(wanted)) ?? wanted.toLowerCase();
 
-function judgeModel({ name, header, problem }: LocalModel, machine: MachineFacts, values: Settings): Finding {
+function judgeModel(
+  { name, header, problem }: LocalModel,
+  machine: MachineFacts,
+  values: Settings,
+  devices: DevicesAnswer,
+): Finding {
   if (header === undefined)
     return fail(`${name} is broken: ${problem ?? ''}`, 'Fetch it again: qmesh models rm, then pull.');
   const shape = { ...header.memory, trainedTokens: header.trainedTokens };
@@ -109,8 +115,22 @@ function judgeModel({ name, header, problem }: LocalModel, machine: MachineFacts
   const { contextSize, slots, memoryBytes, why } = layout;
   return ok(
     `${name}: ${slots} ${slots === 1 ? 'slot' : 'slots'} (${why.slots}), contexts of ${contextSize.toLocaleString('en')} tokens ` +
-      `(${why.contextSize}), about ${showBytes(memoryBytes)} of memory.`,
+      `(${why.contextSize}), about ${showBytes(memoryBytes)} of memory${wordsForLayers(header, memoryBytes, values, devices)}.`,
   );
+}
+
+function wordsForLayers(
+  { blocks = 0 }: HeaderFacts,
+  memoryBytes: number,
+  { gpuLayers }: Settings,
+  devices: DevicesAnswer,
+): string {
+  if ('problem' in devices || devices.gpu === false || gpuLayers === 0) return '';
+  if (gpuLayers > 0) return `, ${Math.min(gpuLayers, blocks)} of ${blocks} layers on the graphics card, as set`;
+  const fitting = layersThatFit(memoryBytes, blocks, devices.freeBytes);
+  return fitting >= blocks
+    ? `, all ${blocks} layers on the graphics card`
+    : `, about ${fitting} of ${blocks} layers on the graphics card, as many as fit`;
 }
 
 function wordsForThreads({ threads }: Settings, { cores }: MachineFacts): string {

@@ -113,6 +113,23 @@ describe('what computes', () => {
     expect(judgeGraphics({ problem: 'it died' }, cards, -1).status).toBe('warn');
   });
 
+  it('says how many layers go to a graphics card', async () => {
+    const on = await subject({ model: 'good' });
+    const models = join(on.values.home, 'models');
+    mkdirSync(models);
+    await writeModel('bench-tiny', join(models, 'good.gguf'));
+    const servedWith = async (freeBytes: number, gpuLayers = -1) => {
+      const devices = { gpu: 'cuda', names: ['card'], memoryBytes: 12e9, freeBytes, release: 'test' } as const;
+      const found = { ...(await on.recommendation()), devices };
+      const values = { ...on.values, gpuLayers };
+      return (await checkServing({ ...on, values, recommendation: () => Promise.resolve(found) })).says;
+    };
+    expect(await servedWith(11e9)).toContain('all 2 layers on the graphics card');
+    expect(await servedWith(120e6)).toContain('about 1 of 2 layers');
+    expect(await servedWith(11e9, 1)).toContain('1 of 2 layers on the graphics card, as set');
+    expect(await servedWith(11e9, 0)).not.toContain('layers');
+  });
+
   it('broken models are named; a model that is set and broken, or nowhere, fails', async () => {
     const on = await subject({ model: 'good' });
     const models = join(on.values.home, 'models');
