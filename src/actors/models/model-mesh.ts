@@ -11,6 +11,8 @@ import { Shelves, type Offer, type ShelvesOptions } from './shelves.js';
 
 /** Files that were fetched and turned out to be no good, by SHA-256. The oldest is forgotten. */
 const maxRefused = 1_000;
+/** How long a shelf may take to be closed. */
+const closeMs = 3_000;
 
 export interface ModelMeshOptions extends Omit<ShelvesOptions, 'changed'> {
   readonly clock: Clock;
@@ -21,6 +23,7 @@ export interface ModelMeshOptions extends Omit<ShelvesOptions, 'changed'> {
 export class ModelMesh {
   readonly swarm: ModelSwarm;
   readonly shelves: Shelves;
+  readonly #clock: Clock;
   readonly #trusted: ReadonlySet<string>;
   readonly #refused = new Set<string>();
   readonly #wanted: string[] = [];
@@ -29,6 +32,7 @@ export class ModelMesh {
   constructor(options: ModelMeshOptions) {
     this.swarm = createModelSwarm(options);
     this.shelves = new Shelves({ ...options, changed: () => {} });
+    this.#clock = options.clock;
     this.#trusted = new Set(options.trusted);
   }
 
@@ -74,9 +78,15 @@ export class ModelMesh {
     };
   }
 
-  /** Never rejects. */
+  /** Never rejects, and never takes long: what is left of a shelf is worth nothing. */
   close(): Promise<void> {
     this.swarm.close();
-    return this.shelves.close();
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimeout(resolve, closeMs);
+      void this.shelves.close().then(() => {
+        this.#clock.clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 }
