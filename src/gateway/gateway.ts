@@ -22,7 +22,7 @@ import { Choices, type MeshClient } from './choices.js';
 import { completionForm } from './completion-answer.js';
 import { readCompletion } from './completion-request.js';
 import { eventStream } from './event-stream.js';
-import { modelList, modelName, modelNamed, modelNotFound } from './models.js';
+import { modelList, modelNamed, modelNotFound, servedBy } from './models.js';
 import { asApiError, maxBodyBytes, parseJson } from './body.js';
 
 export interface GatewayOptions extends AccessRules {
@@ -220,13 +220,17 @@ export class Gateway {
     const choices = new Choices(client, requests, clock, abort.signal);
     const created = Math.floor(clock.now() / 1_000);
     const id = this.#newId(prefix);
-    const head = (): Head => ({ id, created, model: modelName(client, asked.model, choices.progress[0]?.worker) });
+    const head = (served = servedBy(client, choices.progress[0]?.worker)): Head => ({
+      id,
+      created,
+      model: asked.model ?? served,
+    });
     try {
       if (asked.isStreamed) return await this.#stream(request, reply, exchange, asked, { form, choices, head });
       const ended = await choices.whole();
       if (abort.signal.aborted) throw isClosing();
       reply.headers(this.#tell(exchange, choices));
-      return form.whole(head(), ended);
+      return form.whole(head(ended[0]?.model?.name), ended);
     } catch (error) {
       abort.abort(); // the other choices
       reply.headers(this.#tell(exchange, choices));

@@ -55,12 +55,9 @@ export function modelNotFound(client: MeshClient, wanted: string): ApiError {
   return new ApiError(404, `No worker here serves ${wanted}; ${hint}`, { param: 'model', code: 'model_not_found' });
 }
 
-/** The name of what answers: as it was asked for, or else what that worker serves first. */
-export function modelName(client: MeshClient, asked: string | undefined, worker: string | undefined): string {
-  if (asked !== undefined) return asked;
-  const view = client.workers().find((each) => each.worker === worker);
-  return view?.status.models[0]?.name ?? 'default';
-}
+/** Which model answers where none was named: what that worker serves first. A model on this disk is known by its name only at the end. */
+export const servedBy = (client: MeshClient, worker: string | undefined): string =>
+  client.workers().find((each) => each.worker === worker)?.status.models[0]?.name ?? 'local';
 
 /** Names in one message, at most. */
 const maxShown = 8;

@@ -119,6 +119,18 @@ describe('an answer', () => {
     expect(headers).toMatchObject({ 'x-qmesh-worker': 'b'.repeat(64), 'x-qmesh-tries': '2' });
   });
 
+  it('has the name of the model that was asked for, or else of the one that answered', async () => {
+    const model = { name: 'qwen-2', sha256: '0'.repeat(64) };
+    const mesh = new ScriptedMesh().does((asked) => asked.taken().say('hello').end({ model }));
+    const named = async (body: object): Promise<unknown> => {
+      const { text } = await post(mesh, body);
+      return ((text.startsWith('{') ? JSON.parse(text) : eventsIn(text)[0]) as { model: string }).model;
+    };
+    expect(await named({ ...hi, model: 'llama-3' })).toBe('llama-3');
+    expect(await named(hi)).toBe('qwen-2');
+    expect(await named({ ...hi, stream: true })).toBe('llama-3'); // as that worker's status has it
+  });
+
   it('of several choices streams them as they come, each under its index', async () => {
     const mesh = new ScriptedMesh().does(answering);
     const { text } = await post(mesh, { ...hi, n: 2, stream: true, stream_options: { include_usage: true } });
