@@ -56,7 +56,9 @@ function createDocket(deps: ConsensusDeps) {
           return;
         }
         countedAtMs = clock.monotonicMs();
-        if (peer === undefined || gained.has(peer)) return;
+        if (peer === undefined) return;
+        reconciler.gained(peer);
+        if (gained.has(peer)) return;
         gained.add(peer);
         after(gainedMs, () => {
           gained.delete(peer);
@@ -67,6 +69,7 @@ function createDocket(deps: ConsensusDeps) {
     });
     defer(() => docket.close());
     const reconciler = new Reconciler({
+      clock,
       peers: scorePeers,
       counted: () => ledger.counted,
       certificate: (hash, found) =>
@@ -147,6 +150,7 @@ function createDocket(deps: ConsensusDeps) {
         docket.quorumChanged();
         solos.offer();
       }
+      reconciler.look();
       const nowMs = clock.monotonicMs();
       const isQuiet = nowMs - countedAtMs >= lookMs || nowMs - comparedAtMs >= longestBusyMs;
       if (countedAtMs <= comparedAtMs || !isQuiet) return;

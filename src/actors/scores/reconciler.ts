@@ -3,12 +3,14 @@
  * remembered of a round but what a peer sent that this node's policy refused: that is not asked of it again, and asked of everybody
  * else, for theirs may be attested better.
  *
- * One answer at a time is made for a peer, and only while it reads: what it asks meanwhile it asks again.
+ * One answer at a time is made for a peer, and only while it reads: what it asks meanwhile it asks again. And one peer at a time is
+ * asked: who lacks much would otherwise get it from each of them.
  */
 import type { ScoreRequestMessage } from '../../protocol/score-messages.js';
 import type { Certificate } from '../../protocol/signed-objects.js';
 import { answer, openRound, type Holdings } from '../../rules/anti-entropy.js';
 import { HashTree } from '../../rules/hash-tree.js';
+import type { Clock } from '../../runtime/clock.js';
 import type { StoredCertificate } from '../score-store.js';
 import { encodeFrame } from '../../protocol/frame.js';
 import { messagesOf, type News } from './gossip.js';
@@ -17,7 +19,12 @@ import type { ScorePeers } from './score-peers.js';
 /** Hashes of refused certificates, of one peer. Beyond, all of them are forgotten, and come once more. */
 export const maxRefused = 4_096;
 
+/** A peer that brings nothing for so long is no longer the one that is asked; nor is one that was for so long, whatever it brings. */
+export const idleTurnMs = 1_000;
+export const maxTurnMs = 15_000;
+
 export interface ReconcilerOptions {
+  readonly clock: Clock;
   readonly peers: ScorePeers;
   /** The hashes of all counted certificates. */
   readonly counted: () => HashTree;
@@ -30,6 +37,10 @@ export class Reconciler {
   readonly #refused = new Map<string, HashTree>();
   /** Peers that certificates are being read for. */
   readonly #answering = new Set<string>();
+  /** Who is asked, since when, and when it brought something last. */
+  #turn: { readonly peer: string; readonly sinceMs: number; readonly gainedMs: number } | undefined;
+  /** Peers that hold something else, and are asked later: in this order, so that none of them can push ahead. */
+  readonly #waiting = new Set<string>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -44,8 +55,21 @@ export class Reconciler {
     const { peers } = this.#options;
     if (this.#answering.has(peer) || !peers.hasRoom(peer)) return;
     const { request: next, send } = answer(this.#holdings(peer), request);
-    if (next !== undefined) this.#ask(peer, next);
+    if (next !== undefined && this.#takesTurn(peer)) this.#ask(peer, next);
     if (send.length > 0) this.#send(peer, send);
+  }
+
+  /** The peer brought something that counts. */
+  gained(peer: string): void {
+    if (this.#turn?.peer === peer) this.#turn = { ...this.#turn, gainedMs: this.#options.clock.monotonicMs() };
+  }
+
+  /** To be called now and then: after the turn of one peer comes that of the next. */
+  look(): void {
+    const [next] = this.#waiting;
+    if (next === undefined || !this.#isFree()) return;
+    this.#begin(next);
+    this.open(next);
   }
 
   /** This peer's certificate of this receipt is not enough for this node. */
@@ -61,6 +85,8 @@ export class Reconciler {
 
   /** It is gone. */
   forget(peer: string): void {
+    if (this.#turn?.peer === peer) this.#turn = undefined;
+    this.#waiting.delete(peer);
     this.#refused.delete(peer);
     this.#answering.delete(peer);
   }
@@ -68,6 +94,27 @@ export class Reconciler {
   /** What was refused may be good now. */
   forgetRefused(): void {
     this.#refused.clear();
+  }
+
+  /** Whether this peer may be asked now; otherwise it waits. */
+  #takesTurn(peer: string): boolean {
+    if (this.#isFree() && this.#waiting.size === 0) this.#begin(peer);
+    if (this.#turn?.peer === peer) return true;
+    this.#waiting.add(peer);
+    this.look();
+    return false;
+  }
+
+  #isFree(): boolean {
+    if (this.#turn === undefined) return true;
+    const nowMs = this.#options.clock.monotonicMs();
+    return nowMs - this.#turn.gainedMs >= idleTurnMs || nowMs - this.#turn.sinceMs >= maxTurnMs;
+  }
+
+  #begin(peer: string): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#waiting.delete(peer);
+    this.#turn = { peer, sinceMs: nowMs, gainedMs: nowMs };
   }
 
   #holdings(peer: string): Holdings {
