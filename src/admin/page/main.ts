@@ -174,7 +174,11 @@ function live(): void {
     if (page === undefined) {
       page = new Page({ ...hello, history: History.from(hello) });
       const running = page;
-      element('#save', HTMLButtonElement).addEventListener('click', () => void save(running.saved(), running.charts));
+      element('#save', HTMLButtonElement).addEventListener('click', () => {
+        save(running.saved(), running.charts).catch(() =>
+          running.sayConnection('The recording could not be made: the worker does not answer. Try again when it does.'),
+        );
+      });
     } else page.begin(hello);
     page.look(hello.view);
     page.sayConnection('');

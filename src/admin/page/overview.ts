@@ -2,7 +2,7 @@
 import type { WorkerView } from '../wire.js';
 import type { App, View } from './app.js';
 import { html, put, type Markup } from './markup.js';
-import { bytes, duration, number, short } from './words.js';
+import { bytes, duration, number, short, stateText } from './words.js';
 import { logLines } from './log-view.js';
 
 const tiers = ['owner', 'master', 'diamond', 'platinum', 'gold', 'silver', 'bronze', 'guest'] as const;
@@ -36,11 +36,13 @@ export class Overview implements View {
   }
 
   happened(app: App): void {
+    this.#put('Slots', slots(liveView(app)));
+    this.#put('Engines', engines(liveView(app)));
     this.#put('Latest', latest(app));
   }
 
   viewed(app: App): void {
-    const { view } = app;
+    const view = liveView(app);
     this.#put('Health', health(view));
     this.#put('Queue', queue(view));
     this.#put('Slots', slots(view));
@@ -58,6 +60,22 @@ export class Overview implements View {
     if (body !== undefined) put(body, markup);
   }
 }
+
+/** The worker says how its slots and engines are once a second; what happened since is known of each of them. */
+function liveView({ view, actors }: App): WorkerView {
+  const stateNow = <T extends { readonly name: string; readonly state: string }>(said: T): T => {
+    const actor = actors.get(said.name);
+    return actor === undefined ? said : { ...said, state: stateText(actor) };
+  };
+  const slots = view.slots.map((said) => {
+    const slot = stateNow(said);
+    return { ...slot, request: isBusy(slot) ? (actors.get(said.name)?.request ?? said.request) : null };
+  });
+  const busy = slots.filter((slot) => isBusy(slot) && !slot.isReserve).length;
+  return { ...view, slots, engines: view.engines.map(stateNow), usage: { ...view.usage, busy } };
+}
+
+const isBusy = ({ state }: { readonly state: string }): boolean => state.startsWith('busy');
 
 const figure = (value: string | number, unit: string): Markup =>
   html`<p class="figure"><strong>${value}</strong> <span>${unit}</span></p>`;
