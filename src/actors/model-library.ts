@@ -9,6 +9,8 @@ import { isSame, type FileState, type HeaderFacts, type KnownFile, type ModelMem
 const extension = '.gguf';
 /** Headers that are read at a time: each costs a window of memory. */
 const maxReaders = 8;
+/** What so many headers said is written down at once: who stops a long first look does not begin anew. */
+const readsToKeep = 32;
 
 export interface LocalModel {
   readonly name: string;
@@ -48,19 +50,26 @@ export async function listModels(
   const news = new Map<string, KnownFile>();
   const todo = [...(await findModelFiles(folders))];
   const models: LocalModel[] = [];
+  let read = 0;
+  const keep = (): void => {
+    read += news.size;
+    try {
+      memory.learn(news);
+    } catch {
+      // a home that cannot be written: they are read again the next time
+    }
+    news.clear();
+  };
   const reader = async (): Promise<void> => {
     for (let next = todo.shift(); next !== undefined; next = todo.shift()) {
       const [name, path] = next;
       models.push(await look(name, path, known.get(path), news));
-      if (news.size > 0) learnt(news.size);
+      if (news.size > 0) learnt(read + news.size);
+      if (news.size >= readsToKeep) keep();
     }
   };
   await Promise.all(Array.from({ length: maxReaders }, reader));
-  try {
-    memory.learn(news);
-  } catch {
-    // a home that cannot be written: it is read again the next time
-  }
+  keep();
   return models.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
