@@ -74,5 +74,5 @@ it('takes bytes for what is missing, not for what there is', () => {
         `${missing} receipts in ${forMs / 1_000} s: ${bytes} bytes, ${Math.round(bytes / missing)} each, of ${certificateBytes}`,
       );
   expect(many.bytes / few.bytes).toBeLessThan(1.5);
-  expect(many.bytes).toBeLessThan(1.3 * missing * certificateBytes); // once, though three peers have it
+  expect(many.bytes).toBeLessThan(1.7 * missing * certificateBytes); // some twice, where rounds overlap; from each of the three it would be 3
 });
