@@ -60,8 +60,12 @@ export async function openWallet(source: WalletSource, ambient: Ambient): Promis
   const atHome = await within(firstBalanceMs, balanceAt(home, identity.publicKeyHex), clock);
   const checks = atHome === undefined && scores !== undefined ? checksInThreads(network) : undefined;
   const lookup = checks && scores && new ScoreLookup({ ...ambient, ...scores, identity, checks, networkPrefix });
-  const balance = async (): Promise<number | undefined> =>
-    (await balanceAt(home, identity.publicKeyHex)) ?? lookup?.balanceOf(identity.publicKeyHex);
+  let first: Promise<number | undefined> | undefined = Promise.resolve(atHome);
+  const balance = async (): Promise<number | undefined> => {
+    const asked = first ?? balanceAt(home, identity.publicKeyHex);
+    first = undefined;
+    return (await asked) ?? lookup?.balanceOf(identity.publicKeyHex);
+  };
   const wallet = new Wallet({
     ...ambient,
     identity,
@@ -70,7 +74,7 @@ export async function openWallet(source: WalletSource, ambient: Ambient): Promis
     post: new AckPost(home === undefined ? acksInMemory : acksIn(home, log), ambient),
     balance: (found) => void balance().then(found, () => found(undefined)),
   });
-  await within(firstBalanceMs, new Promise<void>((known) => wallet.refresh(known)), clock);
+  await new Promise<void>((known) => wallet.refresh(known));
   return {
     wallet,
     children: lookup?.children ?? [],

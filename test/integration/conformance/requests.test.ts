@@ -1,6 +1,18 @@
 /** A stranger's client against a real worker: requests, from prompt to end. About 10 s. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Account, Mesh, isEnd, type Answer, type WireClient } from './wire-client.js';
+import {
+  Account,
+  hashOf,
+  isEnd,
+  isSignedBy,
+  Mesh,
+  saltedHash,
+  topicName,
+  type Answer,
+  type Signable,
+  type WireClient,
+} from './wire-client.js';
+import { askWorker } from '../../../src/actors/control/ask.js';
 import { startTestnet, WorkerProcess } from '../../support/worker-process.js';
 
 const slots = 2;
@@ -288,5 +300,70 @@ describe('a request that cannot be served', () => {
     const client = await dial();
     const { end } = await client.ask(long('late', { deadlineMs: 5, stream: false }));
     expect(end).toMatchObject({ type: 'inference_error', code: 'deadline_exceeded', retryable: false });
+  });
+});
+
+describe('an order', () => {
+  const salt = '00112233445566778899aabbccddeeff';
+  /** A guest's, for `prompt`. */
+  const orderOf = (account: Account, id: string, prompt: string, changes: Signable = {}): object => ({
+    id,
+    prompt,
+    options: { maxTokens: 3, temperature: 0 },
+    salt,
+    order: account.signed('order', {
+      network: topicName,
+      client: account.node,
+      worker: workerId,
+      id,
+      promptHash: saltedHash(salt, prompt),
+      promptChars: prompt.length,
+      maxPrice: 0,
+      at: Date.now(),
+      expiresAt: Date.now() + 60_000,
+      ...changes,
+    }),
+  });
+
+  it('gets a receipt that a stranger can check, once, and its ack is taken', async () => {
+    const account = new Account();
+    const client = await mesh.dial(workerId, account);
+    const asked = orderOf(account, 'paid', 'count from 5') as { id: string; order: Signable };
+    const { end } = await client.askAsGuest({ ...asked });
+    const receipt = end.receipt as Signable;
+    expect(isSignedBy(workerId, 'receipt', receipt)).toBe(true);
+    expect(receipt).toEqual({
+      order: hashOf('order', asked.order),
+      worker: workerId,
+      client: account.node,
+      model: end.model.sha256,
+      resultHash: saltedHash(salt, '6 7 8'),
+      resultChars: 5,
+      promptTokens: end.usage.promptTokens,
+      completionTokens: 3,
+      responseMs: Math.round(end.timing.totalMs as number),
+      success: true,
+      speed: expect.any(Number),
+      complexity: 240,
+      quality: 1_025,
+      score: (receipt.speed as number) + 240 + 1_025,
+      finishedAt: expect.any(Number),
+      signature: expect.any(String),
+    });
+
+    // The same again is the stored result; the same id for something else is not.
+    expect((await client.ask(asked)).end).toEqual(end);
+    const { end: other } = await client.ask(orderOf(account, 'paid', 'count from 6') as typeof asked);
+    expect(other).toMatchObject({ code: 'bad_request', message: expect.stringContaining('order.promptHash') });
+
+    const { responseMs } = receipt as { responseMs: number };
+    const ack = { receipt: hashOf('receipt', receipt), client: account.node, responseMs, at: Date.now() };
+    client.send({ v: 2, type: 'receipt_ack', id: 'paid', ack: account.signed('ack', ack) });
+    // Its owner hears that it counts: what the guest's request scored, and an achievement.
+    const balance = async (): Promise<unknown> => {
+      const told = await askWorker({ path: worker.home }, { do: 'status' });
+      return typeof told === 'object' && 'report' in told ? told.report.balance : told;
+    };
+    await expect.poll(balance, { timeout: 20_000, interval: 200 }).toBe((receipt.score as number) + 5_000);
   });
 });

@@ -2,7 +2,7 @@
  * A client written from docs/protocol.md alone: plain Hyperswarm and bytes, nothing of src/. It is the stranger whose
  * program has to work with a worker of ours, so it must not share a mistake with it. Its ed25519 is OpenSSL's.
  */
-import { createHash, createPrivateKey, createPublicKey, randomBytes, sign, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, randomBytes, sign, verify, type KeyObject } from 'node:crypto';
 import { createRequire } from 'node:module';
 
 export type Message = Record<string, any> & { type: string };
@@ -322,8 +322,35 @@ export class Account {
   }
 
   hello(key: string, network: string = topicName): object {
-    const canonical = `{"key":"${key}","network":"${network}","node":"${this.node}"}`;
-    const signature = sign(null, Buffer.from(`qmesh/2/hello\n${canonical}`), this.#privateKey).toString('hex');
-    return { v: 2, type: 'hello', node: this.node, key, signature };
+    return { v: 2, type: 'hello', ...this.signed('hello', { network, node: this.node, key }) };
+  }
+
+  /** With this account's signature under it. A `network` of a hello is signed and not sent. */
+  signed(kind: 'hello' | 'order' | 'ack', object: Signable): Signable {
+    const signature = sign(null, signedBytes(kind, object), this.#privateKey).toString('hex');
+    if (kind !== 'hello') return { ...object, signature };
+    const { network: _, ...rest } = object;
+    return { ...rest, signature };
   }
 }
+
+export type Signable = Readonly<Record<string, string | number | boolean>>;
+
+/** RFC 8785 of an object without objects in it: its fields by name, as JSON writes them. */
+const signedBytes = (kind: string, { signature: _, ...object }: Signable): Buffer =>
+  Buffer.from(`qmesh/2/${kind}\n${JSON.stringify(Object.fromEntries(Object.entries(object).sort(byName)))}`);
+const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);
+
+/** The name of a signed object. */
+export const hashOf = (kind: string, object: Signable): string =>
+  createHash('sha256').update(signedBytes(kind, object)).digest('hex');
+
+export function isSignedBy(node: string, kind: string, object: Signable): boolean {
+  const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), Buffer.from(node, 'hex')]);
+  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+  return verify(null, signedBytes(kind, object), key, Buffer.from(String(object.signature), 'hex'));
+}
+
+/** Of a prompt or an answer. @param salt hex */
+export const saltedHash = (salt: string, text: string): string =>
+  createHash('sha256').update(Buffer.from(salt, 'hex')).update(text).digest('hex');
