@@ -51,7 +51,7 @@ beforeAll(async () => {
     model = entry?.id ?? '';
     if (entry?.workers === 2) break;
   }
-});
+}, 120_000);
 afterAll(async () => {
   await Promise.all([cli.close(), watcher.close()]);
   await Promise.all(workers.map((worker) => worker.stop()));
