@@ -51,7 +51,7 @@ export class CommandLine {
     const said = { stdout: '', stderr: '' };
     let heard = (): void => {};
     for (const name of ['stdout', 'stderr'] as const)
-      child[name].setEncoding('utf8').on('data', (text: string) => {
+      child[name]!.setEncoding('utf8').on('data', (text: string) => {
         said[name] += text;
         heard();
       });
