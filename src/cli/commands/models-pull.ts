@@ -1,5 +1,7 @@
 /** `qmesh models pull NAME`: a model from the mesh or from its address, into the models folder. What is there when it is stopped, stays. */
+import { basename } from 'node:path';
 import { Command } from 'commander';
+import { nameOf } from '../../actors/model-library.js';
 import type { FetchOutcome } from '../../machines/fetch.js';
 import { CommandError, exitCode } from '../failure.js';
 import { fetchBar, fetchModel, type EndingWatch } from '../fetch-model.js';
@@ -45,7 +47,11 @@ export function tell(wanted: string, outcome: FetchOutcome, json: boolean): void
     case 'fetched': {
       const { path, content } = outcome.model;
       if (json) process.stdout.write(`${JSON.stringify({ event: 'fetched', path, ...content })}\n`);
-      else process.stdout.write(`${path}\n  ${showBytes(content.bytes)}, SHA-256 ${content.sha256}\n`);
+      else
+        process.stdout.write(
+          `${path}\n  ${showBytes(content.bytes)}, SHA-256 ${content.sha256}\n` +
+            `Serve it with: qmesh worker --model ${nameOf(basename(path)) ?? path}\n`,
+        );
       return;
     }
     case 'stopped':

@@ -71,7 +71,6 @@ async function recommend({ pull = false, yes = false, json = false, ...options }
   const watch = fetchBar();
   const outcome = await fetchModel(name, values, watch).finally(() => watch.end());
   tell(name, outcome, json);
-  if (outcome.kind === 'fetched') process.stderr.write(`Serve it with: qmesh worker --model ${name}\n`);
 }
 
 const asJson = ({ place, devices, ranked }: Recommendation): object => ({
