@@ -1,5 +1,5 @@
 /** What `qmesh ask` and `qmesh chat` say beside the answer, to a person at a terminal: where the question waits, and who gave way to whom. */
-import type { Failover, QueuePosition } from '../client/answer-stream.js';
+import type { Answer, Failover, QueuePosition } from '../client/answer-stream.js';
 import { isLocalWorker } from '../client/local-workers.js';
 
 /** Of an ID, as much as tells workers apart. */
@@ -21,6 +21,12 @@ const happened: Readonly<Record<string, string>> = {
 export function failoverNote({ from, to }: Failover): string {
   const what = happened[from.failure?.code ?? ''] ?? `did not answer (${from.failure?.code ?? 'unknown'})`;
   return `${workerName(from.worker)} ${what}; ${workerName(to)} goes on`;
+}
+
+/** Undefined where it cost nothing. */
+export function paidNote({ paidMillipoints = 0 }: Pick<Answer, 'paidMillipoints'>): string | undefined {
+  if (paidMillipoints === 0) return undefined;
+  return `paid ${paidMillipoints / 1_000} ${paidMillipoints === 1_000 ? 'point' : 'points'}`;
 }
 
 export const workerName = (worker: string): string =>

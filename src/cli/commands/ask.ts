@@ -5,7 +5,7 @@ import type { RequestOptions } from '../../client/client.js';
 import type { ChatMessage } from '../../protocol/run.js';
 import { systemClock } from '../../runtime/clock.js';
 import type { Settings } from '../../settings.js';
-import { failoverNote, positionNote } from '../ask-notes.js';
+import { failoverNote, paidNote, positionNote } from '../ask-notes.js';
 import { exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
@@ -73,7 +73,10 @@ async function ask(prompt: string, options: Options): Promise<void> {
         totalMs: Math.round(systemClock.monotonicMs() - startedMs),
       };
       process.stdout.write(`${JSON.stringify({ ...answer, timings })}\n`);
-    } else if (!answer.text.endsWith('\n')) process.stdout.write('\n');
+    } else {
+      if (!answer.text.endsWith('\n')) process.stdout.write('\n');
+      sayPaid(answer);
+    }
     if (abort.signal.aborted) process.exitCode = exitCode.interrupted;
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
@@ -82,6 +85,13 @@ async function ask(prompt: string, options: Options): Promise<void> {
   } finally {
     await client.close();
   }
+}
+
+/** To a person; a program that reads has `--json`. */
+function sayPaid(answer: Answer): void {
+  const note = paidNote(answer);
+  if (note !== undefined && process.stderr.isTTY)
+    process.stderr.write(`${paintFor(process.stderr).dim(`[${note}]`)}\n`);
 }
 
 async function sayPrice(messages: readonly ChatMessage[], values: Settings, json: boolean): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { failoverNote, positionNote } from '../../../src/cli/ask-notes.js';
+import { failoverNote, paidNote, positionNote } from '../../../src/cli/ask-notes.js';
 
 const at = (position: number, estimatedWaitMs: number) => ({ worker: 'w', position, length: 9, estimatedWaitMs });
 const failure = (code: string) => ({ code, message: '', retryable: true });
@@ -18,4 +18,13 @@ it('says who gave way to whom, and why', () => {
   expect(failoverNote({ from: { worker: a, failure: failure('queue_full') }, to: 'local:qmesh-demo' })).toBe(
     'worker aaaaaaaa did not answer (queue_full); this machine goes on',
   );
+});
+
+it('says what was paid, where anything was', () => {
+  expect([undefined, 0, 1_000, 6_365].map((paidMillipoints) => paidNote({ paidMillipoints }))).toEqual([
+    undefined,
+    undefined,
+    'paid 1 point',
+    'paid 6.365 points',
+  ]);
 });
