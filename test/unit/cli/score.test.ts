@@ -152,7 +152,7 @@ describe('qmesh score', () => {
     const home = freshHome();
     await fill(home, tenOf(identityOf(home).keyPair));
     const report = await reading(home, (reader) => reader.report());
-    const text = showScore(report, paintFor({ isTTY: false } as NodeJS.WriteStream));
+    const text = showScore(report, paintFor(process.stdout));
     const balance = report.state?.balance ?? 0;
     expect(nextTier(balance)).toEqual({ tier: 'silver', missing: 100_000 - balance });
     expect(text).toContain(`Bronze; ${points(100_000 - balance)} more for Silver`);
