@@ -9,6 +9,7 @@ import { EventEmitter } from 'node:events';
 import { env } from 'node:process';
 import type { AskRequest } from '../actors/ask.actor.js';
 import { openHome } from '../actors/home.js';
+import { loadIdentity } from '../actors/identity.js';
 import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
 import { bootstrapExpected, parseBootstrap } from '../actors/network/bootstrap.js';
 import type { Bootstrap, Connection } from '../actors/ports.js';
@@ -37,9 +38,12 @@ export interface ConnectOptions {
   readonly host?: string;
   /** Prefix of the topics. Default: QMESH_NETWORK, or none. */
   readonly network?: string;
-  /** The account to ask as. Without one, this client is a stranger to every worker. */
+  /** The account to ask as. Without one, and without a home, this client is a stranger to every worker. */
   readonly identity?: KeyPair;
-  /** The home of that identity, such as `~/.qmesh`: the worker that runs there knows the balance, and acknowledgements are kept there. */
+  /**
+   * The folder of that identity: without `identity`, its own asks, which is made where there is none. The worker that runs there knows the
+   * balance, and answers its owner first; acknowledgements are kept there.
+   */
   readonly home?: string;
   /** Points that one request may cost at most, from 0 to 10. 0 always asks as a guest. Default: 10. */
   readonly maxPrice?: number;
@@ -117,7 +121,8 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
   }
 
   /** Opens this process's node and begins to look for workers. @throws where the node cannot be opened, or in time. */
-  static async connect(options: ConnectOptions = {}): Promise<QMeshClient> {
+  static async connect(given: ConnectOptions = {}): Promise<QMeshClient> {
+    const options = identified(given);
     const bootstrap = bootstrapOf(options.bootstrap ?? (env.QMESH_BOOTSTRAP || 'local'));
     const networkPrefix = options.network ?? env.QMESH_NETWORK ?? '';
     const keySeed = systemRandom.bytes(32);
@@ -262,6 +267,12 @@ async function walletOf(
   };
   return openWallet(source, ambient);
 }
+
+/** Who names a home alone asks as the identity that lives there. @throws HomeError */
+const identified = (options: ConnectOptions): ConnectOptions =>
+  options.home === undefined || options.identity !== undefined
+    ? options
+    : { ...options, identity: loadIdentity(openHome(options.home), systemRandom, options.log ?? nullLogger).keyPair };
 
 function bootstrapOf(given: string | Bootstrap): Bootstrap {
   const parsed = typeof given === 'string' ? parseBootstrap(given) : given;
