@@ -42,13 +42,13 @@ export const createConsensus = (deps: ConsensusDeps): AnyActorLogic =>
 function createDocket(deps: ConsensusDeps) {
   return guardedCallback(({ sendBack, receive, guard, defer, after, every, fail }) => {
     const { clock, log, identity, ledger, bans, validators, scorePeers, checks, faulted, scoreRole } = deps;
-    const gossip = new Gossip(scorePeers, after);
+    const gossip: Gossip = new Gossip(scorePeers, after, () => inbox.isBusy);
     /** Peers that brought what was counted, and with whom another round begins. */
     const gained = new Set<string>();
     let countedAtMs = -Infinity;
     let comparedAtMs = clock.monotonicMs();
 
-    const docket = new Docket(deps, gossip, {
+    const docket: Docket = new Docket(deps, gossip, {
       counted(peer, hash) {
         // Of a day that is closed here: it counts already, or no more.
         if (!ledger.counted.has(hash)) {
@@ -111,7 +111,7 @@ function createDocket(deps: ConsensusDeps) {
     };
 
     const solos = new Solos(deps, gossip, guard);
-    const inbox = new Inbox(
+    const inbox: Inbox = new Inbox(
       { check: (batch, done) => checks.check(batch, guard(done)) },
       {
         relation: (hash) => docket.relation(hash),

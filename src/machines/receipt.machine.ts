@@ -12,7 +12,8 @@ import { MAX_MICROSTEPS } from '../runtime/limits.js';
 
 const FIRST_JUDGE_AGAIN_MS = 2_000;
 const MAX_JUDGE_AGAIN_MS = 300_000;
-const FIRST_OFFER_AGAIN_MS = 1_000;
+/** Connections lose nothing: what was told was heard, unless the other end was too busy. Asking it sooner would keep it so. */
+const FIRST_OFFER_AGAIN_MS = 5_000;
 const MAX_OFFER_AGAIN_MS = 300_000;
 
 export type ReceiptEnd = 'certified' | 'rejected' | 'expired';

@@ -87,10 +87,6 @@ export class Docket {
     });
   }
 
-  get size(): number {
-    return this.#gathering.size;
-  }
-
   /** Whether something is on the disk only, and there is room for it by now. Asked once. */
   mayRecall(): boolean {
     if (!this.#hasLeft || this.#gathering.size > maxGathering / 2) return false;
@@ -259,13 +255,15 @@ export class Docket {
     });
   }
 
-  /** The first time only this node's own claim: those of others are passed on. Later to whoever has not shown that it has it. */
+  /** At first only this node's own claim; others' are passed on. Later all that gathered for it, of others only its own word. */
   #offer(claim: Gathering): void {
     const isFirst = claim.timesOffered++ === 0;
     if (isFirst && !claim.isKept) return;
     this.#word.claim(claim, 'tell');
     if (isFirst) return;
-    for (const vote of claim.votes.values()) this.#word.vote(claim, vote, 'tell');
+    const own = this.#deps.identity.publicKeyHex;
+    for (const [validator, vote] of claim.votes)
+      if (claim.isKept || validator === own) this.#word.vote(claim, vote, 'tell');
   }
 
   #vote(claim: Gathering, vote: Vote, isOwn = false): void {

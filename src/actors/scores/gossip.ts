@@ -11,7 +11,9 @@ import type { Attestation, Certificate, Claim, Evidence } from '../../protocol/s
 import type { ScorePeers } from './score-peers.js';
 
 export const ownMs = 20;
-export const forwardMs = 250;
+export const forwardMs = 300;
+/** A busy node has not read yet who has what: it waits with passing on, so many times. */
+const maxPostponed = 15;
 /** Things that wait to be passed on. Of more, the newest are left out: anti-entropy finds what matters of them. */
 export const maxWaitingNews = 8_192;
 
@@ -31,13 +33,18 @@ type After = (delayMs: number, fn: () => void) => () => void;
 export class Gossip {
   readonly #peers: ScorePeers;
   readonly #after: After;
+  readonly #isBusy: () => boolean;
   #own: News[] = [];
   #forwards: News[] = [];
 
-  /** @param after runs something later, as long as whoever gossips lives. */
-  constructor(peers: ScorePeers, after: After) {
+  /**
+   * @param after runs something later, as long as whoever gossips lives.
+   * @param isBusy something that was heard waits to be read
+   */
+  constructor(peers: ScorePeers, after: After, isBusy: () => boolean) {
     this.#peers = peers;
     this.#after = after;
+    this.#isBusy = isBusy;
   }
 
   /** This node's own word. */
@@ -54,12 +61,16 @@ export class Gossip {
   /** Something of others. */
   forward(news: News): void {
     if (this.#forwards.length >= maxWaitingNews) return;
-    if (this.#forwards.push(news) === 1)
-      this.#after(forwardMs, () => {
-        const told = this.#forwards;
-        this.#forwards = [];
-        this.#send(told);
-      });
+    if (this.#forwards.push(news) === 1) this.#passOn(maxPostponed);
+  }
+
+  #passOn(postponable: number): void {
+    this.#after(forwardMs, () => {
+      if (postponable > 0 && this.#isBusy()) return this.#passOn(postponable - 1);
+      const told = this.#forwards;
+      this.#forwards = [];
+      this.#send(told);
+    });
   }
 
   /** Peers that are told the same share its frames. */

@@ -116,6 +116,11 @@ export class Inbox {
     this.#next();
   }
 
+  /** Something waits to be checked. */
+  get isBusy(): boolean {
+    return this.#isBusy || this.#waiting.length > 0;
+  }
+
   /** It is gathering now: what waited for it is looked at. */
   adopt(hash: string): void {
     const attestations = this.#orphans.get(hash);

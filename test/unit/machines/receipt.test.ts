@@ -89,10 +89,18 @@ describe('a claim', () => {
     expect(staged.output).toMatchObject({ end: 'certified' });
   });
 
+  it('is given up where the disk knows that this node attested another receipt for its order', () => {
+    const staged = receipt();
+    staged.send(judged('valid'), judged('valid'));
+    expect(staged.state).toEqual({ open: { attesting: 'signing' } });
+    staged.send(judged('double_receipt'));
+    expect(staged.output).toEqual({ hash: 'r', end: 'rejected', verdict: 'double_receipt' });
+  });
+
   it('is offered again until somebody hears it', () => {
     const staged = receipt();
     staged.send(judged('valid'), signed);
-    staged.clock.advance(1_000 + 2_000 + 4_000);
+    staged.clock.advance(5_000 + 10_000 + 20_000);
     expect(staged.did()).toEqual(['judge', 'sign', 'offer', 'offer', 'offer', 'offer']);
   });
 
