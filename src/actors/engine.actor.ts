@@ -165,12 +165,13 @@ function createProcess(deps: WorkerDeps, place: number) {
         case 'tokens':
           return onTokens(run, event.text, event.tokens);
         case 'ended': {
-          const { finishReason, promptTokens, completionTokens, toolCalls } = event;
+          const { finishReason, promptTokens, completionTokens, toolCalls, weighing } = event;
           const usage = {
             finishReason,
             promptTokens,
             completionTokens,
             ...(toolCalls === undefined ? {} : { toolCalls }),
+            ...(weighing === undefined ? {} : { weighing }),
           };
           sendBack({ type: 'process.proved' });
           return endRun(event.run, run, { type: 'run.ended', run: name, usage });

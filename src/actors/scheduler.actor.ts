@@ -21,6 +21,7 @@ import {
 import { schedulerMachine } from '../machines/scheduler.machine.js';
 import { lengthOf, waitingByTier } from '../rules/queue.js';
 import { reservedSequences, usageOf } from '../rules/slots.js';
+import { spotCheckOf } from '../rules/spot-check.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
 import type { RequestSummary } from './tally.js';
@@ -131,13 +132,14 @@ function createRequest({ transcripts }: WorkerDeps): typeof requestMachine {
 }
 
 function runRequest({ prompt }: RequestRecord, resumeText: string): RunRequest {
-  const { prompt: text, messages, options, tools } = prompt;
+  const { prompt: text, messages, options, tools, check } = prompt;
   return {
     ...(text === undefined ? {} : { prompt: text }),
     ...(messages === undefined ? {} : { messages }),
     ...(options === undefined ? {} : { options }),
     ...(tools === undefined ? {} : { tools }),
     ...(resumeText === '' ? {} : { resumeText }),
+    ...(check === undefined ? {} : { claimedText: check.text }),
   };
 }
 
@@ -159,7 +161,7 @@ function finish(
     outboxes.end(peer, inferenceError({ id, ...why }));
     return;
   }
-  const { finishReason, promptTokens, toolCalls } = end.usage;
+  const { finishReason, promptTokens, toolCalls, weighing } = end.usage;
   const result: InferenceResultMessage = {
     v: protocolVersion,
     type: 'inference_result',
@@ -174,6 +176,7 @@ function finish(
     },
     finishReason,
     ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
+    ...(weighing === undefined ? {} : { check: spotCheckOf(weighing) }),
   };
   // What was cut short is not the answer to the same id asked again.
   const keep = (message: InferenceResultMessage): void => {

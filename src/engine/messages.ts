@@ -6,7 +6,7 @@
  * A **run** is one attempt to answer one request in one slot. Its number is unique for the life of the engine process.
  * Every `run` command is answered by exactly one `ended` or `failed`, unless the process dies.
  */
-import type { FinishReason, RunErrorCode, RunRequest, ToolCall } from '../protocol/run.js';
+import type { FinishReason, RunErrorCode, RunRequest, ToolCall, Weighing } from '../protocol/run.js';
 
 export type {
   ChatMessage,
@@ -16,6 +16,7 @@ export type {
   RunRequest,
   ToolCall,
   ToolDefinition,
+  Weighing,
 } from '../protocol/run.js';
 
 export interface LoadOptions {
@@ -88,6 +89,8 @@ export type EngineEvent =
       readonly promptTokens: number;
       readonly completionTokens: number;
       readonly toolCalls?: readonly ToolCall[];
+      /** Of a claimed text: what was asked for in place of an answer. */
+      readonly weighing?: Weighing;
     }
   | { readonly type: 'failed'; readonly run: number; readonly code: RunErrorCode; readonly message: string }
   | {

@@ -17,6 +17,15 @@ export interface NativeContext {
   decodeBatch(): Promise<void>;
   /** Picks a token from the logits at `logitsIndex`, off this thread. -1 when there is none to pick. */
   sampleToken(logitsIndex: number, sampler: NativeSampler): Promise<number>;
+  /** The same, and the logits of some tokens: see `logProbs`. */
+  sampleToken(
+    logitsIndex: number,
+    sampler: NativeSampler,
+    probabilities: false,
+    confidence: false,
+    logits: readonly [tokens: readonly number[], max: boolean, min: boolean, picked: boolean, top: number],
+    totalWeight: true,
+  ): Promise<readonly [picked: number, unknown, unknown, logits: readonly number[], totalWeight: number]>;
   /** Forgets all of a sequence. */
   disposeSequence(sequence: number): void;
   /** Forgets positions `[start, end)`; false where the model's memory cannot do that in part. */
@@ -109,4 +118,28 @@ export function advanceGrammar(llama: Llama, state: NativeGrammarState, token: T
   if (!AddonSampler.canBeNextTokenForGrammarEvaluationState(state, token)) return false;
   AddonSampler.acceptGrammarEvaluationStateToken(state, token);
   return true;
+}
+
+/** Told to a sampler, makes it pick the likeliest token. */
+export const greedyConfig: SamplerConfig = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
+
+/** Where a model rules a token out, its logarithm is this, which JSON can carry. */
+export const LEAST_LOG_PROB = -100;
+
+/**
+ * Natural logarithms of the probabilities that the model itself, before any sampling, gives to these tokens.
+ * @param greedy a sampler that was told `greedyConfig`: what it picks has the highest logit, relative to which the total is given
+ */
+export async function logProbs(
+  context: NativeContext,
+  logitsIndex: number,
+  greedy: NativeSampler,
+  tokens: readonly number[],
+): Promise<number[]> {
+  const wanted = [[...new Set(tokens)], false, false, true, 0] as const;
+  const [picked, , , pairs, total] = await context.sampleToken(logitsIndex, greedy, false, false, wanted, true);
+  const logits = new Map<number, number>();
+  for (let i = 0; i + 1 < pairs.length; i += 2) logits.set(pairs[i] ?? -1, pairs[i + 1] ?? -Infinity);
+  const max = logits.get(picked) ?? NaN;
+  return tokens.map((token) => Math.max(LEAST_LOG_PROB, (logits.get(token) ?? -Infinity) - max - Math.log(total)));
 }

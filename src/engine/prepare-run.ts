@@ -11,10 +11,12 @@ import { jsonGrammar } from './json-grammar.js';
 import type { RunRequest } from './messages.js';
 import type { Engine } from './model.js';
 import { advanceGrammar, newGrammarState, newSampler, type NativeGrammarState } from './native.js';
-import { Run } from './run.js';
+import { Run, type RunSetup } from './run.js';
+import { REPEAT_PENALTY_WINDOW, samplerConfig } from './sampling.js';
 import type { TokenOutlet } from './token-outlet.js';
 import { promptTooLong, type Tokenizer } from './tokenizer.js';
 import { ToolCallSieve, toolGrammar, withToolMessage } from './tools.js';
+import { Weigher } from './weigher.js';
 
 export interface RunOrder {
   readonly id: number;
@@ -28,11 +30,15 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
   const { llama, model, tokenizer } = engine;
   const { contextSize } = engine.info;
   const { request, ...place } = order;
-  const { options = {}, resumeText: resumedText = '' } = request;
+  const { options = {}, resumeText: resumedText = '', claimedText } = request;
   const promptTokens = tokensOf(request, tokenizer);
   if (promptTokens.length >= contextSize) throw promptTooLong(promptTokens.length, contextSize);
-  const resumedTokens = resumedText === '' ? [] : tokenizer.continuation(resumedText);
+  const given = claimedText ?? resumedText;
+  const resumedTokens = given === '' ? [] : tokenizer.continuation(given);
+  const tokens = promptTokens.length + resumedTokens.length;
+  if (claimedText !== undefined && tokens > contextSize) throw promptTooLong(tokens, contextSize);
   const grammar = await grammarOf(request, llama);
+  const seed = options.seed ?? Math.floor(random.next() * 2 ** 32);
   const setup = {
     ...place,
     promptTokens,
@@ -40,12 +46,44 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
     resumedText,
     options,
     contextSize,
-    seed: options.seed ?? Math.floor(random.next() * 2 ** 32),
+    seed,
     stops: stopsOf(request, tokenizer),
     sieve: toolsOf(request) === undefined ? undefined : new ToolCallSieve(resumedText),
     grammar: grammar === undefined ? undefined : grammarAfter(engine, grammar, resumedTokens),
   };
-  return new Run({ ...setup, sampler: newSampler(llama, model) }, tokenizer, outlet);
+  const sampler = newSampler(llama, model);
+  const weigher = claimedText === undefined ? undefined : weigherOf(engine, request, { ...setup, sampler });
+  return new Run({ ...setup, sampler, weigher }, tokenizer, outlet);
+}
+
+/** Of an answer with fewer tokens than this share of what was allowed, its length is no reason to have ended. */
+const CUT_SHARE = 0.8;
+
+function weigherOf(
+  { llama, model, tokenizer }: Engine,
+  request: RunRequest,
+  setup: Pick<RunSetup, 'promptTokens' | 'resumedTokens' | 'seed' | 'sampler'>,
+): Weigher {
+  const { promptTokens, resumedTokens, seed, sampler } = setup;
+  const { options = {} } = request;
+  const tokens = [...promptTokens, ...resumedTokens];
+  const mayEndOtherwise =
+    stopsOf(request, tokenizer).length > 0 || resumedTokens.length >= CUT_SHARE * (options.maxTokens ?? Infinity);
+  return new Weigher({
+    tokens,
+    promptTokens: promptTokens.length,
+    configAt: (index) =>
+      samplerConfig(
+        options,
+        seed,
+        index - promptTokens.length,
+        tokens.slice(Math.max(0, index - REPEAT_PENALTY_WINDOW), index),
+        undefined,
+      ),
+    own: sampler,
+    greedy: newSampler(llama, model),
+    endings: mayEndOtherwise ? [] : tokenizer.endings,
+  });
 }
 
 /** No tools are the same as an empty list. */
@@ -70,6 +108,8 @@ function stopsOf({ options, messages }: RunRequest, { chatFormat }: Tokenizer): 
 async function grammarOf(request: RunRequest, llama: Llama): Promise<LlamaGrammar | undefined> {
   const tools = toolsOf(request);
   const schema = request.options?.jsonSchema;
+  if (request.claimedText !== undefined && (tools !== undefined || schema !== undefined))
+    throw new RunFailure('bad_request', 'check: cannot be combined with tools or options.jsonSchema');
   if (tools === undefined) return schema === undefined ? undefined : jsonGrammar(llama, schema);
   if (schema !== undefined) throw new RunFailure('bad_request', 'tools: cannot be combined with options.jsonSchema');
   if (request.prompt !== undefined) throw new RunFailure('bad_request', 'tools: need messages, not a prompt');

@@ -9,6 +9,7 @@ import type { NativeGrammarState, NativeSampler, SamplerConfig } from './native.
 import { samplerConfig } from './sampling.js';
 import type { TokenOutlet } from './token-outlet.js';
 import type { ToolCallSieve } from './tools.js';
+import type { Weigher } from './weigher.js';
 
 export interface RunSetup {
   readonly id: number;
@@ -27,6 +28,8 @@ export interface RunSetup {
   readonly grammar: NativeGrammarState | undefined;
   /** Where the answer may be a call of a tool. */
   readonly sieve: ToolCallSieve | undefined;
+  /** Where there is no answer to be given: `resumedTokens` are claimed to be one. */
+  readonly weigher: Weigher | undefined;
 }
 
 /** What the model's vocabulary answers. */
@@ -45,6 +48,9 @@ export class Run {
   readonly sampler: NativeSampler;
   /** How many tokens have to be in the sequence before the first one is picked. */
   readonly prefillTokens: number;
+  /** From which token on it is asked what comes next. */
+  readonly logitsFrom: number;
+  readonly weigher: Weigher | undefined;
   cancelled = false;
   /** How often another prompt's slice went before this one's. */
   passedOver = 0;
@@ -65,6 +71,8 @@ export class Run {
     this.promptTokens = setup.promptTokens.length;
     this.tokens = [...setup.promptTokens, ...setup.resumedTokens];
     this.prefillTokens = this.tokens.length;
+    this.weigher = setup.weigher;
+    this.logitsFrom = (setup.weigher === undefined ? this.tokens.length : this.promptTokens) - 1;
     this.#setup = setup;
     this.#vocabulary = vocabulary;
     this.#outlet = outlet;
@@ -84,6 +92,7 @@ export class Run {
 
   /** Why there is nothing (more) to compute; undefined while there is. */
   get over(): FinishReason | undefined {
+    if (this.weigher !== undefined) return undefined;
     if (this.#answer.stopped) return 'stop';
     return this.tokens.length - this.promptTokens >= this.#limit ? 'length' : undefined;
   }
@@ -111,6 +120,7 @@ export class Run {
     else this.#callTokens = rest.tokens;
     this.#outlet.flush();
     this.sampler.dispose();
+    this.weigher?.dispose();
   }
 
   #sifted(piece: Piece): Piece {

@@ -15,6 +15,7 @@ import type { FinishReason } from './messages.js';
 import type { NativeContext } from './native.js';
 import { PrefillPace } from './prefill-pace.js';
 import type { Run } from './run.js';
+import { MAX_WEIGHED_AT_ONCE } from './weigher.js';
 
 /** How often shorter prompts may go first. */
 export const MAX_PASSED_OVER = 24;
@@ -36,8 +37,8 @@ export interface SchedulerEvents {
 interface Share {
   readonly run: Run;
   readonly tokens: readonly number[];
-  /** Where its logits will be, once the batch is made; undefined while its prompt is not through. */
-  logitsIndex?: number | undefined;
+  /** Where the logits of its last tokens will be, once the batch is made; none while its prompt is not through. */
+  logits?: Uint32Array;
 }
 
 export class Scheduler {
@@ -121,7 +122,7 @@ export class Scheduler {
 
   #keepPrefix(run: Run): number {
     const held = this.#heldBy(run.slot);
-    const last = Math.min(held.length, run.tokens.length - 1); // at least one token must be computed, to have its logits
+    const last = Math.min(held.length, run.logitsFrom); // what comes next is known of tokens that are computed now
     let same = 0;
     while (same < last && held[same] === run.tokens[same]) same++;
     if (same === 0 || this.#context.getSequenceKvCacheMinPosition(run.slot) > 0) return this.#forget(run.slot);
@@ -154,7 +155,10 @@ export class Scheduler {
     first.passedOver = 0;
     for (const other of others) other.passedOver++;
     const start = this.#heldBy(first.slot).length;
-    const tokens = first.tokens.slice(start, start + this.#pace.sliceTokens);
+    if (first.weigher !== undefined && start >= first.logitsFrom)
+      return this.#batch([{ run: first, tokens: first.tokens.slice(start, start + MAX_WEIGHED_AT_ONCE) }]);
+    const end = first.weigher === undefined ? Infinity : first.logitsFrom;
+    const tokens = first.tokens.slice(start, Math.min(start + this.#pace.sliceTokens, end));
     const startMs = this.#clock.monotonicMs();
     await this.#batch([{ run: first, tokens }]);
     this.#pace.measured(tokens.length, this.#clock.monotonicMs() - startMs);
@@ -186,19 +190,25 @@ export class Scheduler {
     for (const share of shares) {
       const { run, tokens } = share;
       const held = this.#heldBy(run.slot);
-      const isLast = held.length + tokens.length === run.tokens.length;
-      const logitsAt = isLast ? Uint32Array.of(tokens.length - 1) : new Uint32Array(0);
-      [share.logitsIndex] = this.#context.addToBatch(run.slot, held.length, Uint32Array.from(tokens), logitsAt);
+      const [all, wanted] = [Uint32Array.from(tokens.keys()), Math.max(0, run.logitsFrom - held.length)];
+      share.logits = this.#context.addToBatch(run.slot, held.length, Uint32Array.from(tokens), all.subarray(wanted));
     }
     await this.#context.decodeBatch();
     for (const { run, tokens } of shares) this.#heldBy(run.slot).push(...tokens);
   }
 
-  async #advance({ run, logitsIndex }: Share): Promise<void> {
+  async #advance({ run, logits = new Uint32Array(0) }: Share): Promise<void> {
     const evaluated = this.#heldBy(run.slot).length;
     if (evaluated <= run.prefillTokens) this.#on.prefill(run, evaluated);
+    const logitsIndex = logits.at(-1);
     if (logitsIndex === undefined || run.cancelled) return;
     try {
+      if (run.weigher !== undefined) {
+        const first = evaluated - logits.length + 1;
+        for (const [at, index] of logits.entries()) await run.weigher.weigh(this.#context, index, first + at);
+        if (evaluated === run.tokens.length) this.#end(run, 'stop');
+        return;
+      }
       run.sampler.applyConfig(run.samplerConfig());
       const token = await this.#context.sampleToken(logitsIndex, run.sampler);
       if (token < 0) throw new Error('the model gave no next token');

@@ -66,6 +66,13 @@ export class Tokenizer {
     return this.#model.detokenize(tokens, false, this.#anchor);
   }
 
+  /** The tokens by which the model may say that its answer is complete, as far as they are known by name. */
+  get endings(): Token[] {
+    const { eos, eot } = this.#model.tokens;
+    const all = new Set([eos, eot, this.#closing]);
+    return [...all].filter((token) => token !== null && token !== undefined);
+  }
+
   /** Whether the model says with this token that its answer is complete. */
   ends(token: Token): boolean {
     return token === this.#closing || this.#model.isEogToken(token);

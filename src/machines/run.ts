@@ -1,5 +1,5 @@
 /** What travels between scheduler, slot and engine about one run: one attempt to answer one request in one slot. */
-import type { FinishReason, RunErrorCode, RunRequest, ToolCall } from '../protocol/run.js';
+import type { FinishReason, RunErrorCode, RunRequest, ToolCall, Weighing } from '../protocol/run.js';
 
 /** The order to run a request. `tokens` is the data path: called for every batch, never through a machine. */
 export interface RunOrder {
@@ -16,6 +16,7 @@ export interface RunUsage {
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly toolCalls?: readonly ToolCall[];
+  readonly weighing?: Weighing;
 }
 
 export interface RunFailure {

@@ -2,7 +2,7 @@
 import { setup } from 'xstate';
 import { limits } from '../protocol/limits.js';
 import type { PromptMessage } from '../protocol/messages.js';
-import { admitRequest, offeredModel, type Refusal } from '../rules/admission.js';
+import { admitRequest, askedModel, offeredModel, type Refusal } from '../rules/admission.js';
 import { remainingPrefillMs } from '../rules/estimate.js';
 import * as queues from '../rules/queue.js';
 import { nextStart } from '../rules/slots.js';
@@ -73,14 +73,15 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const sharePercent = context.healthCapacity();
   const models = context.models();
   const queue = queues.raise(context.queue, now);
-  const model = offeredModel(prompt.model, models);
+  const asked = askedModel(prompt);
+  const model = offeredModel(asked, models);
   const record = model && s.newRecord(context, { peer, account, prompt, tier, isOwner, model });
   const joined = record && queues.put(queue, record, now);
   const startsAtOnce = joined && nextStart(joined, s.openSlots(context), sharePercent)?.item === record;
   const verdict = admitRequest(prompt, {
     isOwner,
     models,
-    meant: model === undefined && prompt.model !== undefined ? nearest(prompt.model, namesOf(models)) : undefined,
+    meant: model === undefined && asked !== undefined ? nearest(asked, namesOf(models)) : undefined,
     healthCapacity: sharePercent,
     queueFull: startsAtOnce !== true && !queues.hasRoom(queue, { tier, isOwner }, sharePercent),
     avgResponseMs,

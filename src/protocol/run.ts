@@ -4,7 +4,7 @@
  */
 
 /** What an engine can do with every model, in the words of `status`. */
-export const runCapabilities = ['tools', 'jsonSchema'] as const;
+export const runCapabilities = ['tools', 'jsonSchema', 'check'] as const;
 
 /** Sampling and length, as protocol.md's `prompt.options`. Absent fields take the engine's defaults. */
 export interface RunOptions {
@@ -46,6 +46,22 @@ export interface RunRequest {
   readonly tools?: readonly ToolDefinition[];
   /** What an earlier run of the same request already produced: the answer goes on right after it, and never repeats it. */
   readonly resumeText?: string;
+  /** In place of an answer: a text that is claimed to be one, to be weighed. */
+  readonly claimedText?: string;
+}
+
+/** What a model makes of a text that is claimed to be its answer. Logarithms are natural; of no token, all are 0. */
+export interface Weighing {
+  /** Of the claimed text. */
+  readonly tokens: number;
+  /** The model's own log-probability of the claimed tokens, on average. */
+  readonly meanLogProb: number;
+  /** The same of the tokens that it would have picked in their places, sampled as the request says. */
+  readonly ownMeanLogProb: number;
+  /** Standard deviation, over the places, of the difference between the two. */
+  readonly deviation: number;
+  /** That the answer ends where the claimed text does; absent where it may have ended for another reason. */
+  readonly endLogProb?: number;
 }
 
 export type FinishReason = 'stop' | 'length' | 'cancelled' | 'tool_calls';

@@ -112,14 +112,15 @@ const overloadedRetryMs = 4_000;
 
 export function admitRequest(prompt: PromptMessage, view: AdmissionView): Admission {
   const no = (refusal: Refusal): Admission => ({ admitted: false, ...refusal });
-  const model = offeredModel(prompt.model, view.models);
-  if (model === undefined) return no(refuse('model_not_found', modelNotFound(prompt.model, view)));
-  for (const [capability, field, asked] of [
+  const asked = askedModel(prompt);
+  const model = offeredModel(asked, view.models);
+  if (model === undefined) return no(refuse('model_not_found', modelNotFound(asked, view)));
+  for (const [capability, field, isAsked] of [
     ['jsonSchema', 'options.jsonSchema', prompt.options?.jsonSchema !== undefined],
     ['tools', 'tools', (prompt.tools?.length ?? 0) > 0],
     ['check', 'check', prompt.check !== undefined],
   ] as const)
-    if (asked && !model.capabilities.includes(capability))
+    if (isAsked && !model.capabilities.includes(capability))
       return no(refuse('bad_request', `${field}: this worker cannot do that with the model ${model.name}.`));
   if (view.healthCapacity === 0 && !view.isOwner)
     return no(
@@ -137,6 +138,9 @@ export const meanResponseMs = ({ avgResponseMs }: { readonly avgResponseMs: numb
   Math.round(avgResponseMs ?? retryGuessMs);
 
 const seconds = (ms: number): string => `${Math.ceil(ms / 1000).toLocaleString('en')} s`;
+
+/** A spot check names the model that is claimed to have answered. */
+export const askedModel = ({ model, check }: PromptMessage): string | undefined => check?.model ?? model;
 
 /** A model is asked for by its name or by the SHA-256 of its file. */
 export const isModel = (model: { readonly name: string; readonly sha256: string }, asked: string): boolean =>

@@ -135,12 +135,18 @@ describe('what is asked', () => {
   it.each([
     ['options.jsonSchema', ask({ model: 'plain', options: { jsonSchema: {} } })],
     ['tools', ask({ model: 'plain', tools: [{ name: 't' }] })],
-    ['check', ask({ model: 'plain', check: { text: 'x', model: plain.sha256 } })],
   ])('is refused %s for a model that cannot do it, naming the field, and let in for one that can', (field, prompt) => {
     const verdict = admitRequest(prompt, open);
     expect(verdict).toMatchObject({ admitted: false, code: 'bad_request' });
     expect(verdict).toHaveProperty('message', expect.stringContaining(`${field}: `));
     expect(codeOf({ ...prompt, model: 'counter' }, {})).toBe('admitted');
+  });
+
+  it('is weighed by the model that is claimed to have answered, where that can be done', () => {
+    const check = { text: 'x', model: plain.sha256 };
+    expect(admitRequest(ask({ model: 'counter', check }), open)).toMatchObject({ code: 'bad_request' });
+    expect(codeOf(ask({ check: { text: 'x', model: 'counter' } }), {})).toBe('admitted');
+    expect(codeOf(ask({ model: 'counter', check: { text: 'x', model: 'nobody' } }), {})).toBe('model_not_found');
   });
 
   it('hears what is served where the model asked for is not among it, in a message that fits the protocol', () => {

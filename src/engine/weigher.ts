@@ -1,0 +1,72 @@
+/**
+ * Weighs a text that is claimed to be a model's answer: what probability the model gives to each of its tokens, and what to the
+ * one that it would have picked there itself. Where the text is the model's own, both are drawn from the same distribution.
+ */
+import type { Weighing } from './messages.js';
+import { greedyConfig, LEAST_LOG_PROB, logProbs, type NativeContext, type NativeSampler } from './native.js';
+import type { SamplerConfig } from './native.js';
+
+/** In one batch: each place of it takes memory for the logits of a whole vocabulary. */
+export const MAX_WEIGHED_AT_ONCE = 32;
+
+export interface WeigherSetup {
+  /** Prompt and claimed text. */
+  readonly tokens: readonly number[];
+  readonly promptTokens: number;
+  /** How the model would pick the token at this index. */
+  readonly configAt: (index: number) => SamplerConfig;
+  readonly own: NativeSampler;
+  readonly greedy: NativeSampler;
+  /** Tokens that say that the answer is complete; none where it may have ended without one. */
+  readonly endings: readonly number[];
+}
+
+export class Weigher {
+  readonly #setup: WeigherSetup;
+  readonly #claimed: number[] = [];
+  readonly #picked: number[] = [];
+  #endLogProb: number | undefined;
+
+  constructor(setup: WeigherSetup) {
+    this.#setup = setup;
+    setup.greedy.applyConfig(greedyConfig);
+  }
+
+  /** The logits of the token at `index - 1` are there: weighs what stands at `index`, or that nothing does. */
+  async weigh(context: NativeContext, logitsIndex: number, index: number): Promise<void> {
+    const { tokens, own, greedy, endings, configAt } = this.#setup;
+    const claimed = tokens[index];
+    if (claimed === undefined) {
+      if (endings.length === 0) return;
+      const shares = await logProbs(context, logitsIndex, greedy, endings);
+      const sum = shares.reduce((total, share) => total + Math.exp(share), 0);
+      this.#endLogProb = Math.max(LEAST_LOG_PROB, Math.log(sum));
+      return;
+    }
+    own.applyConfig(configAt(index));
+    const pick = await context.sampleToken(logitsIndex, own);
+    if (pick < 0) throw new Error('the model gave no next token');
+    const [ofClaimed = NaN, ofPicked = NaN] = await logProbs(context, logitsIndex, greedy, [claimed, pick]);
+    this.#claimed.push(ofClaimed);
+    this.#picked.push(ofPicked);
+  }
+
+  get weighing(): Weighing {
+    const differences = this.#claimed.map((logProb, at) => (this.#picked[at] ?? NaN) - logProb);
+    const difference = mean(differences);
+    return {
+      tokens: this.#claimed.length,
+      meanLogProb: mean(this.#claimed),
+      ownMeanLogProb: mean(this.#picked),
+      deviation: Math.sqrt(mean(differences.map((each) => (each - difference) ** 2))),
+      ...(this.#endLogProb === undefined ? {} : { endLogProb: this.#endLogProb }),
+    };
+  }
+
+  dispose(): void {
+    this.#setup.greedy.dispose();
+  }
+}
+
+const mean = (numbers: readonly number[]): number =>
+  numbers.length === 0 ? 0 : numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
