@@ -113,7 +113,7 @@ const step = fc.record({
 });
 
 describe('validators, fewer than a third of whom lie', () => {
-  const runs = { numRuns: process.env.QMESH_SOAK === undefined ? 500 : 100_000 };
+  const runs = { numRuns: process.env.QMESH_SOAK === undefined ? 3_000 : 100_000 };
   const cases = fc.tuple(
     fc.integer({ min: 1, max: 16 }),
     fc.array(step, { maxLength: 150, size: 'max' }),

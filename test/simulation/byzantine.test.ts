@@ -9,7 +9,7 @@ import { isCertified } from '../../src/rules/quorum.js';
 import { network } from '../support/ledger-cases.js';
 import { incomeMillipoints, playScores, spender, type ScoreCourse } from './world/score-course.js';
 
-const seeds = process.env.QMESH_SOAK === undefined ? 60 : 100_000;
+const seeds = process.env.QMESH_SOAK === undefined ? 80 : 100_000;
 /** Enough to meet one in which it goes wrong. */
 const beyond = process.env.QMESH_SOAK === undefined ? 12 : 1_000;
 const first = Number(process.env.QMESH_SEED ?? 1);
