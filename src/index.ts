@@ -7,6 +7,7 @@ export {
   type WorkerView,
 } from './client/client.js';
 export type { LocalModel } from './client/local-workers.js';
+export type { ScoreSource } from './client/open-wallet.js';
 export {
   AnswerStream,
   RequestError,
