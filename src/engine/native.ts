@@ -17,15 +17,6 @@ export interface NativeContext {
   decodeBatch(): Promise<void>;
   /** Picks a token from the logits at `logitsIndex`, off this thread. -1 when there is none to pick. */
   sampleToken(logitsIndex: number, sampler: NativeSampler): Promise<number>;
-  /** The same, and the logits of some tokens: see `logProbs`. */
-  sampleToken(
-    logitsIndex: number,
-    sampler: NativeSampler,
-    probabilities: false,
-    confidence: false,
-    logits: readonly [tokens: readonly number[], max: boolean, min: boolean, picked: boolean, top: number],
-    totalWeight: true,
-  ): Promise<readonly [picked: number, unknown, unknown, logits: readonly number[], totalWeight: number]>;
   /** Forgets all of a sequence. */
   disposeSequence(sequence: number): void;
   /** Forgets positions `[start, end)`; false where the model's memory cannot do that in part. */
@@ -120,6 +111,18 @@ export function advanceGrammar(llama: Llama, state: NativeGrammarState, token: T
   return true;
 }
 
+/** The same `sampleToken`, asked for logits besides. */
+interface LogitsSource {
+  sampleToken(
+    logitsIndex: number,
+    sampler: NativeSampler,
+    probabilities: false,
+    confidence: false,
+    logits: readonly [tokens: readonly number[], max: boolean, min: boolean, picked: boolean, top: number],
+    totalWeight: true,
+  ): Promise<readonly [picked: number, unknown, unknown, logits: readonly number[], totalWeight: number]>;
+}
+
 /** Told to a sampler, makes it pick the likeliest token. */
 export const greedyConfig: SamplerConfig = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
@@ -136,8 +139,9 @@ export async function logProbs(
   greedy: NativeSampler,
   tokens: readonly number[],
 ): Promise<number[]> {
+  const source = context as unknown as LogitsSource;
   const wanted = [[...new Set(tokens)], false, false, true, 0] as const;
-  const [picked, , , pairs, total] = await context.sampleToken(logitsIndex, greedy, false, false, wanted, true);
+  const [picked, , , pairs, total] = await source.sampleToken(logitsIndex, greedy, false, false, wanted, true);
   const logits = new Map<number, number>();
   for (let i = 0; i + 1 < pairs.length; i += 2) logits.set(pairs[i] ?? -1, pairs[i + 1] ?? -Infinity);
   const max = logits.get(picked) ?? NaN;

@@ -133,6 +133,7 @@ class Bench {
         sampler,
         grammar: undefined,
         sieve: undefined,
+        weigher: undefined,
       },
       { text: (tokens) => tokens.join(' '), ends: () => false },
       new TokenOutlet(clock, () => {}),
