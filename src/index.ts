@@ -8,6 +8,8 @@ export {
 } from './client/client.js';
 export type { LocalModel } from './client/local-workers.js';
 export type { ScoreSource } from './client/open-wallet.js';
+export type { Minters } from './rules/ledger.js';
+export type { ValidatorPolicy } from './rules/quorum.js';
 export {
   AnswerStream,
   RequestError,
