@@ -84,6 +84,10 @@ export function simulateLine({ seed, requests, slots, load, tiers }) {
       /** @param {string} account */
       standing: (account) => /** @type {Tier} */ (account.split(' ')[0]),
       gate: () => undefined,
+      orderRefusal: () => undefined,
+      contradicts: () => false,
+      nothingUnsent: () => true,
+      loadLeftMs: () => 0,
       healthCapacity: () => 100,
       models: () => [model],
       hasResult: () => false,
