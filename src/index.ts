@@ -1,6 +1,7 @@
 /** The package's public names. */
 export {
   QMeshClient,
+  type CheckedAnswer,
   type ClientEvents,
   type ConnectOptions,
   type RequestOptions,

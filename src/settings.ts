@@ -46,6 +46,7 @@ export interface Settings {
   readonly threshold: number | undefined;
   readonly minters: readonly string[];
   readonly maxPrice: number;
+  readonly spotChecks: number;
   readonly seeders: readonly string[];
   readonly shareModels: boolean;
   readonly upKbps: number | undefined;
@@ -234,6 +235,14 @@ export const settings = defineConfig<Settings>({
     default: 10,
     unit: 'points',
     describe: 'What one request may cost at most. It costs what it scores; 0 always asks as a guest.',
+  },
+  spotChecks: {
+    env: 'QMESH_SPOT_CHECKS',
+    flag: '--spot-checks',
+    schema: number({ min: 0, max: 1 }),
+    default: 0,
+    describe:
+      'Share of the answers that another worker with the same model checks. It sees prompt and answer; who fails is asked last from then on, by this program.',
   },
   seeders: {
     env: 'QMESH_SEEDERS',

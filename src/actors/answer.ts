@@ -11,6 +11,8 @@ export interface AskAnswer {
   /** Of the worker that ended it; undefined where it was cancelled before any did. */
   readonly result: InferenceResultMessage | undefined;
   readonly tries: readonly Try[];
+  /** Who said any of the text. */
+  readonly authors: readonly string[];
   /** The receipt of the worker that ended it, if this client has signed for it. */
   readonly settled: Settled | undefined;
 }
@@ -34,6 +36,8 @@ export class Answer {
   #seam = 0;
   #nextIndex = 0;
   #result: InferenceResultMessage | undefined;
+  /** At most one for each try. */
+  readonly #authors = new Set<string>();
   #isOver = false;
 
   constructor(on: AnswerEvents) {
@@ -91,12 +95,14 @@ export class Answer {
   end(tries: readonly Try[], failure: AskFailure | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#on.end({ text: this.text, result: this.#result, tries, settled: this.settled }, failure);
+    const { text, settled } = this;
+    this.#on.end({ text, result: this.#result, tries, authors: [...this.#authors], settled }, failure);
   }
 
   #say(text: string, tokens: number): void {
     if (this.#isOver || text === '') return;
     this.text += text;
+    if (this.worker !== undefined) this.#authors.add(this.worker);
     this.#on.text(text, tokens);
   }
 }

@@ -26,6 +26,9 @@ export interface AskRequest extends Pick<
   readonly patienceMs?: number;
 }
 
+/** What a client asks its workers: for an answer, or in place of one for what they make of a text that is claimed to be one. */
+export interface ClientRequest extends AskRequest, Pick<PromptMessage, 'check'> {}
+
 export interface AskCallbacks {
   /** Where the request stands at its present worker. */
   position?(position: QueueStatusMessage, worker: string): void;
@@ -74,7 +77,7 @@ export function askInput({ fallback, random }: AskDeps, { pin, patienceMs, deadl
 }
 
 /** @param gone called once this actor is over, however it ended. */
-export function createAsk(deps: AskDeps, request: AskRequest, on: AskCallbacks, gone: () => void): AnyActorLogic {
+export function createAsk(deps: AskDeps, request: ClientRequest, on: AskCallbacks, gone: () => void): AnyActorLogic {
   const attempts = new Attempts(deps, request, on);
   let stopSolving = (): void => {};
   let stopStarting = (): void => {};

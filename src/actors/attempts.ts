@@ -6,7 +6,7 @@ import { protocolVersion, type InferenceErrorMessage, type PromptMessage } from 
 import { hasModel, isFresh, selectElsewhere, selectWorker, type Candidate, type Wish } from '../rules/selection.js';
 import type { Random } from '../runtime/random.js';
 import { Answer } from './answer.js';
-import type { AskCallbacks, AskDeps, AskRequest } from './ask.actor.js';
+import type { AskCallbacks, AskDeps, ClientRequest } from './ask.actor.js';
 import type { AnswerSink, Outcome } from './worker-directory.js';
 
 type Say = (event: AskEvent) => void;
@@ -16,7 +16,7 @@ export class Attempts {
   /** At the present worker. A new one after a cancel: the same again would be given the cancelled result. */
   id: string;
   readonly #deps: AskDeps;
-  readonly #request: AskRequest;
+  readonly #request: ClientRequest;
   readonly #on: AskCallbacks;
   readonly #startedAtMs: number;
   /** The model that the text is by, or will be, where the application named none: no other can go on with it. */
@@ -28,7 +28,7 @@ export class Attempts {
   /** Since when all known workers serve other models than the one that is asked for. */
   #missingSinceMs: number | undefined;
 
-  constructor(deps: AskDeps, request: AskRequest, on: AskCallbacks) {
+  constructor(deps: AskDeps, request: ClientRequest, on: AskCallbacks) {
     this.#deps = deps;
     this.#request = request;
     this.#on = on;

@@ -6,7 +6,7 @@ import { topicKey, topicName } from '../protocol/topics.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import type { ChildSpec, SupervisorSpec } from '../runtime/supervision.js';
 import { tell } from '../runtime/tell.js';
-import { createAsk, askInput, type AskCallbacks, type AskDeps, type AskRequest } from './ask.actor.js';
+import { createAsk, askInput, type AskCallbacks, type AskDeps, type ClientRequest } from './ask.actor.js';
 import { createDhtActor, type DhtInfo } from './dht.actor.js';
 import { createLink, type LinkDeps } from './link.actor.js';
 import { names } from './names.js';
@@ -94,7 +94,7 @@ export class Asks {
   }
 
   /** @returns what cancels it; undefined where too many are unfinished already, or the client is closing. */
-  start(system: AnyActorSystem, request: AskRequest, on: AskCallbacks): (() => void) | undefined {
+  start(system: AnyActorSystem, request: ClientRequest, on: AskCallbacks): (() => void) | undefined {
     const place = this.#places.take();
     if (place === undefined) return undefined;
     const id = names.ask(place);

@@ -27,6 +27,7 @@ import {
 } from '../rules/silence.js';
 import type { Clock, TimerHandle } from '../runtime/clock.js';
 import type { Connection } from './ports.js';
+import { Suspicions } from './suspicions.js';
 import type { Settled } from './wallet.js';
 
 /** What a request hears from its worker. */
@@ -83,6 +84,8 @@ export interface DirectoryWatch {
 export class WorkerDirectory {
   /** One watch, the latest. */
   watch: DirectoryWatch | undefined;
+  /** What spot checks have found: who is in it for that is asked last. */
+  readonly suspicions: Suspicions;
   readonly #clock: Clock;
   /** By worker ID, which is the key that the connection proves. */
   readonly #entries = new Map<string, Entry>();
@@ -92,6 +95,7 @@ export class WorkerDirectory {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.suspicions = new Suspicions(clock);
   }
 
   connect(connection: Connection): void {
@@ -179,7 +183,8 @@ export class WorkerDirectory {
       const { connection, status, heardAtMs, waiting, silence } = entry;
       if (status === undefined || silence === 'certain' || connection.unsentBytes > maxUnsentBytes) return [];
       const inFlight = [...waiting.values()].filter(({ known }) => known !== 'counted').length;
-      return [{ worker, status, heardAtMs, inFlight, circuit: this.#circuits.get(worker) }];
+      const isAvoided = this.suspicions.avoids(worker);
+      return [{ worker, status, heardAtMs, inFlight, circuit: this.#circuits.get(worker), isAvoided }];
     });
   }
 

@@ -1,4 +1,5 @@
 /** What `qmesh ask` and `qmesh chat` say beside the answer, to a person at a terminal: where the question waits, and who gave way to whom. */
+import type { CheckedAnswer } from '../client/client.js';
 import type { Answer, Failover, QueuePosition } from '../client/answer-stream.js';
 import { isLocalWorker } from '../client/local-workers.js';
 
@@ -27,6 +28,18 @@ export function failoverNote({ from, to }: Failover): string {
 export function paidNote({ paidMillipoints = 0 }: Pick<Answer, 'paidMillipoints'>): string | undefined {
   if (paidMillipoints === 0) return undefined;
   return `paid ${paidMillipoints / 1_000} ${paidMillipoints === 1_000 ? 'point' : 'points'}`;
+}
+
+const judged: Readonly<Record<string, string>> = {
+  valid: 'finds the answer likely',
+  too_short: 'finds the answer too short to be judged',
+  improbable: 'finds the answer improbable for the model',
+  cut_short: 'finds that the answer was cut short',
+};
+
+export function checkedNote({ worker, checker, verdict, isAvoided }: Omit<CheckedAnswer, 'text'>): string {
+  const what = judged[verdict] ?? `says of the answer: ${verdict}`;
+  return `${workerName(checker)} ${what}${isAvoided ? `; ${workerName(worker)} is asked last from now on` : ''}`;
 }
 
 export const workerName = (worker: string): string =>

@@ -14,6 +14,8 @@ import { CommandError, exitCode, splitAdvice } from './failure.js';
 
 /** Settings of a command that joins a mesh as a client. */
 export const clientSettings = ['bootstrap', 'host', 'network', 'home', 'maxPrice'] as const;
+/** Of one that asks there. */
+export const askSettings = [...clientSettings, 'spotChecks'] as const;
 
 export interface RequestFlags extends Readonly<Record<string, unknown>> {
   readonly model?: string;
@@ -59,7 +61,18 @@ export async function joinAsClient(
   values: Settings,
   { isLocal, isLasting = false }: { readonly isLocal: boolean; readonly isLasting?: boolean },
 ): Promise<QMeshClient> {
-  const { bootstrap, host, network, home, maxPrice, model, context: contextSize, threads, gpuLayers } = values;
+  const {
+    bootstrap,
+    host,
+    network,
+    home,
+    maxPrice,
+    spotChecks,
+    model,
+    context: contextSize,
+    threads,
+    gpuLayers,
+  } = values;
   const { keyPair } = loadIdentity(openHome(home), systemRandom, nullLogger);
   const fallback = { home, folders: modelFolders(values), model: model[0], contextSize, threads, gpuLayers };
   const scores = { policy: policyOf(values), minters: mintersOf(values) };
@@ -69,6 +82,7 @@ export async function joinAsClient(
     network,
     home,
     maxPrice,
+    spotChecks,
     identity: keyPair,
     ...(isLocal && { fallback }),
     ...(isLasting && { scores }),

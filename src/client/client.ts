@@ -13,6 +13,7 @@ import { loadIdentity } from '../actors/identity.js';
 import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
 import { bootstrapExpected, parseBootstrap } from '../actors/network/bootstrap.js';
 import type { Bootstrap, Connection } from '../actors/ports.js';
+import type { CheckedAnswer } from '../actors/spot-checks.js';
 import type { WalletOptions } from '../actors/wallet.js';
 import { createWorkSolver, type WorkSolverThread } from '../actors/work-solver.js';
 import { createHello } from '../protocol/hello.js';
@@ -29,7 +30,7 @@ import { isLocalWorker, LocalWorkers, type LocalModel } from './local-workers.js
 import { startClientCore, type ClientCore } from './core.js';
 import { openWallet, type OpenedWallet, type ScoreSource } from './open-wallet.js';
 
-export type { AskRequest };
+export type { AskRequest, CheckedAnswer };
 
 export interface ConnectOptions {
   /** `local` or `local:PORT`: this machine. `public`: the world. Or `host:port,…`. Default: QMESH_BOOTSTRAP, or `local`. */
@@ -49,6 +50,11 @@ export interface ConnectOptions {
   readonly maxPrice?: number;
   /** Looks the account's points up on the score network where no worker of its home runs: worth it for a program that runs for long. */
   readonly scores?: ScoreSource;
+  /**
+   * Share of the answers, from 0 to 1, that another worker with the same model is asked to check. It sees prompt and answer; who fails
+   * is avoided by this client from then on, and nothing else comes of it. Default: 0.
+   */
+  readonly spotChecks?: number;
   readonly log?: Logger;
   /** `local`: where no worker is left, a model on this machine's own disk answers. An object says which one. */
   readonly fallback?: 'local' | LocalModel;
@@ -84,6 +90,8 @@ export interface ClientEvents {
   worker: [view: WorkerView];
   /** The connection to this worker ended. */
   workerLost: [worker: string];
+  /** Another worker has checked an answer: see ConnectOptions.spotChecks. */
+  checked: [checked: CheckedAnswer];
 }
 
 /**
@@ -118,6 +126,7 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
         if (!isLocalWorker(worker)) queueMicrotask(() => this.emit('workerLost', worker));
       },
     };
+    core.spotChecks.onChecked = (checked) => queueMicrotask(() => this.emit('checked', checked));
   }
 
   /** Opens this process's node and begins to look for workers. @throws where the node cannot be opened, or in time. */
@@ -157,6 +166,7 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
           fallback,
           wallet: purse?.wallet,
           scores: purse?.children ?? [],
+          spotChecks: shareOf(options.spotChecks),
           maxConnections,
           maxRequests,
           onDhtReady: () => opened(),
@@ -231,6 +241,11 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
       .map((candidate) => ({ worker: candidate.worker, status: candidate.status, isFresh: isFresh(candidate, now) }));
   }
 
+  /** Waits until no spot check is under way: half a minute at most. For programs that end with their answer. */
+  checksSettled(): Promise<void> {
+    return new Promise((resolve) => this.#core.spotChecks.whenSettled(() => queueMicrotask(resolve)));
+  }
+
   /** Ends unfinished requests with `client_closed`, and leaves the network. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -266,6 +281,12 @@ async function walletOf(
     scores,
   };
   return openWallet(source, ambient);
+}
+
+/** @throws TypeError */
+function shareOf(spotChecks = 0): number {
+  if (spotChecks >= 0 && spotChecks <= 1) return spotChecks;
+  throw new TypeError(`spotChecks is ${spotChecks}; expected a share from 0 to 1`);
 }
 
 /** Who names a home alone asks as the identity that lives there. @throws HomeError */

@@ -2,16 +2,21 @@
 import type { AskCallbacks, AskRequest } from '../actors/ask.actor.js';
 import { acceptLinks, Asks, clientTree, type ClientDeps } from '../actors/client.tree.js';
 import type { Connection } from '../actors/ports.js';
+import { SpotChecks } from '../actors/spot-checks.js';
 import { WorkerDirectory } from '../actors/worker-directory.js';
 import { keyPairFromSeed } from '../protocol/keys.js';
 import { startTree, type Tree, type TreeOptions } from '../runtime/start-tree.js';
 import type { SupervisionEvent } from '../runtime/supervision.js';
 
-export type ClientOptions = Omit<ClientDeps, 'directory' | 'account'>;
+export interface ClientOptions extends Omit<ClientDeps, 'directory' | 'account'> {
+  /** Share of the answers that a second worker checks, from 0 to 1. */
+  readonly spotChecks: number;
+}
 
 export interface ClientCore {
   readonly tree: Tree;
   readonly directory: WorkerDirectory;
+  readonly spotChecks: SpotChecks;
   /** Takes in a connection to a worker that was not found through the topic. */
   link(connection: Connection): void;
   /** @returns what cancels the request; undefined where too many are unfinished, or the client is closing. */
@@ -30,10 +35,23 @@ export function startClientCore(options: ClientOptions, treeOptions: TreeOptions
   };
   const tree = startTree(clientTree(deps, accept), { clock, random, onEvent }, treeOptions);
   const asks = new Asks(deps);
+  const spotChecks = new SpotChecks({
+    ...deps,
+    share: options.spotChecks,
+    ask: (request, on) => asks.start(tree.system, request, on),
+  });
   return {
     tree,
     directory,
+    spotChecks,
     link: (connection) => accept(connection, tree.system),
-    ask: (request, on) => asks.start(tree.system, request, on),
+    ask: (request, on) =>
+      asks.start(tree.system, request, {
+        ...on,
+        end: (answer, failure) => {
+          on.end(answer, failure);
+          if (failure === undefined) spotChecks.consider(request, answer);
+        },
+      }),
   };
 }

@@ -6,7 +6,7 @@
  * Invariants: nobody is chosen whose status is stale, who lacks the model, has no capacity (but for the client's own worker, where
  * there is no other), or whose circuit is shut; an empty queue before any other; equal candidates get equal shares; of n clients
  * with one and the same view no worker gets more than twice its share, by score, of a shortlist that holds an eighth of its tier:
- * no herd after a stale status.
+ * no herd after a stale status; nobody who is avoided where there is another one not tried yet.
  */
 import { limits } from '../protocol/limits.js';
 import type { StatusMessage } from '../protocol/messages.js';
@@ -23,6 +23,8 @@ export interface Candidate {
   readonly inFlight: number;
   /** Absent where nothing is known against it. */
   readonly circuit?: Circuit | undefined;
+  /** Its answers have failed spot checks (rules/suspicion.ts): last resort but for those tried. */
+  readonly isAvoided?: boolean;
 }
 
 export interface Wish {
@@ -67,8 +69,9 @@ export function selectWorker(
 ): Candidate | undefined {
   const able = candidates.filter((candidate) => isAble(candidate, wish, nowMs));
   const untried = able.filter(({ worker }) => !wish.tried.includes(worker));
-  const awake = untried.filter(hasCapacity);
-  const pool = [awake, untried, able].find(({ length }) => length > 0) ?? [];
+  const trusted = untried.filter(({ isAvoided }) => isAvoided !== true);
+  const pools = [trusted.filter(hasCapacity), trusted, untried.filter(hasCapacity), untried, able];
+  const pool = pools.find(({ length }) => length > 0) ?? [];
   return betterOfTwo(shortlist(bestTier(prospects(pool))), chance)?.candidate;
 }
 
@@ -93,6 +96,7 @@ export function selectElsewhere(
   const better = pool.filter(
     (prospect) =>
       prospect !== present &&
+      prospect.candidate.isAvoided !== true &&
       !wish.tried.includes(prospect.candidate.worker) &&
       isFree(prospect) &&
       prospect.endsAfter < turns / present.speed,

@@ -258,6 +258,7 @@ describe('a network that is cut', () => {
       fallback: undefined,
       wallet: undefined,
       scores: [],
+      spotChecks: 0,
       maxConnections: 8,
       maxRequests: 8,
       onDhtReady: () => {},

@@ -1,11 +1,11 @@
 /** `qmesh ask`: one question, its answer streamed to the terminal. */
 import { Command } from 'commander';
 import { RequestError, type Answer, type AnswerStream } from '../../client/answer-stream.js';
-import type { RequestOptions } from '../../client/client.js';
+import type { CheckedAnswer, QMeshClient, RequestOptions } from '../../client/client.js';
 import type { ChatMessage } from '../../protocol/run.js';
 import { systemClock } from '../../runtime/clock.js';
 import type { Settings } from '../../settings.js';
-import { failoverNote, paidNote, positionNote } from '../ask-notes.js';
+import { checkedNote, failoverNote, paidNote, positionNote } from '../ask-notes.js';
 import { exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
@@ -13,7 +13,7 @@ import { paintFor } from '../paint.js';
 import { quote, quoteText } from '../price.js';
 import { printable } from '../printable.js';
 import {
-  clientSettings,
+  askSettings,
   explain,
   joinAsClient,
   requestOf,
@@ -30,7 +30,7 @@ export const askCommand = (): Command =>
         new Command('ask')
           .description('Ask a question, and read the answer as it comes.')
           .argument('<prompt...>', 'the question'),
-        clientSettings,
+        askSettings,
       ),
     )
       .option('--json', 'print one JSON object with the answer, the worker, the tries and the timings')
@@ -65,6 +65,7 @@ async function ask(prompt: string, options: Options): Promise<void> {
   const request = { messages, ...requestOf(options) };
   try {
     const stream = client.stream(request, { signal: abort.signal, ...notes(json) });
+    const check = nextCheck(client, abort.signal);
     const { answer, firstTextMs } = await read(stream, json);
     if (json) {
       const timings = {
@@ -72,10 +73,12 @@ async function ask(prompt: string, options: Options): Promise<void> {
         firstTextMs: firstTextMs === undefined ? null : Math.round(firstTextMs - connectedMs),
         totalMs: Math.round(systemClock.monotonicMs() - startedMs),
       };
-      process.stdout.write(`${JSON.stringify({ ...answer, timings })}\n`);
+      const checked = await check();
+      process.stdout.write(`${JSON.stringify({ ...answer, ...(checked && { checked }), timings })}\n`);
     } else {
       if (!answer.text.endsWith('\n')) process.stdout.write('\n');
       sayPaid(answer);
+      sayChecked(await check());
     }
     if (abort.signal.aborted) process.exitCode = exitCode.interrupted;
   } catch (error) {
@@ -90,8 +93,30 @@ async function ask(prompt: string, options: Options): Promise<void> {
 /** To a person; a program that reads has `--json`. */
 function sayPaid(answer: Answer): void {
   const note = paidNote(answer);
-  if (note !== undefined && process.stderr.isTTY)
-    process.stderr.write(`${paintFor(process.stderr).dim(`[${note}]`)}\n`);
+  if (note !== undefined && process.stderr.isTTY) sayAside(note);
+}
+
+/** Without the text, which the answer holds. */
+type Checked = Omit<CheckedAnswer, 'text'>;
+
+/** What failed, to anybody. */
+function sayChecked(checked: Checked | undefined): void {
+  if (checked !== undefined && (checked.isAvoided || process.stderr.isTTY)) sayAside(printable(checkedNote(checked)));
+}
+
+function sayAside(note: string): void {
+  process.stderr.write(`${paintFor(process.stderr).dim(`[${note}]`)}\n`);
+}
+
+/** @returns what waits for the check of this answer, if there is one; not beyond a Ctrl-C. */
+function nextCheck(client: QMeshClient, signal: AbortSignal): () => Promise<Checked | undefined> {
+  let checked: Checked | undefined;
+  client.once('checked', ({ text: _text, ...others }) => (checked = others));
+  return async () => {
+    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    if (!signal.aborted) await Promise.race([client.checksSettled(), aborted]);
+    return checked;
+  };
 }
 
 async function sayPrice(messages: readonly ChatMessage[], values: Settings, json: boolean): Promise<void> {

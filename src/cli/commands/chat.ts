@@ -17,7 +17,7 @@ import { withManual } from '../manual.js';
 import { paintFor } from '../paint.js';
 import { printable } from '../printable.js';
 import {
-  clientSettings,
+  askSettings,
   explain,
   joinAsClient,
   requestOf,
@@ -36,7 +36,7 @@ export const chatCommand = (): Command =>
     withRequestFlags(
       withSettings(
         new Command('chat').description('Have a conversation; the model hears all of it again.'),
-        clientSettings,
+        askSettings,
       ),
     )
       .option('--system <text>', 'how the model should answer')

@@ -9,7 +9,7 @@ import type { Settings } from '../../settings.js';
 import { CommandError, exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
-import { clientSettings, joinAsClient } from '../request-flags.js';
+import { askSettings, joinAsClient } from '../request-flags.js';
 import { untilSignal } from '../signals.js';
 
 interface Options extends Readonly<Record<string, unknown>> {
@@ -27,7 +27,7 @@ const flags = [
   'drainMs',
   'logLevel',
   'model',
-  ...clientSettings,
+  ...askSettings,
 ] as const;
 
 export const serveCommand = (): Command =>
@@ -63,6 +63,10 @@ async function serve(options: Options): Promise<void> {
   const isForPeople = process.stdout.isTTY && options.json !== true;
   const log = createLogger({ level: values.logLevel, pretty: isForPeople });
   const client = await joinAsClient(values, { isLocal: options.local === true, isLasting: true });
+  client.on('checked', ({ text: _text, ...checked }) => {
+    if (checked.isAvoided) log.warn('answer.doubtful', checked);
+    else log.debug('answer.checked', checked);
+  });
   const { apiKeys, cors, names, concurrency, answerMs, drainMs } = values;
   const gateway = new Gateway({
     client,

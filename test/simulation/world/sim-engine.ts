@@ -4,7 +4,7 @@
  */
 import type { EngineEvent, EngineCommand } from '../../../src/engine/messages.js';
 import type { EnginePort, EngineProcess, EngineProcessEvents } from '../../../src/actors/ports.js';
-import type { RunRequest } from '../../../src/protocol/run.js';
+import { runCapabilities, type RunRequest } from '../../../src/protocol/run.js';
 import type { Random } from '../../../src/runtime/random.js';
 import type { Clock } from '../../../src/runtime/clock.js';
 
@@ -130,7 +130,7 @@ export class SimEngineProcess implements EngineProcess {
               device: 'cpu',
               gpuLayers: 0,
               chatFormat: 'raw',
-              capabilities: [],
+              capabilities: [...runCapabilities],
             },
           }),
         );
@@ -153,6 +153,7 @@ export class SimEngineProcess implements EngineProcess {
     const asked = request.prompt ?? request.messages?.at(-1)?.content ?? '';
     const said = request.resumeText ?? '';
     const start = Number(/from (\d+)/.exec(asked)?.[1] ?? 0);
+    if (request.claimedText !== undefined) return this.#weigh(number, request.claimedText, start);
     const next = Number(/(\d+)$/.exec(said)?.[1] ?? start) + this.#step;
     const resumed = said === '' ? 0 : said.split(' ').length;
     const left = (request.options?.maxTokens ?? 16) - resumed;
@@ -161,6 +162,20 @@ export class SimEngineProcess implements EngineProcess {
     if (!this.#isReporting) this.#reportUsage();
     this.#say({ type: 'started', run: number, promptTokens: asked.length, reused: 0 });
     this.#prefill(run, Math.ceil(asked.length / 64));
+  }
+
+  /** Each number that is not the one that it would have said itself is as good as impossible. */
+  #weigh(run: number, claimed: string, start: number): void {
+    const numbers = claimed.split(' ');
+    const own = countFrom(start, numbers.length, this.#step).split(' ');
+    const wrong = numbers.filter((number, i) => number !== own[i]).length / numbers.length;
+    const meanLogProb = -20 * wrong;
+    const deviation = 20 * Math.sqrt(wrong * (1 - wrong));
+    this.#say({ type: 'started', run, promptTokens: 1, reused: 0 });
+    const weighing = { tokens: numbers.length, meanLogProb, ownMeanLogProb: 0, deviation };
+    this.#later(sliceMs * this.engines.slowness, () =>
+      this.#say({ type: 'ended', run, finishReason: 'stop', promptTokens: 1, completionTokens: 0, weighing }),
+    );
   }
 
   #reportUsage(): void {

@@ -215,12 +215,13 @@ export class World {
   /**
    * A client whose standing lets it ask as often as it likes, unless another one is asked for.
    * @param home whose identity it has: its own, or that of the worker of this name
+   * @param spotChecks share of its answers that it has checked
    */
-  startClient(tier: Tier = 'master', home?: string): ClientCore {
+  startClient(tier: Tier = 'master', home?: string, spotChecks = 0): ClientCore {
     const name = `client-${++this.#nodes}`;
     const identity = keyPairFromSeed(seedOf(home ?? name));
     this.#tiers.set(identity.publicKeyHex, tier);
-    return this.#client(name, identity, this.#fork(), undefined);
+    return this.#client(name, identity, this.#fork(), undefined, [], spotChecks);
   }
 
   /**
@@ -257,6 +258,7 @@ export class World {
     random: Random,
     wallet: Wallet | undefined,
     scores: ClientOptions['scores'] = [],
+    spotChecks = 0,
   ): ClientCore {
     const keySeed = random.bytes(32);
     const subject = { network: topicName('inference'), key: keyPairFromSeed(keySeed).publicKeyHex };
@@ -274,6 +276,7 @@ export class World {
         fallback: undefined,
         wallet,
         scores,
+        spotChecks,
         maxConnections: 32,
         maxRequests: 64,
         onDhtReady: () => {},

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { failoverNote, paidNote, positionNote } from '../../../src/cli/ask-notes.js';
+import { checkedNote, failoverNote, paidNote, positionNote } from '../../../src/cli/ask-notes.js';
 
 const at = (position: number, estimatedWaitMs: number) => ({ worker: 'w', position, length: 9, estimatedWaitMs });
 const failure = (code: string) => ({ code, message: '', retryable: true });
@@ -27,4 +27,16 @@ it('says what was paid, where anything was', () => {
     'paid 1 point',
     'paid 6.365 points',
   ]);
+});
+
+it('says what another worker makes of an answer, and what comes of it', () => {
+  const [worker, checker] = ['a'.repeat(64), 'b'.repeat(64)];
+  const checked = { worker, checker, model: 'c'.repeat(64), tokens: 20, meanLogProb: -9, text: '' };
+  expect(checkedNote({ ...checked, verdict: 'valid', isAvoided: false })).toBe(
+    'worker bbbbbbbb finds the answer likely',
+  );
+  expect(checkedNote({ ...checked, verdict: 'improbable', isAvoided: true })).toBe(
+    'worker bbbbbbbb finds the answer improbable for the model; worker aaaaaaaa is asked last from now on',
+  );
+  expect(checkedNote({ ...checked, verdict: 'odd', isAvoided: false })).toBe('worker bbbbbbbb says of the answer: odd');
 });

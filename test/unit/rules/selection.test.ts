@@ -118,6 +118,23 @@ describe('who may be asked', () => {
     expect(chosenOf([candidate('idle')], { pin: 'busy' })).toEqual(['nobody']);
   });
 
+  it('who is avoided only where nobody else is there who was not tried', () => {
+    const avoided = { ...candidate('avoided'), isAvoided: true };
+    expect(chosenOf([avoided, candidate('busy', queued(50))])).toEqual(['busy']);
+    expect(chosenOf([avoided, candidate('tried')], { tried: ['tried'] })).toEqual(['avoided']);
+    expect(chosenOf([avoided, candidate('other')], { pin: 'avoided' })).toEqual(['avoided']);
+    fc.assert(
+      fc.property(views, wishes, fc.nat(255), seeds, (view, wish, marks, seed) => {
+        const marked = view.map((each, i) => ({ ...each, isAvoided: ((marks >> i) & 1) === 1 }));
+        const random = seededRandom(seed);
+        const chosen = selectWorker(marked, wish, 20_000, () => random.next());
+        if (chosen?.isAvoided !== true) return;
+        const others = marked.filter((each) => !each.isAvoided && mayBeAsked(wish)(each));
+        expect(others.filter(({ worker }) => !wish.tried.includes(worker))).toEqual([]);
+      }),
+    );
+  });
+
   it('who had this request already only where there is no other', () => {
     expect(chosenOf([candidate('tried'), candidate('busy', queued(50))], { tried: ['tried'] })).toEqual(['busy']);
     expect(chosenOf([candidate('tried')], { tried: ['tried'] })).toEqual(['tried']);
