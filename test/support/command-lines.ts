@@ -27,7 +27,7 @@ export async function mistakeIn(
   let ran: Command | undefined;
   walk(program, (command) => {
     command.exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {}, outputError: () => {} });
-    if (command.commands.length === 0) command.action(() => void (ran = command));
+    if (doesSomething(command)) command.action(() => void (ran = command));
   });
   try {
     program.parse([...words], { from: 'user' });
@@ -42,6 +42,10 @@ export async function mistakeIn(
     throw error;
   }
 }
+
+/** Where it only has others below it, it is left to say so. */
+const doesSomething = (command: Command): boolean =>
+  command.commands.length === 0 || (command as unknown as { readonly _actionHandler: unknown })._actionHandler !== null;
 
 export function walk(
   command: Command,

@@ -9,7 +9,7 @@ import type { Tier } from '../../../src/rules/tiers.js';
 import { ModelFolder } from '../../support/engine-harness.js';
 import { startWorkerHere } from '../../support/worker-in-process.js';
 import { startTestnet, WorkerProcess, type Testnet } from '../../support/worker-process.js';
-import { Account, Mesh, frameOfBytes, solve, type Message, type WireClient, type Work } from './wire-client.js';
+import { Account, Mesh, frameOfBytes, patiently, solve, type WireClient, type Work } from './wire-client.js';
 
 const models = new ModelFolder();
 let testnet: Testnet;
@@ -30,14 +30,6 @@ const count = (tokens = 3) => ({
 });
 const answered = { type: 'inference_result', text: '6 7 8' };
 
-/** The end of what is asked, asked again for as long as it comes too early. */
-async function patiently(ask: () => Promise<{ readonly end: Message }>): Promise<Message> {
-  for (;;) {
-    const { end } = await ask();
-    if (end.code !== 'rate_limited') return end;
-    await pause(end.retryAfterMs as number);
-  }
-}
 const askPatiently = (client: WireClient) => patiently(() => client.askAsGuest(count()));
 
 describe('a worker', () => {

@@ -4,6 +4,7 @@
  */
 import { createHash, createPrivateKey, createPublicKey, randomBytes, sign, verify, type KeyObject } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export type Message = Record<string, any> & { type: string };
 
@@ -121,6 +122,15 @@ export interface Answer {
   readonly streamed: string;
   /** inference_result or inference_error. */
   readonly end: Message;
+}
+
+/** The end of what is asked, asked again for as long as it comes too early: all guests of one machine share a bucket. */
+export async function patiently(ask: () => Promise<{ readonly end: Message }>): Promise<Message> {
+  for (;;) {
+    const { end } = await ask();
+    if (end.code !== 'rate_limited') return end;
+    await delay(end.retryAfterMs as number);
+  }
 }
 
 /** One connection to one worker. */
