@@ -55,7 +55,10 @@ export function checksInThreads(network: string): ClosableChecks {
   const pool = createThreadPool<{ batch: CheckBatch; network: string }, CheckFindings>({ entry, maxThreads });
   return {
     check(batch, done) {
-      if (signaturesIn(batch) <= maxSignaturesHere) { done(checkBatch(batch, network)); return; }
+      if (signaturesIn(batch) <= maxSignaturesHere) {
+        done(checkBatch(batch, network));
+        return;
+      }
       pool.run({ batch, network }).then(done, () => done(checkBatch(batch, network)));
     },
     close: () => pool.close(),
