@@ -3,8 +3,14 @@
  * one that it would have picked there itself. Where the text is the model's own, both are drawn from the same distribution.
  */
 import type { Weighing } from './messages.js';
-import { greedyConfig, LEAST_LOG_PROB, logProbs, type NativeContext, type NativeSampler } from './native.js';
-import type { SamplerConfig } from './native.js';
+import {
+  greedyConfig,
+  LEAST_LOG_PROB,
+  logProbs,
+  type NativeContext,
+  type NativeSampler,
+  type SamplerConfig,
+} from './native.js';
 
 /** In one batch: each place of it takes memory for the logits of a whole vocabulary. */
 export const MAX_WEIGHED_AT_ONCE = 32;

@@ -137,10 +137,9 @@ function abortOnSignal(): AbortController {
 /** Where nobody looks, or a program reads, nothing is said but the answer. */
 function notes(isSilent: boolean): Pick<RequestOptions, 'onPosition' | 'onFailover'> {
   if (isSilent || !process.stderr.isTTY) return {};
-  const { dim } = paintFor(process.stderr);
   let last: string | undefined;
   const say = (note: string | undefined): void => {
-    if (note !== undefined && note !== last) process.stderr.write(`${dim(`[${printable(note)}]`)}\n`);
+    if (note !== undefined && note !== last) sayAside(printable(note));
     last = note;
   };
   return {
