@@ -1,11 +1,13 @@
-/** The two ends of a connection: the worker's `peer` and the client's `link`. */
+/** The two ends of a connection, the worker's `peer` and the client's `link`, and either end of one on the score network. */
 import { describe, expect, it } from 'vitest';
 import { linkMachine } from '../../../src/machines/link.machine.js';
 import { peerMachine } from '../../../src/machines/peer.machine.js';
+import { scorePeerMachine } from '../../../src/machines/score-peer.machine.js';
 import { stage, untaken } from './stage.js';
 
 const greeted = { type: 'connection.greeted' };
 const frame = { type: 'connection.frame' };
+const refused = { type: 'connection.refused' };
 const closed = { type: 'connection.closed' };
 const shutdown = { type: 'sys.shutdown' };
 
@@ -77,4 +79,39 @@ describe('a peer', () => {
   });
 
   it('has no transition that was not taken here', () => expect(untaken(peerMachine)).toEqual([]));
+});
+
+describe('a connection on the score network', () => {
+  it('is let go where no hello comes within ten seconds, or another thing first', () => {
+    const silent = stage(scorePeerMachine);
+    silent.clock.advance(10_000 - 1);
+    expect(silent.state).toEqual({ connected: 'handshake' });
+    silent.clock.advance(1);
+    expect(silent.isDone).toBe(true);
+    const rude = stage(scorePeerMachine);
+    rude.send(refused);
+    expect(rude.isDone).toBe(true);
+    expect(rude.told()).toEqual(['connection started', 'connection stopped']);
+  });
+
+  it('stays once it has said a good one, as long as it lasts', () => {
+    const peer = stage(scorePeerMachine);
+    peer.send(greeted);
+    peer.clock.advance(24 * 3_600_000);
+    expect(peer.state).toEqual({ connected: 'open' });
+    peer.send(closed);
+    expect(peer.isDone).toBe(true);
+  });
+
+  it('is flushed on shutdown, for a second at most', () => {
+    for (const path of [[], [greeted]]) {
+      const peer = stage(scorePeerMachine);
+      peer.send(...path, shutdown, shutdown);
+      expect(peer.did()).toEqual(['endConnection']);
+      peer.clock.advance(1_000);
+      expect(peer.isDone).toBe(true);
+    }
+  });
+
+  it('has no transition that was not taken here', () => expect(untaken(scorePeerMachine)).toEqual([]));
 });
