@@ -90,6 +90,11 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-call': 'off',
       '@typescript-eslint/no-unsafe-return': 'off',
       '@typescript-eslint/no-explicit-any': 'off',
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'kill', message: 'Use signalProcess (test/support/signal.ts): pid 0 is the test runner itself.' }, // prettier-ignore
+      ],
     },
   },
+  { files: ['test/support/signal.ts'], rules: { 'no-restricted-properties': 'off' } },
 );

@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { QMeshClient } from '../../src/index.js';
 import { noBrowser, openBrowser, openPage, type WatchedPage } from '../support/browser.js';
+import { signalProcess } from '../support/signal.js';
 import { startTestnet, WorkerProcess } from '../support/worker-process.js';
 
 const maxPageBytes = 300_000;
@@ -107,7 +108,7 @@ describe.skipIf(noBrowser !== undefined)('the page of a worker', () => {
         void seen.push(document.querySelector('[data-actor="engine.0"] p.state')?.textContent ?? '');
       new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
     });
-    for (const pid of worker.engines()) process.kill(pid, 'SIGKILL');
+    for (const pid of worker.engines()) signalProcess(pid, 'SIGKILL');
     await page.waitForFunction(() =>
       (window as unknown as { seen: string[] }).seen.some((state) => /crashed|starting|loading/.test(state)),
     );

@@ -1,6 +1,5 @@
 /** Engines that are killed, abandoned, stopped in the middle, and used by eight at once. */
 import { fork } from 'node:child_process';
-import process from 'node:process';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
@@ -8,19 +7,12 @@ import { expectedCount } from '../../src/gguf/demo-model.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { seededRandom } from '../../src/runtime/random.js';
 import { ENGINE_ENTRY, ModelFolder, TestEngine, type RunEvent, type StartedRun } from '../support/engine-harness.js';
+import { signalProcess } from '../support/signal.js';
+import { isAlive } from '../support/worker-process.js';
 
 const greedy = { temperature: 0 } as const;
 const models = new ModelFolder();
 afterAll(() => models.remove());
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe('eight streams at once', () => {
   it('with prompts of different lengths and random cancels: every text is exact, or a beginning of it', async () => {
@@ -70,7 +62,7 @@ describe('an engine', () => {
         });
     });
     await died;
-    if (first.pid !== undefined) process.kill(first.pid, 'SIGKILL');
+    if (first.pid !== undefined) signalProcess(first.pid, 'SIGKILL');
     expect(await first.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
     first.send({ type: 'ping', nonce: 1 }); // harmless
     first.kill();
@@ -107,7 +99,7 @@ describe('an engine', () => {
   it('does not end on signals of the terminal: when, is for its parent to say', async () => {
     const engine = new TestEngine();
     await engine.load(await models.model('demo'));
-    if (engine.pid !== undefined) for (const signal of ['SIGINT', 'SIGTERM']) process.kill(engine.pid, signal);
+    if (engine.pid !== undefined) for (const signal of ['SIGINT', 'SIGTERM']) signalProcess(engine.pid, signal);
     const { text } = await engine.ask({ prompt: 'count from 1', options: { ...greedy, maxTokens: 2 } });
     expect(text).toBe('2 3');
     await engine.stop();

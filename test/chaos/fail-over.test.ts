@@ -23,6 +23,7 @@ import { createWorkSolver } from '../../src/actors/work-solver.js';
 import type { Answer, Failover, RequestError } from '../../src/client/answer-stream.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { ModelFolder } from '../support/engine-harness.js';
+import { signalProcess } from '../support/signal.js';
 import { writeSlowModel } from '../support/slow-model.js';
 import { startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
@@ -192,7 +193,7 @@ it(
       // Its third death in a row would quarantine the model.
       for (const after of isSoak ? places : [20]) {
         const { text, answer } = await askAndHurt(client, victim, { kind, after }, () => {
-          for (const pid of victim.engines()) process.kill(pid, 'SIGKILL');
+          for (const pid of victim.engines()) signalProcess(pid, 'SIGKILL');
         });
         expect(text, `after ${after}`).toBe(models[kind].whole);
         const { workerId } = await victim.ready();

@@ -6,6 +6,7 @@ import process from 'node:process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { QMeshClient } from '../../src/client/client.js';
 import { expectedCount } from '../../src/gguf/demo-model.js';
+import { signalProcess } from '../support/signal.js';
 import { startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
 /** Longer than the transport of the other side bears silence. */
@@ -40,9 +41,9 @@ it('is asked again soon after it woke, and nothing in it was restarted', async (
   const engines = worker.engines();
   expect(engines).toHaveLength(1);
   const all = [worker.pid, ...engines];
-  for (const pid of all) process.kill(pid, 'SIGSTOP');
+  for (const pid of all) signalProcess(pid, 'SIGSTOP');
   await new Promise((resolve) => setTimeout(resolve, sleepMs));
-  for (const pid of all) process.kill(pid, 'SIGCONT');
+  for (const pid of all) signalProcess(pid, 'SIGCONT');
   const wokeMs = performance.now();
   await ask(7);
   const backMs = performance.now() - wokeMs;

@@ -2,12 +2,12 @@
  * A real worker whose engine process is stopped under its streams, so that it lives and gives nothing; and a worker that is
  * stopped itself while its engine goes on. About 40 seconds.
  */
-import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectedCount } from '../../src/gguf/demo-model.js';
 import { Account, Mesh } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { until } from '../support/real-network.js';
+import { signalProcess } from '../support/signal.js';
 import { isAlive, startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
 const models = new ModelFolder();
@@ -48,7 +48,7 @@ describe('an engine process that is stopped', () => {
   it('is found by its silence and replaced, and its streams go on where they were', { timeout: 60_000 }, async () => {
     const [stopped = 0] = worker.engines();
     await streams(['a', 'b']);
-    process.kill(stopped, 'SIGSTOP');
+    signalProcess(stopped, 'SIGSTOP');
     const line = await worker.says(({ event }) => event === 'engine.lost', 40_000);
     expect(line.reason).toContain('no sign');
     expect((await wire.answer('a')).end).toMatchObject({ type: 'inference_result', text: expectedCount(0, tokens) });

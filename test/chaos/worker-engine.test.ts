@@ -5,7 +5,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import process from 'node:process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Answer } from '../../src/client/answer-stream.js';
 import { QMeshClient } from '../../src/client/client.js';
@@ -15,6 +14,7 @@ import { Account, Mesh } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { writeHostileModels, type HostileModel } from '../support/hostile-models.js';
 import { until } from '../support/real-network.js';
+import { signalProcess } from '../support/signal.js';
 import { holdsFile, isAlive, startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
 const greedy = { temperature: 0 } as const;
@@ -49,11 +49,17 @@ async function startWorker(env: Readonly<Record<string, string>>): Promise<Worke
 }
 const stopAll = () => Promise.all(workers.splice(0).map((worker) => worker.stop()));
 
-/** The engine process of `worker` that serves the file at `path`, as soon as there is one. */
-async function engineOf(worker: WorkerProcess, path: string): Promise<number> {
-  const find = (): number | undefined => worker.engines().find((engine) => holdsFile(engine, path));
-  await until(() => find() !== undefined, `an engine that serves ${basename(path)}`);
-  return find() ?? 0;
+/** The engine process of `worker` that serves the file at `path`, as soon as there is one other than the `dead` one. */
+async function engineOf(worker: WorkerProcess, path: string, dead?: number): Promise<number> {
+  let found: number | undefined;
+  await until(
+    () => {
+      found = worker.engines().find((engine) => engine !== dead && holdsFile(engine, path));
+      return found !== undefined;
+    },
+    `an engine that serves ${basename(path)}`,
+  );
+  return found!;
 }
 
 const lineOf = (event: string) => (line: { readonly event?: string }) => line.event === event;
@@ -104,7 +110,7 @@ describe('an engine that dies', () => {
       let text = '';
       for await (const chunk of stream) {
         text += chunk.text;
-        if (heard < afterTokens && heard + chunk.tokens >= afterTokens) process.kill(dying, signal);
+        if (heard < afterTokens && heard + chunk.tokens >= afterTokens) signalProcess(dying, signal);
         heard += chunk.tokens;
       }
       expect(text).toBe(expectedCount(start, tokens));
@@ -137,8 +143,8 @@ describe('an engine that dies', () => {
       for await (const chunk of stream) {
         text += chunk.text;
         if (text.length > 200 && second === undefined) {
-          process.kill(first, 'SIGKILL');
-          second = engineOf(worker, demo).then((pid) => void process.kill(pid, 'SIGKILL'));
+          signalProcess(first, 'SIGKILL');
+          second = engineOf(worker, demo, first).then((pid) => signalProcess(pid, 'SIGKILL'));
         }
       }
       expect(text).toBe(expectedCount(start, tokens));
@@ -156,7 +162,7 @@ describe('an engine that dies', () => {
       for (const pid of worker.engines())
         if (pid !== untouched && !killed.has(pid)) {
           killed.add(pid);
-          process.kill(pid, 'SIGKILL');
+          signalProcess(pid, 'SIGKILL');
         }
     }, 5);
     const quarantined = await worker.says(lineOf('engine.quarantined'), 30_000, from);

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { keyPairFromSeed, type KeyPair } from '../../src/protocol/keys.js';
+import { signalProcess } from './signal.js';
 
 const require = createRequire(import.meta.url);
 const createTestnet = require('hyperdht/testnet.js') as (
@@ -130,7 +131,7 @@ export class WorkerProcess {
 
   /** To its engines as well: all of it stops, or ends, as when its machine does. */
   signalAll(signal: NodeJS.Signals): void {
-    for (const pid of [this.pid, ...this.engines()]) process.kill(pid, signal);
+    for (const pid of [this.pid, ...this.engines()]) signalProcess(pid, signal);
   }
 
   /** Its engine processes that are alive now. */
