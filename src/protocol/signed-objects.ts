@@ -7,10 +7,13 @@ import { z } from 'zod';
 import type { KeyPair } from './keys.js';
 import { limits } from './limits.js';
 import { count, exactly, fields, list, name, publicKey, requestId, sha256, signature, time } from './schema.js';
-import { sign, signedHash, verify } from './signing.js';
+import { isWellFormed, sign, signedHash, verify } from './signing.js';
+
+/** What has no UTF-8 cannot be signed, and must not get to where it would have to be hashed. */
+const signedName = name.refine(isWellFormed, 'must hold no lone surrogates');
 
 export const orderSchema = exactly({
-  network: name,
+  network: signedName,
   client: publicKey,
   worker: publicKey,
   id: requestId,

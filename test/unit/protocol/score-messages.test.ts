@@ -55,6 +55,7 @@ describe('a message of the score network', () => {
 
   it.each([
     ['receipts[0].order', { receipts: [{ ...claim, order: { ...order, extra: 1 } }] }],
+    ['receipts[0].order.network', { receipts: [{ ...claim, order: { ...order, network: 'lone \ud800' } }] }],
     ['receipts[0].ack', { receipts: [{ order, receipt }] }],
     [
       'certificates[0].attestations',
