@@ -87,10 +87,12 @@ export class Desk {
   /** The checks of an order, in the sequence of docs/ledger.md; undefined where nothing speaks against it. */
   refusalOf(account: string, prompt: PromptMessage): Refusal | undefined {
     const order = this.#orderOf(account, prompt);
-    if (order === undefined) return undefined;
-    const now = this.#options.clock.now();
+    return (order && this.#refusalOfOrder(account, prompt, order)) ?? this.#refusalOfDebtor(account);
+  }
+
+  #refusalOfOrder(account: string, prompt: PromptMessage, order: Order): Refusal | undefined {
     const { clock, conduct, identity } = this.#options;
-    const view = { network: this.#network, account, worker: identity.publicKeyHex, nowMs: now };
+    const view = { network: this.#network, account, worker: identity.publicKeyHex, nowMs: clock.now() };
     const problem = orderProblem(order, prompt, view);
     if (problem?.isForged === true) conduct.strike(account, 'bad_signature');
     if (problem !== undefined) return { code: 'bad_request', message: problem.message };
@@ -99,8 +101,13 @@ export class Desk {
       return { code: 'bad_request', message: 'order: it was used already; each request needs one of its own' };
     if (this.#used.size >= maxUsedOrders || this.#holds.size >= maxHolds)
       return { code: 'overloaded', message: 'This worker has taken all the orders that it can remember; ask another.' };
-    if (this.#standing(account, order) === undefined) return this.#uncovered(account, order);
-    const refusedMs = this.#outstanding.refusedForMs(account, clock.monotonicMs());
+    return this.#standing(account, order) === undefined ? this.#uncovered(account, order) : undefined;
+  }
+
+  /** Who owes acks asks nothing more here, with an order or without. */
+  #refusalOfDebtor(account: string): Refusal | undefined {
+    this.#expire();
+    const refusedMs = this.#outstanding.refusedForMs(account, this.#options.clock.monotonicMs());
     return refusedMs > 0 ? unacknowledged(refusedMs) : undefined;
   }
 
@@ -186,19 +193,23 @@ export class Desk {
     });
   }
 
-  /** What an earlier process of this worker still waits for. Nobody acks what is older than a day. */
+  /** What an earlier process of this worker still waits for: acks, which nobody gives after a day, and certificates. */
   #resume(): void {
-    const { ledger, clock, log } = this.#options;
+    const { ledger, clock, log, identity } = this.#options;
     ledger?.claims((error, claims = []) => {
       if (error !== undefined) return log.warn('ledger.unreadable', { error });
-      const waiting = claims.filter(({ ack }) => ack === undefined);
-      waiting.sort((a, b) => a.receipt.finishedAt - b.receipt.finishedAt);
+      const own = claims.filter(({ receipt }) => receipt.worker === identity.publicKeyHex);
+      own.sort((a, b) => a.receipt.finishedAt - b.receipt.finishedAt);
       const over = [];
-      for (const { receipt } of waiting) {
+      for (const { order, receipt, ack } of own) {
         const hash = objectHash('receipt', receipt);
-        const ageMs = clock.now() - receipt.finishedAt;
+        const ageMs = Math.max(0, clock.now() - receipt.finishedAt);
+        const endedAtMs = clock.monotonicMs() - ageMs;
+        if (order.maxPrice > 0) this.#holds.hold(receipt.order, receipt.client, order.maxPrice);
+        this.#holds.finish(receipt.order, endedAtMs);
+        if (ack !== undefined) continue;
         if (ageMs > ackLifeMs) over.push({ kind: 'claim.closed', hash } as const);
-        else this.#outstanding.add(hash, receipt.client, clock.monotonicMs() - Math.max(0, ageMs));
+        else this.#outstanding.add(hash, receipt.client, endedAtMs);
       }
       if (over.length > 0) ledger.write(over, () => {});
     });

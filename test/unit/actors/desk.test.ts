@@ -199,6 +199,17 @@ describe('what is held', () => {
   });
 });
 
+describe('what is held, over a restart', () => {
+  it('stays held until ten minutes after the result, acked or not', () => {
+    balance = 5_000;
+    ack(serve(ordered())!);
+    desk = open();
+    expect(codeOf(nth(2))).toBe('insufficient_credit');
+    clock.advance(600_000);
+    expect(codeOf(nth(2))).toBeUndefined();
+  });
+});
+
 describe('a receipt', () => {
   it('is signed once for each order, whatever process of the worker is asked', () => {
     const prompt = ordered();
@@ -239,6 +250,7 @@ describe('acks', () => {
     expect(codeOf(nth(8))).toBeUndefined(); // it may be on its way
     clock.advance(onItsWayMs);
     expect(codeOf(nth(8))).toBe('insufficient_credit');
+    expect(codeOf({ v: 2, type: 'prompt', id: 'r9', prompt: 'without an order' })).toBe('insufficient_credit');
     clock.advance(outstandingMs);
     expect(codeOf(nth(8))).toBeUndefined();
     expect(strikes).toEqual(Array(3).fill('client: unacknowledged_result'));
