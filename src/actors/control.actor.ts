@@ -3,37 +3,23 @@
  * whoever runs this worker. Started first and stopped last, so that a worker that drains can still be asked.
  */
 import type { AnyActorLogic } from 'xstate';
-import { controlMachine } from '../machines/control.machine.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
-import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
 import type { ControlAnswer, ControlRequest, Reply, WorkerReport } from './control/messages.js';
 import { answerScore, isAboutScore, type ScoreRequest } from './control/score.js';
+import { createListener } from './listener.actor.js';
 import { names } from './names.js';
 import type { WorkerDeps } from './worker-ports.js';
 
-export function createControl(deps: WorkerDeps): AnyActorLogic {
-  return controlMachine.provide({
-    actors: { server: createServer(deps) },
-    actions: {
-      reportFailure: (_, { error }) =>
-        deps.log.warn('control.failed', {
-          error,
-          note: 'qmesh status, pause, resume and stop do not reach this worker; it works on.',
-        }),
-    },
+export const createControl = (deps: WorkerDeps): AnyActorLogic =>
+  createListener({
+    open: (system, on) => deps.control.listen((request, reply) => answer(deps, request, system, reply), on),
+    reportFailure: (error) =>
+      deps.log.warn('control.failed', {
+        error,
+        note: 'qmesh status, pause, resume and stop do not reach this worker; it works on.',
+      }),
   });
-}
-
-function createServer(deps: WorkerDeps) {
-  return guardedCallback(({ sendBack, guard, defer, system }) => {
-    const server = deps.control.listen((request, reply) => answer(deps, request, system, reply), {
-      listening: guard(() => sendBack({ type: 'control.listening' })),
-      failed: guard((error) => sendBack({ type: 'control.failed', error })),
-    });
-    defer(() => server.close());
-  });
-}
 
 type OwnerRequest = Exclude<ControlRequest, ScoreRequest>;
 

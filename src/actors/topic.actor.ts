@@ -6,13 +6,14 @@ import type { NoiseStream } from 'hyperswarm';
 import type { AnyActorLogic } from 'xstate';
 import type { DhtHandle } from '../machines/dht.machine.js';
 import {
-  backoffDelayMs,
   lookAroundDelayMs,
   refreshDelayMs,
+  rejoining,
   topicMachine,
   type SwarmCommand,
 } from '../machines/topic.machine.js';
 import type { NetworkName } from '../protocol/topics.js';
+import { backoffMs } from '../rules/backoff.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import type { Logger } from '../runtime/log.js';
@@ -47,7 +48,7 @@ export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
     delays: {
       refreshMs: ({ context }) => jittered(refreshDelayMs(context.refreshes, options)),
       lookAroundMs: ({ context }) => jittered(lookAroundDelayMs(context.lookArounds, options)),
-      backoffMs: ({ context }) => jittered(backoffDelayMs(context.failures)),
+      backoffMs: ({ context }) => jittered(backoffMs(rejoining, context.failures)),
     },
   });
 }

@@ -5,7 +5,8 @@
  */
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
-import type { AdminEvents, AdminPort } from '../actors/admin.actor.js';
+import type { AdminPort } from '../actors/admin.actor.js';
+import type { ListenerEvents } from '../actors/listener.actor.js';
 import type { WorkerDeps } from '../actors/worker-ports.js';
 import { whyNotReady } from '../actors/worker-view.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
@@ -64,7 +65,7 @@ export function adminServer(address: Address & { readonly isNamed: boolean }, ri
 async function listen(
   server: FastifyInstance,
   { host, port, isNamed }: Address & { readonly isNamed: boolean },
-  on: AdminEvents,
+  on: ListenerEvents,
   isClosed: () => boolean,
 ): Promise<void> {
   const last = isNamed ? port : port + SPARE_PORTS;

@@ -182,7 +182,7 @@ export class LocalWorkers implements LocalFallback {
       standing: () => 'guest',
       wallTime: localWallTime,
       ownerWord: ownerWordInMemory(),
-      control: { listen: (_answer, on) => (on.listening(), { close: () => {} }) },
+      control: { listen: (_answer, on) => (on.listening('none'), { close: () => {} }) },
       onStopAsked: () => {},
       sampleHealth: () => ({ cpu: 0, memory: 0, load: 0, busyShare: 0 }),
     };

@@ -7,14 +7,13 @@
  */
 import { setup } from 'xstate';
 import { limits } from '../protocol/limits.js';
+import { backoffMs, type Backoff } from '../rules/backoff.js';
 import { verdictRules, type Verdict } from '../rules/verdicts.js';
 import { MAX_MICROSTEPS } from '../runtime/limits.js';
 
-const FIRST_JUDGE_AGAIN_MS = 2_000;
-const MAX_JUDGE_AGAIN_MS = 300_000;
+const judgingAgain: Backoff = { firstMs: 2_000, longestMs: 300_000 };
 /** Connections lose nothing: what was told was heard, unless the other end was too busy. Asking it sooner would keep it so. */
-const FIRST_OFFER_AGAIN_MS = 5_000;
-const MAX_OFFER_AGAIN_MS = 300_000;
+const offeringAgain: Backoff = { firstMs: 5_000, longestMs: 300_000 };
 
 export type ReceiptEnd = 'certified' | 'rejected' | 'expired';
 
@@ -52,9 +51,6 @@ export interface ReceiptOutput {
   readonly verdict: Verdict | undefined;
 }
 
-const doubled = (firstMs: number, maxMs: number, times: number): number =>
-  Math.min(maxMs, firstMs * 2 ** Math.min(times, 20));
-
 const base = setup({
   types: {
     context: {} as ReceiptContext,
@@ -82,8 +78,8 @@ const base = setup({
     expiresInMs: ({ context }) => context.expiresInMs,
     judgeMs: 30_000,
     signMs: 30_000,
-    judgeAgainMs: ({ context }) => doubled(FIRST_JUDGE_AGAIN_MS, MAX_JUDGE_AGAIN_MS, context.timesJudged - 1),
-    offerAgainMs: ({ context }) => doubled(FIRST_OFFER_AGAIN_MS, MAX_OFFER_AGAIN_MS, context.timesOffered - 1),
+    judgeAgainMs: ({ context }) => backoffMs(judgingAgain, context.timesJudged),
+    offerAgainMs: ({ context }) => backoffMs(offeringAgain, context.timesOffered),
     storeMs: 30_000,
     storeAgainMs: 5_000,
   },

@@ -4,6 +4,7 @@
  * Invariants: a swarm exists in `joined` only; `connections` counts what is connected on that swarm.
  */
 import { setup } from 'xstate';
+import { backoffMs, type Backoff } from '../rules/backoff.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import type { DhtHandle } from './dht.machine.js';
@@ -25,8 +26,7 @@ export const SETTLE_MS = 1_000;
 export const DEAD_AFTER_SLEEP_MS = 10_000;
 /** Peers dialled before, latest first, that are dialled again without being found. */
 export const MAX_KNOWN_PEERS = 32;
-const FIRST_BACKOFF_MS = 500;
-const MAX_BACKOFF_MS = 30_000;
+export const rejoining: Backoff = { firstMs: 500, longestMs: 30_000 };
 
 export interface TopicContext {
   readonly dht: DhtHandle | undefined;
@@ -72,11 +72,6 @@ export function lookAroundDelayMs(lookArounds: number, { client, server }: Topic
   return (server ? MESH_LOOK_AROUNDS_MS[lookArounds] : undefined) ?? EAGER_LOOK_AROUND_MS;
 }
 
-/** @param failures in a row, from 1. */
-export function backoffDelayMs(failures: number): number {
-  return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
-}
-
 const base = setup({
   types: { context: {} as TopicContext, events: {} as TopicMachineEvent },
   actors: { swarm: {} as GuardedLogic<DhtHandle | undefined, SwarmCommand> },
@@ -93,7 +88,7 @@ const base = setup({
     refreshMs: ({ context }) => refreshDelayMs(context.refreshes, { client: true, server: false }),
     settleMs: SETTLE_MS,
     lookAroundMs: ({ context }) => lookAroundDelayMs(context.lookArounds, { client: true, server: false }),
-    backoffMs: ({ context }) => backoffDelayMs(context.failures),
+    backoffMs: ({ context }) => backoffMs(rejoining, context.failures),
     /** The swarm itself gives up earlier. */
     leaveTimeoutMs: 2_000,
   },

@@ -1,6 +1,7 @@
 /**
  * What decides a fetch of a model: whether it may begin, when somebody it fetches from has stalled, when to try again.
  */
+import { backoffMs, type Backoff } from './backoff.js';
 
 /** Room that a disk keeps beside what is fetched: other programs write, too. */
 export const spareDiskBytes = 512 * 2 ** 20;
@@ -56,11 +57,10 @@ export const isStalled = (
 export const maxBarrenTries = 6;
 /** A try that brought this much counts as the first again: the line breaks, but it works. */
 export const fruitfulBytes = 1 << 20;
-const firstRetryMs = 500;
-const maxRetryMs = 30_000;
+const retrying: Backoff = { firstMs: 500, longestMs: 30_000 };
 
 /** @param chance uniform in [0, 1): half of the wait is left to it, so that many who lost one server do not come back at once. */
 export const retryDelayMs = (barrenTries: number, chance: number): number =>
-  Math.min(maxRetryMs, firstRetryMs * 2 ** Math.max(0, barrenTries - 1)) * (0.5 + chance / 2);
+  backoffMs(retrying, barrenTries) * (0.5 + chance / 2);
 
 const inGb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

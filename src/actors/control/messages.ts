@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { StatusMessage } from '../../protocol/messages.js';
 import type { WaitingByTier } from '../../rules/queue.js';
+import type { ListenerEvents } from '../listener.actor.js';
 import type { Fetching } from '../status-board.js';
 import type { DutyState } from '../../rules/duty.js';
 import { logQuery, pageKinds, type LogPage } from '../scores/score-pages.js';
@@ -69,11 +70,6 @@ export type Reply = (answer: ControlAnswer | ScoreAnswer) => void;
 
 /** How a worker hears its owner; see ports.ts. */
 export interface ControlPort {
-  /** Each request is answered at once, or as soon as the disk is read. `failed` ends it, and is called at most once. */
-  listen(answer: (request: ControlRequest, reply: Reply) => void, on: ControlEvents): { close(): void };
-}
-
-export interface ControlEvents {
-  listening(): void;
-  failed(error: Error): void;
+  /** Each request is answered at once, or as soon as the disk is read. */
+  listen(answer: (request: ControlRequest, reply: Reply) => void, on: ListenerEvents): { close(): void };
 }

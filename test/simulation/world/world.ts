@@ -170,7 +170,7 @@ export class World {
         control: {
           listen(answer, on) {
             owner.ask = answer;
-            on.listening();
+            on.listening('control.sock');
             return { close: () => (owner.ask = undefined) };
           },
         },

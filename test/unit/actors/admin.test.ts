@@ -1,11 +1,12 @@
 /** The admin actor in the tree of a simulated worker: its crash is nobody else's, and its server is closed before the next one opens. */
 import { expect, it } from 'vitest';
-import type { AdminEvents, AdminPort } from '../../../src/actors/admin.actor.js';
+import type { AdminPort } from '../../../src/actors/admin.actor.js';
+import type { ListenerEvents } from '../../../src/actors/listener.actor.js';
 import { World } from '../../simulation/world/world.js';
 
 function fakeServer(): AdminPort & { readonly seen: string[]; fail(error: Error): void } {
   const seen: string[] = [];
-  let events: AdminEvents | undefined;
+  let events: ListenerEvents | undefined;
   return {
     seen,
     open(_deps, _system, on) {
