@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { publicKey, requestId } from '../protocol/schema.js';
 import { ackSchema } from '../protocol/signed-objects.js';
+import { isCode } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
 import { replaceFile } from '../runtime/replace-file.js';
-import { isCode, type Home } from './home.js';
+import type { Home } from './home.js';
 import type { AckStore, KeptAck } from './ack-post.js';
 
 /** Files that are read at most. */

@@ -7,8 +7,8 @@ import { copyFile, link, mkdir, realpath, rm, stat, statfs } from 'node:fs/promi
 import { join } from 'node:path';
 import { inspectGguf } from '../gguf/inspect.js';
 import { whyNoRoom } from '../rules/model-fetch.js';
+import { isCode } from '../runtime/errors.js';
 import type { FileHash } from '../runtime/hash-file.js';
-import { isCode } from './home.js';
 import { factsOf } from './model-library.js';
 import type { ModelMemory } from './model-memory.js';
 import { incomingFolder } from './models/part-place.js';

@@ -6,6 +6,7 @@
  * A port that cannot be had ends it with `failed`.
  */
 import { networkInterfaces } from 'node:os';
+import { messageOf } from '../runtime/errors.js';
 import { bindBootstrapper, destroyNode } from './network/bind-bootstrapper.js';
 
 export interface BootstrapNodeOptions {
@@ -60,6 +61,6 @@ function whyNot({ host, port }: BootstrapNodeOptions, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'EADDRINUSE')
     return `port ${port} on ${host} is in use by another program; free it, or choose another with --port`;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   return `cannot bind ${host}:${port} (${why}); --host takes an IPv4 address of this machine`;
 }

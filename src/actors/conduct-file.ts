@@ -8,9 +8,9 @@ import { z } from 'zod';
 import { publicKey } from '../protocol/schema.js';
 import type { Standing } from '../rules/strikes.js';
 import type { Clock } from '../runtime/clock.js';
+import { isCode, messageOf } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
 import { replaceFile } from '../runtime/replace-file.js';
-import { isCode } from './home.js';
 
 type Standings = readonly (readonly [account: string, standing: Standing])[];
 
@@ -57,7 +57,7 @@ export function conductFile(home: string, clock: Clock, log: Logger): ConductSto
       try {
         replaceFile(file, `${JSON.stringify({ version: 1, standings })}\n`, { mode: 0o600 });
       } catch (error) {
-        log.warn('conduct.unsaved', { file, message: error instanceof Error ? error.message : String(error) });
+        log.warn('conduct.unsaved', { file, message: messageOf(error) });
       }
     },
   };

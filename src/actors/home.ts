@@ -9,6 +9,7 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, statSync, 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
+import { CodedError, isCode, messageOf } from '../runtime/errors.js';
 
 /** What can be wrong with a home, each with its own next step. */
 export type HomeErrorCode =
@@ -23,17 +24,6 @@ export type HomeErrorCode =
   /** `identity.key` does not hold a seed. */
   | 'identity_damaged';
 
-export class HomeError extends Error {
-  override readonly name = 'HomeError';
-  readonly code: HomeErrorCode;
-
-  /** @param message one line: what, why, what next. */
-  constructor(code: HomeErrorCode, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
-  }
-}
-
 export interface Home {
   readonly path: string;
 }
@@ -45,21 +35,25 @@ export interface HomeLock {
 /** Bytes that no pid reaches: on Windows a locked range cannot be read by others. */
 const LOCK_OFFSET = 1_024;
 
-/** @throws HomeError */
+/** @throws CodedError */
 export function openHome(path: string = join(homedir(), '.qmesh')): Home {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     if (!statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
   } catch (error) {
     if (isCode(error, 'EEXIST', 'ENOTDIR')) {
-      throw new HomeError('home_not_a_folder', `home ${path} is not a folder; set QMESH_HOME to one`, error);
+      throw new CodedError<HomeErrorCode>(
+        'home_not_a_folder',
+        `home ${path} is not a folder; set QMESH_HOME to one`,
+        error,
+      );
     }
     throw notWritable(path, error);
   }
   return { path };
 }
 
-/** For a worker, for as long as it runs. @throws HomeError with `home_in_use` where another one has it. */
+/** For a worker, for as long as it runs. @throws CodedError with `home_in_use` where another one has it. */
 export function lockHome({ path }: Home): HomeLock {
   const file = join(path, 'worker.lock');
   let fd: number;
@@ -70,7 +64,7 @@ export function lockHome({ path }: Home): HomeLock {
   }
   if (!tryLock(fd, LOCK_OFFSET, 1)) {
     closeSync(fd);
-    throw new HomeError(
+    throw new CodedError<HomeErrorCode>(
       'home_in_use',
       `a worker is already running, pid ${readFileSync(file, 'utf8').trim() || 'unknown'}, on ${path}; ` +
         'stop it, or set QMESH_HOME to another folder',
@@ -89,15 +83,10 @@ export function lockHome({ path }: Home): HomeLock {
   };
 }
 
-export function notWritable(path: string, error: unknown): HomeError {
-  const why = error instanceof Error ? error.message : String(error);
-  return new HomeError(
+export function notWritable(path: string, error: unknown): CodedError<HomeErrorCode> {
+  return new CodedError<HomeErrorCode>(
     'home_not_writable',
-    `cannot write in home ${path} (${why}); make it writable, or set QMESH_HOME to another folder`,
+    `cannot write in home ${path} (${messageOf(error)}); make it writable, or set QMESH_HOME to another folder`,
     error,
   );
-}
-
-export function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }

@@ -7,6 +7,7 @@
  */
 import HyperDHT, { type Address, type HyperDHTOptions } from 'hyperdht';
 import type { Clock } from '../runtime/clock.js';
+import { messageOf } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
 import { destroyNode } from './network/bind-bootstrapper.js';
@@ -192,6 +193,6 @@ function bootstrapText(options: HyperswarmNetworkOptions): string {
 
 function whyNotBound(options: HyperswarmNetworkOptions, error: unknown): string {
   const where = `${bindHost(options)}${options.port === undefined ? '' : `:${options.port}`}`;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   return `cannot bind ${where} (${why}); set QMESH_HOST to an IPv4 address of this machine`;
 }

@@ -16,9 +16,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { keyPairFromSeed, seedBytes, type KeyPair } from '../protocol/keys.js';
+import { CodedError, isCode, messageOf } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
-import { HomeError, isCode, notWritable, type Home } from './home.js';
+import { notWritable, type Home, type HomeErrorCode } from './home.js';
 
 export interface Identity {
   /** Never logged, never sent. */
@@ -28,7 +29,7 @@ export interface Identity {
   readonly id: string;
 }
 
-/** The identity of a home; a new one where there is none. @throws HomeError */
+/** The identity of a home; a new one where there is none. @throws CodedError */
 export function loadIdentity(home: Home, random: Random, log: Logger): Identity {
   const file = join(home.path, 'identity.key');
   const seed = readSeed(file, log) ?? createSeed(home, file, random, log);
@@ -45,15 +46,14 @@ function readSeed(file: string, log: Logger): Uint8Array | undefined {
     text = readFileSync(file, 'utf8').trim();
   } catch (error) {
     if (isCode(error, 'ENOENT')) return undefined;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new HomeError(
+    throw new CodedError<HomeErrorCode>(
       'identity_unreadable',
-      `cannot read ${file} (${why}); make it a file of yours with mode 600, or set QMESH_HOME to another folder`,
+      `cannot read ${file} (${messageOf(error)}); make it a file of yours with mode 600, or set QMESH_HOME to another folder`,
       error,
     );
   }
   if (new RegExp(`^[0-9a-fA-F]{${2 * seedBytes}}$`).test(text)) return Buffer.from(text, 'hex');
-  throw new HomeError(
+  throw new CodedError<HomeErrorCode>(
     'identity_damaged',
     `${file} is damaged: it must hold ${2 * seedBytes} hex characters and nothing else; restore it from a backup, ` +
       'or move it away to get a new identity without the points of the old one',

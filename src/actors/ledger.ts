@@ -22,17 +22,18 @@ import {
   type Minters,
 } from '../rules/ledger.js';
 import { LedgerTotals } from '../rules/totals.js';
-import {
-  ScoreStoreError,
-  type Found,
-  type OpenClaim,
-  type OpenedScoreStore,
-  type OwnKind,
-  type OwnObjects,
-  type ScoreStore,
-  type ScoreWrite,
-  type StoredCertificate,
+import type {
+  Found,
+  OpenClaim,
+  OpenedScoreStore,
+  OwnKind,
+  OwnObjects,
+  ScoreStore,
+  ScoreStoreErrorCode,
+  ScoreWrite,
+  StoredCertificate,
 } from './score-store.js';
+import { CodedError } from '../runtime/errors.js';
 import type { Checkpoint } from './scores/closing.js';
 
 /** Things that may wait to be signed. More are refused: a disk that slow would fill the memory. */
@@ -165,7 +166,10 @@ export class Ledger {
     const waiting = this.#signing.get(key);
     if (waiting !== undefined) return void waiting.push(ready);
     if (this.#signing.size >= maxSigning)
-      return ready(new ScoreStoreError('store_busy', `${maxSigning} objects wait to be signed`), undefined);
+      return ready(
+        new CodedError<ScoreStoreErrorCode>('store_busy', `${maxSigning} objects wait to be signed`),
+        undefined,
+      );
     this.#signing.set(key, [ready]);
     const answer: Found<OwnObjects[Kind]> = (error, object) => {
       const all = (this.#signing.get(key) ?? []) as Found<OwnObjects[Kind]>[];
@@ -250,7 +254,7 @@ export class Ledger {
     beside: readonly ScoreWrite[] = [],
   ): void {
     if (this.#isClosing && Math.min(mintDayOf(entry), mintDayOf(holder ?? entry)) < this.#comparedFrom)
-      return done(new ScoreStoreError('store_busy', 'its day is being closed; try again later'));
+      return done(new CodedError<ScoreStoreErrorCode>('store_busy', 'its day is being closed; try again later'));
     const late: ScoreWrite[] = mintDayOf(entry) < this.#openFrom ? [{ kind: 'kept', entry }] : [];
     this.#store.write([write, ...beside, ...late], (error) => {
       if (error === undefined && this.#settle(entry, holder)) for (const hear of [...this.#listeners]) hear(entry);

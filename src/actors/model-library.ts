@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { GgufError } from '../gguf/error.js';
 import { inspectGguf, type GgufInfo } from '../gguf/inspect.js';
 import { memoryOf } from '../gguf/memory.js';
+import { messageOf } from '../runtime/errors.js';
 import { isSame, type FileState, type HeaderFacts, type KnownFile, type ModelMemory } from './model-memory.js';
 
 const extension = '.gguf';
@@ -110,6 +111,6 @@ export const factsOf = (info: GgufInfo): HeaderFacts => ({
 
 /** Without the path, which stands beside it. */
 function whyNot(error: unknown, path: string): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
 }

@@ -6,9 +6,10 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { OwnerWord } from '../rules/duty.js';
+import { isCode } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
 import { replaceFile } from '../runtime/replace-file.js';
-import { isCode, type Home } from './home.js';
+import type { Home } from './home.js';
 
 export interface OwnerWordStore {
   get(): OwnerWord | undefined;

@@ -13,6 +13,7 @@ import Corestore from 'corestore';
 import Hyperbee from 'hyperbee';
 import type { Ack, Attestation, Certificate, Evidence, Order, Receipt } from '../protocol/signed-objects.js';
 import type { LedgerEntry } from '../rules/ledger.js';
+import { CodedError } from '../runtime/errors.js';
 import { closeDays, closedReceipt, readCheckpoint, type Checkpoint } from './scores/closing.js';
 import { certificateKey, within } from './scores/score-keys.js';
 import { readLog, readPage, type LogPage, type LogQuery, type Page, type PageOf } from './scores/score-pages.js';
@@ -68,17 +69,6 @@ export type ScoreStoreErrorCode =
   | 'store_unreadable'
   | 'store_busy';
 
-export class ScoreStoreError extends Error {
-  override readonly name = 'ScoreStoreError';
-  readonly code: ScoreStoreErrorCode;
-
-  /** @param message one line: what, why, what next. */
-  constructor(code: ScoreStoreErrorCode, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
-  }
-}
-
 export type Found<Value> = (error: Error | undefined, value: Value | undefined) => void;
 
 export interface ScoreStore {
@@ -113,7 +103,7 @@ export interface OpenedScoreStore {
   readonly entries: () => AsyncIterable<LedgerEntry>;
 }
 
-/** Rejects with a ScoreStoreError. */
+/** Rejects with a CodedError. */
 export async function openScoreStore(folder: string): Promise<OpenedScoreStore> {
   const corestore = new Corestore(folder, { allowBackup: false });
   try {
@@ -152,7 +142,12 @@ class BeeScoreStore implements ScoreStore {
 
   write(writes: readonly ScoreWrite[], done: (error: Error | undefined) => void): void {
     if (this.#waitingWrites + writes.length > maxWaitingWrites) {
-      done(new ScoreStoreError('store_busy', `${maxWaitingWrites} writes wait for the disk; try again later`));
+      done(
+        new CodedError<ScoreStoreErrorCode>(
+          'store_busy',
+          `${maxWaitingWrites} writes wait for the disk; try again later`,
+        ),
+      );
       return;
     }
     this.#waiting.push({ writes, done });
@@ -289,20 +284,24 @@ function tellWith<Value>(found: Found<Value>, promise: Promise<Value | undefined
   );
 }
 
-function whyNotOpened(folder: string, error: unknown): ScoreStoreError {
+function whyNotOpened(folder: string, error: unknown): CodedError<ScoreStoreErrorCode> {
   const message = asError(error).message;
   if (message.includes('could not be locked'))
-    return new ScoreStoreError(
+    return new CodedError<ScoreStoreErrorCode>(
       'store_in_use',
       `the points in ${folder} are in use by another process; stop it first`,
       error,
     );
   if ((error as { readonly code?: unknown }).code === 'DEVICE_FILE')
-    return new ScoreStoreError(
+    return new CodedError<ScoreStoreErrorCode>(
       'store_copied',
       `the points in ${folder} were copied from another place, and two nodes that go on from one history contradict each other; ` +
         'move the folder away: the mesh brings back the points of the last 31 days, and qmesh score restore those of a backup',
       error,
     );
-  return new ScoreStoreError('store_unreadable', `the points in ${folder} cannot be read: ${message}`, error);
+  return new CodedError<ScoreStoreErrorCode>(
+    'store_unreadable',
+    `the points in ${folder} cannot be read: ${message}`,
+    error,
+  );
 }

@@ -1,6 +1,6 @@
 /** How a command fails in front of a person: a line what, a line why, a line what to do next; and a code for programs. */
-import { HomeError } from '../actors/home.js';
 import { ConfigError } from '../runtime/config.js';
+import { CodedError, messageOf } from '../runtime/errors.js';
 import { printable } from './printable.js';
 
 /** 0 done, 1 failed, 2 used wrongly; 70 an internal fault that no supervisor could mend (EX_SOFTWARE of sysexits.h). */
@@ -8,34 +8,47 @@ export const exitCode = { done: 0, failed: 1, usage: 2, fault: 70, interrupted: 
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
 
-export class CommandError extends Error {
+interface Codes {
+  /** For programs, with `--json`: one of error-codes.ts. */
+  readonly code?: string;
+  readonly exit?: ExitCode;
+}
+
+export class CommandError extends CodedError {
   override readonly name = 'CommandError';
-  readonly code: ExitCode;
-  /** For programs, with `--json`. */
-  readonly reason: string;
+  readonly exit: ExitCode;
 
   constructor(
     readonly what: string,
     readonly why: string,
     readonly next: string,
-    { code = exitCode.failed, reason = 'failed' }: { readonly code?: ExitCode; readonly reason?: string } = {},
+    { code = 'failed', exit = exitCode.failed }: Codes = {},
   ) {
-    super(what);
-    this.code = code;
-    this.reason = reason;
+    super(code, what);
+    this.exit = exit;
+  }
+
+  /** @param cause whose message says why, and what to do next. */
+  static because(cause: unknown, what: string, codes?: Codes): CommandError {
+    const [why, next] = splitAdvice(messageOf(cause));
+    return new CommandError(what, why, next, codes);
   }
 }
 
+/** @param cause what the network said. */
+export const notJoined = (cause: unknown): CommandError =>
+  CommandError.because(cause, 'the mesh cannot be joined', { code: 'network_failed' });
+
 /** Tells the person, or the program that reads `--json`. @returns the exit code. */
 export function report(error: unknown, json: boolean): number {
-  const { what, why, next, code, reason } = asCommandError(error);
-  if (json) process.stdout.write(`${JSON.stringify({ error: { code: reason, message: what, why, next } })}\n`);
+  const { what, why, next, code, exit } = asCommandError(error);
+  if (json) process.stdout.write(`${JSON.stringify({ error: { code, message: what, why, next } })}\n`);
   else process.stderr.write(`${printable([`qmesh: ${what}`, why, next].filter((line) => line !== '').join('\n  '))}\n`);
-  return code;
+  return exit;
 }
 
-/** A message of the layers below is one line, `what and why; what next`. */
-export function splitAdvice(message: string): readonly [what: string, next: string] {
+/** A message of the layers below is one line: see CodedError. */
+function splitAdvice(message: string): readonly [what: string, next: string] {
   const at = message.indexOf('; ');
   if (at < 0) return [message, ''];
   const next = message.slice(at + 2);
@@ -49,15 +62,15 @@ function asCommandError(error: unknown): CommandError {
       'the settings are not usable',
       error.problems.join('\n  '),
       'All of them are in docs/configuration.md; those of a command are shown by its --help.',
-      { code: exitCode.usage, reason: 'bad_config' },
+      { code: 'bad_config', exit: exitCode.usage },
     );
-  if (error instanceof HomeError) {
-    const [what, next] = splitAdvice(error.message);
-    return new CommandError(what, '', next, { reason: error.code });
+  if (error instanceof CodedError) {
+    const { code, message } = error as CodedError;
+    const [what, next] = splitAdvice(message);
+    return new CommandError(what, '', next, { code });
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return new CommandError('something went wrong', message, 'Please report this if it happens again.', {
-    code: exitCode.fault,
-    reason: 'internal',
+  return new CommandError('something went wrong', messageOf(error), 'Please report this if it happens again.', {
+    code: 'internal',
+    exit: exitCode.fault,
   });
 }

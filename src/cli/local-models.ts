@@ -8,6 +8,6 @@ export function noSuchModel(wanted: string, known: Iterable<string>, folders: re
     `there is no model ${wanted} here`,
     `Looked for .gguf files in ${folders.join(' and ')}.`,
     meant === undefined ? 'qmesh models list shows what is here.' : `Did you mean ${meant}?`,
-    { reason: 'model_not_found' },
+    { code: 'model_not_found' },
   );
 }

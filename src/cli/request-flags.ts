@@ -10,7 +10,7 @@ import { nullLogger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
 import type { Settings } from '../settings.js';
 import { mintersOf, policyOf } from '../validator-policy.js';
-import { CommandError, exitCode, splitAdvice } from './failure.js';
+import { CommandError, exitCode, notJoined } from './failure.js';
 
 /** Settings of a command that joins a mesh as a client. */
 export const clientSettings = ['bootstrap', 'host', 'network', 'home', 'maxPrice'] as const;
@@ -88,18 +88,17 @@ export async function joinAsClient(
     ...(isLasting && { scores }),
   };
   return QMeshClient.connect(options).catch((error: unknown) => {
-    const [why, next] = splitAdvice(error instanceof Error ? error.message : String(error));
-    throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });
+    throw notJoined(error);
   });
 }
 
-export function explain({ code: reason, message, tries }: RequestError): CommandError {
+export function explain({ code, message, tries }: RequestError): CommandError {
   const asked = tries.length;
   return new CommandError(
     asked === 0 ? 'no answer' : `no answer (asked ${asked === 1 ? 'one worker' : `${asked} times`})`,
     message,
-    adviceFor(reason),
-    { code: reason === 'bad_request' ? exitCode.usage : exitCode.failed, reason },
+    adviceFor(code),
+    { code, exit: code === 'bad_request' ? exitCode.usage : exitCode.failed },
   );
 }
 

@@ -23,7 +23,7 @@ function usage({ message, exitCode: code }: CommanderError, program: Command, js
   const [what = '', hint = ''] = message.replace(/^error: /, '').split('\n');
   const why = hint.replace(/^\((.*)\)$/, '$1');
   const next = `See: ${called(program, process.argv.slice(2))} --help`;
-  return report(new CommandError(what, why, next, { code: exitCode.usage, reason: 'usage' }), json);
+  return report(new CommandError(what, why, next, { code: 'usage', exit: exitCode.usage }), json);
 }
 
 /** The command that was meant, as far as it is one. */

@@ -264,7 +264,7 @@ const stop = (core: ClientCore | undefined): Promise<void> =>
     else core.tree.stop(resolve);
   });
 
-/** Only a known account has anything to spend. @throws TypeError, HomeError */
+/** Only a known account has anything to spend. @throws TypeError, CodedError */
 async function walletOf(
   { identity, home, maxPrice = maxPoints, scores }: ConnectOptions,
   networkPrefix: string,
@@ -289,7 +289,7 @@ function shareOf(spotChecks = 0): number {
   throw new TypeError(`spotChecks is ${spotChecks}; expected a share from 0 to 1`);
 }
 
-/** Who names a home alone asks as the identity that lives there. @throws HomeError */
+/** Who names a home alone asks as the identity that lives there. @throws CodedError */
 const identified = (options: ConnectOptions): ConnectOptions =>
   options.home === undefined || options.identity !== undefined
     ? options

@@ -18,6 +18,7 @@ import { DEMO_MODEL_NAME } from '../gguf/demo-model.js';
 import { keyPairFromSeed } from '../protocol/keys.js';
 import { topicKey, topicName } from '../protocol/topics.js';
 import { localWallTime, systemClock } from '../runtime/clock.js';
+import { messageOf } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
 import type { Tree } from '../runtime/start-tree.js';
@@ -69,7 +70,7 @@ export class LocalWorkers implements LocalFallback {
   /** By the model that was asked for. */
   readonly #workers = new Map<string, LocalWorker>();
 
-  /** @throws HomeError */
+  /** @throws CodedError */
   constructor(model: LocalModel, deps: LocalWorkersDeps) {
     this.#model = model;
     this.#home = openHome(model.home).path;
@@ -116,7 +117,7 @@ export class LocalWorkers implements LocalFallback {
     const { tree, deps } = startWorker(this.#options(wanted, seed), this.#ports(network.port, disk, fail));
     const worker: LocalWorker = { name, tree, disk, network, state: 'loading', waiting: new Set() };
     this.#workers.set(wanted, worker);
-    tree.onEscalation((error) => fail(error instanceof Error ? error.message : String(error)));
+    tree.onEscalation((error) => fail(messageOf(error)));
     deps.board.onReady(() => {
       if (worker.state === 'loading') this.#dial(worker);
     });

@@ -1,4 +1,5 @@
 /** Why a run or a load could not be done, in words for whoever asked: never a path, never a stack. */
+import { messageOf } from '../runtime/errors.js';
 import type { RunErrorCode } from './messages.js';
 
 export class RunFailure extends Error {
@@ -14,7 +15,7 @@ const MAX_MESSAGE_CHARACTERS = 300;
 
 /** The first line of an error's message, folders cut off its paths. */
 export function plainMessage(error: unknown): string {
-  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  const [line = ''] = messageOf(error).split('\n');
   return line
     .replaceAll(/(?:[A-Za-z]:)?(?:[\\/][^\\/\s'"]+)*[\\/](?=[^\\/\s'"]+)/gu, '')
     .slice(0, MAX_MESSAGE_CHARACTERS);

@@ -3,6 +3,7 @@
  * after a crash still sees it.
  */
 import type { Clock } from './clock.js';
+import { messageOf } from './errors.js';
 import type { SupervisionEvent } from './supervision.js';
 
 /** Names that are remembered. Those of connections are recycled, so a tree has no more than this. */
@@ -57,5 +58,4 @@ export class Restarts {
 }
 
 /** What people are shown of an error: one line. */
-export const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, MAX_REASON_LENGTH);
+export const reasonOf = (error: unknown): string => messageOf(error).replace(/\s+/g, ' ').slice(0, MAX_REASON_LENGTH);

@@ -3,6 +3,7 @@
  */
 import { fromCallback, setup, type AnyActorLogic, type AnyActorRef, type AnyEventObject } from 'xstate';
 import { statusOf, stopTree } from './actor-system.js';
+import { messageOf } from './errors.js';
 import {
   affectedBy,
   backoffMs,
@@ -126,7 +127,7 @@ const escalate = base.enqueueActions(({ context, event, enqueue }) => {
   const id = exitedChild(context, event)?.spec.id;
   const { maxRestarts, windowMs } = context.spec.intensity ?? DEFAULT_INTENSITY;
   const cause = hasFailed(event) ? event.error : new Error(`${id} ended, and should not`);
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   const error = new EscalationError(
     `${context.spec.id}: more than ${maxRestarts} restarts within ${windowMs} ms, the last one of ${id}: ${reason}`,
     { cause },

@@ -1,7 +1,8 @@
 /** The owner's end of the control socket: one request to the worker that runs on a home, and its answer. */
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
-import { isCode, type Home } from '../home.js';
+import { isCode } from '../../runtime/errors.js';
+import type { Home } from '../home.js';
 import { onFirstLine } from './line.js';
 import type { ControlAnswer, ControlRequest } from './messages.js';
 import { controlPlace } from './place.js';

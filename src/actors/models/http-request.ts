@@ -3,6 +3,7 @@
  * token goes to the host it was meant for and to no other; a host that is dead, stops, or drips is left.
  */
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
+import { messageOf } from '../../runtime/errors.js';
 import { isPrivate } from './model-address.js';
 
 export interface HttpLimits {
@@ -223,6 +224,6 @@ function inWords(cause: unknown): string {
     case 'EHOSTUNREACH':
       return 'there is no way to it; is this machine on the internet?';
     default:
-      return cause instanceof Error ? cause.message : String(cause);
+      return messageOf(cause);
   }
 }

@@ -123,8 +123,8 @@ async function oneMessage(client: QMeshClient, options: Options): Promise<void> 
       'Nothing came through stdin.',
       'Example: qmesh chat < question.txt',
       {
-        code: exitCode.usage,
-        reason: 'usage',
+        code: 'usage',
+        exit: exitCode.usage,
       },
     );
   let last = '';
@@ -158,8 +158,8 @@ async function lineByLine(client: QMeshClient, options: Options): Promise<void> 
     const said = await session.ask(line, abort.signal).catch((error: unknown) => {
       if (!(error instanceof RequestError)) throw error;
       process.exitCode = exitCode.failed;
-      const { reason, what, why, next } = explain(error);
-      return { error: { code: reason, message: what, why, next } };
+      const { code, what, why, next } = explain(error);
+      return { error: { code, message: what, why, next } };
     });
     process.stdout.write(`${JSON.stringify(said)}\n`);
   }

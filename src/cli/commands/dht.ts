@@ -1,7 +1,7 @@
 /** `qmesh dht`: a bootstrap node, for a network of one's own or for tests. */
 import { Command } from 'commander';
 import { runBootstrapNode } from '../../actors/bootstrap-node.js';
-import { CommandError, exitCode, splitAdvice } from '../failure.js';
+import { CommandError, exitCode } from '../failure.js';
 import { withManual } from '../manual.js';
 import { untilSignal } from '../signals.js';
 
@@ -35,7 +35,7 @@ async function run({ port, host, json = false }: Options): Promise<void> {
       `--port is "${port}"`,
       'A port is a whole number from 0 to 65535.',
       'Example: qmesh dht --port 50000',
-      { code: exitCode.usage, reason: 'usage' },
+      { code: 'usage', exit: exitCode.usage },
     );
   await new Promise<void>((resolve, reject) => {
     const node = runBootstrapNode(
@@ -48,10 +48,8 @@ async function run({ port, host, json = false }: Options): Promise<void> {
               `Bootstrap node on ${bootstrap}. Others join with --bootstrap ${bootstrap}\nStop with Ctrl-C.\n`,
             );
         },
-        failed: ({ message }) => {
-          const [why, next] = splitAdvice(message);
-          reject(new CommandError('the bootstrap node cannot start', why, next, { reason: 'dht_failed' }));
-        },
+        failed: (error) =>
+          reject(CommandError.because(error, 'the bootstrap node cannot start', { code: 'dht_failed' })),
         closed: resolve,
       },
     );

@@ -41,7 +41,7 @@ async function inspect({ actor, request, ...options }: Options): Promise<void> {
       'this worker cannot be inspected',
       'It runs without an admin server (QMESH_ADMIN=off), or its address is taken.',
       'Start it without QMESH_ADMIN=off; or see its messages on stderr with: qmesh worker --inspect',
-      { reason: 'no_admin' },
+      { code: 'no_admin' },
     );
   const leave = new AbortController();
   process.once('SIGINT', () => leave.abort()).once('SIGTERM', () => leave.abort());
@@ -51,7 +51,7 @@ async function inspect({ actor, request, ...options }: Options): Promise<void> {
   } catch (error) {
     if (leave.signal.aborted) return;
     throw new CommandError('the worker tells no more', (error as Error).message, 'See whether it runs: qmesh status', {
-      reason: 'unreachable',
+      code: 'unreachable',
     });
   }
 }

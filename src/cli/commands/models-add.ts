@@ -9,7 +9,7 @@ import { ModelMemory } from '../../actors/model-memory.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';
 import { systemClock } from '../../runtime/clock.js';
-import { CommandError, exitCode, splitAdvice } from '../failure.js';
+import { CommandError, exitCode } from '../failure.js';
 import { createFileThreads } from '../file-threads.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
@@ -85,7 +85,7 @@ function nameFrom(as: string | undefined, file: string): string {
     `${JSON.stringify(name)} is no name for a model`,
     'Letters, digits, dots, underscores and hyphens make one.',
     'Give it one with --as NAME.',
-    { code: exitCode.usage, reason: 'bad_name' },
+    { code: 'bad_name', exit: exitCode.usage },
   );
 }
 
@@ -103,7 +103,5 @@ function tell(name: string, { path, bytes, sha256, how }: AddedModel, json: bool
 
 function failure(file: string, error: unknown): CommandError {
   if (error instanceof CommandError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  const [why, next] = splitAdvice(message);
-  return new CommandError(`${file} cannot be added`, why, next, { reason: 'not_added' });
+  return CommandError.because(error, `${file} cannot be added`, { code: 'not_added' });
 }

@@ -9,7 +9,7 @@ import { readCatalog, type CatalogEntry } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';
 import { systemClock } from '../../runtime/clock.js';
 import { systemRandom } from '../../runtime/random.js';
-import { CommandError, splitAdvice } from '../failure.js';
+import { notJoined } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { printable } from '../printable.js';
 import { withManual } from '../manual.js';
@@ -140,8 +140,7 @@ interface Offered {
 async function listMesh(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
   const { values } = readSettings(options);
   const network = await joinMesh(values, systemRandom.bytes(32)).catch((error: unknown) => {
-    const [why, next] = splitAdvice((error as Error).message);
-    throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });
+    throw notJoined(error);
   });
   if (process.stderr.isTTY && !json) process.stderr.write(`Listening for ${listenMs / 1_000} s…\n`);
   await new Promise<void>((resolve) => systemClock.setTimeout(resolve, listenMs));

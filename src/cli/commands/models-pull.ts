@@ -66,7 +66,7 @@ export function tell(wanted: string, outcome: FetchOutcome, json: boolean): void
         outcome.reasons.some((reason) => reason.includes('internet'))
           ? 'Without internet: what other nodes offer is in qmesh models list --mesh, and qmesh models add takes in a file.'
           : 'What has arrived is kept where it was good; the same command tries again.',
-        { reason: 'fetch_failed' },
+        { code: 'fetch_failed' },
       );
   }
 }

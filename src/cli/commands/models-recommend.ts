@@ -53,7 +53,7 @@ async function recommend({ pull = false, yes = false, json = false, ...options }
       found.ranked[0]?.why ?? '',
       'The demo model always does: qmesh worker',
       {
-        reason: 'none_fits',
+        code: 'none_fits',
       },
     );
   if (!pull || best.model.isHere) return;
@@ -64,7 +64,7 @@ async function recommend({ pull = false, yes = false, json = false, ...options }
       'Nobody is there to be asked whether to.',
       `Fetch it with: qmesh models pull ${name}`,
       {
-        reason: 'not_confirmed',
+        code: 'not_confirmed',
       },
     );
   if (!yes && !(await confirm(`Fetch ${name}, ${showBytes(bytes)}, licence ${licence}?`, true))) return;

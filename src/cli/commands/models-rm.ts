@@ -55,7 +55,7 @@ async function remove(wanted: string, { yes = false, json = false, ...options }:
     rmSync(path);
   } catch (error) {
     throw new CommandError(`${path} cannot be deleted`, (error as Error).message, 'Delete it as a user who may.', {
-      reason: 'not_deleted',
+      code: 'not_deleted',
     });
   }
   new ModelMemory(values.home).forget(path);
@@ -71,7 +71,7 @@ async function isSure(name: string, path: string, bytes: number): Promise<boolea
     `${name} was not deleted`,
     'Nobody is there to be asked whether to.',
     `Say so with: qmesh models rm ${name} --yes`,
-    { code: exitCode.usage, reason: 'not_confirmed' },
+    { code: 'not_confirmed', exit: exitCode.usage },
   );
 }
 
@@ -84,13 +84,13 @@ async function assertNotServed(name: string, home: string): Promise<void> {
       `${name} was not deleted`,
       `The worker of this home serves it (pid ${answer.report.pid}).`,
       'Stop it first with: qmesh stop',
-      { reason: 'model_in_use' },
+      { code: 'model_in_use' },
     );
   }
   throw new CommandError(
     `${name} was not deleted`,
     'A worker runs on this home, and does not say what it serves.',
     'Try again, or end it with: qmesh stop',
-    { reason: 'silent' },
+    { code: 'silent' },
   );
 }

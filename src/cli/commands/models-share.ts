@@ -10,9 +10,10 @@ import { modelFolders } from '../../model-folders.js';
 import { keyPairFromSeed } from '../../protocol/keys.js';
 import { maxCards } from '../../protocol/model-card.js';
 import { networkSeed } from '../../protocol/topics.js';
+import { messageOf } from '../../runtime/errors.js';
 import { nullLogger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
-import { CommandError, splitAdvice } from '../failure.js';
+import { CommandError, notJoined } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
 import { createHasher, joinMesh, limitOf, modelsSettings } from '../models-process.js';
@@ -46,8 +47,7 @@ async function share(
   const identity = loadIdentity(openHome(values.home), systemRandom, nullLogger);
   const keySeed = networkSeed(identity.seed, 'qmesh models share');
   const network = await joinMesh(values, keySeed, identity.keyPair).catch((error: unknown) => {
-    const [why, next] = splitAdvice((error as Error).message);
-    throw new CommandError('the mesh cannot be joined', why, next, { reason: 'network_failed' });
+    throw notJoined(error);
   });
   const hasher = createHasher();
   const say = (event: string, fields: object, line: string): void =>
@@ -72,7 +72,7 @@ async function share(
         const { card } = model;
         say('shared', card, `Offering ${card.name}, ${showBytes(card.bytes)}, SHA-256 ${card.sha256}`);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         say('refused', { path, reason }, `Not offering ${path}: ${reason}`);
       }
     }
@@ -97,6 +97,6 @@ async function pathsOf(names: readonly string[], folders: readonly string[]): Pr
     missing.length > 0 ? `there is no model ${missing.join(', ')}` : 'there is nothing to share',
     `Looked for .gguf files in ${folders.join(' and ')}.`,
     'qmesh models list shows what is here; qmesh models pull fetches one.',
-    { reason: 'model_not_found' },
+    { code: 'model_not_found' },
   );
 }

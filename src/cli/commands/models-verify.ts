@@ -7,6 +7,7 @@ import { readCatalog } from '../../gguf/catalog.js';
 import { inspectGguf } from '../../gguf/inspect.js';
 import { modelFolders } from '../../model-folders.js';
 import { systemClock } from '../../runtime/clock.js';
+import { messageOf } from '../../runtime/errors.js';
 import { exitCode } from '../failure.js';
 import { createFileThreads, type FileThreads } from '../file-threads.js';
 import { noSuchModel } from '../local-models.js';
@@ -94,7 +95,7 @@ async function examine(
     if (found.reason === null) memory.learn(new Map([[path, { ...file, sha256, header: factsOf(info) }]]));
     return { bytes, sha256, ...found };
   } catch (error) {
-    return { verdict: 'broken', bytes, sha256: null, reason: error instanceof Error ? error.message : String(error) };
+    return { verdict: 'broken', bytes, sha256: null, reason: messageOf(error) };
   } finally {
     bar.end();
   }

@@ -104,7 +104,7 @@ function addressOf({ listen, apiKeys }: Settings): Address {
     `without a key, ${listen} is not opened`,
     'Everybody who reaches that address could use the mesh in your name.',
     'Set QMESH_API_KEYS, for example to what `openssl rand -hex 24` says, or listen on 127.0.0.1.',
-    { code: exitCode.usage, reason: 'key_needed' },
+    { code: 'key_needed', exit: exitCode.usage },
   );
 }
 
@@ -113,8 +113,8 @@ function notListening(address: Address, error: unknown): CommandError {
   const where = writtenAddress(address);
   const next = 'Take another one with --listen, for example --listen 127.0.0.1:8081.';
   if (code === 'EADDRINUSE')
-    return new CommandError(`${where} is taken`, 'Another program listens there.', next, { reason: 'port_taken' });
-  return new CommandError(`${where} cannot be listened at`, message, next, { reason: 'listen_failed' });
+    return new CommandError(`${where} is taken`, 'Another program listens there.', next, { code: 'port_taken' });
+  return new CommandError(`${where} cannot be listened at`, message, next, { code: 'listen_failed' });
 }
 
 const greeting = (url: string, needsKey: boolean): string =>

@@ -10,6 +10,7 @@ import { checksInThreads } from '../../actors/scores/checks.js';
 import { parseAdmin } from '../../admin/address.js';
 import { isLoopback } from '../../runtime/address.js';
 import { topicName } from '../../protocol/topics.js';
+import { messageOf } from '../../runtime/errors.js';
 import { createLogger, type Logger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
 import { tell } from '../../runtime/tell.js';
@@ -206,7 +207,7 @@ async function assertSomethingToServe(disk: ModelDisk, models: readonly string[]
 const escalated = (error: unknown): CommandError =>
   new CommandError(
     'the worker gave up',
-    error instanceof Error ? error.message : String(error),
+    messageOf(error),
     'Its log has the cause. A service manager may start it again.',
-    { code: exitCode.fault, reason: 'escalated' },
+    { code: 'escalated', exit: exitCode.fault },
   );

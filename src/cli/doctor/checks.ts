@@ -1,6 +1,7 @@
 /** All that the doctor looks at, in the order in which it is told. */
+import { messageOf } from '../../runtime/errors.js';
 import { checkGraphics, checkLlama, checkModels, checkServing } from './compute.js';
-import { messageOf, type Check, type Finding, type Subject } from './finding.js';
+import type { Check, Finding, Subject } from './finding.js';
 import { checkHome, checkIdentity, checkWorker } from './home.js';
 import { checkPoints } from './ledger.js';
 import { checkClock, checkDisk, checkMemory, checkNode } from './machine.js';

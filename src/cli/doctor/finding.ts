@@ -28,5 +28,3 @@ export const ok = (says: string): Finding => ({ status: 'ok', says });
 export const skip = (says: string): Finding => ({ status: 'skip', says });
 export const warn = (says: string, advice: string): Finding => ({ status: 'warn', says, advice });
 export const fail = (says: string, advice: string): Finding => ({ status: 'fail', says, advice });
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import process from 'node:process';
 import { askWorker } from '../../actors/control/ask.js';
-import { isCode } from '../../actors/home.js';
+import { isCode, messageOf } from '../../runtime/errors.js';
 import { showDuration } from '../owner/duration.js';
-import { fail, messageOf, ok, warn, type Check } from './finding.js';
+import { fail, ok, warn, type Check } from './finding.js';
 
 const elsewhere = 'or set QMESH_HOME to another folder';
 

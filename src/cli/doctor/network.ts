@@ -3,14 +3,14 @@ import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { createServer } from 'node:net';
 import { askWorker } from '../../actors/control/ask.js';
-import { isCode } from '../../actors/home.js';
 import { DEFAULT_LOCAL_PORT } from '../../actors/hyperswarm-network.js';
 import { isHeld, lookAround, publicNodes, type NodeSeen } from '../../actors/network/look-around.js';
 import type { Bootstrap } from '../../actors/ports.js';
 import { parseAdmin } from '../../admin/address.js';
 import { isLoopback, isPrivate, natOf } from '../../rules/nat.js';
+import { isCode, messageOf } from '../../runtime/errors.js';
 import type { Settings } from '../../settings.js';
-import { fail, messageOf, ok, skip, warn, type Check, type Finding, type Subject } from './finding.js';
+import { fail, ok, skip, warn, type Check, type Finding, type Subject } from './finding.js';
 
 const loopback = '127.0.0.1';
 

@@ -1,8 +1,10 @@
 /** The worker of this home, as the commands of its owner reach it. */
 import type { Command } from 'commander';
 import { askWorker } from '../../actors/control/ask.js';
-import type { ControlRequest, WorkerReport } from '../../actors/control/messages.js';
+import type { ControlAnswer, ControlRequest, WorkerReport } from '../../actors/control/messages.js';
+import type { Home } from '../../actors/home.js';
 import { systemClock } from '../../runtime/clock.js';
+import { messageOf } from '../../runtime/errors.js';
 import { CommandError } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { showReport } from './show.js';
@@ -16,28 +18,37 @@ export const withOwnerOptions = (command: Command): Command =>
 /** @throws CommandError with `no_worker` where none runs. */
 export async function tellWorker(options: OwnerOptions, request: ControlRequest): Promise<WorkerReport> {
   const { home } = readSettings(options).values;
-  const answer = await askWorker({ path: home }, request).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CommandError('the worker cannot be reached', why, 'Run this as the user whose worker it is.', {
-      reason: 'unreachable',
-    });
-  });
+  const answer = await askHere({ path: home }, request);
   if (answer === 'none')
     throw new CommandError(
       'no worker is running here',
       `Nobody listens in ${home}.`,
       'Start one with: qmesh worker. One on another home is reached with --home.',
-      { reason: 'no_worker' },
-    );
-  if (answer === 'silent')
-    throw new CommandError(
-      'the worker does not answer',
-      `It runs on ${home} and said nothing for 5 s.`,
-      'It may be stopped or stuck: end its process if that goes on. What it answers goes on at other workers.',
-      { reason: 'silent' },
+      { code: 'no_worker' },
     );
   if ('report' in answer) return answer.report;
-  throw new CommandError('the worker did not do it', answer.error.message, '', { reason: answer.error.code });
+  throw new CommandError('the worker did not do it', answer.error.message, '', { code: answer.error.code });
+}
+
+/** @throws CommandError where a worker runs and cannot be asked */
+export async function askHere<Answer = ControlAnswer>(home: Home, request: ControlRequest): Promise<Answer | 'none'> {
+  const answer = await askWorker<Answer>(home, request).catch((error: unknown) => {
+    throw new CommandError(
+      'the worker cannot be reached',
+      messageOf(error),
+      'Run this as the user whose worker it is.',
+      {
+        code: 'unreachable',
+      },
+    );
+  });
+  if (answer !== 'silent') return answer;
+  throw new CommandError(
+    'the worker does not answer',
+    `It runs on ${home.path} and said nothing for 5 s.`,
+    'It may be stopped or stuck: end its process if that goes on. What it answers goes on at other workers.',
+    { code: 'silent' },
+  );
 }
 
 export function print(report: WorkerReport, { json }: OwnerOptions): void {

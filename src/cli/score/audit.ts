@@ -54,7 +54,7 @@ export async function audit(reader: ScoreReader, minters: Minters): Promise<Audi
     'the ledger does not hold still',
     `Receipts were certified while it was read, ${maxTries} times in a row.`,
     'Try again when less is going on, or stop the worker first: qmesh stop.',
-    { reason: 'ledger_busy' },
+    { code: 'ledger_busy' },
   );
 }
 

@@ -142,7 +142,7 @@ function headOf(path: string, line: string): BackupHead {
       'this backup is of a later version',
       `${path} is of version ${head.data.version}, and this program knows ${version}.`,
       'Use the program that wrote it, or a later one.',
-      { reason: 'backup_unknown' },
+      { code: 'backup_unknown' },
     );
   return head.data;
 }
@@ -157,7 +157,7 @@ async function* linesOf(path: string): AsyncIterable<string> {
       (error as Error).message,
       'Name a file that qmesh score backup wrote.',
       {
-        reason: 'backup_unreadable',
+        code: 'backup_unreadable',
       },
     );
   } finally {
@@ -175,7 +175,7 @@ function parsed(line: string): unknown {
 
 const damaged = (path: string, why: string): CommandError =>
   new CommandError('this is no whole backup', `${path}: ${why}.`, 'Nothing was changed. Take another copy of it.', {
-    reason: 'backup_damaged',
+    code: 'backup_damaged',
   });
 
 function cannotWrite(path: string, error: unknown): CommandError {
@@ -184,6 +184,6 @@ function cannotWrite(path: string, error: unknown): CommandError {
     isThere ? 'there is a file of this name already' : 'the backup cannot be written',
     isThere ? `${path} is left as it is.` : (error as Error).message,
     isThere ? 'Choose another name.' : 'Choose another place.',
-    { reason: isThere ? 'file_exists' : 'backup_unwritten' },
+    { code: isThere ? 'file_exists' : 'backup_unwritten' },
   );
 }

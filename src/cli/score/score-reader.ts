@@ -4,12 +4,11 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { askWorker } from '../../actors/control/ask.js';
 import type { ControlRequest, ScoreAnswer } from '../../actors/control/messages.js';
 import type { Home } from '../../actors/home.js';
 import { loadIdentity } from '../../actors/identity.js';
 import { openLedger, type Ledger } from '../../actors/ledger.js';
-import { openScoreStore, scoreFolder, ScoreStoreError, type Found } from '../../actors/score-store.js';
+import { openScoreStore, scoreFolder, type Found } from '../../actors/score-store.js';
 import type { LogPage, LogQuery, Page, PageOf } from '../../actors/scores/score-pages.js';
 import { accountsPage, scoreReport, type ScorePage, type ScoreReport } from '../../actors/scores/score-report.js';
 import type { Certificate } from '../../protocol/signed-objects.js';
@@ -18,7 +17,8 @@ import { nullLogger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
 import type { Settings } from '../../settings.js';
 import { mintersOf, policyOf } from '../../validator-policy.js';
-import { CommandError, splitAdvice } from '../failure.js';
+import { CommandError } from '../failure.js';
+import { askHere } from '../owner/worker-here.js';
 
 export interface ScoreReader {
   report(): Promise<ScoreReport>;
@@ -43,15 +43,9 @@ export async function openHere(values: Settings, { isNew = false } = {}): Promis
       'there are no points here yet',
       `Nothing was ever counted in ${folder}.`,
       'Start a worker, which keeps the ledger: qmesh worker. One on another home is reached with --home.',
-      { reason: 'no_ledger' },
+      { code: 'no_ledger' },
     );
-  try {
-    return await openLedger(await openScoreStore(folder), mintersOf(values));
-  } catch (error) {
-    if (!(error instanceof ScoreStoreError)) throw error;
-    const [what, next] = splitAdvice(error.message);
-    throw new CommandError(what, '', next, { reason: error.code });
-  }
+  return openLedger(await openScoreStore(folder), mintersOf(values));
 }
 
 /** What stands on the pages of each kind. */
@@ -102,7 +96,7 @@ function workerReader(home: Home): ScoreReader & { find(): Promise<ScoreReport |
   ): Promise<Extract<ScoreAnswer, Record<Key, unknown>>> => {
     const answer = await ask(request);
     if (answer !== 'none' && key in answer) return answer as Extract<ScoreAnswer, Record<Key, unknown>>;
-    throw new CommandError('the worker has stopped meanwhile', '', 'Run this again.', { reason: 'no_worker' });
+    throw new CommandError('the worker has stopped meanwhile', '', 'Run this again.', { code: 'no_worker' });
   };
   return {
     async find() {
@@ -118,19 +112,7 @@ function workerReader(home: Home): ScoreReader & { find(): Promise<ScoreReport |
 }
 
 async function askScores(home: Home, request: ControlRequest): Promise<ScoreAnswer | 'none'> {
-  const answer = await askWorker<ScoreAnswer>(home, request).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CommandError('the worker cannot be reached', why, 'Run this as the user whose worker it is.', {
-      reason: 'unreachable',
-    });
-  });
-  if (answer === 'silent')
-    throw new CommandError(
-      'the worker does not answer',
-      `It runs on ${home.path} and said nothing for 5 s.`,
-      'Try again; if that goes on, end its process.',
-      { reason: 'silent' },
-    );
+  const answer = await askHere<ScoreAnswer>(home, request);
   if (answer === 'none' || !('error' in answer)) return answer;
-  throw new CommandError('the worker cannot tell', answer.error.message, '', { reason: answer.error.code });
+  throw new CommandError('the worker cannot tell', answer.error.message, '', { code: answer.error.code });
 }

@@ -4,6 +4,7 @@ import type { Home } from '../../actors/home.js';
 import { openLedger, type Ledger } from '../../actors/ledger.js';
 import { openScoreStore, scoreFolder } from '../../actors/score-store.js';
 import type { Minters } from '../../rules/ledger.js';
+import { messageOf } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';
 
 /** Undefined where it cannot be had, which the log says: a worker serves without it. */
@@ -12,7 +13,7 @@ export async function ledgerIn({ path }: Home, minters: Minters, log: Logger): P
     return await openLedger(await openScoreStore(join(path, scoreFolder)), minters);
   } catch (error) {
     log.error('ledger.unavailable', {
-      reason: error instanceof Error ? error.message : String(error),
+      reason: messageOf(error),
       note: 'This worker serves everybody as a guest and earns nothing until the ledger is mended and it is started again.',
     });
     return undefined;

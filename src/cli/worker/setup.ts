@@ -13,6 +13,7 @@ import type { WorkerOptions, WorkerPorts } from '../../actors/worker-ports.js';
 import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
 import { standingOf } from '../../rules/standing.js';
 import { localWallTime, systemClock } from '../../runtime/clock.js';
+import { messageOf } from '../../runtime/errors.js';
 import { lineInspector } from '../../runtime/inspection.js';
 import type { Logger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';
@@ -107,7 +108,7 @@ function sayOnce(log: Logger): (error: unknown) => void {
   return (error) => {
     if (!isSaid)
       log.warn('engine.priority_refused', {
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
         next: 'Engines compute at the priority of all other programs; allow this user to lower it, or set QMESH_THREADS lower.',
       });
     isSaid = true;

@@ -4,7 +4,7 @@
  * supervisor cannot. One of the two is said, once; what fails later is left to the supervisors.
  */
 import type { DhtInfo } from '../../actors/dht.actor.js';
-import { CommandError, splitAdvice } from '../failure.js';
+import { CommandError } from '../failure.js';
 
 export interface StartupEvents {
   up(state: { readonly bootstrap: string; readonly models: readonly string[] }): void;
@@ -30,9 +30,8 @@ export class Startup {
     this.#look();
   }
 
-  meshFailed({ message }: Error): void {
-    const [why, next] = splitAdvice(message);
-    this.#giveUp(new CommandError('the worker cannot join its mesh', why, next, { reason: 'network_failed' }));
+  meshFailed(why: Error): void {
+    this.#giveUp(CommandError.because(why, 'the worker cannot join its mesh', { code: 'network_failed' }));
   }
 
   /** @param models the names of all that are loaded by now. */
@@ -67,5 +66,5 @@ export const noModel = (reasons: readonly string[]): CommandError =>
     'no model can be served',
     reasons.join('\n  '),
     'See what is there with: qmesh models list. Without --model the demo model is served.',
-    { reason: 'no_model' },
+    { code: 'no_model' },
   );

@@ -113,7 +113,7 @@ describe('qmesh score', () => {
     expect(fromDisk.report).toMatchObject({ account: id, receipts: 10, solo: 3, openClaims: 0 });
     expect(fromDisk.log.entries.map(({ finishedAt }) => finishedAt)).toEqual([9, 8, 7].map((n) => noonMs + n * 1_000));
     expect(fromDisk.proofs).toEqual({ checked: 10, faults: [] });
-    await expect(openHere(settingsOf(home))).rejects.toMatchObject({ reason: 'store_in_use' });
+    await expect(openHere(settingsOf(home))).rejects.toMatchObject({ code: 'store_in_use' });
   });
 
   it('reads everything in order, however many pages that takes', async () => {
@@ -145,7 +145,7 @@ describe('qmesh score', () => {
   });
 
   it('says where there is nothing yet', async () => {
-    await expect(openReader(settingsOf(freshHome()))).rejects.toMatchObject({ reason: 'no_ledger' });
+    await expect(openReader(settingsOf(freshHome()))).rejects.toMatchObject({ code: 'no_ledger' });
   });
 
   it('shows what is missing to the next tier, and what its points rest on', async () => {
@@ -253,7 +253,7 @@ describe('a backup', () => {
     expect(await auditIn(home)).toEqual(before);
     expect(await restoredIn(home, file)).toEqual({ imported: 0, present: 13, refused: {} });
     expect(await auditIn(home)).toEqual(before);
-    await expect(backupOf(home, file)).rejects.toMatchObject({ reason: 'file_exists' });
+    await expect(backupOf(home, file)).rejects.toMatchObject({ code: 'file_exists' });
   });
 
   it('gives another node only what proves itself', async () => {
@@ -314,13 +314,13 @@ describe('a backup', () => {
       ['{"hello":1}\n', 'backup_damaged'],
       [whole.replace('"version":1', '"version":2'), 'backup_unknown'],
     ];
-    for (const [text, reason] of cases) {
+    for (const [text, code] of cases) {
       writeFileSync(file, text);
-      await expect(checkBackup(file), reason).rejects.toMatchObject({ reason });
+      await expect(checkBackup(file), code).rejects.toMatchObject({ code });
     }
-    await expect(checkBackup(join(home, 'none'))).rejects.toMatchObject({ reason: 'backup_unreadable' });
+    await expect(checkBackup(join(home, 'none'))).rejects.toMatchObject({ code: 'backup_unreadable' });
     writeFileSync(file, whole);
     appendFileSync(file, '\n');
-    await expect(checkBackup(file)).rejects.toMatchObject({ reason: 'backup_damaged' });
+    await expect(checkBackup(file)).rejects.toMatchObject({ code: 'backup_damaged' });
   });
 });

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { HomeError, lockHome, openHome, type HomeErrorCode } from '../../../src/actors/home.js';
+import { lockHome, openHome, type HomeErrorCode } from '../../../src/actors/home.js';
 import { loadIdentity } from '../../../src/actors/identity.js';
+import { CodedError } from '../../../src/runtime/errors.js';
 import { nullLogger, type Logger } from '../../../src/runtime/log.js';
 import { seededRandom } from '../../../src/runtime/random.js';
 
@@ -21,7 +22,7 @@ function refusal(act: () => unknown): { code: HomeErrorCode; message: string } {
   try {
     act();
   } catch (error) {
-    if (error instanceof HomeError) return { code: error.code, message: error.message };
+    if (error instanceof CodedError) return { code: error.code as HomeErrorCode, message: error.message };
     throw error;
   }
   throw new Error('was not refused');
