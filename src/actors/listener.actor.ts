@@ -12,11 +12,11 @@ export interface ListenerEvents {
 }
 
 export interface ListenerOptions {
-  open(system: AnyActorSystem, on: ListenerEvents): { close(): void };
+  readonly open: (system: AnyActorSystem, on: ListenerEvents) => { close(): void };
   /** Each time it listens. */
-  announce?(address: string): void;
+  readonly announce?: (address: string) => void;
   /** The first of failures in a row. */
-  reportFailure(error: Error): void;
+  readonly reportFailure: (error: Error) => void;
 }
 
 export const createListener = ({ open, announce, reportFailure }: ListenerOptions): AnyActorLogic =>
