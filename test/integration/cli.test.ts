@@ -36,7 +36,7 @@ describe('used wrongly', () => {
       lines: [/argument 'x' is invalid. It must be a whole number/, /--help/],
     },
     { args: ['ask', 'hi', '--pin', 'abc'], lines: [/A worker ID is 64 hex characters/, /--help/] },
-    { args: ['dht', '--port', '99999'], lines: [/--port is "99999"/, /from 0 to 65535/, /Example: qmesh dht --port/] },
+    { args: ['dht', '--port', '99999'], lines: [/--port is "99999"/, /from 0 to 65532/, /Example: qmesh dht --port/] },
     {
       args: ['worker', '--slots', 'many'],
       lines: [/settings are not usable/, /--slots is "many"; expected a whole number from 1 to 64/, /--help/],

@@ -1,6 +1,7 @@
 /** The real NetworkPort over real DHTs on loopback. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import HyperDHT from 'hyperdht';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runBootstrapNode, type BootstrapNode } from '../../src/actors/bootstrap-node.js';
 import { createDhtActor } from '../../src/actors/dht.actor.js';
@@ -237,7 +238,16 @@ describe('programs on the network', () => {
 describe('a bootstrap node', () => {
   it('says what to do when its port is taken', async () => {
     await expect(startBootstrap(bootstrap.nodes[0]!.port)).rejects.toThrow(
-      /^port \d+ on 127\.0\.0\.1 is in use by another program; free it, or choose another with --port$/,
+      /^port \d+ on 127\.0\.0\.1 is in use by another program; free it, or choose another with --port \(4 in a row\)$/,
     );
+  });
+
+  it('is four, found from the first: as many as a node has to ask to learn how its router translates addresses', async () => {
+    const dht = new HyperDHT({ bootstrap: bootstrap.nodes, host: '127.0.0.1', port: [0, 0], ephemeral: true });
+    await dht.fullyBootstrapped();
+    const known = (dht as unknown as { toArray(): { host: string; port: number }[] }).toArray();
+    await dht.destroy();
+    expect(known).toHaveLength(4);
+    expect(known).toContainEqual(bootstrap.nodes[0]);
   });
 });

@@ -2,18 +2,24 @@
 import { createSocket } from 'node:dgram';
 import HyperDHT, { type Address } from 'hyperdht';
 
+export interface Reach {
+  /** Under which others reach the node, if that is another address than the one bound: they refuse answers from elsewhere. */
+  readonly host?: string;
+  /** Nodes that it joins; none where it is the first. */
+  readonly bootstrap?: readonly Address[];
+}
+
 /**
  * Rejects with the system's error (`EADDRINUSE` …), and leaves nothing behind then.
  *
  * @param address to bind; port 0 is any free one.
- * @param host under which others reach it, if that is another one than they see bound: they refuse answers from elsewhere.
  */
 export async function bindBootstrapper(
   address: Address,
-  host = address.host,
+  { host = address.host, bootstrap = [] }: Reach = {},
 ): Promise<{ readonly node: HyperDHT; readonly port: number }> {
   const port = await freePort(address);
-  const node = HyperDHT.bootstrapper(port, host, { host: address.host });
+  const node = HyperDHT.bootstrapper(port, host, { host: address.host, bootstrap });
   try {
     await node.bind();
   } catch (error) {

@@ -1,6 +1,6 @@
-/** `qmesh dht`: a bootstrap node, for a network of one's own or for tests. */
+/** `qmesh dht`: where the nodes of a private mesh meet, or of a test. */
 import { Command } from 'commander';
-import { runBootstrapNode } from '../../actors/bootstrap-node.js';
+import { bootstrapPorts, runBootstrapNode } from '../../actors/bootstrap-node.js';
 import { CommandError, exitCode } from '../failure.js';
 import { withManual } from '../manual.js';
 import { untilSignal } from '../signals.js';
@@ -11,17 +11,22 @@ interface Options {
   readonly json?: boolean;
 }
 
+const lastPort = 65_536 - bootstrapPorts;
+
 export const dhtCommand = (): Command =>
   withManual(
     new Command('dht')
       .description('Run a bootstrap node: what the other machines of a private mesh are pointed at.')
-      .option('--port <port>', 'UDP port; 0 takes a free one', '50000')
+      .option('--port <port>', `the first of ${bootstrapPorts} UDP ports in a row; 0 takes free ones`, '50000')
       .option('--host <address>', 'address to bind; 127.0.0.1 keeps it on this machine', '0.0.0.0')
       .option('--json', 'print one JSON line when it is ready'),
     {
-      about: ['It holds no data and sees no prompts: it tells nodes where others are.'],
+      about: [
+        'It holds no data and sees no prompts: it tells nodes where others are.',
+        'A firewall in front of it must let all of its ports in: nodes learn from several how their router translates addresses.',
+      ],
       examples: [
-        ['qmesh dht', 'on port 50000; it prints the address for the others'],
+        ['qmesh dht', 'on ports 50000 to 50003; it prints the address for the others'],
         ['QMESH_BOOTSTRAP=192.168.1.10:50000 qmesh worker', 'a worker on another machine joins'],
       ],
       see: ['docs/private-mesh.md'],
@@ -30,10 +35,10 @@ export const dhtCommand = (): Command =>
 
 async function run({ port, host, json = false }: Options): Promise<void> {
   const number = Number(port);
-  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+  if (!Number.isInteger(number) || number < 0 || number > lastPort)
     throw new CommandError(
       `--port is "${port}"`,
-      'A port is a whole number from 0 to 65535.',
+      `It is the first of ${bootstrapPorts}: a whole number from 0 to ${lastPort}.`,
       'Example: qmesh dht --port 50000',
       { code: 'usage', exit: exitCode.usage },
     );
