@@ -7,10 +7,11 @@ import { expectedKeyed, KEYED_KEYS, KEYED_STEPS } from '../../src/gguf/keyed-mod
 import { seededRandom } from '../../src/runtime/random.js';
 import { Account, Mesh, isEnd, type Message, type WireClient } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
+import { isSoak } from '../support/soak.js';
 import { memoryMb, startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
 const streams = 100;
-const rounds = process.env.QMESH_SOAK === '1' ? 30 : 3;
+const rounds = isSoak ? 30 : 3;
 const roundMs = 60_000;
 /** Heaps breathe; a hundred answers that were kept would weigh as much in a few rounds. */
 const growthMb = 40;

@@ -6,16 +6,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { TestEngine } from '../support/engine-harness.js';
 import { writeHostileModels, type HostileModel } from '../support/hostile-models.js';
+import { isSoak } from '../support/soak.js';
 
 const LIMIT_MS = 45_000;
 /** Each costs an engine's start, so by default those that the reader refuses are sampled. */
-const EVERY_NTH_REFUSED_BY_READER = process.env.QMESH_SOAK === '1' ? 1 : 8;
+const EVERY_NTH_REFUSED_BY_READER = isSoak ? 1 : 8;
 const AT_ONCE = 3;
 
 const folder = mkdtempSync(join(tmpdir(), 'qmesh-hostile-'));

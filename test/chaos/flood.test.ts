@@ -13,9 +13,9 @@ import { limits } from '../../src/protocol/limits.js';
 import { Account, Mesh, type WireClient } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { writeSlowModel } from '../support/slow-model.js';
+import { isSoak } from '../support/soak.js';
 import { memoryMb, startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
-const isSoak = process.env.QMESH_SOAK === '1';
 const crowd = { idle: 200, slow: 50, promptsPerSecond: isSoak ? 20_000 : 8_000 };
 const floodMs = isSoak ? 40_000 : 8_000;
 const calmMs = isSoak ? 10_000 : 4_000;

@@ -12,12 +12,13 @@ import { Account, Mesh, frameOfBytes, type WireClient } from '../integration/con
 import { ModelFolder } from '../support/engine-harness.js';
 import { until } from '../support/real-network.js';
 import { writeSlowModel } from '../support/slow-model.js';
+import { isSoak } from '../support/soak.js';
 import { startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
 const dist = pathToFileURL(`${resolve(import.meta.dirname, '../..', process.env.QMESH_DIST ?? 'dist')}/`);
 const { QMeshClient } = (await import(new URL('index.js', dist).href)) as { QMeshClient: typeof Client };
 
-const rounds = process.env.QMESH_SOAK === '1' ? 20 : 1;
+const rounds = isSoak ? 20 : 1;
 const roundMs = 100_000;
 /** Of one client; two slots and the one for the owner, so most of them wait. */
 const streams = 8;

@@ -11,10 +11,11 @@ import { expect, it } from 'vitest';
 import { openLedger } from '../../src/actors/ledger.js';
 import { openScoreStore, type ScoreStore, type StoredCertificate } from '../../src/actors/score-store.js';
 import { foldLedger, mintDayOf, type LedgerEntry } from '../../src/rules/ledger.js';
+import { isSoak } from '../support/soak.js';
 
 const root = join(import.meta.dirname, '../..');
 const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
-const rounds = process.env.QMESH_SOAK === undefined ? 20 : 200;
+const rounds = isSoak ? 200 : 20;
 
 /** Writes from this group on until it is killed, some time after the first acknowledgement. @returns what was acknowledged */
 async function writeAndKill(folder: string, first: number, afterMs: number): Promise<number[]> {

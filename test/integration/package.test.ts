@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { CommandLine, freePort } from '../support/command.js';
+import { isSoak } from '../support/soak.js';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
-const isSoak = process.env.QMESH_SOAK === '1';
 
 interface Packed {
   readonly filename: string;

@@ -9,9 +9,10 @@ import type { QMeshClient } from '../../src/client/client.js';
 import { nullLogger } from '../../src/runtime/log.js';
 import { systemRandom } from '../../src/runtime/random.js';
 import { CommandLine, freePort, type Command } from '../support/command.js';
+import { isSoak } from '../support/soak.js';
 
 /** Workers let a stranger ask some 15 times a minute. */
-const requests = process.env.QMESH_SOAK === '1' ? 200 : 16;
+const requests = isSoak ? 200 : 16;
 const timeout = 600_000;
 
 const cli = new CommandLine();

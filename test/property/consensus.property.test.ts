@@ -10,6 +10,7 @@ import { paidOf, type LedgerEntry } from '../../src/rules/ledger.js';
 import { leastThreshold } from '../../src/rules/quorum.js';
 import { LedgerTotals } from '../../src/rules/totals.js';
 import { noonMs, sha256 } from '../support/ledger-cases.js';
+import { isSoak } from '../support/soak.js';
 
 const spender = 'the client';
 
@@ -113,7 +114,7 @@ const step = fc.record({
 });
 
 describe('validators, fewer than a third of whom lie', () => {
-  const runs = { numRuns: process.env.QMESH_SOAK === undefined ? 3_000 : 100_000 };
+  const runs = { numRuns: isSoak ? 100_000 : 3_000 };
   const cases = fc.tuple(
     fc.integer({ min: 1, max: 16 }),
     fc.array(step, { maxLength: 150, size: 'max' }),

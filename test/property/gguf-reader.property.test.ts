@@ -11,9 +11,10 @@ import { GgufError } from '../../src/gguf/error.js';
 import { inspectGguf } from '../../src/gguf/inspect.js';
 import { encodeHeader } from '../../src/gguf/writer.js';
 import { encodeGguf, soundModel } from '../support/hostile-models.js';
+import { isSoak } from '../support/soak.js';
 
 /** Some 3 ms each. */
-const RUNS = process.env['QMESH_SOAK'] === '1' ? 100_000 : 3000;
+const RUNS = isSoak ? 100_000 : 2_000;
 const TIMEOUT_MS = 60_000 + RUNS * 20;
 /** Of the processor, so that a machine at work on other things does not fail it. */
 const MAX_CPU_MS = 1000;

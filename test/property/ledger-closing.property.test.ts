@@ -9,6 +9,7 @@ import { openScoreStore, type OpenedScoreStore } from '../../src/actors/score-st
 import { HashTree } from '../../src/rules/hash-tree.js';
 import { firstOpenDay, foldLedger, mintDayOf, openDays, type LedgerEntry } from '../../src/rules/ledger.js';
 import { entries, noonMs } from '../support/ledger-cases.js';
+import { isSoak } from '../support/soak.js';
 
 const dayMs = 86_400_000;
 /** So that the first `days` of the cases are closed. */
@@ -108,6 +109,6 @@ it('keeps every balance, and compares what is open, whatever was closed, late, t
         rmSync(folder, { recursive: true, force: true });
       }
     }),
-    { numRuns: process.env.QMESH_SOAK === undefined ? 8 : 300, endOnFailure: true }, // each step of shrinking is a disk
+    { numRuns: isSoak ? 300 : 8, endOnFailure: true }, // each step of shrinking is a disk
   );
 }, 600_000);

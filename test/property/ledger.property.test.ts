@@ -11,6 +11,7 @@ import {
 } from '../../src/rules/ledger.js';
 import { LedgerTotals } from '../../src/rules/totals.js';
 import { entries, noonMs, sha256 } from '../support/ledger-cases.js';
+import { isSoak } from '../support/soak.js';
 
 const minters: fc.Arbitrary<Minters> = fc.oneof(
   fc.constant('everyone' as const),
@@ -48,7 +49,7 @@ const disguised = (set: readonly LedgerEntry[]): fc.Arbitrary<LedgerEntry[]> =>
     .tuple(fc.shuffledSubarray([...set], { minLength: set.length }), fc.shuffledSubarray([...set]))
     .map(([all, again]) => [...again.slice(0, again.length >> 1), ...all, ...again.slice(again.length >> 1)]);
 
-const runs = { numRuns: process.env.QMESH_SOAK === undefined ? 300 : 20_000 };
+const runs = { numRuns: isSoak ? 20_000 : 300 };
 
 describe('the fold of the ledger', () => {
   it('depends on the set alone: any order, any duplicates', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FrameDecoder, encodeFrame, type FrameOutcome } from '../../src/protocol/frame.js';
+import { isSoak } from '../support/soak.js';
 
 /**
  * The codec under arbitrary bytes, damage and chunkings. Cases are grouped: each run of fast-check makes one byte stream
@@ -8,8 +9,8 @@ import { FrameDecoder, encodeFrame, type FrameOutcome } from '../../src/protocol
  * QMESH_SOAK=1.
  */
 const variants = 50;
-const numRuns = (process.env.QMESH_SOAK === '1' ? 10_000_000 : 100_000) / variants;
-const timeoutMs = process.env.QMESH_SOAK === '1' ? 3_600_000 : 120_000;
+const numRuns = (isSoak ? 10_000_000 : 100_000) / variants;
+const timeoutMs = isSoak ? 3_600_000 : 120_000;
 
 /** Small, so that streams often cross it, and lengths just above and below it occur. */
 const maxFrameBytes = 512;

@@ -4,12 +4,12 @@ import { decodeMessage } from '../../src/protocol/decode.js';
 import type { FrameObject } from '../../src/protocol/frame.js';
 import { idPattern } from '../../src/protocol/limits.js';
 import { inferenceSchemas, type MessageType } from '../../src/protocol/messages.js';
+import { isSoak } from '../support/soak.js';
 import { samples } from '../unit/protocol/samples.js';
 
 /** Any JSON object, and any message with some of its fields replaced, removed or moved, decodes to an outcome: it never throws. */
-const soak = process.env.QMESH_SOAK === '1';
-const numRuns = soak ? 2_000_000 : 20_000;
-const timeoutMs = soak ? 3_600_000 : 120_000;
+const numRuns = isSoak ? 2_000_000 : 20_000;
+const timeoutMs = isSoak ? 3_600_000 : 120_000;
 
 const types = Object.keys(inferenceSchemas) as MessageType[];
 const fieldNames = [...new Set(Object.values(samples).flatMap((sample) => Object.keys(sample)))];

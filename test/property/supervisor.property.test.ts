@@ -11,9 +11,10 @@ import { startTree, type Tree } from '../../src/runtime/start-tree.js';
 import type { ActorSpec, SupervisionEvent, SupervisorSpec } from '../../src/runtime/supervision.js';
 import { VirtualClock } from '../../src/runtime/virtual-clock.js';
 import { crash } from '../support/crash.js';
+import { isSoak } from '../support/soak.js';
 import { BACKOFF, ENDING_MS, ModelWorld, WINDOW_MS, type LeafPlan, type TreePlan } from './supervisor-model.js';
 
-const RUNS = process.env['QMESH_SOAK'] ? 50_000 : 2_000;
+const RUNS = isSoak ? 50_000 : 2_000;
 
 class RealWorld {
   readonly clock = new VirtualClock();

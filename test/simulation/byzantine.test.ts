@@ -7,11 +7,12 @@ import { objectHash } from '../../src/protocol/signed-objects.js';
 import { examine } from '../../src/rules/claim.js';
 import { isCertified } from '../../src/rules/quorum.js';
 import { network } from '../support/ledger-cases.js';
+import { isSoak } from '../support/soak.js';
 import { incomeMillipoints, playScores, spender, type ScoreCourse } from './world/score-course.js';
 
-const seeds = process.env.QMESH_SOAK === undefined ? 80 : 100_000;
+const seeds = isSoak ? 100_000 : 40;
 /** Enough to meet one in which it goes wrong. */
-const beyond = process.env.QMESH_SOAK === undefined ? 12 : 1_000;
+const beyond = isSoak ? 1_000 : 12;
 const first = Number(process.env.QMESH_SEED ?? 1);
 
 function check({ world, honest, signed, due }: ScoreCourse): void {

@@ -7,10 +7,10 @@ import type { NetworkPort } from '../../src/actors/ports.js';
 import type { StoredCertificate } from '../../src/actors/score-store.js';
 import { leastThreshold, type ValidatorPolicy } from '../../src/rules/quorum.js';
 import { account, attest, claimWith, hashOfReceipt, noonMs } from '../support/ledger-cases.js';
+import { isSoak } from '../support/soak.js';
 import { ScoreWorld, type ScoreNode } from './world/score-world.js';
 import { tapped } from './world/tapped.js';
 
-const isSoak = process.env.QMESH_SOAK !== undefined;
 const names = ['v1', 'v2', 'v3', 'v4'];
 const policy: ValidatorPolicy = {
   validators: names.map((name) => account(name).publicKeyHex),

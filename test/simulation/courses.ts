@@ -6,6 +6,7 @@ import { topicName } from '../../src/protocol/topics.js';
 import { examine } from '../../src/rules/claim.js';
 import { waitingIn } from '../../src/rules/queue.js';
 import { everyActor } from '../support/crash.js';
+import { isSoak } from '../support/soak.js';
 import { checkLine, schedulerOf } from './line.js';
 import { checkPositions } from './positions.js';
 import { farDeadlineMs, playCourse } from './world/scenario.js';
@@ -14,7 +15,7 @@ import { countFrom, stepOf } from './world/sim-engine.js';
 import { World, type SimRequest } from './world/world.js';
 
 /** How many seeds one file of the normal run plays, and of the soak. */
-export const seedsPerFile = { normal: 120, soak: 5_000 } as const;
+export const seedsPerFile = { normal: 80, soak: 5_000 } as const;
 
 /** So many seeds meet all that a mesh may meet. */
 const seedsToMeetAll = 1_000;
@@ -24,9 +25,9 @@ const graceMs = 2_000;
 
 /** The seeds of the `part`-th file; or the one that a person asked for, in the first. */
 export function seedsOf(part: number): readonly number[] {
-  const { QMESH_SEED: asked, QMESH_SOAK: soak } = process.env;
+  const asked = process.env.QMESH_SEED;
   if (asked !== undefined) return part === 0 ? [Number(asked)] : [];
-  const count = soak === '1' ? seedsPerFile.soak : seedsPerFile.normal;
+  const count = isSoak ? seedsPerFile.soak : seedsPerFile.normal;
   return Array.from({ length: count }, (_, i) => 1 + part * count + i);
 }
 

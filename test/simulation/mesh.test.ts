@@ -1,8 +1,9 @@
 /**
  * The whole mesh, simulated: every course of events ends well. A failed seed replays exactly:
- * `QMESH_SEED=<seed> npm run test:simulation`. About a minute; the seeds are shared with mesh-more.test.ts.
+ * `QMESH_SEED=<seed> npm run test:simulation`. About half a minute; the seeds are shared with mesh-more.test.ts.
  */
 import { expect, it } from 'vitest';
+import { isSoak } from '../support/soak.js';
 import { checkCourses, seedsOf } from './courses.js';
 import { playCourse } from './world/scenario.js';
 import { World } from './world/world.js';
@@ -12,7 +13,7 @@ it('every request ends once, and with nothing but its own text', { timeout: 3_60
 });
 
 it('a seed replays exactly', () => {
-  for (let seed = 1; seed <= 20; seed++) {
+  for (let seed = 1; seed <= (isSoak ? 100 : 8); seed++) {
     const trace = (): string => {
       const world = new World(seed, true);
       playCourse(world);

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { writeModel } from '../../../src/gguf/models.js';
 import { closeMesh, mebibyte, newFolder } from '../../support/model-mesh.js';
+import { isSoak } from '../../support/soak.js';
 
 const root = resolve(import.meta.dirname, '../../..');
 const command = join(resolve(root, process.env.QMESH_DIST ?? 'dist'), 'cli/qmesh.js');
@@ -26,7 +27,7 @@ interface Outcome {
 }
 
 // It takes half a gigabyte of memory.
-it.runIf(process.env.QMESH_SOAK === '1')('ends with the reason, and goes on when there is room', async () => {
+it.runIf(isSoak)('ends with the reason, and goes on when there is room', async () => {
   const source = join(newFolder(), 'source.gguf');
   await writeModel('demo', source);
   const content = Buffer.concat([readFileSync(source), randomBytes(12 * mebibyte)]);
