@@ -119,10 +119,10 @@ export class Inference {
     this.#events.emit(event);
   }
 
-  #endedRun({ id, promptTokens, completionTokens, toolCall, weigher }: Run, reason: FinishReason): void {
+  #endedRun({ id, promptTokens, completionTokens, toolCalls, weigher }: Run, reason: FinishReason): void {
     const ended = { type: 'ended', run: id, promptTokens, completionTokens } as const;
     if (weigher !== undefined) this.#emit({ ...ended, finishReason: reason, weighing: weigher.weighing });
-    else if (toolCall === undefined || reason === 'cancelled') this.#emit({ ...ended, finishReason: reason });
-    else this.#emit({ ...ended, finishReason: 'tool_calls', toolCalls: [toolCall] });
+    else if (toolCalls === undefined || reason === 'cancelled') this.#emit({ ...ended, finishReason: reason });
+    else this.#emit({ ...ended, finishReason: 'tool_calls', toolCalls });
   }
 }

@@ -26,7 +26,7 @@ export interface RunSetup {
   readonly contextSize: number;
   readonly sampler: NativeSampler;
   readonly grammar: NativeGrammarState | undefined;
-  /** Where the answer may be a call of a tool. */
+  /** Where the answer may be calls of tools. */
   readonly sieve: ToolCallSieve | undefined;
   /** Where there is no answer to be given: `resumedTokens` are claimed to be one. */
   readonly weigher: Weigher | undefined;
@@ -60,7 +60,7 @@ export class Run {
   readonly #outlet: TokenOutlet;
   /** How many tokens the answer may have, the resumed ones included. */
   readonly #limit: number;
-  #call: ToolCall | undefined;
+  #calls: readonly ToolCall[] | undefined;
   #callTokens = 0;
 
   constructor(setup: RunSetup, vocabulary: Vocabulary, outlet: TokenOutlet) {
@@ -80,14 +80,14 @@ export class Run {
     this.#limit = Math.min(setup.options.maxTokens ?? Infinity, setup.contextSize - this.promptTokens);
   }
 
-  /** How many tokens the new text has that left, or the call that is given whole. */
+  /** How many tokens the new text has that left, or the calls that are given whole. */
   get completionTokens(): number {
     return this.#outlet.sentTokens + this.#callTokens;
   }
 
-  /** The call that the answer turned out to be; known once the run is finished. */
-  get toolCall(): ToolCall | undefined {
-    return this.#call;
+  /** The calls that the answer turned out to be; known once the run is finished. */
+  get toolCalls(): readonly ToolCall[] | undefined {
+    return this.#calls;
   }
 
   /** Why there is nothing (more) to compute; undefined while there is. */
@@ -114,9 +114,9 @@ export class Run {
   /** Lets go of what was held back and of the sampler. */
   finish(): void {
     this.#outlet.push(this.#sifted(this.#answer.end()));
-    const { call, rest } = this.#setup.sieve?.end() ?? { rest: NOTHING };
-    this.#call = call;
-    if (call === undefined) this.#outlet.push(rest);
+    const { calls, rest } = this.#setup.sieve?.end() ?? { rest: NOTHING };
+    this.#calls = calls;
+    if (calls === undefined) this.#outlet.push(rest);
     else this.#callTokens = rest.tokens;
     this.#outlet.flush();
     this.sampler.dispose();

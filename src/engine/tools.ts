@@ -1,7 +1,8 @@
 /**
  * Tools for any model: a system message says what there is, and a grammar holds the answer to either free text or
- * one well-formed call, `{"tool": …, "arguments": {…}}`, its arguments as the tool's schema wants them. An answer that begins
- * with `{` is a call; it is not streamed, and is given whole at the end.
+ * well-formed calls: one, `{"tool": …, "arguments": {…}}`, or an array of them, the arguments as the tool's schema wants them. An
+ * answer that begins with `{` or `[{` is calls; it is not streamed, and is given whole at the end. Whether there are several is
+ * settled by the first character, so that a model which wanted one is never led on to the next.
  */
 import type { Llama, LlamaGrammar } from 'node-llama-cpp';
 
@@ -19,27 +20,35 @@ export function withToolMessage(tools: readonly ToolDefinition[], messages: read
   const content = [
     'You can call these tools:',
     ...list,
-    'To call one, answer with nothing but one JSON object: {"tool": "<name>", "arguments": {…}}. Otherwise answer in words.',
+    'To call one, answer with nothing but one JSON object: {"tool": "<name>", "arguments": {…}}; to call several at once, with nothing but a JSON array of such objects. Otherwise answer in words.',
   ].join('\n');
   return [{ role: 'system', content }, ...messages];
 }
 
-/** One of the calls, or words that do not begin like one. */
+/** Calls in one answer: a model that repeats itself ends here. */
+const MAX_CALLS = 16;
+
+/** One of the calls, several, or words that do not begin like one. */
 export async function toolGrammar(llama: Llama, tools: readonly ToolDefinition[]): Promise<LlamaGrammar> {
   const calls = tools.map(({ name, parameters = NO_PARAMETERS }, index) => {
     checkJsonSchema(parameters, `tools[${index}].parameters`);
     return { type: 'object', properties: { tool: { const: name }, arguments: parameters } };
   });
   const { root, rules } = await jsonRules(llama, { oneOf: calls }, 'tools');
-  const words = '[^{ \\t\\r\\n] .*';
-  return llama.createGrammar({ grammar: `root ::= [ ]? ( (${root}) | words )\nwords ::= ${words}\n${rules}` });
+  const grammar = [
+    `root ::= [ ]? ( call | "[" call ( "," [ ]? call ){0,${MAX_CALLS - 1}} "]" | words )`,
+    `call ::= ${root}`,
+    'words ::= ( [^{[ \\t\\r\\n] | "[" [^{] ) .*',
+    rules,
+  ];
+  return llama.createGrammar({ grammar: grammar.join('\n') });
 }
 
-/** Lets words through as they come, and keeps a call until it is complete. */
+/** Lets words through as they come, and keeps calls until they are complete. */
 export class ToolCallSieve {
   #kept = '';
   #keptTokens = 0;
-  /** Undefined while nothing but white space came. */
+  /** Undefined while what came could begin either. */
   #isCall: boolean | undefined;
   readonly #already: string;
 
@@ -57,16 +66,16 @@ export class ToolCallSieve {
     return this.#isCall === false ? this.#release() : { text: '', tokens: 0 };
   }
 
-  /** The answer is over: a complete call, or what was kept, as text, because it came to none. */
-  end(): { readonly call?: ToolCall; readonly rest: Piece } {
-    const call = this.#isCall === true ? parseCall(this.#already + this.#kept) : undefined;
+  /** The answer is over: its calls, or what was kept, as text, because it came to none. */
+  end(): { readonly calls?: readonly ToolCall[]; readonly rest: Piece } {
+    const calls = this.#isCall === true ? parseCalls(this.#already + this.#kept) : undefined;
     const rest = this.#release();
-    return call === undefined ? { rest } : { call, rest: { text: '', tokens: rest.tokens } };
+    return calls === undefined ? { rest } : { calls, rest: { text: '', tokens: rest.tokens } };
   }
 
   #decide(text: string): void {
-    const first = text.trimStart().charAt(0);
-    if (first !== '') this.#isCall ??= first === '{';
+    const begun = text.trimStart();
+    if (begun !== '' && begun !== '[') this.#isCall ??= /^\[?\{/.test(begun);
   }
 
   #release(): Piece {
@@ -77,11 +86,17 @@ export class ToolCallSieve {
   }
 }
 
-function parseCall(text: string): ToolCall | undefined {
+/** All of them, or none: half of what was wanted may be worse than nothing. */
+function parseCalls(text: string): readonly ToolCall[] | undefined {
   try {
-    const { tool, arguments: given } = JSON.parse(text) as { tool?: unknown; arguments?: unknown };
-    return typeof tool === 'string' ? { name: tool, arguments: given } : undefined;
+    const calls = [JSON.parse(text) as unknown].flat().map(toCall);
+    return calls.every((call) => call !== undefined) ? calls : undefined;
   } catch {
     return undefined; // cut short by its length or by a cancel
   }
 }
+
+const toCall = (value: unknown): ToolCall | undefined => {
+  const { tool, arguments: given } = value as { tool?: unknown; arguments?: unknown };
+  return typeof tool === 'string' ? { name: tool, arguments: given } : undefined;
+};

@@ -310,6 +310,19 @@ describe('tools', () => {
     expect(other.end).toMatchObject({ type: 'failed', code: 'bad_request' });
   });
 
+  it('may be called several in one answer, and no more than the model began', async () => {
+    const begun = '[{"tool":"now","arguments":{}},{"tool":"add"';
+    const { text, end } = await demo.ask({ ...request, options: { ...greedy, maxTokens: 500 }, resumeText: begun });
+    expect(text).toBe('');
+    const { toolCalls = [] } = end as { toolCalls?: { name: string }[] };
+    expect(toolCalls.slice(0, 2).map(({ name }) => name)).toEqual(['now', 'add']);
+    expect(toolCalls.length).toBeLessThanOrEqual(16);
+    for (const words of ['[1, 2', '[ ] a list', '[x](y)'])
+      expect((await demo.ask({ ...request, resumeText: words })).end).toMatchObject({
+        finishReason: expect.any(String),
+      });
+  });
+
   it('give a call that was cut short as the text that it is', async () => {
     const options = { ...greedy, maxTokens: 18 };
     const { text, end } = await demo.ask({ ...request, options, resumeText: '{"tool":"add"' });

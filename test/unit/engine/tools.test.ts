@@ -6,10 +6,10 @@ import { ToolCallSieve, withToolMessage } from '../../../src/engine/tools.js';
 function sift(pieces: readonly string[], already = '') {
   const sieve = new ToolCallSieve(already);
   const streamed = pieces.map((text) => sieve.push({ text, tokens: 1 }));
-  const { call, rest } = sieve.end();
+  const { calls, rest } = sieve.end();
   const sent = [...streamed, rest];
   return {
-    call,
+    calls,
     streamed,
     text: sent.map((piece) => piece.text).join(''),
     tokens: sent.reduce((sum, p) => sum + p.tokens, 0),
@@ -21,12 +21,20 @@ describe('the sieve for calls', () => {
     fc.assert(
       fc.property(fc.array(fc.string()), (pieces) => {
         const text = pieces.join('');
-        fc.pre(!text.trimStart().startsWith('{'));
-        const { call, streamed, text: sent, tokens } = sift(pieces);
-        expect(call).toBeUndefined();
+        fc.pre(!/^\s*\[?\{/.test(text));
+        const { calls, streamed, text: sent, tokens } = sift(pieces);
+        expect(calls).toBeUndefined();
         expect(sent).toBe(text);
         expect(tokens).toBe(pieces.length);
-        const first = pieces.findIndex((piece) => piece.trim() !== '');
+        const first = pieces.findIndex(
+          (_, at) =>
+            !['', '['].includes(
+              pieces
+                .slice(0, at + 1)
+                .join('')
+                .trimStart(),
+            ),
+        );
         if (first >= 0)
           expect(
             streamed
@@ -38,26 +46,27 @@ describe('the sieve for calls', () => {
     );
   });
 
-  it('keeps a call whole, wherever its pieces end', () => {
+  it('keeps calls whole, wherever their pieces end', () => {
     const value = fc.record({ tool: fc.string(), arguments: fc.dictionary(fc.string(), fc.string()) });
+    const values = fc.oneof(value, fc.array(value, { minLength: 1, maxLength: 4 }));
     fc.assert(
-      fc.property(value, fc.integer({ min: 1, max: 9 }), fc.nat(200), ({ tool, arguments: given }, size, cut) => {
-        const text = JSON.stringify({ tool, arguments: given });
+      fc.property(values, fc.integer({ min: 1, max: 9 }), fc.nat(200), (values, size, cut) => {
+        const text = JSON.stringify(values);
         const already = text.slice(0, cut);
         const rest = text.slice(cut);
         const pieces = Array.from({ length: Math.ceil(rest.length / size) }, (_, i) =>
           rest.slice(i * size, (i + 1) * size),
         );
-        const { call, text: sent, tokens } = sift(pieces, already);
-        expect(call).toEqual({ name: tool, arguments: given });
+        const { calls, text: sent, tokens } = sift(pieces, already);
+        expect(calls).toEqual([values].flat().map(({ tool, arguments: given }) => ({ name: tool, arguments: given })));
         expect([sent, tokens]).toEqual(['', pieces.length]);
       }),
     );
   });
 
-  it('gives a call that is not complete, or that is none, as text', () => {
-    for (const text of ['{"tool": "a', '{"a": 1}', '{'])
-      expect(sift(Array.from(text))).toMatchObject({ call: undefined, text, tokens: text.length });
+  it('gives calls that are not complete, or that are none, as text', () => {
+    for (const text of ['{"tool": "a', '{"a": 1}', '{', '[', '[{"tool":"a","arguments":{}},{"to', '[{"tool":"a"},{}]'])
+      expect(sift(Array.from(text))).toMatchObject({ calls: undefined, text, tokens: text.length });
   });
 });
 
