@@ -17,6 +17,7 @@ import type { Candidate } from '../rules/selection.js';
 import {
   asked,
   heard,
+  isDead,
   isSilent,
   listened,
   listenedMs,
@@ -90,7 +91,7 @@ export class WorkerDirectory {
   /** By worker ID, which is the key that the connection proves. */
   readonly #entries = new Map<string, Entry>();
   readonly #circuits = new Map<string, Circuit>();
-  /** Runs while any request waits: one watch for all connections. */
+  /** Runs while any worker owes a word: one watch for all connections. */
   #watch: TimerHandle;
 
   constructor(clock: Clock) {
@@ -209,7 +210,7 @@ export class WorkerDirectory {
 
   #look(): void {
     const now = this.#clock.monotonicMs();
-    const watched = [...this.#entries.values()].filter(({ waiting }) => waiting.size > 0);
+    const watched = [...this.#entries.values()].filter(isOwing);
     for (const entry of watched) this.#judge(entry, now);
     if (watched.length === 0) return;
     this.#keepWatch(watched.some(({ silence }) => silence === 'suspected') ? 1 : silenceRules.tickMs);
@@ -226,6 +227,9 @@ export class WorkerDirectory {
     else if (entry.silence === 'suspected') {
       entry.silence = 'certain';
       for (const sink of sinks) sink.fellSilent();
-    }
+    } else if (isDead(entry.hearing)) entry.connection.destroy(); // `disconnect` follows
   }
 }
+
+/** Whether something has to be heard of this worker: an answer, or from a silent one that was left what it says to the cancel. */
+const isOwing = ({ waiting, silence }: Entry): boolean => waiting.size > 0 || silence !== 'none';

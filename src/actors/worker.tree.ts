@@ -110,7 +110,10 @@ const inference = (deps: WorkerDeps): SupervisorSpec => ({
   })),
 });
 
-/** The DHT under all three topics, and the connections under them all: who loses the ground starts anew. */
+/**
+ * The DHT under all three topics, and the connections on top: who loses the ground starts anew. Those end first, each in order, with what
+ * was written last: a topic that closes cuts whatever is left.
+ */
 const networks = (deps: WorkerDeps): SupervisorSpec => ({
   id: names.networks,
   strategy: 'rest-for-one',
@@ -121,13 +124,6 @@ const networks = (deps: WorkerDeps): SupervisorSpec => ({
       shutdownMs: dhtCloseMs,
     },
     {
-      id: names.peers,
-      strategy: 'one-for-one',
-      children: [],
-      maxChildren: deps.maxConnections + spareConnections,
-    },
-    ...(deps.scores === undefined ? [] : [scorePeers(deps.scores)]),
-    {
       id: names.topics,
       strategy: 'one-for-one',
       children: [
@@ -136,6 +132,13 @@ const networks = (deps: WorkerDeps): SupervisorSpec => ({
         topic(deps, 'models', holdSilently, deps.modelsPort && ((stream) => deps.modelsPort?.attach(stream))),
       ],
     },
+    {
+      id: names.peers,
+      strategy: 'one-for-one',
+      children: [],
+      maxChildren: deps.maxConnections + spareConnections,
+    },
+    ...(deps.scores === undefined ? [] : [scorePeers(deps.scores)]),
   ],
 });
 

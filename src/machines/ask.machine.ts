@@ -118,7 +118,9 @@ const chart = base.extend({
         : {},
     ),
     noteFailedTry: base.assign(({ context, event }) =>
-      event.type === 'answer.failed' ? { tries: a.withLastFailed(context.tries, event.failure), doubt: undefined } : {},
+      event.type === 'answer.failed'
+        ? { tries: a.withLastFailed(context.tries, a.reasonOf(event.failure, context.doubt)), doubt: undefined }
+        : {},
     ),
     noteMove: base.assign(({ context }) => ({ tries: a.withLastFailed(context.tries, a.moved) })),
     noteDoubt: base.assign(({ event }) => (event.type === 'answer.doubted' ? { doubt: event.doubt } : {})),

@@ -75,6 +75,10 @@ export const mayProve = ({ work }: AskFailure, proofs: number): boolean => work 
 
 export const withoutWork = ({ work: _work, ...failure }: AskFailure): AskFailure => failure;
 
+/** A connection that was given up for what was held against its worker already: that is the reason, not its end. */
+export const reasonOf = (failure: AskFailure, doubt: AskFailure | undefined): AskFailure =>
+  failure.code === failures.lost.code && doubt !== undefined ? doubt : failure;
+
 export const withLastFailed = (tries: readonly Try[], failure: AskFailure): readonly Try[] =>
   tries.map((attempt, i) => (i === tries.length - 1 ? { ...attempt, failure } : attempt));
 

@@ -14,11 +14,11 @@ const EAGER_REFRESHES_MS = [250, 500, 1_000, 2_000] as const;
 /** Who only waits to be found needs this where the DHT came later than it did. */
 const PATIENT_REFRESHES_MS = [2_000, 4_000, 8_000] as const;
 /** While nobody is connected. Who only looks is there to ask somebody: a worker that comes back has to be found within seconds. */
-export const WATCHDOG_REFRESH_MS = { asking: 3_000, serving: 15_000 } as const;
-/** While somebody is: others may have come. Who only waits to be found leaves that to the transport. */
+export const WATCHDOG_REFRESH_MS = { asking: 2_000, serving: 15_000 } as const;
+/** While somebody is: those who came together found only some of each other at first, and who was lost may be back in a moment. */
+const FIRST_LOOK_AROUNDS_MS = [1_000, 2_000, 4_000, 8_000] as const;
+/** Later, others may have come. Who only waits to be found leaves all of that to the transport. */
 const EAGER_LOOK_AROUND_MS = 30_000;
-/** Where everybody wants to meet everybody, those who came together found only some of each other at first. */
-const MESH_LOOK_AROUNDS_MS = [1_000, 2_000, 4_000, 8_000] as const;
 const PATIENT_LOOK_AROUND_MS = 600_000;
 /** A connection that lives shorter starts no new round of quick refreshes: peers that close at once are not chased. */
 export const SETTLE_MS = 1_000;
@@ -34,7 +34,7 @@ export interface TopicContext {
   readonly known: readonly string[];
   /** Refreshes since somebody was connected for a while. */
   readonly refreshes: number;
-  /** The same while somebody is. */
+  /** The same while somebody is, since the first came or another was lost. */
   readonly lookArounds: number;
   /** Swarms that failed in a row. */
   readonly failures: number;
@@ -66,10 +66,9 @@ export function refreshDelayMs(refreshes: number, { client, server }: TopicRole)
   return first[refreshes] ?? (server ? WATCHDOG_REFRESH_MS.serving : WATCHDOG_REFRESH_MS.asking);
 }
 
-/** @param lookArounds made so far, since somebody was there. */
-export function lookAroundDelayMs(lookArounds: number, { client, server }: TopicRole): number {
-  if (!client) return PATIENT_LOOK_AROUND_MS;
-  return (server ? MESH_LOOK_AROUNDS_MS[lookArounds] : undefined) ?? EAGER_LOOK_AROUND_MS;
+/** @param lookArounds made so far, since the first came or another was lost. */
+export function lookAroundDelayMs(lookArounds: number, { client }: Pick<TopicRole, 'client'>): number {
+  return client ? (FIRST_LOOK_AROUNDS_MS[lookArounds] ?? EAGER_LOOK_AROUND_MS) : PATIENT_LOOK_AROUND_MS;
 }
 
 const base = setup({
@@ -77,6 +76,8 @@ const base = setup({
   actors: { swarm: {} as GuardedLogic<DhtHandle | undefined, SwarmCommand> },
   guards: {
     hasOthers: ({ context }) => context.connections > 1,
+    /** Not at every loss: peers that close at once are not chased. */
+    hasOthersAndLooked: ({ context }) => context.connections > 1 && context.lookArounds > 0,
     sleptLong: ({ event }) => event.type === 'machine.woke' && event.awayMs >= DEAD_AFTER_SLEEP_MS,
   },
   actions: {
@@ -87,7 +88,7 @@ const base = setup({
     askAgainMs: 1_000,
     refreshMs: ({ context }) => refreshDelayMs(context.refreshes, { client: true, server: false }),
     settleMs: SETTLE_MS,
-    lookAroundMs: ({ context }) => lookAroundDelayMs(context.lookArounds, { client: true, server: false }),
+    lookAroundMs: ({ context }) => lookAroundDelayMs(context.lookArounds, { client: true }),
     backoffMs: ({ context }) => backoffMs(rejoining, context.failures),
     /** The swarm itself gives up earlier. */
     leaveTimeoutMs: 2_000,
@@ -152,6 +153,12 @@ export const topicMachine = chart.createMachine({
           on: {
             'topic.connected': { actions: 'countUp' },
             'topic.disconnected': [
+              {
+                guard: 'hasOthersAndLooked',
+                target: 'connected',
+                reenter: true,
+                actions: ['countDown', 'beginAnew'],
+              },
               { guard: 'hasOthers', actions: 'countDown' },
               { target: 'discovering', actions: 'countDown' },
             ],

@@ -3,7 +3,7 @@
  * within a second what the transport itself notices after 13 to 17.
  *
  * Invariants: nothing is silent before `minSilenceMs` of listening, nor before three times the longest gap of late; time in which
- * the client itself stood still is not listening; a byte ends every silence.
+ * the client itself stood still is not listening; a byte ends every silence; nobody is dead who was not silent before.
  */
 import { limits } from '../protocol/limits.js';
 
@@ -13,6 +13,8 @@ export const silenceRules = {
   /** Three missed signs of life. */
   minSilenceMs: 3 * limits.keepaliveMs,
   gapFactor: 3,
+  /** Silence so many times the limit is the end of the connection: who is there after all, or again, is dialled anew. */
+  endFactor: 4,
   /** Gaps count as recent for one to two of these. */
   gapWindowMs: 5_000,
   /** A slow line, in bytes a millisecond: a worker cannot answer a prompt that is still on its way. */
@@ -43,6 +45,9 @@ export const silenceLimitMs = ({ longestGapMs, earlierGapMs }: Hearing): number 
   Math.max(silenceRules.minSilenceMs, silenceRules.gapFactor * Math.max(longestGapMs, earlierGapMs));
 
 export const isSilent = (hearing: Hearing): boolean => hearing.silentMs > silenceLimitMs(hearing);
+
+export const isDead = (hearing: Hearing): boolean =>
+  hearing.silentMs > silenceRules.endFactor * silenceLimitMs(hearing);
 
 /** Time listened since it was last counted. One who looks much too late has slept, and has not listened meanwhile. */
 export function listenedMs({ countedToMs }: Hearing, nowMs: number): number {

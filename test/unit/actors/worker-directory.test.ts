@@ -26,6 +26,7 @@ function sink(): Heard {
     token() {},
     result() {},
     error() {},
+    unreadable() {},
     listened: (elapsedMs) => (heard.listenedMs += elapsedMs),
     fellSilent: () => heard.silences++,
     spoke: () => heard.returns++,
@@ -171,11 +172,28 @@ describe('the watch over silence', () => {
     expect([a.silences, directory.candidates().length]).toEqual([0, 1]);
     clock.advance(150);
     expect([a.silences, b.silences, directory.candidates().length]).toEqual([1, 1, 0]);
-    clock.advance(60_000);
+    clock.advance(2_000);
     directory.spoke('w1');
     directory.spoke('w1');
     expect([a.silences, a.returns, b.returns, directory.candidates().length]).toEqual([1, 1, 1, 1]);
   });
+
+  it.each([true, false])(
+    'ends the connection after 3 s of silence, whether the request is still there: %s',
+    (isThere) => {
+      const { clock, directory, connections, a } = waiting();
+      clock.advance(1_000);
+      if (!isThere) directory.forget('w1', 'a', 'failed'); // another worker goes on with it
+      clock.advance(1_900);
+      expect([connections[0]!.isDestroyed, a.losses]).toEqual([false, 0]);
+      clock.advance(300);
+      expect(connections[0]!.isDestroyed).toBe(true);
+      directory.disconnect('w1', connections[0]!);
+      expect(a.losses).toBe(isThere ? 1 : 0);
+      clock.advance(100);
+      expect(clock.pending).toBe(0);
+    },
+  );
 
   it('has no complaint about a worker that speaks every 250 ms, and tells the requests how long it listened', () => {
     const stood = waiting();

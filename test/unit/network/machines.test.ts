@@ -174,7 +174,7 @@ describe('a topic', () => {
     expect(topic.state()).toEqual({ joined: 'discovering' });
     topic.clock.advance(60_000);
     const gaps = topic.swarm().refreshes.map((at, i, all) => at - (all[i - 1] ?? 10_000));
-    expect(gaps).toEqual([250, 500, 1_000, 2_000, ...Array<number>(18).fill(WATCHDOG_REFRESH_MS.asking)]);
+    expect(gaps).toEqual([250, 500, 1_000, 2_000, ...Array<number>(28).fill(WATCHDOG_REFRESH_MS.asking)]);
   });
 
   it('that is only found announces again too, and more patiently', () => {
@@ -190,7 +190,7 @@ describe('a topic', () => {
     const [a, b] = [topic.connect('a'), topic.connect('b')];
     expect(topic.state()).toEqual({ joined: 'connected' });
     expect(topic.snapshot().context.connections).toBe(2);
-    topic.clock.advance(10_000);
+    topic.clock.advance(900);
     expect(topic.swarm().refreshes).toEqual([]);
     a.on!.closed();
     expect(topic.state()).toEqual({ joined: 'connected' });
@@ -198,16 +198,35 @@ describe('a topic', () => {
     expect(topic.state()).toEqual({ joined: 'discovering' });
     expect(topic.snapshot().context.connections).toBe(0);
     topic.clock.advance(250);
-    expect(topic.swarm().refreshes).toEqual([10_250]);
+    expect(topic.swarm().refreshes).toEqual([1_150]);
     expect(topic.swarm().dialled).toEqual(['b', 'a']); // whether or not the look-up finds them
   });
 
-  it('looks around now and then while somebody is connected', () => {
+  it('looks around while somebody is connected: quickly at first, then now and then', () => {
     const topic = startTopic('client');
     topic.here();
     topic.connect('a');
-    topic.clock.advance(95_000);
-    expect(topic.swarm().refreshes).toEqual([30_000, 60_000, 90_000]);
+    topic.clock.advance(80_000);
+    expect(topic.swarm().refreshes).toEqual([1_000, 3_000, 7_000, 15_000, 45_000, 75_000]);
+  });
+
+  it('looks for one that was lost beside others at once, and dials it, but chases none that closes at once', () => {
+    const topic = startTopic('client');
+    topic.here();
+    topic.connect('a');
+    const lost = topic.connect('b');
+    topic.clock.advance(50_000);
+    const before = topic.swarm().refreshes.length;
+    lost.on!.closed();
+    topic.clock.advance(8_000);
+    expect(topic.swarm().refreshes.slice(before)).toEqual([51_000, 53_000, 57_000]);
+    expect(topic.swarm().dialled.slice(-2)).toEqual(['b', 'a']);
+    const later = topic.swarm().refreshes.length;
+    for (let turn = 0; turn < 100; turn++) {
+      topic.connect('b').destroy();
+      topic.clock.advance(100);
+    }
+    expect(topic.swarm().refreshes.length - later).toBeLessThanOrEqual(10);
   });
 
   it('does not chase peers that close at once', () => {
@@ -252,7 +271,7 @@ describe('a topic', () => {
     const topic = startTopic('client');
     topic.here();
     for (let i = 0; i < MAX_KNOWN_PEERS + 5; i++) topic.connect(`peer ${i}`);
-    topic.clock.advance(30_000);
+    topic.clock.advance(1_000);
     expect(topic.swarm().dialled).toHaveLength(MAX_KNOWN_PEERS);
     expect(topic.swarm().dialled[0]).toBe(`peer ${MAX_KNOWN_PEERS + 4}`);
   });
