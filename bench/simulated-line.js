@@ -91,6 +91,7 @@ export function simulateLine({ seed, requests, slots, load, tiers }) {
       healthCapacity: () => 100,
       models: () => [model],
       hasResult: () => false,
+      isNewer: () => true,
       canMove: () => false,
     },
   }).start();

@@ -150,6 +150,7 @@ const guardedSink = (sink: AnswerSink, guard: GuardedScope<unknown, EventObject>
   token: guard((message) => sink.token(message)),
   result: guard((message, settle) => sink.result(message, settle)),
   error: guard((message) => sink.error(message)),
+  unreadable: guard((problem) => sink.unreadable(problem)),
   listened: guard((elapsedMs) => sink.listened(elapsedMs)),
   fellSilent: guard(() => sink.fellSilent()),
   spoke: guard(() => sink.spoke()),

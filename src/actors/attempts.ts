@@ -69,7 +69,8 @@ export class Attempts {
       if (!(error instanceof FrameTooLargeError)) throw error;
       this.leave();
       const message = `The request is too large: ${error.message}.`;
-      say({ type: 'answer.failed', failure: { code: 'bad_request', message, retryable: false } });
+      const tooLarge = { code: 'bad_request', message, retryable: false };
+      say({ type: 'answer.failed', failure: this.answer.text === '' ? tooLarge : failures.tooLong });
     }
   }
 
@@ -108,9 +109,9 @@ export class Attempts {
       this.leave(isFault(failure) ? 'failed' : 'answered');
       say({ type: 'answer.failed', failure });
     };
-    const breakOff = (): void => {
+    const breakOff = (failure: AskFailure = failures.contradiction): void => {
       this.abandon();
-      say({ type: 'answer.failed', failure: failures.contradiction });
+      say({ type: 'answer.failed', failure });
     };
     return {
       position: (message) => {
@@ -147,6 +148,8 @@ export class Attempts {
           ...(work && { work }),
         });
       },
+      unreadable: (problem) =>
+        breakOff({ ...failures.contradiction, message: `The worker's answer cannot be read: ${problem}.` }),
       lost: () => fail(failures.lost),
       listened: (elapsedMs) => {
         if (answer.wait(elapsedMs)) doubt(doubts.stalled);

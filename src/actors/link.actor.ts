@@ -4,7 +4,7 @@
  */
 import type { AnyActorLogic } from 'xstate';
 import { linkMachine } from '../machines/link.machine.js';
-import { decodeMessage } from '../protocol/decode.js';
+import { decodeMessage, type DecodeOutcome } from '../protocol/decode.js';
 import type { HelloMessage, InferenceMessage, InferenceResultMessage } from '../protocol/messages.js';
 import { encodeFrame } from '../protocol/frame.js';
 import type { Clock } from '../runtime/clock.js';
@@ -24,6 +24,8 @@ export interface LinkDeps {
   /** Of that account; undefined asks without orders. */
   readonly wallet: Wallet | undefined;
 }
+
+const partsOfAnswer: readonly string[] = ['inference_token', 'inference_result', 'inference_error'];
 
 /** @param gone called once the place of this link is free again. */
 export function createLink(deps: LinkDeps, connection: Connection, gone: () => void): AnyActorLogic {
@@ -61,7 +63,7 @@ function createConnection(
       switch (message.type) {
         case 'status':
           sendBack({ type: 'connection.greeted' });
-          return directory.heard(worker, message);
+          return directory.heard(worker, { ...message, workerId: worker }); // the handshake knows better
         case 'queue_status':
           return directory.answering(worker, message.id)?.position(message);
         case 'inference_token':
@@ -75,13 +77,19 @@ function createConnection(
         default: // a client's own messages make no sense from a worker
       }
     };
+    /** An end that cannot be read is one, too: nothing follows. */
+    const drop = (outcome: Exclude<DecodeOutcome, { kind: 'message' }>): void => {
+      log.debug('frame.dropped', { worker, ...outcome });
+      if (outcome.kind === 'invalid' && outcome.id !== undefined && partsOfAnswer.includes(outcome.type))
+        directory.answering(worker, outcome.id)?.unreadable(outcome.message);
+    };
     defer(
       listenToFrames(connection, clock, {
         decode: decodeMessage,
         bytes: guard(() => directory.spoke(worker)),
         frame: guard((outcome) => {
           if (outcome.kind === 'message') take(outcome.message);
-          else log.debug('frame.dropped', { worker, ...outcome });
+          else drop(outcome);
         }),
         refused: guard((reason) => log.warn('frame.refused', { worker, reason })),
         closed: guard(() => sendBack({ type: 'connection.closed' })),

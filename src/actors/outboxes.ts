@@ -34,6 +34,8 @@ export type Position = Pick<QueueStatusMessage, 'id' | 'position' | 'length' | '
 
 interface Outbox {
   readonly connection: Connection;
+  /** Rises from one connection to the next. */
+  readonly serial: number;
   /** Unfinished requests by id. */
   readonly unfinished: Map<string, Told>;
   /** Of the worker's owner. */
@@ -47,6 +49,7 @@ interface Outbox {
 export class Outboxes {
   readonly #clock: Clock;
   readonly #boxes = new Map<string, Outbox>();
+  #connected = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -61,12 +64,19 @@ export class Outboxes {
     const nowMs = this.#clock.monotonicMs();
     this.#boxes.set(peer, {
       connection,
+      serial: ++this.#connected,
       unfinished: new Map(),
       isKept: false,
       idleSinceMs: nowMs,
       lastWriteMs: nowMs,
       timer: undefined,
     });
+  }
+
+  /** Whether `peer` connected after `other`, or `other` is gone. */
+  isNewer(peer: string, other: string): boolean {
+    const than = this.#boxes.get(other);
+    return than === undefined || (this.#boxes.get(peer)?.serial ?? 0) > than.serial;
   }
 
   /** Never makes room for others. */

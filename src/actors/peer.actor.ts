@@ -31,7 +31,7 @@ export function createPeer(deps: WorkerDeps, peer: string, connection: Connectio
 
 function createConnection(deps: WorkerDeps, peer: string, connection: Connection, gone: () => void) {
   return guardedCallback(({ system, self, sendBack, guard, defer }) => {
-    const { clock, outboxes, board, conduct, log } = deps;
+    const { clock, outboxes, board, conduct, tally, log } = deps;
     const owner = deps.identity.publicKeyHex;
     const network = topicName('inference', deps.networkPrefix);
     /** Who asks: the key that the connection proves, or the node that a hello proves stands behind it. */
@@ -49,13 +49,18 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
 
     const refuseFrame = (outcome: Exclude<DecodeOutcome, { kind: 'message' }>): void => {
       if (outcome.kind === 'unknown_type') return;
-      if (outcome.id === undefined) log.debug('frame.dropped', { peer, ...outcome });
-      else if (outcome.kind === 'unsupported_version')
-        outboxes.send(
-          peer,
-          inferenceError({ id: outcome.id, code: 'unsupported_version', message: 'v: this worker speaks version 2' }),
-        );
-      else outboxes.send(peer, inferenceError({ id: outcome.id, code: 'bad_request', message: outcome.message }));
+      const { id } = outcome;
+      if (id === undefined || (outcome.kind === 'invalid' && outcome.type !== 'prompt')) return drop(outcome);
+      const why =
+        outcome.kind === 'invalid'
+          ? ({ code: 'bad_request', message: outcome.message } as const)
+          : ({ code: 'unsupported_version', message: 'v: this worker speaks version 2' } as const);
+      tally.refuse(why.code);
+      outboxes.send(peer, inferenceError({ id, ...why }));
+    };
+    const drop = (what: object): void => {
+      tally.dropFrame();
+      log.debug('frame.dropped', { peer, ...what });
     };
 
     const take = (message: InferenceMessage): void => {
@@ -66,6 +71,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
             account = message.node;
             if (account === owner) outboxes.keep(peer);
           } else {
+            tally.dropFrame();
             log.warn('hello.refused', { peer, key: connection.remoteKey });
             conduct.strike(account, 'bad_signature'); // the connection's own key: anyone may name another's node
           }
@@ -98,7 +104,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
           );
           return;
         default: // a worker's own messages
-          log.debug('frame.dropped', { peer, type: message.type });
+          drop({ type: message.type });
       }
     };
 

@@ -14,6 +14,7 @@ import {
   demandFor,
   resumeTextOf,
   runOf,
+  streamsOf,
   type RequestEnd,
   type RequestRecord,
   type SchedulerInput,
@@ -50,9 +51,9 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
         const { key, id, peer, account, prompt } = record;
         desk.take(account, prompt);
         outboxes.open(peer, id);
-        transcripts.begin(key, { id, peer, streams: prompt.stream ?? true, resumeText: resumeTextOf(prompt) });
+        transcripts.begin(key, { id, peer, streams: streamsOf(prompt), resumeText: resumeTextOf(prompt) });
       },
-      move: (_, { record, peer, resumeText }) => transcripts.move(record.key, peer, resumeText),
+      move: (_, { record, peer, streams, resumeText }) => transcripts.move(record.key, { peer, streams, resumeText }),
       repeatResult: (_, { account, prompt, peer }) => {
         const { id } = prompt;
         const kept = transcripts.result(keyOf(account, id), resumeTextOf(prompt));
@@ -104,6 +105,7 @@ export function schedulerInput(deps: WorkerDeps): SchedulerInput {
     healthCapacity: () => deps.board.health.capacity,
     models: () => deps.board.models,
     loadLeftMs: (model) => deps.board.loadLeftMs(model),
+    isNewer: (peer, other) => deps.outboxes.isNewer(peer, other),
     canMove: (key: string, resumeText: string) => deps.transcripts.hasSaid(key, resumeText),
     hasResult: (key: string, resumeText: string) => deps.transcripts.result(key, resumeText) !== undefined,
     nextArrival: () => arrivals++,
@@ -178,13 +180,13 @@ function finish(
     ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
     ...(weighing === undefined ? {} : { check: spotCheckOf(weighing) }),
   };
-  // What was cut short is not the answer to the same id asked again.
+  const facts = { responseMs: result.timing.totalMs, isHeard: outboxes.owes(peer, id) };
+  // What was cut short because its connection was lost is not the answer to the same id asked again.
   const keep = (message: InferenceResultMessage): void => {
-    if (finishReason !== 'cancelled')
+    if (finishReason !== 'cancelled' || facts.isHeard)
       transcripts.store(key, { resumeText, message, promptHash: prompt.order?.promptHash });
   };
   keep(result);
-  const facts = { responseMs: result.timing.totalMs, isHeard: outboxes.owes(peer, id) };
   desk.give(account, prompt, result, facts, (receipt) => {
     const whole = receipt === undefined ? result : { ...result, receipt };
     if (receipt !== undefined) keep(whole);

@@ -26,6 +26,7 @@ export class Tally {
   #promptTokens = 0;
   #tokens = 0;
   #engineLosses = 0;
+  #droppedFrames = 0;
   #onEnd: (summary: RequestSummary) => void = () => {};
 
   /** Admitted requests. Both maps have as many entries as there are reasons. */
@@ -51,6 +52,11 @@ export class Tally {
     return this.#engineLosses;
   }
 
+  /** Of clients: well-formed, but no message that fits, and none that is owed an answer. */
+  get droppedFrames(): number {
+    return this.#droppedFrames;
+  }
+
   end(summary: RequestSummary): void {
     this.#ended.set(summary.as, (this.#ended.get(summary.as) ?? 0) + 1);
     this.#promptTokens += summary.promptTokens;
@@ -60,6 +66,10 @@ export class Tally {
 
   refuse(code: ErrorCode): void {
     this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1);
+  }
+
+  dropFrame(): void {
+    this.#droppedFrames++;
   }
 
   loseEngine(): void {

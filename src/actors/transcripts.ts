@@ -13,7 +13,7 @@ const maxResultChars = 16 * 1_048_576;
 
 interface Transcript {
   readonly id: string;
-  readonly streams: boolean;
+  streams: boolean;
   peer: string;
   /** Index of the next token frame on the present connection. */
   index: number;
@@ -81,14 +81,15 @@ export class Transcripts {
   }
 
   /**
-   * The request goes on for another connection of its client, which holds `resumeText`. What that one has not seen is
-   * sent to it as its first tokens. The caller has asked `hasSaid`.
+   * The request goes on for another connection of its client, which holds `resumeText` and streams or not. What that one has
+   * not seen is sent to it as its first tokens. The caller has asked `hasSaid`.
    */
-  move(key: string, peer: string, resumeText: string): void {
+  move(key: string, { peer, streams, resumeText }: Pick<Transcript, 'peer' | 'streams' | 'resumeText'>): void {
     const transcript = this.#open.get(key);
     if (transcript === undefined) return;
     this.#outboxes.release(transcript.peer, transcript.id);
     transcript.peer = peer;
+    transcript.streams = streams;
     transcript.index = 0;
     transcript.known = resumeText.length - transcript.resumeText.length;
     this.#outboxes.open(peer, transcript.id);

@@ -38,6 +38,8 @@ export interface AnswerSink {
   /** @param settle signs for it, if it came with a receipt: to be called where it is what was received. */
   result(message: InferenceResultMessage, settle: () => Settled | undefined): void;
   error(message: InferenceErrorMessage): void;
+  /** A part of the answer came that does not fit its schema. @param problem which field, and why */
+  unreadable(problem: string): void;
   /** So much time passed, by the client's own watch, while the worker was there. */
   listened(elapsedMs: number): void;
   /** The worker owes a word and says none. */

@@ -71,6 +71,7 @@ export interface WorkerView extends Pick<
     readonly refused: Readonly<Partial<Record<string, number>>>;
     readonly promptTokens: number;
     readonly tokens: number;
+    readonly droppedFrames: number;
     readonly engineLosses: number;
     readonly actorRestarts: number;
     readonly deadLetters: number;
@@ -104,6 +105,7 @@ export function viewOf(deps: WorkerDeps, system: AnyActorSystem): WorkerView {
       refused: Object.fromEntries(tally.refused),
       promptTokens: tally.promptTokens,
       tokens: tally.tokens,
+      droppedFrames: tally.droppedFrames,
       engineLosses: tally.engineLosses,
       actorRestarts: restarts.count,
       deadLetters: deadLetters(system).count,

@@ -59,6 +59,7 @@ export class Metrics {
       ({ done }) => done.ended,
     );
     this.#counter('qmesh_requests_refused_total', 'Requests that were not let in, by the code that they were told.', 'code', ({ done }) => done.refused); // prettier-ignore
+    this.#counter('qmesh_frames_dropped_total', 'Frames of clients that were no message and were owed no answer.', undefined, ({ done }) => ({ '': done.droppedFrames })); // prettier-ignore
     this.#counter('qmesh_tokens_total', 'Tokens read and written.', 'kind', ({ done }) => ({
       prompt: done.promptTokens,
       completion: done.tokens,

@@ -78,8 +78,10 @@ export type EngineEvent =
   | { readonly type: 'started'; readonly run: number; readonly promptTokens: number; readonly reused: number }
   /** After each prefill slice, so that progress can be told from a hang. */
   | { readonly type: 'prefill'; readonly run: number; readonly done: number; readonly total: number }
-  /** New text. `tokens` counts what it holds. Never empty text; never half a character; never part of a stop string. The counts
-   * add up to `completionTokens`, which also counts a call of a tool: a call is not streamed but comes whole in `ended`.
+  /**
+   * New text. `tokens` counts what it holds. Never half a character; never part of a stop string. Empty, with a count of 0, where
+   * tokens were picked for a second whose text may not leave yet. The counts add up to `completionTokens`, which also counts a call of
+   * a tool: a call is not streamed but comes whole in `ended`.
    */
   | { readonly type: 'tokens'; readonly run: number; readonly text: string; readonly tokens: number }
   | {

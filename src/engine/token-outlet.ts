@@ -1,11 +1,14 @@
 /**
  * When text leaves: the first at once, for whoever waits for it, then what gathered, at most every OUTLET_INTERVAL_MS.
- * A message per token would cost more than the token on a small model, and nobody reads faster.
+ * A message per token would cost more than the token on a small model, and nobody reads faster. Where tokens are picked and none of
+ * their text may leave yet, as in a call of a tool, an empty piece every OUTLET_SIGN_MS says that the run goes on.
  */
 import type { Clock, TimerHandle } from '../runtime/clock.js';
 import type { Piece } from './answer-text.js';
 
 export const OUTLET_INTERVAL_MS = 20;
+/** Well within what a client, and the watch over this engine, take for a run that hangs. */
+export const OUTLET_SIGN_MS = 1_000;
 
 export class TokenOutlet {
   readonly #clock: Clock;
@@ -14,6 +17,8 @@ export class TokenOutlet {
   #tokens = 0;
   #sentTokens = 0;
   #lastSentMs = -Infinity;
+  /** Since when nothing was sent, an empty piece included; undefined before the first token. */
+  #quietSinceMs: number | undefined;
   #timer: { readonly handle: TimerHandle } | undefined;
 
   constructor(clock: Clock, send: (text: string, tokens: number) => void) {
@@ -26,11 +31,14 @@ export class TokenOutlet {
     return this.#sentTokens;
   }
 
+  /** To be called for each token that is picked, also where its piece is empty. */
   push(piece: Piece): void {
     this.#text += piece.text;
     this.#tokens += piece.tokens;
-    if (this.#text === '' || this.#timer !== undefined) return;
-    const waitMs = this.#lastSentMs + OUTLET_INTERVAL_MS - this.#clock.monotonicMs();
+    const now = this.#clock.monotonicMs();
+    if (this.#text === '') return this.#giveSign(now);
+    if (this.#timer !== undefined) return;
+    const waitMs = this.#lastSentMs + OUTLET_INTERVAL_MS - now;
     if (waitMs <= 0) this.flush();
     else this.#timer = { handle: this.#clock.setTimeout(() => this.flush(), waitMs) };
   }
@@ -45,6 +53,14 @@ export class TokenOutlet {
     this.#tokens = 0;
     this.#sentTokens += tokens;
     this.#lastSentMs = this.#clock.monotonicMs();
+    this.#quietSinceMs = this.#lastSentMs;
     this.#send(text, tokens);
+  }
+
+  #giveSign(now: number): void {
+    this.#quietSinceMs ??= now;
+    if (now - this.#quietSinceMs < OUTLET_SIGN_MS) return;
+    this.#quietSinceMs = now;
+    this.#send('', 0);
   }
 }

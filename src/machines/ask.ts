@@ -48,6 +48,11 @@ export const failures = {
   closed: { code: 'client_closed', message: 'The client was closed.', retryable: false },
   lost: { code: 'worker_lost', message: 'The connection to the worker was lost.', retryable: true },
   contradiction: { code: 'bad_answer', message: 'The worker contradicted itself.', retryable: true },
+  tooLong: {
+    code: 'worker_lost',
+    message: 'The worker is gone, and its answer was too long already for another one to go on with it.',
+    retryable: false,
+  },
   tooSlow: { code: 'local_failed', message: 'The model on this disk was not ready in time.', retryable: false },
 } as const satisfies Record<string, AskFailure>;
 

@@ -29,7 +29,7 @@ const base = setup({
     /** From now on the peer is owed an end, and a sign of life every 250 ms. */
     open: (_, _params: { record: s.RequestRecord }) => {},
     /** The same request was asked for again, on a newer connection of its account. */
-    move: (_, _params: { record: s.RequestRecord; resumeText: string; peer: string }) => {},
+    move: (_, _params: { record: s.RequestRecord; peer: string; streams: boolean; resumeText: string }) => {},
     repeatResult: (_, _params: { account: string; prompt: PromptMessage; peer: string }) => {},
     /** Where these requests stand. Whether it is news to their clients is known where they are written to. */
     tell: (_, _params: readonly Told[]) => {},
@@ -104,13 +104,12 @@ const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const { peer, account, prompt } = event as Of<'prompt.received'>;
   const record = s.recordOf(context, s.keyOf(account, prompt.id));
   if (record === undefined) return;
-  const resumeText = s.resumeTextOf(prompt);
   const problem = s.repeatProblem(context, record, { peer, prompt });
   if (problem !== undefined) {
     enqueue({ type: 'refuse', params: { peer, id: prompt.id, why: { code: 'bad_request', message: problem } } });
     return;
   }
-  enqueue({ type: 'move', params: { record, peer, resumeText } });
+  enqueue({ type: 'move', params: { record, peer, streams: s.streamsOf(prompt), resumeText: s.resumeTextOf(prompt) } });
   const moved = { ...record, peer, cancelled: false };
   const running = context.running.get(record.key);
   enqueue.assign(

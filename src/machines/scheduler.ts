@@ -88,6 +88,8 @@ export interface SchedulerInput {
   readonly models: () => readonly OfferedModel[];
   /** Whether a result is kept for this key that goes on after `resumeText`. */
   readonly hasResult: (key: string, resumeText: string) => boolean;
+  /** Whether `peer` connected after `other`, or `other` is gone. */
+  readonly isNewer: (peer: string, other: string) => boolean;
   /** Whether `resumeText` is what the unfinished request of this key has said so far, or the beginning of it. */
   readonly canMove: (key: string, resumeText: string) => boolean;
 }
@@ -162,7 +164,7 @@ export function repeatProblem(
   asked: { readonly peer: string; readonly prompt: PromptMessage },
 ): string | undefined {
   if (context.contradicts(record.account, record.prompt.order?.promptHash, asked.prompt)) return otherPrompt;
-  if (record.peer === asked.peer) return 'id: a request with this id is not finished yet';
+  if (!context.isNewer(asked.peer, record.peer)) return 'id: a request with this id is not finished yet';
   if (context.canMove(record.key, resumeTextOf(asked.prompt))) return undefined;
   return 'resume.text: this is not what the unfinished request with this id has said';
 }
@@ -243,6 +245,7 @@ export function runningOf({ running }: Pick<SchedulerContext, 'running'>, run: s
 }
 
 export const resumeTextOf = (prompt: PromptMessage): string => prompt.resume?.text ?? '';
+export const streamsOf = (prompt: PromptMessage): boolean => prompt.stream ?? true;
 
 const prefixOf = (account: string): string => `${account}/`;
 export const keyOf = (account: string, id: string): string => prefixOf(account) + id;

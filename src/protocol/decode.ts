@@ -12,7 +12,10 @@ export type DecodeOutcome<Message = InferenceMessage> =
   | { readonly kind: 'message'; readonly message: Message }
   /** A later version may send it: ignored. */
   | { readonly kind: 'unknown_type'; readonly type: string }
-  /** `id` is there for a prompt whose id could be read: it is owed a `bad_request` with this message, which names the field. */
+  /**
+   * `id` is there where it could be read: a prompt is owed a `bad_request` with this message, which names the field, and whoever waits
+   * for an answer waits for it in vain.
+   */
   | {
       readonly kind: 'invalid';
       readonly type: string;
@@ -20,7 +23,7 @@ export type DecodeOutcome<Message = InferenceMessage> =
       readonly field: string;
       readonly message: string;
     }
-  /** `id` as above: owed `unsupported_version`. */
+  /** `id` is that of a prompt: it is owed `unsupported_version`. */
   | { readonly kind: 'unsupported_version'; readonly id?: string };
 
 const maxTypeChars = 64;
@@ -43,15 +46,15 @@ function decoderOf<Message>(
     const schema = schemas.get(type);
     if (schema === undefined) return { kind: 'unknown_type', type: type.slice(0, maxTypeChars) };
     if (typeof value.v === 'number' && value.v !== protocolVersion)
-      return { kind: 'unsupported_version', ...promptId(value) };
+      return { kind: 'unsupported_version', ...(type === 'prompt' && readableId(value)) };
     const parsed = schema.safeParse(value);
     if (parsed.success) return { kind: 'message', message: parsed.data };
-    return { kind: 'invalid', type, ...promptId(value), ...firstProblem(parsed.error) };
+    return { kind: 'invalid', type, ...readableId(value), ...firstProblem(parsed.error) };
   };
 }
 
-function promptId(value: FrameObject): { id?: string } {
-  return value.type === 'prompt' && typeof value.id === 'string' && idPattern.test(value.id) ? { id: value.id } : {};
+function readableId({ id }: FrameObject): { id?: string } {
+  return typeof id === 'string' && idPattern.test(id) ? { id } : {};
 }
 
 function firstProblem(error: z.ZodError): { field: string; message: string } {

@@ -69,8 +69,11 @@ export interface InferenceErrorDetails {
   readonly work?: { readonly challenge: string; readonly bits: number };
 }
 
-/** The frame that ends a request in an error. `retryable` follows from the code; a message of any length is made to fit. */
+/**
+ * The frame that ends a request in an error. `retryable` follows from the code; a message of any length is made to fit, and one that
+ * repeats what the client has said is made one line.
+ */
 export function inferenceError(details: InferenceErrorDetails) {
-  const message = details.message.slice(0, limits.maxErrorMessageChars);
+  const message = details.message.replace(/\p{Cc}+/gu, ' ').slice(0, limits.maxErrorMessageChars);
   return { v: 2, type: 'inference_error', ...details, message, retryable: errorCodes[details.code].retryable } as const;
 }

@@ -5,6 +5,7 @@ import { askInput, createAsk, type AskCallbacks, type AskRequest } from '../../.
 import { WorkerDirectory } from '../../../src/actors/worker-directory.js';
 import type { AskAnswer } from '../../../src/actors/answer.js';
 import type { AskFailure } from '../../../src/machines/ask.js';
+import { limits } from '../../../src/protocol/limits.js';
 import type { InferenceMessage, StatusMessage } from '../../../src/protocol/messages.js';
 import { seededRandom } from '../../../src/runtime/random.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
@@ -84,6 +85,8 @@ function meshOf(...workers: string[]) {
         },
         () => undefined,
       ),
+    unreadable: (worker: string, problem: string, id = idAt(worker)) =>
+      directory.answering(worker, id)?.unreadable(problem),
     error: (worker: string, code: string, id = idAt(worker)) =>
       directory
         .answering(worker, id)
@@ -275,4 +278,36 @@ it('a worker that says more than any result could hold is left, and told so', ()
   mesh.says.token('endless', 1, half);
   expect(heard.text).toBe(half);
   expect(mesh.written('endless').at(-1)?.type).toBe('cancel');
+});
+
+describe('an answer that cannot be read', () => {
+  it('is taken from the next worker, after what was read of it; and is said to be that where there is none', () => {
+    const mesh = meshOf('first');
+    const { heard } = mesh.ask();
+    mesh.join('second');
+    mesh.says.token('first', 0, 'so far');
+    mesh.says.unreadable('first', 'usage: must be an object');
+    mesh.pass(1_000);
+    expect(mesh.written('first').at(-1)).toMatchObject({ type: 'cancel' });
+    expect(mesh.written('second')).toMatchObject([{ type: 'prompt', resume: { text: 'so far' } }]);
+    mesh.says.result('second', ', so good');
+    expect(heard.ends).toMatchObject([
+      {
+        failure: undefined,
+        answer: {
+          text: 'so far, so good',
+          tries: [{ failure: { code: 'bad_answer', message: expect.stringContaining('usage: must be') } }, {}],
+        },
+      },
+    ]);
+  });
+
+  it('is not gone on with where it is longer than a request can be: that is not held against the request', () => {
+    const mesh = meshOf('first');
+    const { heard } = mesh.ask();
+    mesh.says.token('first', 0, 'x'.repeat(limits.maxFrameBytes));
+    mesh.says.token('first', 1, 'x');
+    mesh.pass(1_000);
+    expect(heard.ends).toMatchObject([{ failure: { code: 'worker_lost' } }]);
+  });
 });

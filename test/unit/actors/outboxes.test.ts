@@ -107,6 +107,17 @@ describe('outboxes', () => {
     );
   });
 
+  it('know which connection is the newer one; any is newer than one that is gone', () => {
+    const { outboxes } = office(['old', 'new']);
+    expect([outboxes.isNewer('new', 'old'), outboxes.isNewer('old', 'new'), outboxes.isNewer('old', 'old')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    outboxes.disconnect('new');
+    expect(outboxes.isNewer('old', 'new')).toBe(true);
+  });
+
   it('repeat the last position of a request where there is nothing else to say', () => {
     const { clock, outboxes, connection } = office();
     outboxes.open('p0', 'a');

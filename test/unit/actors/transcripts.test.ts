@@ -25,9 +25,9 @@ function desk(peers = ['p0', 'p1']) {
   /** What the engine does as the request's run gives text. */
   const say = (text: string, tokens: number): void => append(text, tokens);
   /** As the scheduler does where the same request comes on another connection. */
-  const move = (peer: string, resumeText: string, key = 'k'): boolean => {
+  const move = (peer: string, resumeText: string, key = 'k', streams = true): boolean => {
     const mayMove = transcripts.hasSaid(key, resumeText);
-    if (mayMove) transcripts.move(key, peer, resumeText);
+    if (mayMove) transcripts.move(key, { peer, streams, resumeText });
     return mayMove;
   };
   const tokensAt = (place: number): InferenceTokenMessage[] =>
@@ -104,6 +104,18 @@ describe('transcripts', () => {
       [1, 'three'],
     ]);
     expect(transcripts.take('k').text).toBe('one two three');
+  });
+
+  it('stream, or do not, as the connection wants it that has the request now', () => {
+    const { begin, tokensAt, say, move } = desk();
+    begin('', false);
+    say('unheard ', 1);
+    move('p1', '', 'k', true);
+    say('heard', 1);
+    expect(textOf(tokensAt(1))).toBe('unheard heard');
+    move('p0', '', 'k', false);
+    say('!', 1);
+    expect(tokensAt(0)).toEqual([]);
   });
 
   it('do not move for a client that holds what was never said, or less than it held at first', () => {

@@ -12,8 +12,9 @@ import {
 import { plainMessage } from '../../../src/engine/failure.js';
 import { MAX_SLICE_TOKENS, PrefillPace, SLICE_TARGET_MS, SLICE_UNIT_TOKENS } from '../../../src/engine/prefill-pace.js';
 import { samplerConfig, seedAt } from '../../../src/engine/sampling.js';
-import { OUTLET_INTERVAL_MS, TokenOutlet } from '../../../src/engine/token-outlet.js';
+import { OUTLET_INTERVAL_MS, OUTLET_SIGN_MS, TokenOutlet } from '../../../src/engine/token-outlet.js';
 import type { Clock } from '../../../src/runtime/clock.js';
+import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 
 describe('random numbers', () => {
   it('depend on seed and position alone, and differ for neighbours', () => {
@@ -117,6 +118,24 @@ describe('the outlet of tokens', () => {
         },
       ),
     );
+  });
+});
+
+describe('where tokens are picked and their text may not leave', () => {
+  it('an empty piece says every second that the run goes on, and what leaves in the end is counted once', () => {
+    const clock = new VirtualClock();
+    const sent: { text: string; tokens: number }[] = [];
+    const outlet = new TokenOutlet(clock, (text, tokens) => sent.push({ text, tokens }));
+    for (let token = 0; token < 36; token++) {
+      outlet.push({ text: '', tokens: 0 });
+      clock.advance(100);
+    }
+    expect(OUTLET_SIGN_MS).toBe(1_000);
+    expect(sent).toEqual(Array(3).fill({ text: '', tokens: 0 }));
+    outlet.push({ text: 'a call, cut short', tokens: 36 });
+    expect(sent.slice(3)).toEqual([{ text: 'a call, cut short', tokens: 36 }]);
+    expect(outlet.sentTokens).toBe(36);
+    expect(clock.pending).toBe(0);
   });
 });
 

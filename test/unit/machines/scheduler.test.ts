@@ -130,6 +130,7 @@ class Office {
       loadLeftMs: () => 0,
       hasResult: (key: string) => this.stored.has(key),
       nextArrival: () => this.arrivals++,
+      isNewer: (peer: string, other: string) => peer > other,
       canMove: (_key: string, resumeText: string) => said.startsWith(resumeText),
     };
     const actor = createActor(machine, { clock: this.clock, input, inspect: noteTransitions });
@@ -348,7 +349,7 @@ describe('the scheduler', () => {
     expect(office.slots.get('slot.0')?.run).toBe('a/3#2.0');
   });
 
-  it('a request asked again on a newer connection goes on there; on the same one it is a mistake', () => {
+  it('a request asked again on a newer connection goes on there; on the same one, or an older, it is a mistake', () => {
     const office = new Office(['m0'], 'so far');
     office.idle();
     office.prompt('1', {}, { peer: 'p' });
@@ -357,6 +358,9 @@ describe('the scheduler', () => {
     expect(office.refusals.map(({ code }) => code)).toEqual(['bad_request', 'bad_request']);
     expect(office.context.running.get('a/1')?.record.peer).toBe('p'); // a refused takeover takes nothing over
     office.prompt('1', { resume: { text: 'so' } }, { peer: 'q' });
+    office.prompt('1', { resume: { text: 'so' } }, { peer: 'p' }); // was held up on its way
+    expect(office.refusals.map(({ code }) => code)).toEqual(['bad_request', 'bad_request', 'bad_request']);
+    expect(office.context.running.get('a/1')?.record.peer).toBe('q');
     office.send({ type: 'peer.lost', peer: 'p' });
     office.end('slot.0');
     expect(office.ends).toMatchObject([{ key: 'a/1', peer: 'q', end: { kind: 'result' } }]);

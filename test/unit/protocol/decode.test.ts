@@ -48,6 +48,17 @@ describe('decodeMessage', () => {
     });
   });
 
+  it('is lenient with what another program may write otherwise in the end of a request', () => {
+    const { firstTokenMs: _, ...timing } = samples.inference_result.timing;
+    const message = 'x'.repeat(5_000);
+    expect(decodeMessage({ ...samples.inference_result, timing })).toMatchObject({
+      message: { timing: { ...timing, firstTokenMs: null } },
+    });
+    expect(decodeMessage({ ...samples.inference_error, message })).toMatchObject({
+      message: { message: message.slice(0, limits.maxErrorMessageChars) },
+    });
+  });
+
   it('reports a type that it does not know, whatever its version', () => {
     expect(decodeMessage({ v: 3, type: 'later' })).toEqual({ kind: 'unknown_type', type: 'later' });
     expect(decodeMessage({ v: 2, type: 'constructor' })).toEqual({ kind: 'unknown_type', type: 'constructor' });
@@ -63,7 +74,7 @@ describe('decodeMessage', () => {
     expect(fieldOf({ v: undefined })).toBe('v');
   });
 
-  it('gives the id of a malformed prompt where it can be read, and only of a prompt', () => {
+  it('gives the id of a malformed message where it can be read', () => {
     expect(decodeMessage({ ...prompt, options: { temperature: -1 } })).toMatchObject({
       kind: 'invalid',
       id: prompt.id,
@@ -73,7 +84,8 @@ describe('decodeMessage', () => {
       expect(outcome).toMatchObject({ kind: 'invalid', field: 'id' });
       expect(outcome).not.toHaveProperty('id');
     }
-    expect(decodeMessage({ v: 2, type: 'receipt_ack', id: 'a' })).not.toHaveProperty('id');
+    const { usage: _, ...lacking } = samples.inference_result;
+    expect(decodeMessage(lacking)).toMatchObject({ kind: 'invalid', id: lacking.id, field: 'usage' });
   });
 
   it.each<[field: string, change: FrameObject]>([

@@ -27,4 +27,13 @@ describe('error codes', () => {
     const message = inferenceError({ id: 'a', code: 'internal', message: 'x'.repeat(10_000) });
     expect(decodeMessage({ ...message }).kind).toBe('message');
   });
+
+  it('come with one line, whatever of what the client said is repeated in it', () => {
+    const { message } = inferenceError({
+      id: 'a',
+      code: 'model_not_found',
+      message: 'no\r\nsuch \u001b[2Jmodel\u0085',
+    });
+    expect(message).toBe('no such  [2Jmodel ');
+  });
 });
