@@ -1,5 +1,5 @@
 /** A file as a row of blocks: where a core's blocks are read from and written to, so that they exist once on this disk. */
-import { constants } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { blockBytes, blockLength } from './block-tree.js';
 
@@ -38,7 +38,7 @@ export async function openWholeFile(path: string): Promise<BlockFile> {
   return {
     bytes,
     async read(index) {
-      const now = await file.stat();
+      const now = fstatSync(file.fd); // in the thread pool it would wait longer than it takes
       if (now.size !== bytes || now.mtimeMs !== mtimeMs) throw new DiskError(`${path} was changed while it was offered`);
       return readBlock(file, bytes, index);
     },

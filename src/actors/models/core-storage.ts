@@ -14,6 +14,7 @@
  */
 import Hypercore, { type CoreStorage, type CoreWriter, type OneCoreStorage } from 'hypercore';
 import type { ModelContent } from '../../protocol/model-content.js';
+import { giveBack } from './block-buffers.js';
 import { blockCount, keyOf, manifestOf, nodesOf, type BlockTree } from './block-tree.js';
 import type { BlockFile } from './block-file.js';
 
@@ -158,7 +159,10 @@ function writerWithBlocksIn({ file, kept }: Blocks, writer: CoreWriter): CoreWri
   writer.flush = async () => {
     await Promise.all([...put].map(([index, block]) => file.write(index, block)));
     const flushed = await flush();
-    for (const index of put.keys()) kept.add(index);
+    for (const [index, block] of put) {
+      kept.add(index);
+      giveBack(block);
+    }
     return flushed;
   };
   return writer;

@@ -4,6 +4,7 @@
  */
 import type { NoiseStream } from 'hyperswarm';
 import type { Clock } from '../../runtime/clock.js';
+import { lendBuffers } from './block-buffers.js';
 import type { ModelCore } from './model-core.js';
 
 /** One that sent bad blocks. It may mend its file; nobody waits for that. */
@@ -50,6 +51,7 @@ export function createModelSwarm({ clock, trusted }: ModelSwarmOptions): ModelSw
         stream.destroy();
         return;
       }
+      lendBuffers(stream);
       connections.set(peerKey, stream); // a second one replaces the first, which the transport is about to end
       stream.on('close', () => {
         if (connections.get(peerKey) === stream) connections.delete(peerKey);
