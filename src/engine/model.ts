@@ -8,8 +8,9 @@ import type { Clock } from '../runtime/clock.js';
 import { runCapabilities } from '../protocol/run.js';
 import { plainMessage } from './failure.js';
 import type { LoadedModel, LoadOptions } from './messages.js';
-import { nativeContextOf, type NativeContext } from './native.js';
+import { nativeContextOf, newSampler, type NativeContext } from './native.js';
 import { MAX_SLICE_TOKENS } from './prefill-pace.js';
+import { Samplers } from './samplers.js';
 import { Tokenizer } from './tokenizer.js';
 
 /** Of what llama.cpp says while it loads, the end is kept: there it says why it refuses. */
@@ -22,6 +23,7 @@ export interface Engine {
   readonly llama: Llama;
   readonly model: LlamaModel;
   readonly context: NativeContext;
+  readonly samplers: Samplers;
   readonly tokenizer: Tokenizer;
   readonly info: LoadedModel;
   dispose(): Promise<void>;
@@ -87,14 +89,17 @@ async function load(
     sequences: options.slots,
     batchSize: Math.max(options.slots, MAX_SLICE_TOKENS),
     threads,
+    flashAttention: 'auto',
     failedCreationRemedy: false,
   });
   const contextSize = Math.min(options.contextSize, context.contextSize);
   const tokenizer = new Tokenizer(model, contextSize);
+  const samplers = new Samplers(() => newSampler(llama, model));
   return {
     llama,
     model,
     context: nativeContextOf(context),
+    samplers,
     tokenizer,
     info: {
       contextSize,
@@ -107,6 +112,7 @@ async function load(
       capabilities: runCapabilities,
     },
     dispose: async () => {
+      samplers.dispose();
       await context.dispose();
       await model.dispose();
       await llama.dispose();

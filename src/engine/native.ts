@@ -4,7 +4,12 @@
  * decodes in batches of their own, in an order of ours, random numbers that depend on (seed, position) alone, and no 0.5 ms of
  * bookkeeping per token. The price is a tie to these members, so the package is pinned to an exact version, and
  * `nativeContextOf` refuses a build that lacks one of them instead of failing in the middle of a request.
+ *
+ * What is done off the engine's thread is done on libuv's pool, which has one thread in an engine process (actors/engine-process.ts):
+ * so it is done in order, and a token can be asked for before the batch that it comes from is computed.
  */
+import process from 'node:process';
+
 import type { Llama, LlamaContext, LlamaGrammar, LlamaModel, Token } from 'node-llama-cpp';
 
 /** llama.cpp's context: memory for S sequences, and one batch at a time. Every call but `decodeBatch` is immediate. */
@@ -13,7 +18,7 @@ export interface NativeContext {
   initBatch(tokens: number): void;
   /** Adds tokens at consecutive positions; `logitsAt` are the indexes whose logits are wanted. Returns where they will be. */
   addToBatch(sequence: number, firstPosition: number, tokens: Uint32Array, logitsAt: Uint32Array): Uint32Array;
-  /** Computes the batch, off this thread. */
+  /** Computes the batch, off this thread. What is done off this thread is done in the order in which it was asked for. */
   decodeBatch(): Promise<void>;
   /** Picks a token from the logits at `logitsIndex`, off this thread. -1 when there is none to pick. */
   sampleToken(logitsIndex: number, sampler: NativeSampler): Promise<number>;
@@ -84,6 +89,7 @@ function member<K extends keyof Internals>(object: object, name: K): Internals[K
 }
 
 export function nativeContextOf(context: LlamaContext): NativeContext {
+  if (process.env.UV_THREADPOOL_SIZE !== '1') throw new Error('an engine is started with UV_THREADPOOL_SIZE=1');
   const native = member(context, '_ctx');
   const missing = CONTEXT_MEMBERS.find((name) => typeof native[name] !== 'function');
   if (missing !== undefined)
@@ -91,7 +97,7 @@ export function nativeContextOf(context: LlamaContext): NativeContext {
   return native;
 }
 
-/** A sampler has state (its generator, its grammar): one per run, to be disposed of at the run's end. */
+/** A sampler has state (its generator, its grammar), and memory that lasts until it is collected (samplers.ts). */
 export function newSampler(llama: Llama, model: LlamaModel): NativeSampler {
   return new (member(llama, '_bindings').AddonSampler)(member(model, '_model'));
 }

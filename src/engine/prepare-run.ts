@@ -10,7 +10,7 @@ import { RunFailure } from './failure.js';
 import { jsonGrammar } from './json-grammar.js';
 import type { RunRequest } from './messages.js';
 import type { Engine } from './model.js';
-import { advanceGrammar, newGrammarState, newSampler, type NativeGrammarState } from './native.js';
+import { advanceGrammar, newGrammarState, type NativeGrammarState } from './native.js';
 import { Run, type RunSetup } from './run.js';
 import { REPEAT_PENALTY_WINDOW, samplerConfig } from './sampling.js';
 import type { TokenOutlet } from './token-outlet.js';
@@ -27,7 +27,7 @@ export interface RunOrder {
 
 /** Throws a RunFailure for what is wrong with the request. */
 export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenOutlet, random: Random): Promise<Run> {
-  const { llama, model, tokenizer } = engine;
+  const { llama, samplers, tokenizer } = engine;
   const { contextSize } = engine.info;
   const { request, ...place } = order;
   const { options = {}, resumeText: resumedText = '', claimedText } = request;
@@ -51,7 +51,7 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
     sieve: toolsOf(request) === undefined ? undefined : new ToolCallSieve(resumedText),
     grammar: grammar === undefined ? undefined : grammarAfter(engine, grammar, resumedTokens),
   };
-  const sampler = newSampler(llama, model);
+  const sampler = samplers.picking(order.slot);
   const weigher = claimedText === undefined ? undefined : weigherOf(engine, request, { ...setup, sampler });
   return new Run({ ...setup, sampler, weigher }, tokenizer, outlet);
 }
@@ -60,11 +60,11 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
 const CUT_SHARE = 0.8;
 
 function weigherOf(
-  { llama, model, tokenizer }: Engine,
+  { samplers, tokenizer }: Engine,
   request: RunRequest,
-  setup: Pick<RunSetup, 'promptTokens' | 'resumedTokens' | 'seed' | 'sampler'>,
+  setup: Pick<RunSetup, 'slot' | 'promptTokens' | 'resumedTokens' | 'seed' | 'sampler'>,
 ): Weigher {
-  const { promptTokens, resumedTokens, seed, sampler } = setup;
+  const { slot, promptTokens, resumedTokens, seed, sampler } = setup;
   const { options = {} } = request;
   const tokens = [...promptTokens, ...resumedTokens];
   const mayEndOtherwise =
@@ -81,7 +81,7 @@ function weigherOf(
         undefined,
       ),
     own: sampler,
-    greedy: newSampler(llama, model),
+    greedy: samplers.weighing(slot),
     endings: mayEndOtherwise ? [] : tokenizer.endings,
   });
 }

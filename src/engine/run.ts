@@ -111,7 +111,7 @@ export class Run {
     return this.over;
   }
 
-  /** Lets go of what was held back and of the sampler. */
+  /** Lets go of what was held back. */
   finish(): void {
     this.#outlet.push(this.#sifted(this.#answer.end()));
     const { calls, rest } = this.#setup.sieve?.end() ?? { rest: NOTHING };
@@ -119,8 +119,6 @@ export class Run {
     if (calls === undefined) this.#outlet.push(rest);
     else this.#callTokens = rest.tokens;
     this.#outlet.flush();
-    this.sampler.dispose();
-    this.weigher?.dispose();
   }
 
   #sifted(piece: Piece): Piece {

@@ -138,9 +138,11 @@ export class Scheduler {
     return 0;
   }
 
+  /** In the order of their slots: llama.cpp computes neighbours together, and what is out of order by itself, at twice the time. */
   #latestTokens(): Share[] {
     return [...this.#running.values()]
       .filter((run) => this.#left(run) === 1)
+      .sort((a, b) => a.slot - b.slot)
       .map((run) => ({ run, tokens: run.tokens.slice(-1) }));
   }
 
@@ -171,8 +173,9 @@ export class Scheduler {
 
   async #batch(shares: readonly Share[]): Promise<void> {
     if (shares.length === 0) return;
+    let picks: readonly Promise<number | undefined>[];
     try {
-      await this.#compute(shares);
+      picks = await this.#compute(shares);
     } catch (error) {
       for (const { run } of shares) {
         this.#forget(run.slot);
@@ -181,11 +184,12 @@ export class Scheduler {
       return;
     }
     this.#on.computed();
-    await Promise.all(shares.map((share) => this.#advance(share)));
+    await Promise.all(shares.map((share, at) => this.#advance(share, picks[at])));
     this.#on.advanced();
   }
 
-  async #compute(shares: readonly Share[]): Promise<void> {
+  /** Computes a batch, and what each of its runs says next. */
+  async #compute(shares: readonly Share[]): Promise<readonly Promise<number | undefined>[]> {
     this.#context.initBatch(shares.reduce((sum, { tokens }) => sum + tokens.length, 0));
     for (const share of shares) {
       const { run, tokens } = share;
@@ -193,24 +197,34 @@ export class Scheduler {
       const [all, wanted] = [Uint32Array.from(tokens.keys()), Math.max(0, run.logitsFrom - held.length)];
       share.logits = this.#context.addToBatch(run.slot, held.length, Uint32Array.from(tokens), all.subarray(wanted));
     }
-    await this.#context.decodeBatch();
+    // One after the other, without a word from here between them: a pick that is asked for when the batch is there comes later.
+    const computed = this.#context.decodeBatch();
+    const picks = shares.map((share) => this.#pick(share));
+    await Promise.allSettled([computed, ...picks]);
+    await computed;
     for (const { run, tokens } of shares) this.#heldBy(run.slot).push(...tokens);
+    return picks;
   }
 
-  async #advance({ run, logits = new Uint32Array(0) }: Share): Promise<void> {
+  async #pick({ run, logits }: Share): Promise<number | undefined> {
+    const logitsIndex = logits?.at(-1);
+    if (logitsIndex === undefined || run.weigher !== undefined) return undefined;
+    run.sampler.applyConfig(run.samplerConfig());
+    return this.#context.sampleToken(logitsIndex, run.sampler);
+  }
+
+  async #advance({ run, logits = new Uint32Array(0) }: Share, pick?: Promise<number | undefined>): Promise<void> {
     const evaluated = this.#heldBy(run.slot).length;
     if (evaluated <= run.prefillTokens) this.#on.prefill(run, evaluated);
-    const logitsIndex = logits.at(-1);
-    if (logitsIndex === undefined || run.cancelled) return;
     try {
-      if (run.weigher !== undefined) {
+      if (run.weigher !== undefined && !run.cancelled) {
         const first = evaluated - logits.length + 1;
         for (const [at, index] of logits.entries()) await run.weigher.weigh(this.#context, index, first + at);
         if (evaluated === run.tokens.length) this.#end(run, 'stop');
         return;
       }
-      run.sampler.applyConfig(run.samplerConfig());
-      const token = await this.#context.sampleToken(logitsIndex, run.sampler);
+      const token = await pick;
+      if (token === undefined || run.cancelled) return;
       if (token < 0) throw new Error('the model gave no next token');
       const reason = run.accept(token);
       if (reason !== undefined) this.#end(run, reason);

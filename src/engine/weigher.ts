@@ -3,14 +3,7 @@
  * one that it would have picked there itself. Where the text is the model's own, both are drawn from the same distribution.
  */
 import type { Weighing } from './messages.js';
-import {
-  greedyConfig,
-  LEAST_LOG_PROB,
-  logProbs,
-  type NativeContext,
-  type NativeSampler,
-  type SamplerConfig,
-} from './native.js';
+import { LEAST_LOG_PROB, logProbs, type NativeContext, type NativeSampler, type SamplerConfig } from './native.js';
 
 /** In one batch: each place of it takes memory for the logits of a whole vocabulary. */
 export const MAX_WEIGHED_AT_ONCE = 32;
@@ -35,7 +28,6 @@ export class Weigher {
 
   constructor(setup: WeigherSetup) {
     this.#setup = setup;
-    setup.greedy.applyConfig(greedyConfig);
   }
 
   /** The logits of the token at `index - 1` are there: weighs what stands at `index`, or that nothing does. */
@@ -67,10 +59,6 @@ export class Weigher {
       deviation: Math.sqrt(mean(differences.map((each) => (each - difference) ** 2))),
       ...(this.#endLogProb === undefined ? {} : { endLogProb: this.#endLogProb }),
     };
-  }
-
-  dispose(): void {
-    this.#setup.greedy.dispose();
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The scheduler over a llama.cpp that is checked at every call: it objects to positions that do not follow, and to memory
- * that is touched while it computes; and its next token depends on every token its sequence holds.
+ * The scheduler over a llama.cpp that is checked at every call: it objects to positions that do not follow, to sequences that are
+ * out of order, and to memory that is touched while it computes; and its next token depends on every token its sequence holds.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -50,6 +50,7 @@ class FakeContext implements NativeContext {
     this.#idle();
     const cells = this.cells[sequence] ?? [];
     if (first !== cells.length) throw new Error(`position ${first} in a sequence of ${cells.length}`);
+    if (this.#adds.some((add) => add.sequence >= sequence)) throw new Error(`sequence ${sequence} is out of order`);
     const indexes = [...logitsAt].map((at) => {
       this.#logits.push([...cells, ...tokens.slice(0, at + 1)]);
       return this.#logits.length - 1;

@@ -11,10 +11,35 @@ import {
 } from '../../../src/engine/chat-format.js';
 import { plainMessage } from '../../../src/engine/failure.js';
 import { MAX_SLICE_TOKENS, PrefillPace, SLICE_TARGET_MS, SLICE_UNIT_TOKENS } from '../../../src/engine/prefill-pace.js';
+import type { NativeSampler, SamplerConfig } from '../../../src/engine/native.js';
+import { Samplers } from '../../../src/engine/samplers.js';
 import { samplerConfig, seedAt } from '../../../src/engine/sampling.js';
 import { OUTLET_INTERVAL_MS, OUTLET_SIGN_MS, TokenOutlet } from '../../../src/engine/token-outlet.js';
 import type { Clock } from '../../../src/runtime/clock.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
+
+describe('samplers', () => {
+  it('are one for each slot and use, begin every run without what the one before left in them, and go with their engine', () => {
+    const told: SamplerConfig[][] = [];
+    let disposed = 0;
+    const samplers = new Samplers((): NativeSampler => {
+      const configs: SamplerConfig[] = [];
+      told.push(configs);
+      return { applyConfig: (config) => void configs.push(config), dispose: () => void disposed++ };
+    });
+    for (let run = 0; run < 50; run++) {
+      const sampler = samplers.picking(run % 2);
+      sampler.applyConfig(samplerConfig({ repeatPenalty: 2 }, run, 0, [1], {}));
+      if (run % 5 === 0) expect(samplers.weighing(run % 2)).not.toBe(sampler);
+    }
+    expect(told).toHaveLength(4);
+    for (const configs of told)
+      for (const [at, config] of configs.entries())
+        if (at % 2 === 0) expect(Object.keys(config).sort()).toEqual(['minP', 'seed', 'temperature', 'topK', 'topP']);
+    samplers.dispose();
+    expect(disposed).toBe(4);
+  });
+});
 
 describe('random numbers', () => {
   it('depend on seed and position alone, and differ for neighbours', () => {
