@@ -6,6 +6,8 @@ export interface Head {
   /** Unix seconds. */
   readonly created: number;
   readonly model: string;
+  /** Of the model's file: equal seeds may give equal answers where this is equal. Null where it is not known. */
+  readonly fingerprint: string | null;
 }
 
 /** How one way to ask is answered. */

@@ -13,6 +13,8 @@ export interface Asked {
   readonly includeUsage: boolean;
   /** The answer is to be a call of a tool, written as JSON. */
   readonly isCall: boolean;
+  /** Of those that the model makes, told to the program. */
+  readonly maxCalls: number;
   /** The program's name for a field of the mesh's request. */
   readonly rename: (field: string) => string;
 }

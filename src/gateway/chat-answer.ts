@@ -1,4 +1,4 @@
-/** Answers of a chat, whole or as chunks: text as it comes, and a call of a tool in one piece, as it comes from the worker. */
+/** Answers of a chat, whole or as chunks: text as it comes, and calls of tools in one piece, as they come from the worker. */
 import { usageOf, type AnswerForm, type Head } from './answer-form.js';
 import type { Asked } from './asked.js';
 import type { Ended } from './choices.js';
@@ -6,30 +6,33 @@ import { forcedCall, type Call } from './tools.js';
 
 /** @param newCallId for what a program answers to */
 export function chatForm(
-  { n, isCall, includeUsage }: Pick<Asked, 'n' | 'isCall' | 'includeUsage'>,
+  { n, isCall, maxCalls, includeUsage }: Pick<Asked, 'n' | 'isCall' | 'maxCalls' | 'includeUsage'>,
   newCallId: () => string,
 ): AnswerForm {
   const begun = new Set<number>();
   const toolCalls = (ended: Ended) =>
-    callsOf(ended, isCall).map(({ name, arguments: args }) => ({
-      id: newCallId(),
-      type: 'function',
-      function: { name, arguments: JSON.stringify(args ?? {}) },
-    }));
-  const chunk = ({ id, created, model }: Head, index: number, delta: object, finish_reason: string | null = null) => ({
+    callsOf(ended, isCall)
+      .slice(0, maxCalls)
+      .map(({ name, arguments: args }) => ({
+        id: newCallId(),
+        type: 'function',
+        function: { name, arguments: JSON.stringify(args ?? {}) },
+      }));
+  const headed = ({ id, created, model, fingerprint }: Head, object: string) => ({
     id,
-    object: 'chat.completion.chunk',
+    object,
     created,
     model,
+    system_fingerprint: fingerprint,
+  });
+  const chunk = (head: Head, index: number, delta: object, finish_reason: string | null = null) => ({
+    ...headed(head, 'chat.completion.chunk'),
     choices: [{ index, delta, logprobs: null, finish_reason }],
     ...(includeUsage && { usage: null }),
   });
   return {
-    whole: ({ id, created, model }, ended) => ({
-      id,
-      object: 'chat.completion',
-      created,
-      model,
+    whole: (head, ended) => ({
+      ...headed(head, 'chat.completion'),
       choices: ended.map((each) => {
         const tool_calls = toolCalls(each);
         const content = tool_calls.length > 0 && (isCall || each.text === '') ? null : each.text;
@@ -59,11 +62,8 @@ export function chatForm(
       ];
     },
 
-    usageEvent: ({ id, created, model }, ended) => ({
-      id,
-      object: 'chat.completion.chunk',
-      created,
-      model,
+    usageEvent: (head, ended) => ({
+      ...headed(head, 'chat.completion.chunk'),
       choices: [],
       usage: usageOf(ended, n),
     }),

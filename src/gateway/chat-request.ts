@@ -36,7 +36,6 @@ const body = z.strictObject({
   response_format: responseFormat.exactOptional(),
   tools: tools.exactOptional(),
   tool_choice: toolChoice.exactOptional(),
-  /** There is never more than one call in an answer. */
   parallel_tool_calls: z.boolean().exactOptional(),
 
   logprobs: refused('workers do not tell probabilities', false),
@@ -79,6 +78,7 @@ export function readChat(given: unknown): Asked {
     model: asked.model,
     ...streamingOf(asked),
     isCall: forced.length > 0,
+    maxCalls: asked.parallel_tool_calls === false ? 1 : limits.maxToolCalls,
     rename: (field) => renamed(field, forcedAt),
   };
 }

@@ -3,7 +3,13 @@ import type { Asked } from './asked.js';
 import { usageOf, type AnswerForm, type Head } from './answer-form.js';
 
 export function completionForm({ n, includeUsage }: Pick<Asked, 'n' | 'includeUsage'>): AnswerForm {
-  const headed = ({ id, created, model }: Head) => ({ id, object: 'text_completion', created, model });
+  const headed = ({ id, created, model, fingerprint }: Head) => ({
+    id,
+    object: 'text_completion',
+    created,
+    model,
+    system_fingerprint: fingerprint,
+  });
   const choice = (index: number, text: string, finish_reason: string | null) => ({
     index,
     text,

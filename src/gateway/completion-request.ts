@@ -27,5 +27,5 @@ export function readCompletion(given: unknown): Asked {
   );
   requests.forEach(assertFits);
   const rename = (field: string): string => field.replace(/^options\.(\w+)/, (_, name: string) => snakeCase(name));
-  return { requests, n, model, ...streamingOf(asked), isCall: false, rename };
+  return { requests, n, model, ...streamingOf(asked), isCall: false, maxCalls: 0, rename };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { AskRequest } from '../client/client.js';
 import { limits } from '../protocol/limits.js';
 import { isObject } from './parameters.js';
-import { writtenCall } from './tools.js';
+import { writtenCalls } from './tools.js';
 
 type Message = NonNullable<AskRequest['messages']>[number];
 
@@ -56,8 +56,9 @@ const message = z
   .transform((said): Message => {
     if (said.role === 'developer') return { role: 'system', content: said.content };
     if (said.role !== 'assistant') return { role: said.role, content: said.content };
-    const calls = (said.tool_calls ?? []).map(({ function: { name, arguments: args } }) => writtenCall(name, args));
-    return { role: 'assistant', content: [said.content ?? '', ...calls].filter((part) => part !== '').join('\n') };
+    const calls = (said.tool_calls ?? []).map((call) => call.function);
+    const parts = [said.content ?? '', calls.length === 0 ? '' : writtenCalls(calls)];
+    return { role: 'assistant', content: parts.filter((part) => part !== '').join('\n') };
   });
 
 /** How many there are is looked at first: a million bad ones must not make a million complaints. */

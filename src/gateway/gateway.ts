@@ -22,6 +22,7 @@ import { Choices, type MeshClient } from './choices.js';
 import { completionForm } from './completion-answer.js';
 import { readCompletion } from './completion-request.js';
 import { eventStream } from './event-stream.js';
+import { notHere } from './not-here.js';
 import { modelList, modelNamed, modelNotFound, servedBy } from './models.js';
 import { asApiError, maxBodyBytes, parseJson } from './body.js';
 
@@ -34,12 +35,12 @@ export interface GatewayOptions extends AccessRules {
   readonly maxChoicesOpen: number;
   /** For a request, with all its waiting. */
   readonly deadlineMs: number;
+  /** Who reads nothing of a stream for so long is gone. */
+  readonly stalledReaderMs: number;
 }
 
 /** A stream says something at least this often, so that nobody in between takes it for dead. */
 const heartbeatMs = 10_000;
-/** Who reads nothing of a stream for so long is gone. */
-const stalledReaderMs = 60_000;
 /** From a connection's first byte to the last one of a request's head, and of its body. */
 const headMs = 10_000;
 const requestMs = 30_000;
@@ -49,6 +50,7 @@ const maxUrlChars = 1_024;
 /** After the last answer was cut, until connections are. */
 const flushMs = 1_000;
 const sweepMs = 50;
+const fingerprintChars = 12;
 
 /** A request of a program, from its head to its last byte. */
 interface Exchange {
@@ -78,7 +80,7 @@ export class Gateway {
       keepAliveTimeout: idleMs,
       http: { headersTimeout: headMs, connectionsCheckingInterval: headMs / 4 },
       return503OnClosing: false, // not in OpenAI's shape
-      routerOptions: { maxParamLength: maxUrlChars },
+      routerOptions: { maxParamLength: maxUrlChars, ignoreTrailingSlash: true },
     });
     this.app.server.maxConnections = maxConnections;
     parseJson(this.app);
@@ -134,9 +136,10 @@ export class Gateway {
       const told = asApiError(error) ?? this.#fault(error, request);
       return reply.code(told.status).headers(told.headers).send(told.body);
     });
-    app.setNotFoundHandler(({ method, url }) => {
-      const path = url.split('?')[0]?.slice(0, maxUrlChars) ?? '';
-      throw new ApiError(404, `${method} ${path} is not here; this server has ${endpoints}.`, { code: 'unknown_url' });
+    app.setNotFoundHandler(({ method, url }, reply) => {
+      const { allowed, error } = notHere(method, url.split('?')[0]?.slice(0, maxUrlChars) ?? '');
+      if (allowed !== undefined) void reply.header('allow', allowed);
+      throw error;
     });
   }
 
@@ -220,17 +223,18 @@ export class Gateway {
     const choices = new Choices(client, requests, clock, abort.signal);
     const created = Math.floor(clock.now() / 1_000);
     const id = this.#newId(prefix);
-    const head = (served = servedBy(client, choices.progress[0]?.worker)): Head => ({
+    const head = (served = servedBy(client, choices.progress[0]?.worker, asked.model)): Head => ({
       id,
       created,
-      model: asked.model ?? served,
+      model: asked.model ?? served?.name ?? 'local',
+      fingerprint: served === undefined ? null : `qmesh_${served.sha256.slice(0, fingerprintChars)}`,
     });
     try {
       if (asked.isStreamed) return await this.#stream(request, reply, exchange, asked, { form, choices, head });
       const ended = await choices.whole();
       if (abort.signal.aborted) throw isClosing();
       reply.headers(this.#tell(exchange, choices));
-      return form.whole(head(ended[0]?.model?.name), ended);
+      return form.whole(head(ended[0]?.model), ended);
     } catch (error) {
       abort.abort(); // the other choices
       reply.headers(this.#tell(exchange, choices));
@@ -254,7 +258,7 @@ export class Gateway {
       this.#tell(exchange, choices);
       return `qmesh ${JSON.stringify(exchange.note)}`;
     };
-    reply.raw.setTimeout(stalledReaderMs, () => reply.raw.destroy());
+    reply.raw.setTimeout(this.#options.stalledReaderMs, () => reply.raw.destroy());
     reply.headers({ ...streamHeaders, ...this.#tell(exchange, choices) });
     return Readable.from(eventStream(first, pieces, { ...asked, form, head, isCut, explain, epilogue }));
   }
@@ -266,7 +270,8 @@ export class Gateway {
     note.worker = each(({ worker }) => encodeURI(worker ?? ''));
     note.tries = each(({ tries }) => tries);
     note.queueMs = each(({ queuedMs }) => Math.round(queuedMs ?? 0));
-    return { 'x-qmesh-worker': note.worker, 'x-qmesh-tries': note.tries, 'x-qmesh-queue-ms': note.queueMs };
+    const worker = note.worker === '' ? {} : { 'x-qmesh-worker': note.worker };
+    return { ...worker, 'x-qmesh-tries': note.tries, 'x-qmesh-queue-ms': note.queueMs };
   }
 
   #explain(error: unknown, { model, rename }: Asked, request: FastifyRequest): ApiError {
@@ -286,7 +291,6 @@ export class Gateway {
 }
 
 const healthPath = '/healthz';
-const endpoints = 'POST /v1/chat/completions, POST /v1/completions, GET /v1/models and GET /healthz';
 
 const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',

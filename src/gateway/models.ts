@@ -55,9 +55,20 @@ export function modelNotFound(client: MeshClient, wanted: string): ApiError {
   return new ApiError(404, `No worker here serves ${wanted}; ${hint}`, { param: 'model', code: 'model_not_found' });
 }
 
-/** Which model answers where none was named: what that worker serves first. A model on this disk is known by its name only at the end. */
-export const servedBy = (client: MeshClient, worker: string | undefined): string =>
-  client.workers().find((each) => each.worker === worker)?.status.models[0]?.name ?? 'local';
+interface Served {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** Which model of a worker answers; where none was named, what it serves first. A model on this disk is known only at the end. */
+export function servedBy(
+  client: MeshClient,
+  worker: string | undefined,
+  wanted: string | undefined,
+): Served | undefined {
+  const models = client.workers().find((each) => each.worker === worker)?.status.models ?? [];
+  return wanted === undefined ? models[0] : models.find(({ name, sha256 }) => name === wanted || sha256 === wanted);
+}
 
 /** Names in one message, at most. */
 const maxShown = 8;

@@ -99,7 +99,8 @@ export function streamingOf({ stream = false, stream_options: options }: Shared)
 /** Null counts as not given: so many programs mean it. @throws ApiError that names the parameter */
 export function read<Schema extends z.ZodObject>(schema: Schema, body: unknown): z.infer<Schema> {
   if (!isObject(body)) throw new ApiError(400, 'The body must be a JSON object.');
-  const parsed = schema.safeParse(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)));
+  const wanted = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+  const parsed = schema.safeParse(wanted, { error: inWords });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   if (issue === undefined) throw new ApiError(400, 'The body does not fit.');
@@ -114,6 +115,37 @@ function unknownParameter({ path, keys }: { path: PropertyKey[]; keys: string[] 
   const param = nameOf([...path, key]).slice(0, limits.maxNameChars);
   const meant = path.length === 0 ? nearest(key.slice(0, limits.maxNameChars), Object.keys(schema.shape)) : undefined;
   return unsupportedParameter(param, `is no parameter of this server${meant ? `; did you mean ${meant}?` : ''}`);
+}
+
+/** What zod finds wrong, for people; where a schema says nothing of its own. */
+function inWords(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.input === undefined) return 'is missing';
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${kinds[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_small':
+      return `must ${bound(issue.origin, issue.inclusive === true ? 'at least' : 'more than', issue.minimum)}`;
+    case 'too_big':
+      return `must ${bound(issue.origin, issue.inclusive === true ? 'at most' : 'less than', issue.maximum)}`;
+    default:
+      return undefined;
+  }
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+};
+
+function bound(origin: string, how: string, limit: number | bigint): string {
+  if (origin === 'string') return `have ${how} ${limit} ${limit === 1 ? 'character' : 'characters'}`;
+  return origin === 'array' ? `have ${how} ${limit} ${limit === 1 ? 'entry' : 'entries'}` : `be ${how} ${limit}`;
 }
 
 /** `messages[0].content` */

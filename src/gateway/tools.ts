@@ -27,13 +27,24 @@ export const tools = z
   )
   .max(limits.maxTools);
 
+const oneTool = z.object({ type: z.literal('function'), function: z.object({ name: toolName }) });
+
 export const toolChoice = z.union(
   [
     z.enum(['none', 'auto', 'required']),
-    z.object({ type: z.literal('function'), function: z.object({ name: toolName }) }),
+    oneTool,
+    z.object({
+      type: z.literal('allowed_tools'),
+      allowed_tools: z.object({
+        mode: z.enum(['auto', 'required']),
+        tools: z.array(oneTool).min(1).max(limits.maxTools),
+      }),
+    }),
   ],
   { error: 'must be "none", "auto", "required", or {"type": "function", "function": {"name": …}}' },
 );
+
+type ToolChoice = z.infer<typeof toolChoice>;
 
 /** What there is, and what of it must be called. */
 export interface ToolWish {
@@ -43,22 +54,36 @@ export interface ToolWish {
   readonly forced: readonly Tool[];
 }
 
-export function toolWish(
-  listed: z.infer<typeof tools> | undefined,
-  choice: z.infer<typeof toolChoice> = 'auto',
-): ToolWish {
+export function toolWish(listed: z.infer<typeof tools> | undefined, choice: ToolChoice = 'auto'): ToolWish {
   const known = (listed ?? []).map(({ function: { name, description, parameters, strict } }, index): Tool => {
     const param = `tools[${index}].function.parameters`;
     const schema =
       parameters === undefined || parameters === null ? undefined : workable(parameters, param, strict === true);
     return { name, ...given({ description: description ?? undefined, parameters: schema }) };
   });
-  if (choice === 'none') return { offered: [], forced: [] };
-  if (choice === 'auto') return { offered: known, forced: [] };
-  const forced = choice === 'required' ? known : known.filter(({ name }) => name === choice.function.name);
-  if (forced.length > 0) return { offered: [], forced };
-  if (choice === 'required') throw badParameter('tool_choice', 'is "required", and there are no tools');
-  throw badParameter('tool_choice.function.name', `is ${choice.function.name}, which is none of the tools`);
+  const { mode, names, param } = wanted(choice);
+  if (mode === 'none') return { offered: [], forced: [] };
+  const unknown = names?.find((name) => !known.some((tool) => tool.name === name));
+  if (unknown !== undefined) throw badParameter(param, `is ${unknown}, which is none of the tools`);
+  const meant = known.filter(({ name }) => names?.includes(name) ?? true);
+  if (mode === 'auto') return { offered: meant, forced: [] };
+  if (meant.length === 0) throw badParameter(param, 'is "required", and there are no tools');
+  return { offered: [], forced: meant };
+}
+
+interface Wanted {
+  readonly mode: 'none' | 'auto' | 'required';
+  /** Of some tools only. */
+  readonly names?: readonly string[];
+  readonly param: string;
+}
+
+function wanted(choice: ToolChoice): Wanted {
+  if (typeof choice === 'string') return { mode: choice, param: 'tool_choice' };
+  if (choice.type === 'function')
+    return { mode: 'required', names: [choice.function.name], param: 'tool_choice.function.name' };
+  const { mode, tools } = choice.allowed_tools;
+  return { mode, names: tools.map((tool) => tool.function.name), param: 'tool_choice.allowed_tools.tools' };
 }
 
 /** Without parameters a tool takes none. */
@@ -98,9 +123,11 @@ export function forcedCall(text: string): Call | undefined {
   return isObject(call) && typeof call.tool === 'string' ? { name: call.tool, arguments: call.arguments } : undefined;
 }
 
-/** A call of an earlier turn, as the model itself would have written it. */
-export const writtenCall = (name: string, args: string): string =>
-  JSON.stringify({ tool: name, arguments: parsed(args) ?? args });
+/** The calls of an earlier turn, as the model itself would have written them. */
+export function writtenCalls(calls: readonly { readonly name: string; readonly arguments: string }[]): string {
+  const written = calls.map(({ name, arguments: args }) => ({ tool: name, arguments: parsed(args) ?? args }));
+  return JSON.stringify(written.length === 1 ? written[0] : written);
+}
 
 function parsed(text: string): unknown {
   try {

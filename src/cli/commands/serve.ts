@@ -56,6 +56,9 @@ export const serveCommand = (): Command =>
     },
   ).action(serve);
 
+/** A program that is at work reads within this time, on whatever line. */
+const stalledReaderMs = 60_000;
+
 async function serve(options: Options): Promise<void> {
   const { values } = readSettings(options);
   const address = addressOf(values);
@@ -79,6 +82,7 @@ async function serve(options: Options): Promise<void> {
     isLocal: isLoopback(address),
     maxChoicesOpen: concurrency,
     deadlineMs: answerMs,
+    stalledReaderMs,
   });
   try {
     const { port } = await gateway.listen(address).catch((error: unknown) => {

@@ -29,6 +29,22 @@ async function post(
   return { status: statusCode, headers: told, text };
 }
 
+interface CallTold {
+  readonly index: number;
+  readonly function: { readonly name: string };
+}
+
+interface Whole {
+  readonly choices: readonly { readonly message: { readonly tool_calls?: readonly CallTold[] } }[];
+}
+
+interface Chunk {
+  readonly choices: readonly {
+    readonly delta: { readonly tool_calls?: readonly CallTold[] };
+    readonly finish_reason: string | null;
+  }[];
+}
+
 const eventsIn = (text: string): unknown[] =>
   text
     .split('\n\n')
@@ -165,6 +181,40 @@ describe('an answer', () => {
     expect(choices[0]?.message).not.toHaveProperty('tool_calls');
   });
 
+  it('may have several calls, of which a program that wants one at a time is told the first', async () => {
+    const tools = [{ type: 'function', function: { name: 'f' } }];
+    const toolCalls = ['f', 'g'].map((name) => ({ name, arguments: {} }));
+    const mesh = new ScriptedMesh().does((asked) => asked.taken().end({ toolCalls, finishReason: 'tool_calls' }));
+    const namesIn = (calls: readonly { readonly function: { readonly name: string } }[]): string[] =>
+      calls.map((call) => call.function.name);
+    for (const [parallel_tool_calls, names] of [
+      [true, ['f', 'g']],
+      [false, ['f']],
+    ]) {
+      const asked = { ...hi, tools, parallel_tool_calls };
+      const { choices } = JSON.parse((await post(mesh, asked)).text) as Whole;
+      expect(namesIn(choices[0]?.message.tool_calls ?? [])).toEqual(names);
+      const chunks = eventsIn((await post(mesh, { ...asked, stream: true })).text) as Chunk[];
+      const told = chunks.flatMap((chunk) => chunk.choices[0]?.delta.tool_calls ?? []);
+      expect(namesIn(told)).toEqual(names);
+      expect(told.map(({ index }) => index)).toEqual(told.map((_, at) => at));
+      expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('tool_calls');
+    }
+  });
+
+  it('says by a fingerprint which file of a model it is of', async () => {
+    const mesh = new ScriptedMesh().does(answering);
+    const seen = async (body: object) => {
+      const { text } = await post(mesh, body);
+      const answers = text.startsWith('{') ? [JSON.parse(text)] : eventsIn(text);
+      return new Set((answers as { system_fingerprint: unknown }[]).map((answer) => answer.system_fingerprint));
+    };
+    expect(await seen({ ...hi, stream: true })).toEqual(new Set([`qmesh_${'0'.repeat(12)}`]));
+    const model = { name: 'qwen-2', sha256: 'ab'.repeat(32) };
+    mesh.does((asked) => asked.taken().end({ model }));
+    expect(await seen(hi)).toEqual(new Set([`qmesh_${'ab'.repeat(6)}`]));
+  });
+
   it('has deadlines, seeds and stops as they were asked for', async () => {
     const mesh = new ScriptedMesh().does(answering);
     await post(
@@ -244,6 +294,49 @@ describe('a program that', () => {
     expect((await fetch(url, asJson(hi))).status).toBe(200);
     socket.destroy();
     await eventually(() => asked?.isCancelled === true);
+  });
+
+  it('reads nothing for too long is cut off, and its request with it; one that reads is not', async () => {
+    const mesh = new ScriptedMesh().does((asked) => asked.taken().say('begun'));
+    const { port } = await listening(mesh, { stalledReaderMs: 400 });
+    const sockets = [await sending(port, { ...hi, stream: true }), await sending(port, { ...hi, stream: true })];
+    await eventually(() => mesh.asked.length === 2);
+    const [stalled, reading] = mesh.asked;
+    sockets[0]?.pause();
+    sockets[1]?.resume();
+    const line = 'x'.repeat(65_536);
+    for (let i = 0; i < 400; i++) stalled?.say(line);
+    const talk = setInterval(() => reading?.say(line), 20);
+    await eventually(() => stalled?.isCancelled === true);
+    clearInterval(talk);
+    expect(reading?.isCancelled).toBe(false);
+    for (const socket of sockets) socket.destroy();
+  });
+});
+
+describe('a path that is not here', () => {
+  it.each([
+    ['GET', '/v1/chat/completions', 405, 'POST', 'use POST'],
+    ['DELETE', '/v1/models/llama-3', 405, 'GET, HEAD', 'use GET'],
+    ['PUT', '/v1/models/', 405, 'GET, HEAD', 'use GET'],
+    ['POST', '/chat/completions', 404, undefined, 'did you mean /v1/chat/completions?'],
+    ['POST', '/v1/v1/chat/completions', 404, undefined, 'did you mean /v1/chat/completions?'],
+    ['GET', '/models', 404, undefined, 'did you mean /v1/models?'],
+    ['POST', '/v1/audio/speech', 404, undefined, 'this server has /v1/chat/completions'],
+    ['POST', '/v1/embeddings', 404, undefined, 'Workers make no embeddings'],
+  ] as const)('%s %s', async (method, url, status, allow, message) => {
+    const { app } = gatewayBefore(new ScriptedMesh());
+    const { statusCode, headers, body } = await app.inject({ method, url, headers: { host: '127.0.0.1' } });
+    expect([statusCode, headers.allow]).toEqual([status, allow]);
+    expect(JSON.parse(body)).toMatchObject({
+      error: { message: expect.stringContaining(message), type: 'invalid_request_error', param: null },
+    });
+  });
+
+  it('has no trouble with a slash at its end', async () => {
+    const { app } = gatewayBefore(new ScriptedMesh());
+    const { statusCode, body } = await app.inject({ url: '/v1/models/', headers: { host: '127.0.0.1' } });
+    expect([statusCode, (JSON.parse(body) as { object: string }).object]).toEqual([200, 'list']);
   });
 });
 

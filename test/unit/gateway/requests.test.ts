@@ -127,6 +127,38 @@ describe('a chat', () => {
     expect(refusal(readChat, { ...hi, ...more })).toMatchObject({ status: 400, param, code: 'invalid_value' });
   });
 
+  it.each([
+    [{ messages: undefined }, 'messages: is missing'],
+    [{ messages: [] }, 'messages: must have at least 1 entry'],
+    [{ messages: 'hi' }, 'messages: must be a list'],
+    [{ max_tokens: 0 }, 'max_tokens: must be at least 1'],
+    [{ max_tokens: 1.5 }, 'max_tokens: must be a whole number'],
+    [{ temperature: 3 }, 'temperature: must be at most 2'],
+    [{ repeat_penalty: 0 }, 'repeat_penalty: must be more than 0'],
+    [{ temperature: 'hot' }, 'temperature: must be a number'],
+    [{ stream: 'yes' }, 'stream: must be true or false'],
+    [{ model: '' }, 'model: must have at least 1 character'],
+    [{ messages: [{ role: 'tool', content: '' }] }, 'messages[0].tool_call_id: is missing'],
+  ])('says what is wrong in words: %j', (more, message) => {
+    expect(refusal(readChat, { ...hi, ...more })).toMatchObject({ status: 400, message });
+  });
+
+  it('may be held to some of its tools', () => {
+    const tool = (name: string) => ({ type: 'function', function: { name } });
+    const tools = [tool('f'), tool('g'), tool('h')];
+    const allowed = (mode: string, ...names: string[]) => ({
+      ...hi,
+      tools,
+      tool_choice: { type: 'allowed_tools', allowed_tools: { mode, tools: names.map(tool) } },
+    });
+    const [request] = readChat(allowed('auto', 'h', 'f')).requests;
+    expect(request?.tools?.map(({ name }) => name)).toEqual(['f', 'h']);
+    const { requests, isCall } = readChat(allowed('required', 'g'));
+    expect(isCall).toBe(true);
+    expect(requests[0]?.options?.jsonSchema).toMatchObject({ properties: { tool: { const: 'g' } } });
+    expect(refusal(readChat, allowed('auto', 'i'))).toMatchObject({ param: 'tool_choice.allowed_tools.tools' });
+  });
+
   it('that must call a tool is asked for in the form of a call, and what a worker refuses of it is named', () => {
     const tool = (name: string) => ({
       type: 'function',

@@ -119,6 +119,7 @@ export const gatewayBefore = (client: MeshClient, options: Partial<GatewayOption
     isLocal: true,
     maxChoicesOpen: 100,
     deadlineMs: 60_000,
+    stalledReaderMs: 60_000,
     ...options,
   });
 
