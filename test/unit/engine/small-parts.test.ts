@@ -25,7 +25,12 @@ describe('samplers', () => {
     const samplers = new Samplers((): NativeSampler => {
       const configs: SamplerConfig[] = [];
       told.push(configs);
-      return { applyConfig: (config) => void configs.push(config), dispose: () => void disposed++ };
+      return {
+        applyConfig: (config) => void configs.push(config),
+        dispose: () => {
+          disposed++;
+        },
+      };
     });
     for (let run = 0; run < 50; run++) {
       const sampler = samplers.picking(run % 2);
