@@ -55,7 +55,8 @@ export class Reconciler {
     const { peers } = this.#options;
     if (this.#answering.has(peer) || !peers.hasRoom(peer)) return;
     const { request: next, send } = answer(this.#holdings(peer), request);
-    if (next !== undefined && this.#takesTurn(peer)) this.#ask(peer, next);
+    // Who only looks up has nothing that this node lacks: it is told at once.
+    if (next !== undefined && (!peers.isWorker(peer) || this.#takesTurn(peer))) this.#ask(peer, next);
     if (send.length > 0) this.#send(peer, send);
   }
 

@@ -44,7 +44,6 @@ const HyperDht = require('hyperdht') as {
 const Hyperswarm = require('hyperswarm') as new (options: object) => Swarm;
 
 export const topicName = 'qmesh-inference-v2';
-const topicKey = createHash('sha256').update(topicName).digest();
 
 /** The mesh that a test runs in: one DHT node of its own, and a bootstrap to find the others. */
 export class Mesh {
@@ -59,11 +58,12 @@ export class Mesh {
     return new HyperDht({ bootstrap: this.bootstrap, host: '127.0.0.1', firewalled: false });
   }
 
-  /** Finds any worker through the topic, as a program that knows nobody does. */
-  async find(): Promise<WireClient> {
+  /** Finds any worker through a topic, as a program that knows nobody does. */
+  async find(topic = topicName): Promise<WireClient> {
     const dht = this.#node();
     const swarm = new Hyperswarm({ dht, keyPair: HyperDht.keyPair(randomBytes(32)) });
     const found = new Promise<Stream>((resolve) => swarm.on('connection', resolve));
+    const topicKey = createHash('sha256').update(topic).digest();
     const discovery = swarm.join(topicKey, { server: false, client: true });
     // A worker that announces itself only after the first look-up would be found minutes later.
     const retry = setInterval(() => void discovery.refresh().catch(() => undefined), 1_000);
@@ -336,7 +336,7 @@ export class Account {
   }
 
   /** With this account's signature under it. A `network` of a hello is signed and not sent. */
-  signed(kind: 'hello' | 'order' | 'ack', object: Signable): Signable {
+  signed(kind: 'hello' | 'order' | 'receipt' | 'ack' | 'attestation', object: Signable): Signable {
     const signature = sign(null, signedBytes(kind, object), this.#privateKey).toString('hex');
     if (kind !== 'hello') return { ...object, signature };
     const { network: _, ...rest } = object;
