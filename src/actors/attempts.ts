@@ -23,6 +23,9 @@ export class Attempts {
   #begunWith: string | undefined;
   /** A worker does not believe that this account has enough: it asks as a guest from then on. */
   #isGuest = false;
+  /** Whether an order went along with the prompt that was sent last; and that none does any more. */
+  #isOrdered = false;
+  #isOrderless = false;
   /** Workers that said when to come again, until then: at most one for each try. */
   readonly #barredUntilMs = new Map<string, number>();
   /** Since when all known workers serve other models than the one that is asked for. */
@@ -140,10 +143,13 @@ export class Attempts {
         const { code, message: why, retryable, retryAfterMs, work } = message;
         // What nobody named is no mistake of the request: the worker has just given up its first model.
         const isNoMistake = code === 'model_not_found' && this.#request.model === undefined;
+        // Two clocks far apart, mostly: then no order is good at both ends, and the request may be well without.
+        const isOrderRefused = code === 'bad_request' && this.#isOrdered && !this.#isOrderless;
+        this.#isOrderless ||= isOrderRefused;
         fail({
           code,
           message: why,
-          retryable: retryable || isNoMistake,
+          retryable: retryable || isNoMistake || isOrderRefused,
           ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
           ...(work && { work }),
         });
@@ -234,7 +240,9 @@ export class Attempts {
       ...(text === '' ? {} : { resume: { text } }),
       ...(proof && { work: proof }),
     };
-    return isLocal ? prompt : { ...prompt, ...this.#deps.wallet?.order(worker, prompt, this.#isGuest) };
+    const order = isLocal || this.#isOrderless ? undefined : this.#deps.wallet?.order(worker, prompt, this.#isGuest);
+    this.#isOrdered = order !== undefined;
+    return { ...prompt, ...order };
   }
 }
 

@@ -45,7 +45,9 @@ function faultOf(order: Order, prompt: PromptMessage, { network, account, worker
   if (order.promptHash !== facts.hash) return 'order.promptHash: this is not the hash of the salt and the prompt';
   if (order.promptChars !== facts.chars) return `order.promptChars: the prompt has ${facts.chars} code points`;
   if (!areGoodOrderTimes(order)) return 'order.expiresAt: must be at most 10 minutes after order.at';
-  if (order.at > nowMs + clockSkewMs) return 'order.at: lies in the future; is the clock of this client right?';
-  if (order.expiresAt <= nowMs) return 'order.expiresAt: the order has expired; is the clock of this client right?';
+  if (order.at > nowMs + clockSkewMs)
+    return 'order.at: lies in the future: the clocks of this client and this worker differ';
+  if (order.expiresAt <= nowMs)
+    return 'order.expiresAt: the order has expired; unless it is old, the clocks of this client and this worker differ';
   return undefined;
 }

@@ -106,6 +106,21 @@ it('a worker that sees less than its client thinks it has: the client asks as a 
   expect(whole(workers[0]!).map(({ order }) => order.maxPrice)).toEqual([0]);
 });
 
+it.each([
+  ['ahead', 20],
+  ['behind', -20],
+])('a worker whose clock is 20 minutes %s answers all the same, without an order', (_, minutes) => {
+  const { world, workers } = quietWorld(4);
+  workers[0]!.clock.aheadMs = minutes * 60_000;
+  const client = world.startOrderer(rich);
+  world.clock.advance(settleMs);
+  const request = world.ask(client, question(5));
+  ended(world, [request]);
+  expect(request.text).toBe(countFrom(5, 8));
+  expect(request.answer?.tries.map(({ failure }) => failure?.code)).toEqual(['bad_request', undefined]);
+  expect(claimsAt(workers[0]!)).toEqual([]);
+});
+
 it('what is spoken for is not offered twice, at the client and at the worker', () => {
   const { world, workers } = quietWorld(5);
   const client = world.startOrderer(20_000);

@@ -15,7 +15,10 @@ export class FreezableClock implements Clock {
     this.#clock = clock;
   }
 
-  readonly now = (): number => this.#clock.now();
+  /** How far this node's wall clock is ahead of the others'. */
+  aheadMs = 0;
+
+  readonly now = (): number => this.#clock.now() + this.aheadMs;
   readonly monotonicMs = (): number => this.#clock.monotonicMs();
   readonly onWake = (listener: (awayMs: number) => void): (() => void) => this.#clock.onWake(listener);
 
