@@ -40,7 +40,7 @@ export const createConsensus = (deps: ConsensusDeps): AnyActorLogic =>
   consensusMachine.provide({ actors: { docket: createDocket(deps) } });
 
 function createDocket(deps: ConsensusDeps) {
-  return guardedCallback(({ sendBack, receive, guard, defer, after, every, fail }) => {
+  return guardedCallback(({ sendBack, receive, guard, after, every }) => {
     const { clock, log, identity, ledger, bans, validators, scorePeers, checks, faulted, scoreRole } = deps;
     const gossip: Gossip = new Gossip(scorePeers, after, () => inbox.isBusy);
     /** Peers that brought what was counted, and with whom another round begins. */
@@ -65,9 +65,10 @@ function createDocket(deps: ConsensusDeps) {
           reconciler.open(peer);
         });
       },
-      failed: fail,
+      isBehind: () => inbox.isBusy,
+      after,
+      guard,
     });
-    defer(() => docket.close());
     const reconciler = new Reconciler({
       clock,
       peers: scorePeers,
@@ -118,6 +119,7 @@ function createDocket(deps: ConsensusDeps) {
         isRejected: (hash) => docket.isRejected(hash),
         quorum: () => validators.quorum,
         wants: (attestation) => docket.wants(attestation) || solos.wants(attestation),
+        shown: (peer, attestation) => docket.shown(peer, attestation),
         known: (peer, hash, isCertificate) => docket.known(peer, hash, isCertificate),
         claim(checked) {
           lookForRival(checked);

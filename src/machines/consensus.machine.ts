@@ -1,6 +1,6 @@
 /**
  * The score network's conscience: what others claim is judged, attested, gathered and counted. Child of services, permanent. The
- * claims in flight are machines of their own (receipt.machine.ts), started by the docket, the effects of this one.
+ * claims in flight each go through a chart of their own (receipt.machine.ts), in the docket, the effects of this one.
  *
  * Invariant: nothing is judged before what this node attested earlier is known again, for a promise given twice is a lie.
  */

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { KeyPair } from './keys.js';
 import { limits } from './limits.js';
 import { count, exactly, fields, list, name, publicKey, requestId, sha256, signature, time } from './schema.js';
-import { isWellFormed, sign, signedHash, verify } from './signing.js';
+import { hashOfBytes, isWellFormed, sign, signedBytes, signedHash, verify, verifyBytes } from './signing.js';
 
 /** What has no UTF-8 cannot be signed, and must not get to where it would have to be hashed. */
 const signedName = name.refine(isWellFormed, 'must hold no lone surrogates');
@@ -115,6 +115,22 @@ export function isGenuine<Kind extends ObjectKind>(kind: Kind, object: SignedObj
 /** The object's name. The signature is no part of it: a signature written in another way makes no other object. */
 export function objectHash<Kind extends ObjectKind>(kind: Kind, object: Unsigned<Kind>): string {
   return signedHash(kind, object);
+}
+
+/** What an object is called, and whether it is genuine, by one canonical form of it: to be made once, where both are asked. */
+export interface SignedForm {
+  readonly hash: string;
+  /** As `isGenuine`. */
+  readonly isGenuine: () => boolean;
+}
+
+/** @throws TypeError for what their schema would not have accepted. */
+export function signedForm<Kind extends ObjectKind>(kind: Kind, object: SignedObject<Kind>): SignedForm {
+  const bytes = signedBytes(kind, object);
+  return {
+    hash: hashOfBytes(bytes),
+    isGenuine: () => verifyBytes(bytes, object.signature, signerOf(kind, object)),
+  };
 }
 
 function signerOf<Kind extends ObjectKind>(kind: Kind, object: SignedObject<Kind>): string {

@@ -21,13 +21,36 @@ export function signedBytes(kind: SignedKind, object: object): Uint8Array {
 
 /** RFC 8785 canonical JSON. @throws TypeError as `signedBytes` does */
 export function signableJson(value: object): string {
+  const flat = Array.isArray(value) ? undefined : flatJson(value as Readonly<Record<string, unknown>>);
+  if (flat !== undefined) return flat;
   assertPortable(value);
   return canonicalize(value) ?? '';
 }
 
+/**
+ * Orders, receipts, acks and attestations hold nothing but words and numbers, and a validator makes the canonical form of dozens of
+ * them for each receipt: here in one pass, in a third of the time of the library that takes anything. Undefined where something is nested.
+ */
+function flatJson(object: Readonly<Record<string, unknown>>): string | undefined {
+  let json = '{';
+  for (const key of Object.keys(object).sort()) {
+    const value = object[key];
+    if (typeof value === 'object' && value !== null) return undefined;
+    assertPortable(key);
+    assertPortable(value);
+    json += `${json.length > 1 ? ',' : ''}${JSON.stringify(key)}:${JSON.stringify(value)}`;
+  }
+  return `${json}}`;
+}
+
 /** The name of a signed object: SHA-256 of its signed bytes, hex. */
 export function signedHash(kind: SignedKind, object: object): string {
-  return createHash('sha256').update(signedBytes(kind, object)).digest('hex');
+  return hashOfBytes(signedBytes(kind, object));
+}
+
+/** @param bytes as `signedBytes` made them */
+export function hashOfBytes(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** The signature, hex. */
@@ -37,13 +60,18 @@ export function sign(kind: SignedKind, object: object, keyPair: KeyPair): string
 
 /** Never throws, whatever the other side sent. */
 export function verify(kind: SignedKind, object: object, signature: string, publicKeyHex: string): boolean {
-  if (!/^[0-9a-f]{128}$/.test(signature) || !/^[0-9a-f]{64}$/.test(publicKeyHex)) return false;
   let bytes: Uint8Array;
   try {
     bytes = signedBytes(kind, object);
   } catch {
     return false;
   }
+  return verifyBytes(bytes, signature, publicKeyHex);
+}
+
+/** @param bytes as `signedBytes` made them */
+export function verifyBytes(bytes: Uint8Array, signature: string, publicKeyHex: string): boolean {
+  if (!/^[0-9a-f]{128}$/.test(signature) || !/^[0-9a-f]{64}$/.test(publicKeyHex)) return false;
   return crypto.verify(bytes, Buffer.from(signature, 'hex'), Buffer.from(publicKeyHex, 'hex'));
 }
 

@@ -6,7 +6,7 @@
  * A claim that fails here is worth nothing to anybody, whoever attests it.
  */
 import { limits } from '../protocol/limits.js';
-import { isGenuine, objectHash, type Claim } from '../protocol/signed-objects.js';
+import { isGenuine, signedForm, type Claim, type SignedForm } from '../protocol/signed-objects.js';
 import { entryOf, type LedgerEntry } from './ledger.js';
 import { scoreOf } from './points.js';
 import type { Fault } from './verdicts.js';
@@ -27,18 +27,21 @@ export type Examination =
 /** @param network the inference topic of this node's mesh. The cheap checks come first. */
 export function examine(claim: Claim, network: string): Examination {
   const { order, receipt } = claim;
-  const orderHash = objectHash('order', order);
-  const receiptHash = objectHash('receipt', receipt);
-  const fault = faultOf(claim, network, orderHash, receiptHash);
+  const forms = { order: signedForm('order', order), receipt: signedForm('receipt', receipt) };
+  const fault = faultOf(claim, network, forms);
   if (fault !== undefined) return { kind: 'unsound', fault };
-  return { kind: 'sound', facts: { entry: entryOf(receiptHash, order, receipt), orderedAt: order.at } };
+  return { kind: 'sound', facts: { entry: entryOf(forms.receipt.hash, order, receipt), orderedAt: order.at } };
 }
 
-function faultOf(claim: Claim, network: string, orderHash: string, receiptHash: string): Fault | undefined {
+function faultOf(
+  claim: Claim,
+  network: string,
+  forms: { readonly order: SignedForm; readonly receipt: SignedForm },
+): Fault | undefined {
   const { order, receipt, ack } = claim;
   const isOneRequest =
-    receipt.order === orderHash &&
-    ack.receipt === receiptHash &&
+    receipt.order === forms.order.hash &&
+    ack.receipt === forms.receipt.hash &&
     receipt.worker === order.worker &&
     receipt.client === order.client &&
     ack.client === order.client;
@@ -54,7 +57,7 @@ function faultOf(claim: Claim, network: string, orderHash: string, receiptHash: 
     return 'wrong_score';
   if (receipt.completionTokens > maxTokensPerMs * Math.max(1, responseMs)) return 'implausible';
   if (!agreeOnResponse(ack.responseMs, responseMs)) return 'response_time';
-  const isSigned = isGenuine('order', order) && isGenuine('receipt', receipt) && isGenuine('ack', ack);
+  const isSigned = forms.order.isGenuine() && forms.receipt.isGenuine() && isGenuine('ack', ack);
   return isSigned ? undefined : 'bad_signature';
 }
 

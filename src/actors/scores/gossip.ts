@@ -12,8 +12,11 @@ import type { ScorePeers } from './score-peers.js';
 
 export const ownMs = 20;
 export const forwardMs = 300;
-/** A busy node has not read yet who has what: it waits with passing on, so many times. */
-const maxPostponed = 15;
+/**
+ * A busy node has not read yet who has what: it waits with passing on, so many times, half a minute. What it would tell then is mostly
+ * known, and reading it keeps others busy; who lacks something is offered it again, or finds it by comparing.
+ */
+const maxPostponed = 100;
 /** Things that wait to be passed on. Of more, the newest are left out: anti-entropy finds what matters of them. */
 export const maxWaitingNews = 8_192;
 

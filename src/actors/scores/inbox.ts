@@ -5,6 +5,7 @@
  * An attestation may overtake the claim it speaks of, since both come from many sides: it waits for that, for a while.
  */
 import { limits } from '../../protocol/limits.js';
+import { protocolVersion } from '../../protocol/messages.js';
 import type { ScoreUpdateMessage, ScoreVerifyMessage } from '../../protocol/score-messages.js';
 import {
   objectHash,
@@ -19,11 +20,14 @@ import type { Quorum } from '../../rules/quorum.js';
 import type { Fault } from '../../rules/verdicts.js';
 import type { ScoreChecks } from './checks.js';
 
-/** Items that wait to be checked: of one peer, and of all. More are dropped; they are offered again, or found by anti-entropy. */
-export const maxWaitingOfPeer = 4 * limits.maxScoreItems;
-export const maxWaiting = 32 * limits.maxScoreItems;
+/**
+ * Signatures that wait to be checked: of one peer, and of all, some 30 MB of objects. More are dropped; they are offered again, or
+ * found by anti-entropy.
+ */
+export const maxWaitingOfPeer = 16 * limits.maxScoreItems;
+export const maxWaiting = 128 * limits.maxScoreItems;
 /** Attestations that wait for their claim. Of more, the ones that waited longest go. */
-export const maxOrphans = 4_096;
+export const maxOrphans = 8_192;
 
 /** Undefined for what this node says to itself. */
 export type Sender = string | undefined;
@@ -44,8 +48,10 @@ export interface InboxEvents {
   /** This node has found it wanting for good, and looks at it again only where a quorum may think otherwise. */
   readonly isRejected: (hash: string) => boolean;
   readonly quorum: () => Quorum;
-  /** Whether this validator's word on a receipt that is gathering, or counted, is news. */
-  readonly wants: (attestation: Attestation) => boolean;
+  /** Whether this validator's word on a receipt that is gathering, or counted, is news: how many like it are missing. */
+  readonly wants: (attestation: Attestation) => number;
+  /** The peer said this, checked or not, of such a receipt. */
+  shown(peer: Sender, attestation: Attestation): void;
   /** The peer has this receipt; `isCertificate`: certified, too. */
   known(peer: Sender, hash: string, isCertificate: boolean): void;
   claim(checked: CheckedClaim): void;
@@ -74,11 +80,20 @@ type Work =
   | { readonly kind: 'attestation'; readonly peer: Sender; readonly at: number }
   | { readonly kind: 'evidence'; readonly peer: Sender; readonly at: number };
 
+/** Somebody's word, and from whom it came. */
+interface Said {
+  readonly peer: Sender;
+  readonly attestation: Attestation;
+}
+
 interface Batch {
   readonly claims: Claim[];
   readonly attestations: Attestation[];
   readonly evidence: Evidence[];
   readonly work: Work[];
+  /** Receipt → how many attestations of it are checked; and those that are not needed if these are genuine. */
+  readonly taken: Map<string, number>;
+  readonly spare: Said[];
 }
 
 export class Inbox {
@@ -90,7 +105,7 @@ export class Inbox {
   readonly #waitingOf = new Map<Sender, number>();
   /** Claims of the batch that is being checked. */
   readonly #checking = new Set<string>();
-  readonly #orphans = new Map<string, Attestation[]>();
+  readonly #orphans = new Map<string, Said[]>();
   #orphanCount = 0;
   #isBusy = true;
 
@@ -123,11 +138,14 @@ export class Inbox {
 
   /** It is gathering now: what waited for it is looked at. */
   adopt(hash: string): void {
-    const attestations = this.#orphans.get(hash);
-    if (attestations === undefined) return;
+    const orphans = this.#orphans.get(hash) ?? [];
     this.#orphans.delete(hash);
-    this.#orphanCount -= attestations.length;
-    this.hear(undefined, { v: 2, type: 'score_verify', attestations });
+    this.#orphanCount -= orphans.length;
+    for (const each of orphans) this.#hearAgain(each);
+  }
+
+  #hearAgain({ peer, attestation }: Said): void {
+    this.hear(peer, { v: protocolVersion, type: 'score_verify', attestations: [attestation] });
   }
 
   #note(peer: Sender, weight: number): void {
@@ -140,7 +158,7 @@ export class Inbox {
   #next(): void {
     if (this.#isBusy || this.#waiting.length === 0) return;
     this.#isBusy = true;
-    const batch: Batch = { claims: [], attestations: [], evidence: [], work: [] };
+    const batch: Batch = { claims: [], attestations: [], evidence: [], work: [], taken: new Map(), spare: [] };
     let weight = 0;
     while (this.#waiting.length > 0 && weight < limits.maxScoreItems) {
       const waiting = this.#waiting.shift();
@@ -152,6 +170,7 @@ export class Inbox {
     this.#checks.check(batch, (found) => {
       this.#checking.clear();
       for (const work of batch.work) this.#apply(work, batch, found);
+      for (const each of batch.spare) if (this.#on.wants(each.attestation) > 0) this.#hearAgain(each);
       this.#soon(() => {
         this.#isBusy = false;
         this.#next();
@@ -197,9 +216,14 @@ export class Inbox {
     const { receipt, validator, verdict } = attestation;
     if (verdict !== 'valid' || !this.#on.quorum().validators.has(validator)) return;
     const relation = this.#checking.has(receipt) ? 'busy' : this.#on.relation(receipt);
-    if (relation === 'unknown' || relation === 'busy') this.#keepOrphan(attestation);
-    else if (this.#on.wants(attestation))
-      batch.work.push({ kind: 'attestation', peer, at: batch.attestations.push(attestation) - 1 });
+    if (relation === 'unknown' || relation === 'busy') return this.#keepOrphan({ peer, attestation });
+    this.#on.shown(peer, attestation);
+    const wanted = this.#on.wants(attestation);
+    if (wanted === 0) return;
+    const taken = batch.taken.get(receipt) ?? 0;
+    if (taken >= wanted) return void batch.spare.push({ peer, attestation });
+    batch.taken.set(receipt, taken + 1);
+    batch.work.push({ kind: 'attestation', peer, at: batch.attestations.push(attestation) - 1 });
   }
 
   #apply(
@@ -239,17 +263,19 @@ export class Inbox {
     this.#on.claim({ peer, hash, claim, facts: examination.facts, attestations, isCertificate });
   }
 
-  #keepOrphan(attestation: Attestation): void {
+  #keepOrphan(said: Said): void {
+    const { attestation } = said;
     const known = this.#orphans.get(attestation.receipt);
     if (known !== undefined && known.length >= limits.maxAttestations) return;
     if (
       known?.some(
-        ({ validator, signature }) => validator === attestation.validator && signature === attestation.signature,
+        ({ attestation: { validator, signature } }) =>
+          validator === attestation.validator && signature === attestation.signature,
       )
     )
       return;
-    if (known === undefined) this.#orphans.set(attestation.receipt, [attestation]);
-    else known.push(attestation);
+    if (known === undefined) this.#orphans.set(attestation.receipt, [said]);
+    else known.push(said);
     this.#orphanCount++;
     for (const [hash, attestations] of this.#orphans) {
       if (this.#orphanCount <= maxOrphans) return;
@@ -276,9 +302,9 @@ function relevantTo(
 
 const pureClaim = ({ order, receipt, ack }: Claim | Certificate): Claim => ({ order, receipt, ack });
 
-/** What it may cost to check. */
+/** What it may cost to check, in signatures. */
 function weightOf(message: Message): number {
-  if (message.type === 'score_verify') return message.attestations.length + 2 * (message.evidence?.length ?? 0);
+  if (message.type === 'score_verify') return message.attestations.length + 6 * (message.evidence?.length ?? 0);
   const attestations = message.certificates.reduce((sum, each) => sum + each.attestations.length, 0);
-  return message.receipts.length + message.certificates.length + attestations;
+  return 3 * (message.receipts.length + message.certificates.length) + attestations;
 }

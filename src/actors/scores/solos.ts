@@ -60,8 +60,11 @@ export class Solos {
     );
   }
 
-  wants({ receipt, validator }: Attestation): boolean {
-    return this.#offered.get(receipt)?.attestations.every((other) => other.validator !== validator) ?? false;
+  /** How many more words like this one are asked for; 0 where it is no news. */
+  wants({ receipt, validator }: Attestation): number {
+    const known = this.#offered.get(receipt)?.attestations;
+    if (known === undefined || known.some((other) => other.validator === validator)) return 0;
+    return this.#deps.validators.quorum.threshold;
   }
 
   /** A validator's word that was checked. @returns whether it was about one of these. */

@@ -2,10 +2,11 @@
  * What this node says of a claim in flight, and to whom: nothing to a peer that is known to have it, and to those who look up nothing
  * but certificates. Who attested a claim has it; who signed an attestation has that.
  */
-import type { Actor } from 'xstate';
-import type { receiptMachine } from '../../machines/receipt.machine.js';
+import type { ReceiptContext } from '../../machines/receipt.machine.js';
 import type { Attestation, Claim } from '../../protocol/signed-objects.js';
 import type { ClaimFacts } from '../../rules/claim.js';
+import type { Verdict } from '../../rules/verdicts.js';
+import type { ChartRun } from '../../runtime/chart-table.js';
 import type { Gossip } from './gossip.js';
 import type { Sender } from './inbox.js';
 import type { ScorePeers } from './score-peers.js';
@@ -17,7 +18,7 @@ export interface Vote {
 }
 
 /** A claim in flight. */
-export interface Gathering {
+export interface Gathering extends ReceiptContext {
   readonly hash: string;
   readonly claim: Claim;
   readonly facts: ClaimFacts;
@@ -27,9 +28,14 @@ export interface Gathering {
   /** Peers that are known to have the claim, and those that have its certificate. */
   readonly knownBy: Set<string>;
   readonly certifiedBy: Set<string>;
+  /** Nodes that attest it, by their word that was checked or by what they said on their own connection. */
+  readonly attestedBy: Set<string>;
   isAttested: boolean;
+  /** What this node found last. */
+  verdict: Verdict | undefined;
+  timesJudged: number;
   timesOffered: number;
-  receipt: Actor<typeof receiptMachine> | undefined;
+  run: ChartRun<Gathering> | undefined;
 }
 
 /** This node's own word, or something that it passes on. */
@@ -70,11 +76,11 @@ export class Word {
   }
 
   /** To those who will not gather it themselves: a validator that attested it has what it takes, or finds it by anti-entropy. */
-  certificate({ claim, votes, certifiedBy }: Gathering, attestations: readonly Attestation[]): void {
+  certificate({ claim, attestedBy, certifiedBy }: Gathering, attestations: readonly Attestation[]): void {
     this.#gossip.forward({
       kind: 'certificate',
       item: { ...claim, attestations: [...attestations] },
-      isKnownTo: (peer) => certifiedBy.has(peer) || votes.has(this.#peers.node(peer) ?? ''),
+      isKnownTo: (peer) => certifiedBy.has(peer) || attestedBy.has(this.#peers.node(peer) ?? ''),
     });
   }
 
@@ -84,9 +90,9 @@ export class Word {
     this.#gossip.tell({ kind: 'attestation', item: attestation, isKnownTo });
   }
 
-  #hasClaim({ hash, knownBy, votes, facts }: Gathering, peer: string): boolean {
+  #hasClaim({ hash, knownBy, attestedBy, facts }: Gathering, peer: string): boolean {
     const node = this.#peers.node(peer) ?? '';
-    const hasShown = knownBy.has(peer) || node === facts.entry.worker || votes.has(node);
+    const hasShown = knownBy.has(peer) || node === facts.entry.worker || attestedBy.has(node);
     return hasShown || !this.#peers.isWorker(peer) || !this.#isGathering(hash);
   }
 }

@@ -1,4 +1,6 @@
 import { createHash, createPublicKey, verify as opensslVerify } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createHello, verifyHello } from '../../../src/protocol/hello.js';
 import { keyPairFromSeed } from '../../../src/protocol/keys.js';
@@ -52,6 +54,15 @@ describe('signedBytes', () => {
   ])('refuses %s, which two languages could write differently', (_, object) => {
     expect(() => signedBytes('order', object)).toThrow(TypeError);
     expect(verify('order', object, 'ab'.repeat(64), identity.publicKeyHex)).toBe(false);
+  });
+
+  it('writes what is flat as the library writes it', () => {
+    const value = fc.oneof(fc.string({ unit: 'binary' }), fc.maxSafeNat(), fc.boolean(), fc.constant(null));
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ unit: 'binary' }), value), ({ signature: _, ...object }) => {
+        expect(text(signedBytes('order', object))).toBe(`qmesh/2/order\n${canonicalize(object)}`);
+      }),
+    );
   });
 
   it('gives the object its name', () => {
