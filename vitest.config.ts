@@ -9,6 +9,7 @@ export default defineConfig({
     // XState's development build warns of any machine that is stepped inside another one's action, which is what a
     // message delivered at once does. It is harmless, and there is no such check in the production build.
     onConsoleLog: (log) => !log.includes('Custom actions should not call'),
+    globalSetup: 'test/support/own-temporary-folder.ts',
     maxWorkers: 2,
     env: { QMESH_BOOTSTRAP: '127.0.0.1:1' }, // nothing in a test may look for the public network, or for this user's local mesh
     projects: [

@@ -23,7 +23,7 @@ function expectError({ code, stderr }: Ended, expected: number, ...lines: readon
   expect(code).toBe(expected);
 }
 
-describe('used wrongly', () => {
+describe.concurrent('used wrongly', () => {
   const mistakes: readonly { readonly args: readonly string[]; readonly lines: readonly RegExp[] }[] = [
     { args: ['wrker'], lines: [/^qmesh: unknown command 'wrker'/, /Did you mean worker\?/, /^  See: qmesh --help$/] },
     {
@@ -86,7 +86,7 @@ describe('used wrongly', () => {
   });
 });
 
-describe('a worker that cannot start', () => {
+describe.concurrent('a worker that cannot start', () => {
   it('whose home is a file', async () => {
     const { QMESH_HOME } = await freshEnv();
     const file = join(QMESH_HOME, 'file');
@@ -341,8 +341,10 @@ describe('with a worker', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('"event":"worker.stopped"');
     const why = 'No worker was found that could answer.';
-    expectError(await cli.run(['ask', 'hi'], env), 1, 'no answer', why, 'qmesh worker');
-    const { stdout: json, code: failed } = await cli.run(['ask', 'hi', '--json'], env);
+    const [told, { stdout: json, code: failed }] = await Promise.all(
+      [[], ['--json']].map((flags) => cli.run(['ask', 'hi', ...flags], env)),
+    );
+    expectError(told!, 1, 'no answer', why, 'qmesh worker');
     expect(failed).toBe(1);
     expect(JSON.parse(json)).toEqual({
       error: { code: 'no_worker', message: 'no answer', why, next: expect.stringContaining('qmesh worker') },

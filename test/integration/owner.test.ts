@@ -37,7 +37,7 @@ async function report(env: Env, ...args: readonly string[]): Promise<WorkerRepor
   return JSON.parse(stdout) as WorkerReport;
 }
 
-it('a worker is paused, stays so over a restart, is resumed, and stopped', { timeout }, async () => {
+it.concurrent('a worker is paused, stays so over a restart, is resumed, and stopped', { timeout }, async () => {
   const env = await freshEnv();
   const first = await startWorker(env);
   expect(await report(env, 'status')).toMatchObject({
@@ -69,7 +69,7 @@ it('a worker is paused, stays so over a restart, is resumed, and stopped', { tim
   expect((await second.ended).code).toBe(0);
 });
 
-it('a schedule is kept, and resume overrides it until its next change', { timeout }, async () => {
+it.concurrent('a schedule is kept, and resume overrides it until its next change', { timeout }, async () => {
   const day = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'][(new Date().getDay() + 3) % 7] ?? '';
   const env = { ...(await freshEnv()), QMESH_SCHEDULE: `${day} 10:00-12:00` };
   await startWorker(env);
@@ -82,7 +82,7 @@ it('a schedule is kept, and resume overrides it until its next change', { timeou
   await report(env, 'stop');
 });
 
-describe('without a worker', () => {
+describe.concurrent('without a worker', () => {
   const commands = [['status'], ['pause', '--for', '1h'], ['resume'], ['stop']].map((args) => ({ args }));
 
   it.each(commands)('$args says so', async ({ args }) => {
@@ -115,7 +115,7 @@ describe('without a worker', () => {
   });
 });
 
-describe('the socket', () => {
+describe.concurrent('the socket', () => {
   it('of a worker that was killed is replaced by the next one', { timeout }, async () => {
     const env = await freshEnv();
     const killed = await startWorker(env);

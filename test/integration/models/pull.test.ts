@@ -1,6 +1,7 @@
 /** `qmesh models pull`, from real processes on a DHT of their own: by name, through kills, and from a hub. */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { writeModel } from '../../../src/gguf/models.js';
@@ -15,19 +16,27 @@ const command = join(dist, 'cli/qmesh.js');
 
 let dht: ScriptProcess;
 let bootstrap: string;
+/** Gives up after 20 s, while the others are tried. */
+let lonely: ScriptProcess;
+const lonelyHome = mkdtempSync(join(tmpdir(), 'qmesh-lonely-'));
 
 beforeAll(async () => {
   dht = new ScriptProcess(command, ['dht', '--port', '0', '--host', '127.0.0.1', '--json']);
   ScriptProcess.running.delete(dht);
   bootstrap = (await dht.says('dht.ready')).bootstrap as string;
+  lonely = pull(lonelyHome, 'no-such-model');
+  ScriptProcess.running.delete(lonely);
 });
 
 afterEach(async () => {
-  for (const process of [...ScriptProcess.running]) await process.kill();
+  for (const script of [...ScriptProcess.running]) await script.kill();
   await closeMesh();
 });
 
-afterAll(() => dht.kill());
+afterAll(async () => {
+  await Promise.all([dht.kill(), lonely.kill()]);
+  rmSync(lonelyHome, { recursive: true });
+});
 
 /** A valid model, made larger by a tail that no tensor uses: what a header says of a file is a lower bound. */
 async function writeLargeModel(bytes: number, name = 'source'): Promise<{ path: string; sha256: string }> {
@@ -116,7 +125,6 @@ describe('qmesh models pull', () => {
   }, 120_000);
 
   it('says who has it not, and what to do', async () => {
-    const lonely = pull(newFolder(), 'no-such-model');
     expect(await lonely.exit).toBe(1);
     expect(JSON.stringify(lonely.lines)).toContain('nobody in the mesh offers no-such-model');
   }, 60_000);

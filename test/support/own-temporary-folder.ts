@@ -1,0 +1,17 @@
+/**
+ * Gives a test run a temporary folder of its own, and removes it at its end: whatever a test that failed has left, and a process that it
+ * killed, nothing of it stays on the machine.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+
+const prefix = 'qmesh-tests-';
+
+/** Vitest calls this before the first file of each project, and what it returns after the last one of all. */
+export default function setup(): (() => void) | undefined {
+  if (basename(tmpdir()).startsWith(prefix)) return undefined; // made for an earlier project
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  process.env.TMPDIR = folder;
+  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+}
