@@ -9,12 +9,8 @@ import type { ValidatorPolicy } from '../rules/quorum.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
-import { startTree } from '../runtime/start-tree.js';
 import type { ChildSpec } from '../runtime/supervision.js';
-import { createDhtActor } from './dht.actor.js';
 import { Ledger } from './ledger.js';
-import { names } from './names.js';
-import type { NetworkPort } from './ports.js';
 import { consensus, scoreDeps, scorePeers, scoreTopic, type ScoreDeps } from './score.tree.js';
 import { checksHere, type ScoreChecks } from './scores/checks.js';
 import { noStore } from './scores/no-store.js';
@@ -92,23 +88,4 @@ export class ScoreLookup {
     let timer = clock.setTimeout(look, 0);
     return () => clock.clearTimeout(timer);
   }
-}
-
-/** A look-up with a DHT node of its own. @returns it, and what ends it. */
-export function startScoreLookup(
-  options: ScoreLookupOptions,
-  network: NetworkPort,
-): { readonly lookup: ScoreLookup; readonly stop: (stopped?: () => void) => void } {
-  const { clock, random, log } = options;
-  const lookup = new ScoreLookup(options);
-  const dht = createDhtActor({ network, topics: [names.topic('scores')], log });
-  const tree = startTree(
-    {
-      id: 'root',
-      strategy: 'rest-for-one',
-      children: [{ id: names.dht, logic: dht, shutdownMs: 2_000 }, ...lookup.children],
-    },
-    { clock, random },
-  );
-  return { lookup, stop: (stopped) => tree.stop(stopped) };
 }

@@ -171,8 +171,6 @@ export type CancelMessage = Message<'cancel'>;
 export type ReceiptAckMessage = Message<'receipt_ack'>;
 export type HelloMessage = Message<'hello'>;
 
-export type ModelOffer = StatusMessage['models'][number];
-
 export type ClientMessage = PromptMessage | CancelMessage | ReceiptAckMessage | HelloMessage;
 export type WorkerMessage =
   StatusMessage | QueueStatusMessage | InferenceTokenMessage | InferenceResultMessage | InferenceErrorMessage;

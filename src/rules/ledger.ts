@@ -76,9 +76,6 @@ export const utcDayOf = (atMs: number): number => Math.floor(atMs / dayMs);
  */
 export const firstOpenDay = (nowMs: number): number => utcDayOf(nowMs) - openDays;
 
-/** From now until the next day is closed. */
-export const untilNextDayMs = (nowMs: number): number => (utcDayOf(nowMs) + 1) * dayMs - nowMs;
-
 export const isFast = ({ responseMs }: LedgerEntry): boolean => responseMs < fastMs;
 export const isHeavy = ({ complexity }: LedgerEntry): boolean => complexity === maxComplexity;
 

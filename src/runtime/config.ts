@@ -176,11 +176,3 @@ export function describeConfig<Values>(definition: Definition<Values>): SettingR
     describe: setting.describe,
   }));
 }
-
-/** What is in force and why, for logs: `slots=4 (flag)`. Secrets are not in it. */
-export function showConfig<Values>(definition: Definition<Values>, { values, sources }: Config<Values>): string[] {
-  return Object.entries<Setting<unknown>>(definition).map(([key, setting]) => {
-    const name = key as keyof Values;
-    return `${key}=${shown(values[name], setting)} (${sources[name]})`;
-  });
-}

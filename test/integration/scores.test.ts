@@ -7,7 +7,7 @@ import { createDhtActor } from '../../src/actors/dht.actor.js';
 import { createHyperswarmNetwork } from '../../src/actors/hyperswarm-network.js';
 import { openLedger } from '../../src/actors/ledger.js';
 import { names } from '../../src/actors/names.js';
-import { startScoreLookup } from '../../src/actors/score-lookup.js';
+import { ScoreLookup } from '../../src/actors/score-lookup.js';
 import { openScoreStore } from '../../src/actors/score-store.js';
 import {
   consensus,
@@ -24,6 +24,7 @@ import { systemClock } from '../../src/runtime/clock.js';
 import { nullLogger } from '../../src/runtime/log.js';
 import { systemRandom } from '../../src/runtime/random.js';
 import { startTree, type Tree } from '../../src/runtime/start-tree.js';
+import type { ChildSpec } from '../../src/runtime/supervision.js';
 import { tell } from '../../src/runtime/tell.js';
 import { account, claimWith, network } from '../support/ledger-cases.js';
 import { until } from '../support/real-network.js';
@@ -63,22 +64,26 @@ async function start(name: string, testnet: Testnet): Promise<Node> {
     scoreKeySeed: scoreKeySeedOf(Buffer.from(name.padEnd(32, '.')), ''),
     checks: checksHere(network),
   });
-  const port = portOn(testnet);
-  const dht = createDhtActor({ network: port, topics: [names.topic('scores')], log: nullLogger });
+  const tree = startOn(testnet, [consensus(deps), scorePeers(deps), scoreTopic(deps)]);
+  return { name, tree, deps };
+}
+
+/** A tree of these below a DHT node of its own. */
+function startOn(testnet: Testnet, children: readonly ChildSpec[]): Tree {
+  const bootstrap = { kind: 'nodes', nodes: testnet.nodes } as const;
+  const network = createHyperswarmNetwork({ ...ambient, bootstrap, host: '127.0.0.1' });
+  const dht = createDhtActor({ network, topics: [names.topic('scores')], log: nullLogger });
   const tree = startTree(
     {
       id: 'root',
       strategy: 'rest-for-one',
-      children: [consensus(deps), { id: names.dht, logic: dht, shutdownMs: 3_000 }, scorePeers(deps), scoreTopic(deps)],
+      children: [{ id: names.dht, logic: dht, shutdownMs: 3_000 }, ...children],
     },
     ambient,
   );
   releases.push(() => new Promise<void>((stopped) => tree.stop(stopped)));
-  return { name, tree, deps };
+  return tree;
 }
-
-const portOn = (testnet: Testnet) =>
-  createHyperswarmNetwork({ ...ambient, bootstrap: { kind: 'nodes', nodes: testnet.nodes }, host: '127.0.0.1' });
 
 const balances = ({ deps: { ledger } }: Node): string =>
   JSON.stringify([...ledger.accounts()].sort().map((each) => [each, ledger.stateOf(each)]));
@@ -109,11 +114,8 @@ it('four workers hold the same certificates within five seconds, and a program t
   await until(() => nodes.every(({ deps }) => deps.ledger.counted.size === 60), 'all are counted by all', 5_000);
   expect(new Set(nodes.map(balances)).size).toBe(1);
 
-  const { lookup, stop } = startScoreLookup(
-    { ...ambient, identity: account('somebody'), networkPrefix: '', policy },
-    portOn(testnet),
-  );
-  releases.push(() => new Promise<void>((stopped) => stop(stopped)));
+  const lookup = new ScoreLookup({ ...ambient, identity: account('somebody'), networkPrefix: '', policy });
+  startOn(testnet, lookup.children);
   const met = await new Promise<number>((ready) => lookup.whenInStep(15_000, ready));
   expect(met).toBeGreaterThan(0);
   const { publicKeyHex } = account('w1');

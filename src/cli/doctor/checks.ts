@@ -25,8 +25,6 @@ export const checks = {
   worker: checkWorker,
 } as const satisfies Readonly<Record<string, Check>>;
 
-export type CheckName = keyof typeof checks;
-
 /** A check that breaks is a finding, too. */
 export async function look(check: Check, subject: Subject): Promise<Finding> {
   try {
