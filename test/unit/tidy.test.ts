@@ -27,10 +27,14 @@ const entries: Readonly<Record<string, string>> = {
   'src/cli/error-codes.ts': 'npm run errors',
   'src/admin/page/main.ts': "the admin page's, in a browser",
   'src/runtime/virtual-clock.ts': 'simulations and tests run on it; it stands beside the port it implements',
-  // The ledger's rules: proven by their own tests before the actors that use them are there.
-  'src/protocol/salted-hash.ts': 'orders and receipts',
-  'src/rules/standing.ts': 'admission of orders',
-  'src/actors/score-store.ts': 'certificates',
+};
+
+/** Exported for tests alone. */
+const testedOnly: Readonly<Record<string, string>> = {
+  'src/gguf/demo-model.ts:expectedCount': 'the answers that the demo model is built to give, beside how it is built',
+  'src/gguf/demo-model.ts:DEMO_HELP_TEXT': 'the same',
+  'src/gguf/demo-model.ts:DEMO_UNICODE_TEXT': 'the same',
+  'src/runtime/inspection.ts:traceHash': 'two runs of a simulation are compared by it',
 };
 
 /** A folder of src/ and the folders of ours it may import (docs/architecture.md, Layers). Lint says it earlier, this says it all. */
@@ -69,6 +73,7 @@ interface SourceFile {
 const sources = filesUnder('src', /\.ts$/).map(parse);
 const sourcePaths = new Set(sources.map(({ path }) => path));
 const tests = filesUnder('test', /\.ts$/);
+const programsBeside = ['bench', 'scripts', 'examples'].flatMap((folder) => filesUnder(folder, /\.m?js$/));
 const pages = [...filesUnder('docs', /\.md$/), ...filesUnder('examples', /\.md$/), ...rootFiles(/\.md$/)];
 
 describe('files', () => {
@@ -104,6 +109,19 @@ describe('files', () => {
     for (const path of reached) for (const { target } of importsOf(path)) if (target !== undefined) reached.add(target);
     const dead = [...sourcePaths].filter((path) => !reached.has(path) && !path.endsWith('.d.ts'));
     expect(dead).toEqual([]);
+  });
+
+  it('export what the program uses', () => {
+    const programs = [...sources.map(({ text }) => text), ...programsBeside.map(read)];
+    const used = new Map<string, number>();
+    for (const [word] of programs.flatMap((text) => [...text.matchAll(/\w+/g)]))
+      used.set(word, (used.get(word) ?? 0) + 1);
+    const unused = sources.flatMap(({ path, text }) =>
+      [...text.matchAll(/^export (?:async )?(?:const|function|class|interface|type) (\w+)/gm)]
+        .filter(([, name = '']) => used.get(name) === 1)
+        .map(([, name = '']) => [`${path}:${name}`, 'used by nobody'] as const),
+    );
+    expect(exceptTheListed(unused, testedOnly)).toEqual([]);
   });
 });
 
