@@ -11,12 +11,17 @@ import { checkJsonSchema, jsonRules } from './json-grammar.js';
 import type { ChatMessage, ToolCall, ToolDefinition } from './messages.js';
 
 const NO_PARAMETERS = { type: 'object', properties: {} };
+/** None, or a schema that says nothing: there are none. */
+const parametersOf = ({ parameters = {} }: ToolDefinition): Readonly<Record<string, unknown>> =>
+  Object.keys(parameters).length === 0 ? NO_PARAMETERS : parameters;
 
 /** Says to the model which tools there are, before all else that is said. */
 export function withToolMessage(tools: readonly ToolDefinition[], messages: readonly ChatMessage[]): ChatMessage[] {
-  const list = tools.map(({ name, description, parameters = NO_PARAMETERS }) =>
-    JSON.stringify({ tool: name, ...(description === undefined ? {} : { description }), arguments: parameters }),
-  );
+  const list = tools.map((tool) => {
+    const { name, description } = tool;
+    const about = description === undefined ? {} : { description };
+    return JSON.stringify({ tool: name, ...about, arguments: parametersOf(tool) });
+  });
   const content = [
     'You can call these tools:',
     ...list,
@@ -30,9 +35,10 @@ const MAX_CALLS = 16;
 
 /** One of the calls, several, or words that do not begin like one. */
 export async function toolGrammar(llama: Llama, tools: readonly ToolDefinition[]): Promise<LlamaGrammar> {
-  const calls = tools.map(({ name, parameters = NO_PARAMETERS }, index) => {
+  const calls = tools.map((tool, index) => {
+    const parameters = parametersOf(tool);
     checkJsonSchema(parameters, `tools[${index}].parameters`);
-    return { type: 'object', properties: { tool: { const: name }, arguments: parameters } };
+    return { type: 'object', properties: { tool: { const: tool.name }, arguments: parameters } };
   });
   const { root, rules } = await jsonRules(llama, { oneOf: calls }, 'tools');
   const grammar = [

@@ -109,6 +109,20 @@ describe('an answer', () => {
     expect(silent.end).toMatchObject({ type: 'inference_result', text: counted(5, 3) });
   });
 
+  it('may be a call of a tool, also of one without parameters; what of it was cut short is text', async () => {
+    const client = await dial();
+    const fields = { messages: [{ role: 'user', content: 'count from 5' }], tools: [{ name: 'add', parameters: {} }] };
+    const resume = { text: '{"tool": "add", "arguments": {' };
+    const options = { temperature: 0, maxTokens: 200 };
+    const call = await client.ask({ id: 'call', ...fields, resume, options });
+    expect(call.end).toMatchObject({
+      finishReason: 'tool_calls',
+      text: '',
+      toolCalls: [{ name: 'add', arguments: {} }],
+    });
+    expectWhole(await client.ask({ id: 'words', ...fields, options: { temperature: 0, maxTokens: 5 } }));
+  });
+
   it('ends before a stop string, even one of several tokens, and never shows part of it', async () => {
     const client = await dial();
     const answer = await client.ask({
@@ -197,6 +211,24 @@ describe('while a request is unfinished', () => {
     expect(text + answer.streamed).toBe(counted(1, longTokens));
   });
 
+  it('a connection that takes over streams as it asks, and an older one does not take it back', async () => {
+    const [older, newer, newest] = [await dial(), await dial(), await dial()];
+    older.prompt(long('thrice', { stream: false }));
+    await older.frame((m) => m.id === 'thrice');
+    newer.prompt(long('thrice'));
+    await firstToken(newer, 'thrice');
+    const from = older.received.length;
+    older.prompt(long('thrice', { stream: false })); // was held up on its way
+    expect((await older.answer('thrice', from)).end).toMatchObject({ code: 'bad_request' });
+    const { end, tokens } = await newest.ask(long('thrice', { stream: false }));
+    expect(end.text).toBe(counted(1, longTokens));
+    expect(tokens).toEqual([]);
+    const streamed = newer.received
+      .flatMap(({ message: m }) => (m.type === 'inference_token' ? [m.text] : []))
+      .join('');
+    expect(counted(1, longTokens).startsWith(streamed)).toBe(true);
+  });
+
   it('nobody else can touch it: the id belongs to its account, and a hello to its connection', async () => {
     const account = new Account(worker.ownerSeed);
     const [owner, thief, forger] = await Promise.all([dial(), mesh.dial(workerId), mesh.dial(workerId)]);
@@ -232,6 +264,19 @@ describe('a finished request', () => {
     expect((await later.ask({ id: 'again', ...count(5, 12) })).frames).toEqual([end]);
     const stranger = await mesh.dial(workerId);
     expect((await stranger.askAsGuest({ id: 'again', ...count(9, 2) })).end).toMatchObject({ text: counted(9, 2) });
+  });
+
+  it('is one that its client has cancelled, too; one that ended in an error is not', async () => {
+    const client = await dial();
+    client.prompt(long('stopped'));
+    await firstToken(client, 'stopped');
+    client.cancel('stopped');
+    const { end } = await client.answer('stopped');
+    expect(end.finishReason).toBe('cancelled');
+    expect((await client.ask({ id: 'stopped', ...count(5, 3) })).frames).toEqual([end]);
+    expect((await (await dial()).ask({ id: 'stopped', ...count(5, 3) })).frames).toEqual([end]);
+    expect((await client.ask({ id: 'failed', ...count(5, 3, { model: 'none' }) })).end.code).toBe('model_not_found');
+    expect((await client.ask({ id: 'failed', ...count(5, 3) })).end.text).toBe(counted(5, 3));
   });
 });
 
@@ -285,6 +330,8 @@ describe('a request that cannot be served', () => {
   it('gets model_not_found for a model that is not here', async () => {
     const { end } = await (await dial()).ask({ id: 'a', ...count(5, 3, { model: 'no-such-model' }) });
     expect(end).toMatchObject({ type: 'inference_error', code: 'model_not_found', retryable: true });
+    const { end: lines } = await (await dial()).ask({ id: 'b', ...count(5, 3, { model: 'no\nsuch' }) });
+    expect(lines.message).toContain('no such');
   });
 
   it('gets prompt_too_long with both numbers', async () => {
