@@ -250,7 +250,7 @@ export const settings = defineConfig<Settings>({
     schema: list(nodeId),
     default: [],
     describe:
-      'Keys on the models network, separated by commas: models are fetched from these nodes only. By default from anybody, since what arrives is proven.',
+      'Node IDs (of worker-id.txt, or as qmesh models share prints it), separated by commas: models are fetched from these nodes only. By default from anybody, since what arrives is proven.',
   },
   shareModels: {
     env: 'QMESH_SHARE_MODELS',

@@ -95,6 +95,7 @@ async function fetch() {
       clock,
       random,
       watch: {
+        searching: () => {},
         source: () => (transferring = meter()),
         progress: () => {},
         trouble: () => {},

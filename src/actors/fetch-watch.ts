@@ -12,6 +12,7 @@ export function fetchWatch({ board, log, clock, models }: WorkerDeps, place: num
   let source: ModelSource | undefined;
   let toldAtMs = -Infinity;
   return {
+    searching: ({ peers, offered }) => log.info('model.searching', { model: wanted, peers, offered: offered.length }),
     source(next) {
       source = next;
       const { name, memoryBytes } = next;

@@ -73,6 +73,8 @@ export interface TopicEvents {
   connection(connection: Connection): void;
   /** Where it is given, it gets each connection bare, for a protocol that needs the stream itself (Hypercore's), and `connection` gets none. */
   stream?(stream: NoiseStream): void;
+  /** Whoever was found when the topic was joined is connected, or cannot be reached. A simulated network does not say so. */
+  looked?(): void;
   failed(error: Error): void;
   closed(): void;
 }

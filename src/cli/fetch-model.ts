@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createActor } from 'xstate';
 import { ModelMemory } from '../actors/model-memory.js';
-import { createFetch, type FetchWatch } from '../actors/models/fetch.actor.js';
+import { createFetch, describeMesh, type FetchWatch } from '../actors/models/fetch.actor.js';
 import { readCatalog } from '../gguf/catalog.js';
 import type { FetchOutcome, ModelSource } from '../machines/fetch.js';
 import { modelFolders } from '../model-folders.js';
@@ -70,6 +70,7 @@ export type EndingWatch = FetchWatch & { end(): void };
 export function fetchBar(): EndingWatch {
   const bar = progressBar(process.stderr, systemClock);
   return {
+    searching: (mesh) => bar.say(`Looking in the mesh… ${describeMesh(mesh)}`),
     source: (source) => bar.say(whence(source)),
     progress: ({ bytes, totalBytes, seeders }) =>
       bar.update(bytes, totalBytes, `from ${seeders} ${seeders === 1 ? 'source' : 'sources'}`),

@@ -48,6 +48,8 @@ declare module 'hyperswarm' {
     listen(): Promise<unknown>;
     join(topic: Uint8Array, options: { server: boolean; client: boolean }): DiscoverySession;
     joinPeer(publicKey: Uint8Array): void;
+    /** Resolves when all look-ups are over, and all who were found were tried. Without a network that takes 24 s. */
+    flush(): Promise<boolean>;
     /** Also destroys the DHT it was given. */
     destroy(options?: { force?: boolean }): Promise<void>;
   }

@@ -43,7 +43,10 @@ export class MeshNode {
   readonly swarm: ModelSwarm;
 
   constructor(trusted: readonly string[] = []) {
-    this.swarm = createModelSwarm({ clock: systemClock, trusted });
+    this.swarm = createModelSwarm({
+      clock: systemClock,
+      mayBring: (key) => trusted.length === 0 || trusted.includes(key),
+    });
     closers.push(() => this.swarm.close());
   }
 

@@ -15,7 +15,7 @@ import type { Random } from '../../runtime/random.js';
 import { sourcesOf } from './fetch-sources.js';
 import { incomingFolder, PartPlace } from './part-place.js';
 import { createTransfer } from './transfer.js';
-import type { ModelMesh } from './model-mesh.js';
+import type { MeshView, ModelMesh } from './model-mesh.js';
 import type { BlocksRead } from './read-blocks.js';
 import type { Throttle } from './throttle.js';
 import { verifyAndPlace } from './verify-and-place.js';
@@ -23,9 +23,13 @@ import { verifyAndPlace } from './verify-and-place.js';
 /** How long the mesh is listened to before the catalog's address is taken, and before nobody is said to have it. */
 const meshFirstMs = 3_000;
 const meshOnlyMs = 20_000;
+/** Where all who were found have told what they offer. Nodes that joined at the same moment find each other at the second look, after 5 s. */
+const meshHeardMs = 6_000;
 const lookPeriodMs = 100;
 
 export interface FetchWatch {
+  /** Nobody of these has it. Called again when they are others. */
+  searching(mesh: MeshView): void;
   /** A source is about to be tried. */
   source(source: ModelSource): void;
   progress(now: { readonly bytes: number; readonly totalBytes: number | undefined; readonly seeders: number }): void;
@@ -94,26 +98,50 @@ export function createFetch(deps: FetchDeps): typeof fetchMachine {
 }
 
 /** Listens to the mesh for a while: who is there tells its cards within milliseconds, but has to be found first. */
-function createFindSources({ mesh, catalog, clock }: FetchDeps) {
+function createFindSources({ mesh, catalog, clock, watch }: FetchDeps) {
   return guardedCallback<{ readonly wanted: string }>(({ input, sendBack, every, guard, after, defer }) => {
     if (mesh !== undefined) defer(mesh.want(input.wanted));
     const startMs = clock.monotonicMs();
+    let told = '';
+    const tell = (view: MeshView): void => {
+      if (told !== (told = JSON.stringify(view))) watch.searching(view);
+    };
     const look = (): void => {
       const sources = sourcesOf({ wanted: input.wanted, catalog, offers: mesh?.offers ?? [] });
-      const waitMs = mesh === undefined ? 0 : sources.length > 0 ? meshFirstMs : meshOnlyMs;
+      const waitMs =
+        mesh === undefined ? 0 : sources.length > 0 ? meshFirstMs : mesh.isHeard ? meshHeardMs : meshOnlyMs;
       const isLate = clock.monotonicMs() - startMs >= waitMs;
       if (sources.some(({ kind }) => kind === 'mesh') || (isLate && sources.length > 0))
         sendBack({ type: 'sources.found', sources });
-      else if (isLate) sendBack({ type: 'fetch.refused', reason: whyNoSource(input.wanted, mesh !== undefined) });
+      else if (isLate) sendBack({ type: 'fetch.refused', reason: whyNoSource(input.wanted, mesh) });
+      else if (mesh !== undefined) tell(mesh.view);
     };
     every(lookPeriodMs, look);
     after(0, guard(look));
   });
 }
 
-const whyNoSource = (wanted: string, hasMesh: boolean): string =>
-  `${hasMesh ? 'nobody in the mesh offers' : 'there is no mesh here to ask for'} ${wanted}, and the catalog has no such name; ` +
-  'see qmesh models list, or give an address: hf:user/repository/file.gguf';
+function whyNoSource(wanted: string, mesh: ModelMesh | undefined): string {
+  const whoHasNot =
+    mesh === undefined
+      ? `there is no mesh here to ask for ${wanted}`
+      : `nobody in the mesh offers ${wanted} (${describeMesh(mesh.view)})`;
+  return (
+    `${whoHasNot}, and the catalog has no such name; ` +
+    'see qmesh models list, or give an address: hf:user/repository/file.gguf'
+  );
+}
+
+const shownNames = 5;
+
+/** Who is there, in words. */
+export function describeMesh({ peers, offered }: MeshView): string {
+  if (peers === 0) return 'no node that may be asked is there';
+  const nodes = peers === 1 ? '1 node is there, and offers' : `${peers} nodes are there, and offer`;
+  if (offered.length === 0) return `${nodes} nothing`;
+  const more = offered.length > shownNames ? ` and ${offered.length - shownNames} more` : '';
+  return `${nodes} ${offered.slice(0, shownNames).join(', ')}${more}`;
+}
 
 async function findWhyNoRoom({ modelsFolder }: FetchDeps, source: ModelSource): Promise<string | undefined> {
   const folder = incomingFolder(modelsFolder);

@@ -16,8 +16,15 @@ const closeMs = 3_000;
 
 export interface ModelMeshOptions extends Omit<ShelvesOptions, 'changed'> {
   readonly clock: Clock;
-  /** Keys, hex; models are fetched from these only. Empty: from anybody. */
+  /** Node IDs, or keys on the models network; models are fetched from these only. Empty: from anybody. */
   readonly trusted: readonly string[];
+}
+
+/** Who is there of those whom models are taken from. */
+export interface MeshView {
+  readonly peers: number;
+  /** Names, each once. */
+  readonly offered: readonly string[];
 }
 
 export class ModelMesh {
@@ -28,10 +35,11 @@ export class ModelMesh {
   readonly #refused = new Set<string>();
   readonly #wanted: string[] = [];
   readonly #cards = new Set<ModelCard>();
+  #hasLooked = false;
 
   constructor(options: ModelMeshOptions) {
-    this.swarm = createModelSwarm(options);
-    this.shelves = new Shelves({ ...options, changed: () => {} });
+    this.swarm = createModelSwarm({ clock: options.clock, mayBring: (peerKey) => this.#isTrusted(peerKey) });
+    this.shelves = new Shelves({ ...options, changed: () => this.swarm.reconsider() });
     this.#clock = options.clock;
     this.#trusted = new Set(options.trusted);
   }
@@ -44,9 +52,31 @@ export class ModelMesh {
   /** Of those whom models are taken from, without what has been refused. */
   get offers(): readonly Offer[] {
     return this.shelves.offers.filter(
-      ({ peerKey, card }) =>
-        (this.#trusted.size === 0 || this.#trusted.has(peerKey)) && !this.#refused.has(card.sha256),
+      ({ peerKey, card }) => this.#isTrusted(peerKey) && !this.#refused.has(card.sha256),
     );
+  }
+
+  get view(): MeshView {
+    return {
+      peers: [...this.swarm.peers].filter((peerKey) => this.#isTrusted(peerKey)).length,
+      offered: [...new Set(this.offers.map(({ card }) => card.name))],
+    };
+  }
+
+  /** Whoever was found when it joined is connected, or cannot be reached. */
+  looked(): void {
+    this.#hasLooked = true;
+  }
+
+  /** All who were found have told what they offer: another answer can only come with somebody new. */
+  get isHeard(): boolean {
+    return this.#hasLooked && this.shelves.areHeard;
+  }
+
+  /** By the key that it connects with, or by the ID that its shelf proves. */
+  #isTrusted(peerKey: string): boolean {
+    const node = this.shelves.nodeOf(peerKey);
+    return this.#trusted.size === 0 || this.#trusted.has(peerKey) || (node !== undefined && this.#trusted.has(node));
   }
 
   /** It arrived as it was offered, and is no model that may be served: it is not fetched again, and who offers it is kept out. */

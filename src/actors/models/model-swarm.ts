@@ -17,8 +17,10 @@ export interface ModelSwarm {
   attach(stream: NoiseStream): void;
   /** Offers a core to all, or fetches it from all. Returns what takes it away again (the core itself is closed by its owner). */
   share(core: ModelCore): () => void;
-  /** Fetches a core, and passes on what is there of it, with trusted seeders only, where there are such. */
+  /** Fetches a core, and passes on what is there of it, with those who may bring something. */
   fetch(core: ModelCore): () => void;
+  /** Somebody may be one who may bring something, and was not known to be. */
+  reconsider(): void;
   /** Ends the connection with this peer and takes none from it for an hour. */
   ban(peerKey: string): void;
   /** Ends the connection; it may come again. */
@@ -29,19 +31,25 @@ export interface ModelSwarm {
 
 export interface ModelSwarmOptions {
   readonly clock: Clock;
-  /** Keys, hex; models are fetched from these only. Empty: from anybody. */
-  readonly trusted: readonly string[];
+  /** Whether models are fetched from this peer. */
+  mayBring(this: void, peerKey: string): boolean;
 }
 
-export function createModelSwarm({ clock, trusted }: ModelSwarmOptions): ModelSwarm {
+export function createModelSwarm({ clock, mayBring }: ModelSwarmOptions): ModelSwarm {
   const connections = new Map<string, NoiseStream>();
   const shared = new Set<ModelCore>();
   const fetched = new Set<ModelCore>();
+  /** Those of the connections on which the fetched cores are. */
+  const bringing = new Set<NoiseStream>();
   const bans = new Map<string, number>();
 
-  const mayBring = (peerKey: string): boolean => trusted.length === 0 || trusted.includes(peerKey);
   const isBanned = (peerKey: string): boolean => (bans.get(peerKey) ?? 0) > clock.now();
   const drop = (peerKey: string): void => connections.get(peerKey)?.destroy();
+  const consider = (peerKey: string, stream: NoiseStream): void => {
+    if (bringing.has(stream) || !mayBring(peerKey)) return;
+    bringing.add(stream);
+    for (const { core } of fetched) core.replicate(stream);
+  };
 
   return {
     attach(stream) {
@@ -54,10 +62,11 @@ export function createModelSwarm({ clock, trusted }: ModelSwarmOptions): ModelSw
       lendBuffers(stream);
       connections.set(peerKey, stream); // a second one replaces the first, which the transport is about to end
       stream.on('close', () => {
+        bringing.delete(stream);
         if (connections.get(peerKey) === stream) connections.delete(peerKey);
       });
       for (const { core } of shared) core.replicate(stream);
-      if (mayBring(peerKey)) for (const { core } of fetched) core.replicate(stream);
+      consider(peerKey, stream);
     },
     share(core) {
       shared.add(core);
@@ -66,8 +75,11 @@ export function createModelSwarm({ clock, trusted }: ModelSwarmOptions): ModelSw
     },
     fetch(core) {
       fetched.add(core);
-      for (const [peerKey, stream] of connections) if (mayBring(peerKey)) core.core.replicate(stream);
+      for (const stream of bringing) core.core.replicate(stream);
       return () => void fetched.delete(core);
+    },
+    reconsider() {
+      for (const [peerKey, stream] of connections) consider(peerKey, stream);
     },
     ban(peerKey) {
       bans.delete(peerKey);

@@ -51,6 +51,7 @@ export function joinModelsNetwork(
         {
           connection: (connection) => connection.destroy(),
           stream: (stream) => mesh.attach(stream),
+          looked: () => mesh.looked(),
           failed: (error) => on.failed(error),
           closed: () => {},
         },

@@ -49,10 +49,12 @@ interface Peer {
   readonly stream: NoiseStream;
   tell(this: void, bytes: Uint8Array): void;
   drive: string;
-  node: string;
+  node: string | undefined;
   reader: ShelfReader | undefined;
   cards: readonly ModelCard[];
   wants: readonly string[];
+  /** Its end of the channel is there, and what it told of is read. */
+  isHeard: boolean;
 }
 
 /** A message is its bytes, to the last. */
@@ -94,13 +96,14 @@ export class Shelves {
       protocol: modelsChannel,
       messages: [{ encoding: wholeMessage, onmessage: (bytes) => this.#heard(peerKey, peer, bytes) }],
       onopen: () => {
+        peer.isHeard = true; // unless it tells a shelf
         if (this.#own !== undefined) this.#tellShelf(peer);
         if (this.#wants.length > 0) peer.tell(encodeModelsMessage(createWanted(this.#wants)));
       },
     });
     if (channel === null) return; // this connection has one already
     const tell = (bytes: Uint8Array): void => void channel.messages[0].send(bytes);
-    const peer: Peer = { stream, tell, drive: '', node: '', reader: undefined, cards: [], wants: [] };
+    const peer: Peer = { stream, tell, drive: '', node: undefined, reader: undefined, cards: [], wants: [], isHeard: false };
     this.#peers.get(peerKey)?.reader?.close();
     this.#peers.set(peerKey, peer);
     this.#store?.cores.replicate(stream);
@@ -131,7 +134,17 @@ export class Shelves {
 
   /** Of everybody who is connected. */
   get offers(): readonly Offer[] {
-    return [...this.#peers].flatMap(([peerKey, { node, cards }]) => cards.map((card) => ({ peerKey, node, card })));
+    return [...this.#peers].flatMap(([peerKey, { node = '', cards }]) => cards.map((card) => ({ peerKey, node, card })));
+  }
+
+  /** The ID of the node that this peer has proven to be; undefined where it has told no shelf. */
+  nodeOf(peerKey: string): string | undefined {
+    return this.#peers.get(peerKey)?.node;
+  }
+
+  /** Nobody is connected of whom it is not known yet what they offer. */
+  get areHeard(): boolean {
+    return [...this.#peers.values()].every(({ isHeard }) => isHeard);
   }
 
   get wants(): readonly Want[] {
@@ -191,7 +204,7 @@ export class Shelves {
     }
     if (message.type === 'wanted') peer.wants = message.models;
     else if (peer.drive !== message.drive) {
-      Object.assign(peer, { drive: message.drive, node: message.node, cards: [] });
+      Object.assign(peer, { drive: message.drive, node: message.node, cards: [], isHeard: false });
       this.#read(peerKey, peer);
     }
     this.#options.changed();
@@ -203,6 +216,7 @@ export class Shelves {
     peer.reader = new ShelfReader(this.#store.cores, Buffer.from(peer.drive, 'hex'), (cards) => {
       if (this.#peers.get(peerKey) !== peer) return;
       peer.cards = cards;
+      peer.isHeard = true;
       this.#options.changed();
     });
   }

@@ -83,6 +83,10 @@ export class SwarmTopic implements Topic {
     });
     this.#swarm.on('connection', (stream: NoiseStream) => this.#connected(stream));
     this.#session = this.#swarm.join(Buffer.from(this.#options.topic, 'hex'), this.#options);
+    const looked = (): void => {
+      if (!this.#isOver) this.#on.looked?.();
+    };
+    if (this.#on.looked) void this.#swarm.flush().then(looked, () => {});
     // A refused listen would otherwise only show as refreshes that fail for ever.
     if (this.#options.server) this.#swarm.listen().catch((error: unknown) => this.#fail(error));
   }

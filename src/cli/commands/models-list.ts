@@ -132,7 +132,7 @@ interface Offered {
   readonly name: string;
   readonly bytes: number;
   readonly sha256: string;
-  /** Keys on the models network: they go into QMESH_SEEDERS. */
+  /** Node IDs: they go into QMESH_SEEDERS. */
   readonly seeders: readonly string[];
   readonly licence: string | null;
 }
@@ -159,8 +159,8 @@ function gather(
   catalog: readonly CatalogEntry[],
 ): readonly Offered[] {
   const files = new Map<string, Offered>();
-  for (const { peerKey, card } of offers) {
-    if (trusted.length > 0 && !trusted.includes(peerKey)) continue;
+  for (const { peerKey, node, card } of offers) {
+    if (trusted.length > 0 && !trusted.includes(node) && !trusted.includes(peerKey)) continue;
     const key = `${card.sha256} ${card.name}`;
     const entry = catalog.find(({ name, sha256 }) =>
       sha256 === undefined ? name === card.name : sha256 === card.sha256,
@@ -169,7 +169,7 @@ function gather(
       name: card.name,
       bytes: card.bytes,
       sha256: card.sha256,
-      seeders: [...(files.get(key)?.seeders ?? []), peerKey],
+      seeders: [...(files.get(key)?.seeders ?? []), node],
       licence: entry?.licence ?? card.licence ?? null,
     });
   }

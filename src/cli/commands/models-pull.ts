@@ -75,6 +75,7 @@ function jsonWatch(): EndingWatch {
   const say = (event: string, fields: object = {}): void =>
     void process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
   return {
+    searching: (mesh) => say('searching', mesh),
     source: (source) =>
       say('source', { kind: source.kind, name: source.name, memoryBytes: source.memoryBytes ?? null }),
     progress: (now) => say('progress', now),

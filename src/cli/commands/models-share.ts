@@ -7,7 +7,6 @@ import { loadIdentity } from '../../actors/identity.js';
 import { shareModel, type SharedModel } from '../../actors/models/share-model.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';
-import { keyPairFromSeed } from '../../protocol/keys.js';
 import { maxCards } from '../../protocol/model-card.js';
 import { networkSeed } from '../../protocol/topics.js';
 import { messageOf } from '../../runtime/errors.js';
@@ -76,8 +75,8 @@ async function share(
         say('refused', { path, reason }, `Not offering ${path}: ${reason}`);
       }
     }
-    const key = keyPairFromSeed(keySeed).publicKeyHex;
-    say('sharing', { key }, `For the QMESH_SEEDERS of others: ${key}\nStop with Ctrl-C.`);
+    const node = identity.keyPair.publicKeyHex;
+    say('sharing', { node }, `For the QMESH_SEEDERS of others: ${node}\nStop with Ctrl-C.`);
     await stopped;
     await Promise.all(shared.map((model) => model.close()));
     say('ended', { sentBytes }, `Sent ${showBytes(sentBytes)}.`);

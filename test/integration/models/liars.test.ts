@@ -33,13 +33,15 @@ async function meet(name: string): Promise<{ readonly seeder: ModelMesh; readonl
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-function meshOf(stream: NoiseStream, name: string, mesh?: ModelMesh): ModelMesh {
+const identityOf = (name: string) => keyPairFromSeed(Buffer.from(name.padEnd(32, '.')));
+
+function meshOf(stream: NoiseStream, name: string, mesh?: ModelMesh, trusted: readonly string[] = []): ModelMesh {
   const key = hex((stream as unknown as { publicKey: Uint8Array }).publicKey);
-  const identity = keyPairFromSeed(Buffer.from(name.padEnd(32, '.')));
+  const identity = identityOf(name);
   const failed = (error: Error): never => {
     throw error;
   };
-  const it = mesh ?? new ModelMesh({ clock, trusted: [], identity, network: 'qmesh-models-v2', key, failed });
+  const it = mesh ?? new ModelMesh({ clock, trusted, identity, network: 'qmesh-models-v2', key, failed });
   if (mesh === undefined) meshes.push(it);
   it.attach(stream);
   return it;
@@ -75,7 +77,7 @@ async function fetch(mesh: ModelMesh, wanted: string, folder: string): Promise<F
       readBlocks: (path) => readBlocks({ path }),
       clock,
       random,
-      watch: { source: () => {}, progress: () => {}, trouble: () => {}, verifying: () => {} },
+      watch: { searching: () => {}, source: () => {}, progress: () => {}, trouble: () => {}, verifying: () => {} },
     }),
     { input: { wanted }, clock },
   );
@@ -119,4 +121,39 @@ it('a file under the name of another one, asked for by its hash: the other one i
   const again = await fetch(fetcher, sha256, folder);
   expect(again).toMatchObject({ model: { path: join(folder, `models/mine-${sha256.slice(0, 8)}.gguf`) } });
   expect(readFileSync(join(folder, 'models/mine.gguf'), 'utf8')).toBe('what the user has under that name');
+});
+
+it('takes from those whose node IDs it was given, whichever key they connect with; from nobody else', async () => {
+  const path = join(newFolder(), 'model.gguf');
+  await writeModel('demo', path);
+  const named = identityOf('named').publicKeyHex;
+  const [namedEnd, fetcherEnd] = await connectStreams();
+  const [strangerEnd, otherEnd] = await connectStreams();
+  const fetcher = meshOf(otherEnd, 'fetcher', undefined, [named]);
+  const stranger = meshOf(strangerEnd, 'stranger');
+  await share(stranger, path);
+  await until(() => fetcher.shelves.offers.length > 0, 'the card of the stranger');
+  expect(fetcher.offers).toEqual([]);
+  expect(fetcher.view).toEqual({ peers: 0, offered: [] });
+
+  meshOf(fetcherEnd, 'fetcher', fetcher);
+  await share(meshOf(namedEnd, 'named'), path);
+  await until(() => fetcher.offers.length > 0, 'the card of who is named');
+  expect(fetcher.offers.map(({ node }) => node)).toEqual([named]);
+  expect(fetcher.view).toEqual({ peers: 1, offered: ['model'] });
+  expect(await fetch(fetcher, 'model', newFolder())).toMatchObject({ kind: 'fetched' });
+  expect(fetcher.swarm.peers.has(hex(otherEnd.remotePublicKey))).toBe(true);
+});
+
+it('knows when all who are there have told what they have', async () => {
+  const { seeder, fetcher } = await meet('teller');
+  const path = join(newFolder(), 'model.gguf');
+  await writeModel('demo', path);
+  await until(() => fetcher.shelves.areHeard, 'the channel is open');
+  expect(fetcher.isHeard).toBe(false); // it may not have found everybody
+  fetcher.looked();
+  expect(fetcher.isHeard).toBe(true);
+  await share(seeder, path);
+  await until(() => fetcher.offers.length > 0, 'its card');
+  expect(fetcher.isHeard).toBe(true);
 });

@@ -126,6 +126,7 @@ describe('qmesh models pull', () => {
 
   it('says who has it not, and what to do', async () => {
     expect(await lonely.exit).toBe(1);
-    expect(JSON.stringify(lonely.lines)).toContain('nobody in the mesh offers no-such-model');
+    expect(lonely.last('searching')).toBeDefined();
+    expect(JSON.stringify(lonely.lines)).toContain('nobody in the mesh offers no-such-model (');
   }, 60_000);
 });

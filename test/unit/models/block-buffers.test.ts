@@ -45,7 +45,10 @@ describe('buffers for blocks', () => {
   it('are not used again before that, and not given back twice', async () => {
     expect(await send(blocks)).toBe(blocks.length);
     const first = blocks.slice(0, 1);
-    await send(first, (message) => (giveBack(message), giveBack(message)));
+    await send(first, (message) => {
+      giveBack(message);
+      giveBack(message);
+    });
     expect(await send(blocks)).toBe(blocks.length);
   });
 
