@@ -57,9 +57,10 @@ describe('signedBytes', () => {
   });
 
   it('writes what is flat as the library writes it', () => {
-    const value = fc.oneof(fc.string({ unit: 'binary' }), fc.maxSafeNat(), fc.boolean(), fc.constant(null));
+    const word = fc.string({ unit: 'binary', maxLength: 8 });
+    const value = fc.oneof(word, fc.maxSafeNat(), fc.boolean(), fc.constant(null));
     fc.assert(
-      fc.property(fc.dictionary(fc.string({ unit: 'binary' }), value), ({ signature: _, ...object }) => {
+      fc.property(fc.dictionary(word, value, { maxKeys: 6 }), ({ signature: _, ...object }) => {
         expect(text(signedBytes('order', object))).toBe(`qmesh/2/order\n${canonicalize(object)}`);
       }),
     );
