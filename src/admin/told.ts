@@ -10,7 +10,7 @@ const MAX_REQUEST_LENGTH = 64;
 const MAX_ABOUT_LENGTH = 120;
 
 /** Numbers and short words that say how the work goes. */
-const shownFields = [
+const shownFields = new Set([
   'slot',
   'peer',
   'promptTokens',
@@ -25,7 +25,11 @@ const shownFields = [
   'state',
   'open',
   'reason',
-] as const;
+]);
+
+/** By type of an event; there are some hundred. */
+const MAX_KNOWN_TYPES = 1_000;
+const chartTypes = new Map<string, string>();
 
 /** Of those that hold a request's id somewhere, the id. */
 interface Mentions {
@@ -44,8 +48,8 @@ export interface Told {
   readonly about?: string;
 }
 
-export function told(to: AnyActorRef, event: AnyEventObject): Told {
-  const request = requestIn(event as Mentions) ?? requestOf(to);
+/** @param request that it is about, of `requestOfMessage` */
+export function told(event: AnyEventObject, request: string | undefined): Told {
   const about = aboutOf(event);
   return {
     type: typeOf(event),
@@ -54,12 +58,24 @@ export function told(to: AnyActorRef, event: AnyEventObject): Told {
   };
 }
 
+function typeOf({ type }: AnyEventObject): string {
+  const known = chartTypes.get(type);
+  if (known !== undefined) return known;
+  const named = inChart(type);
+  if (chartTypes.size < MAX_KNOWN_TYPES) chartTypes.set(type, named);
+  return named;
+}
+
 /** As its chart names it: `after tickMs`, `done: process`. */
-const typeOf = ({ type }: AnyEventObject): string =>
+const inChart = (type: string): string =>
   type
     .replace(/^xstate\.after\.([^.]+)\..*$/, 'after $1')
     .replace(/^xstate\.(done|error)\.(actor|state)\./, '$1: ')
     .replace(/\bx:\d+/g, 'x');
+
+/** The request that a message is about. */
+export const requestOfMessage = (to: AnyActorRef, event: AnyEventObject): string | undefined =>
+  requestIn(event as Mentions) ?? requestOf(to);
 
 /** The request that an actor works on, by its own context. */
 export function requestOf(ref: AnyActorRef): string | undefined {
@@ -80,15 +96,17 @@ function requestIn({ run, key, id, order, prompt, record, output }: Mentions): s
 }
 
 function aboutOf(event: AnyEventObject): string {
-  const shown = shownFields.flatMap((name) => {
-    const value: unknown = event[name];
-    return ['string', 'number', 'boolean'].includes(typeof value) ? [`${name} ${String(value)}`] : [];
-  });
+  const shown: string[] = [];
+  for (const [name, value] of Object.entries(event)) {
+    if (shownFields.has(name) && isPlain(value)) shown.push(`${name} ${value}`);
+  }
   const { usage, error } = event as { usage?: { finishReason?: unknown; completionTokens?: unknown }; error?: unknown };
   if (usage !== undefined) shown.push(`${Number(usage.completionTokens)} tokens, ${String(usage.finishReason)}`);
   if (error !== undefined) shown.push(reasonOf(error));
   return shown.join(', ').slice(0, MAX_ABOUT_LENGTH);
 }
 
+const isPlain = (value: unknown): value is string | number | boolean =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const cut = (id: string): string => id.slice(0, MAX_REQUEST_LENGTH);

@@ -1,7 +1,8 @@
 /**
  * The pages that are open, and what they are told. While there is none, nobody watches the tree, and it pays nothing for the page.
  * What happens is gathered and sent ten times a second, once made into text for all; a page that does not read is left out until it does,
- * and begins anew then.
+ * and begins anew then. Where more happens than anybody could follow, the messages of every second request are told, or of every fourth,
+ * …: those of one are told all or not at all, and states always.
  */
 import type { AnyActorRef } from 'xstate';
 import type { WorkerDeps } from '../actors/worker-ports.js';
@@ -13,12 +14,14 @@ import { reasonOf } from '../runtime/restarts.js';
 import type { SupervisionEvent } from '../runtime/supervision.js';
 import { nameOf } from '../runtime/inspection.js';
 import { descendantsOf, sightsOf, watchTree, type Happening } from '../runtime/tree-watch.js';
-import { requestOf, told } from './told.js';
+import { requestOf, requestOfMessage, told } from './told.js';
 import type { Hello, Item } from './wire.js';
 
 export const MAX_PAGES = 8;
 /** Between two batches; a worker with a thousand messages in it is working hard. */
 const MAX_BATCH_ITEMS = 1_000;
+/** Some hundred lines a second are as many as scroll by unread. */
+const EASY_BATCH_MESSAGES = 50;
 const BATCH_MS = 100;
 const VIEW_MS = 1_000;
 /** Written to a page and not yet taken by it. */
@@ -47,6 +50,10 @@ export class Watchers {
   readonly #alive = new Map<string, AnyActorRef>();
   #items: Item[] = [];
   #lost = 0;
+  /** Messages since the last batch, told or not. */
+  #messages = 0;
+  /** A power of two: of so many requests one is followed. */
+  #oneIn = 1;
   #unwatch: readonly Unwatch[] = [];
   #batchTimer: TimerHandle;
   #viewTimer: TimerHandle;
@@ -107,6 +114,8 @@ export class Watchers {
     this.#batchTimer = undefined;
     this.#items = [];
     this.#lost = 0;
+    this.#messages = 0;
+    this.#oneIn = 1;
     this.#alive.clear();
   }
 
@@ -130,13 +139,20 @@ export class Watchers {
     const atMs = this.#deps.clock.now();
     if (happening.type === 'message') {
       const { ref, from = null, to, event } = happening;
-      this.#push({ kind: 'message', atMs, from, to, ...told(ref, event) });
+      this.#messages++;
+      const request = requestOfMessage(ref, event);
+      if (this.#isFollowed(request)) this.#push({ kind: 'message', atMs, from, to, ...told(event, request) });
+      else this.#leaveOut();
       return;
     }
     const { ref, actor } = happening;
     const request = requestOf(ref);
     if (actor.status === 'active') this.#alive.set(actor.name, ref);
     this.#push({ kind: happening.type, atMs, actor, ...(request === undefined ? {} : { request }) });
+  }
+
+  #isFollowed(request: string | undefined): boolean {
+    return this.#oneIn === 1 || request === undefined || placeOf(request) % this.#oneIn === 0;
   }
 
   #supervised(event: SupervisionEvent): void {
@@ -146,8 +162,19 @@ export class Watchers {
   }
 
   #push(item: Item): void {
-    if (this.#items.length >= MAX_BATCH_ITEMS) this.#lost++;
-    else this.#items.push(item);
+    if (this.#items.length >= MAX_BATCH_ITEMS) this.#leaveOut();
+    else {
+      this.#items.push(item);
+      this.#flushSoon();
+    }
+  }
+
+  #leaveOut(): void {
+    this.#lost++;
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     this.#batchTimer ??= this.#deps.clock.setTimeout(() => this.#flush(), BATCH_MS);
   }
 
@@ -155,6 +182,8 @@ export class Watchers {
     this.#deps.clock.clearTimeout(this.#batchTimer);
     this.#batchTimer = undefined;
     this.#noteGone();
+    this.#oneIn = 2 ** Math.max(0, Math.ceil(Math.log2(this.#messages / EASY_BATCH_MESSAGES)));
+    this.#messages = 0;
     if (this.#items.length === 0 && this.#lost === 0) return;
     const happened = frame('happened', { items: this.#items, lost: this.#lost });
     this.#items = [];
@@ -180,6 +209,13 @@ export class Watchers {
       } else page.stream.write(text);
     }
   }
+}
+
+/** Of a request among all: those that are followed at one in four are among those at one in two. */
+function placeOf(request: string): number {
+  let place = 0;
+  for (let at = 0; at < request.length; at++) place = (31 * place + request.charCodeAt(at)) >>> 0;
+  return place;
 }
 
 const frame = (event: string, data: unknown): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;

@@ -14,6 +14,7 @@ interface ActorInternals {
 interface SystemInternals {
   _unregister: (ref: AnyActorRef) => void;
   _relay: (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) => void;
+  _sendInspectionEvent: (seen: Seen) => void;
 }
 
 const internalsOf = (ref: AnyActorRef): ActorInternals => ref as unknown as ActorInternals;
@@ -45,6 +46,36 @@ export function stopTree(ref: AnyActorRef): void {
   for (const child of childrenOf(ref).reverse()) stopTree(child);
   internalsOf(ref)._stop();
   systemInternalsOf(ref.system)._unregister(ref); // an actor that is just processing an event stops only after it
+}
+
+/** What XState tells its inspectors: `@xstate.event` of each message before it is delivered, `@xstate.snapshot` of what it led to, and more. */
+export interface Seen {
+  readonly type: string;
+  readonly actorRef: AnyActorRef;
+  readonly event: AnyEventObject;
+  readonly sourceRef?: AnyActorRef;
+}
+
+const lookers = new WeakMap<AnyActorSystem, Set<(seen: Seen) => void>>();
+
+/**
+ * Like `system.inspect`, at half its cost: `look` gets messages and what they led to, and XState copies neither these nor the actions and
+ * microsteps, of which there are several to each message. It must not throw. @returns what ends it
+ */
+export function lookAt(system: AnyActorSystem, look: (seen: Seen) => void): () => void {
+  const internals = systemInternalsOf(system);
+  const known = lookers.get(system) ?? new Set();
+  if (!lookers.has(system)) {
+    lookers.set(system, known);
+    const tell = internals._sendInspectionEvent;
+    internals._sendInspectionEvent = (seen) => {
+      tell(seen);
+      if (known.size === 0 || (seen.type !== '@xstate.event' && seen.type !== '@xstate.snapshot')) return;
+      for (const each of known) each(seen);
+    };
+  }
+  known.add(look);
+  return () => known.delete(look);
 }
 
 const reaping = new WeakSet<AnyActorSystem>();

@@ -1,10 +1,9 @@
 /**
  * A running tree as data: who is there, in which states, and what happens from now on. For pages and terminals that show a program
- * at work. XState tells its inspectors everything; here is what a reader needs of it, in the names of the charts. While nobody watches,
- * a tree pays nothing.
+ * at work. What a reader needs of it, in the names of the charts. While nobody watches, a tree pays nothing.
  */
 import { StateMachine, type AnyActorLogic, type AnyActorRef, type AnyEventObject } from 'xstate';
-import { childrenOf, parentOf, statusOf, type AnyActorSystem } from './actor-system.js';
+import { childrenOf, lookAt, parentOf, statusOf, type AnyActorSystem, type Seen } from './actor-system.js';
 import { nameOf } from './inspection.js';
 import { supervisors, type Child } from './supervisor-actions.js';
 
@@ -51,7 +50,7 @@ export const sightsOf = (root: AnyActorRef): ActorSight[] =>
 /** @returns what ends it. */
 export function watchTree(system: AnyActorSystem, see: (happening: Happening) => void): () => void {
   const known = new WeakMap<AnyActorRef, { readonly value: unknown; readonly stands: string }>();
-  const look = ({ type, actorRef, event, sourceRef }: Inspected): void => {
+  const look = ({ type, actorRef, event, sourceRef }: Seen): void => {
     if (type === '@xstate.event') {
       if (event.type === 'xstate.init') see({ type: 'started', ref: actorRef, actor: sightOf(actorRef) });
       else {
@@ -69,21 +68,13 @@ export function watchTree(system: AnyActorSystem, see: (happening: Happening) =>
       see({ type: 'moved', ref: actorRef, actor });
     }
   };
-  const subscription = system.inspect((seen) => {
+  return lookAt(system, (seen) => {
     try {
-      look(seen as unknown as Inspected);
+      look(seen);
     } catch {
-      // XState would throw it at the sender of the event
+      // it would be thrown at the sender of the event
     }
   });
-  return () => subscription.unsubscribe();
-}
-
-interface Inspected {
-  readonly type: string;
-  readonly actorRef: AnyActorRef;
-  readonly event: AnyEventObject;
-  readonly sourceRef?: AnyActorRef;
 }
 
 type Identity = Pick<ActorSight, 'name' | 'parent' | 'machine'>;

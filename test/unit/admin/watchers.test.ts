@@ -1,4 +1,5 @@
 /** The pages of a worker in a simulated mesh: what they hear, and what it costs when there are none. */
+import type { AnyActorRef } from 'xstate';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Happened, Hello, Item } from '../../../src/admin/wire.js';
 import { MAX_PAGES, Watchers } from '../../../src/admin/watchers.js';
@@ -28,42 +29,23 @@ let world: World;
 let worker: SimWorker;
 let ring: LogRing;
 let watchers: Watchers;
-/** How many inspectors the tree has. */
-let inspectors: number;
 
 beforeEach(() => {
   world = new World(3);
   worker = world.startWorker();
-  const { system } = worker.tree;
-  const inspect = system.inspect.bind(system);
-  inspectors = 0;
-  system.inspect = (observer) => {
-    inspectors++;
-    const subscription = inspect(observer);
-    return {
-      unsubscribe() {
-        inspectors--;
-        subscription.unsubscribe();
-      },
-    };
-  };
   ring = new LogRing(worker.clock, ['reason']);
-  watchers = new Watchers(worker.deps, system, ring, ['slot']);
+  watchers = new Watchers(worker.deps, worker.tree.system, ring, ['slot']);
   world.clock.advance(12_000);
 });
 
 describe('nobody looks', () => {
-  it('nobody watches the tree, before the first page and after the last', () => {
+  it('nobody is told, after the last page', () => {
     const [first, second] = [new FakePage(), new FakePage()];
-    expect(inspectors).toBe(0);
     const leaveFirst = watchers.add(first);
     const leaveSecond = watchers.add(second);
-    expect(inspectors).toBe(1);
     leaveFirst();
     leaveFirst();
-    expect(inspectors).toBe(1);
     leaveSecond();
-    expect(inspectors).toBe(0);
     const heard = first.frames.length + second.frames.length;
     world.clock.advance(5_000);
     expect(first.frames.length + second.frames.length).toBe(heard);
@@ -133,6 +115,30 @@ describe('a page', () => {
     expect(items).toHaveLength(1_000);
     expect(lost).toBe(2_000);
     expect(JSON.stringify(items)).not.toContain('yes');
+  });
+
+  it('follows fewer requests where there are many, each of them whole, and says how much it left out', () => {
+    const page = new FakePage();
+    watchers.add(page);
+    const scheduler = worker.tree.system.get('scheduler') as AnyActorRef;
+    const batch = (requests: number): Happened => {
+      for (let turn = 0; turn < 4; turn++)
+        for (let id = 0; id < requests; id++) scheduler.send({ type: 'nothing.known', id: `r${id}` });
+      world.clock.advance(150);
+      const { items, lost } = page.heard<Happened>('happened').at(-1) as Happened;
+      return { items: items.filter((item) => item.kind === 'message' && item.type === 'nothing.known'), lost };
+    };
+    expect(batch(100)).toMatchObject({ items: { length: 400 }, lost: 0 });
+    const { items, lost } = batch(100);
+    const told = new Map<string, number>();
+    for (const item of items)
+      if (item.kind === 'message') told.set(item.request ?? '', 1 + (told.get(item.request ?? '') ?? 0));
+    expect(new Set(told.values())).toEqual(new Set([4]));
+    expect(told.size).toBeGreaterThan(4);
+    expect(told.size).toBeLessThan(30);
+    expect(items.length + lost).toBeGreaterThanOrEqual(400);
+    batch(1);
+    expect(batch(5)).toMatchObject({ items: { length: 20 }, lost: 0 });
   });
 
   it('is one of few', () => {
