@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export type Message = Record<string, any> & { type: string };
 
-interface Stream {
+export interface Stream {
   readonly publicKey: Buffer;
   readonly remotePublicKey: Buffer;
   write(bytes: Uint8Array): boolean;
@@ -31,17 +31,17 @@ interface Swarm {
   join(
     topic: Buffer,
     options: { server: boolean; client: boolean },
-  ): { refresh(): Promise<void>; destroy(): Promise<void> };
+  ): { refresh(): Promise<void>; flushed(): Promise<unknown>; destroy(): Promise<void> };
   on(event: 'connection', listener: (stream: Stream) => void): void;
   destroy(): Promise<void>;
 }
 
 const require = createRequire(import.meta.url);
-const HyperDht = require('hyperdht') as {
+export const HyperDht = require('hyperdht') as {
   new (options: object): DhtNode;
   keyPair(seed: Buffer): NoiseKeys;
 };
-const Hyperswarm = require('hyperswarm') as new (options: object) => Swarm;
+export const Hyperswarm = require('hyperswarm') as new (options: object) => Swarm;
 
 export const topicName = 'qmesh-inference-v2';
 
