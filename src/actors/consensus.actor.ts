@@ -12,7 +12,7 @@ import { limits } from '../protocol/limits.js';
 import { protocolVersion } from '../protocol/messages.js';
 import type { ScoreMessage, ScoreUpdateMessage } from '../protocol/score-messages.js';
 import { objectHash, type Attestation, type Claim, type Evidence } from '../protocol/signed-objects.js';
-import { banOf, evidenceIn, type Ban } from '../rules/evidence.js';
+import { banBy, banOf, evidenceIn, type Ban } from '../rules/evidence.js';
 import type { StrikeKind } from '../rules/strikes.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import type { ScoreChecks } from './scores/checks.js';
@@ -90,10 +90,8 @@ function createDocket(deps: ConsensusDeps) {
     };
     /** Who signed two receipts, or acks of two, for one order has proven it by this. */
     const compareWith = (claim: Claim, rival: Claim | undefined): void => {
-      for (const evidence of rival === undefined ? [] : evidenceIn(claim, rival)) {
-        const ban = banOf(evidence);
-        if (ban !== undefined) publish(undefined, evidence, ban);
-      }
+      for (const evidence of rival === undefined ? [] : evidenceIn(claim, rival))
+        publish(undefined, evidence, banBy(evidence));
     };
     const lookForRival = ({ claim, facts, hash }: CheckedClaim): void => {
       const counted = ledger.receiptOf(facts.entry.order);

@@ -21,19 +21,29 @@ export function banOf(evidence: Evidence): Ban | undefined {
   const isAck = kind === 'double_ack';
   const areTwoOfOneOrder =
     a.receipt.order === b.receipt.order && objectHash('receipt', a.receipt) !== objectHash('receipt', b.receipt);
-  if (!areTwoOfOneOrder || !isTestimony(a, isAck) || !isTestimony(b, isAck)) return undefined;
-  const account = isAck ? a.order.client : a.order.worker;
+  return areTwoOfOneOrder && isTestimony(a, isAck) && isTestimony(b, isAck) ? banBy(evidence) : undefined;
+}
+
+/** The ban that follows from evidence that is known to be good. */
+export function banBy({ kind, a, b }: Evidence): Ban {
+  const account = kind === 'double_ack' ? a.order.client : a.order.worker;
   return { account, until: Math.max(a.receipt.finishedAt, b.receipt.finishedAt) + banMs };
 }
 
-/** What two claims for one order prove: the worker signed two receipts, and the client two acks. */
+/**
+ * What two claims for one order prove: the worker signed two receipts, and the client two acks. Both claims are sound
+ * (`rules/claim.ts`): ten signatures are not checked again each time that somebody claims another version of what he did.
+ */
 export function evidenceIn(a: Claim, b: Claim): Evidence[] {
-  const evidence: Evidence[] = [
+  const isOneOrder = a.receipt.order === b.receipt.order;
+  if (!isOneOrder || objectHash('receipt', a.receipt) === objectHash('receipt', b.receipt)) return [];
+  return [
     { kind: 'double_receipt', a: { order: a.order, receipt: a.receipt }, b: { order: b.order, receipt: b.receipt } },
-    { kind: 'double_ack', a, b },
+    { kind: 'double_ack', a: pureClaim(a), b: pureClaim(b) },
   ];
-  return evidence.filter((found) => banOf(found) !== undefined);
 }
+
+const pureClaim = ({ order, receipt, ack }: Claim): Claim => ({ order, receipt, ack });
 
 function isTestimony({ order, receipt, ack }: Testimony, withAck: boolean): boolean {
   if (receipt.order !== objectHash('order', order)) return false;

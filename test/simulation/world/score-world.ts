@@ -13,11 +13,9 @@ import {
 import { createDhtActor } from '../../../src/actors/dht.actor.js';
 import { Ledger } from '../../../src/actors/ledger.js';
 import { names } from '../../../src/actors/names.js';
-import type { ScoreChecks } from '../../../src/actors/scores/checks.js';
+import { checksHere } from '../../../src/actors/scores/checks.js';
 import type { NetworkPort } from '../../../src/actors/ports.js';
-import { isGenuine, type Claim } from '../../../src/protocol/signed-objects.js';
-import { examine, type Examination } from '../../../src/rules/claim.js';
-import { banOf } from '../../../src/rules/evidence.js';
+import type { Claim } from '../../../src/protocol/signed-objects.js';
 import type { ValidatorPolicy } from '../../../src/rules/quorum.js';
 import { nullLogger } from '../../../src/runtime/log.js';
 import { seededRandom, type Random } from '../../../src/runtime/random.js';
@@ -25,6 +23,7 @@ import { startTree, type Tree } from '../../../src/runtime/start-tree.js';
 import { tell } from '../../../src/runtime/tell.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import { account, network, noonMs } from '../../support/ledger-cases.js';
+import './known-signatures.js';
 import { MemoryScoreStore, ScoreDisk } from './memory-score-store.js';
 import { SimNetwork } from './sim-network.js';
 
@@ -117,7 +116,7 @@ export class ScoreWorld {
       maxConnections: 32,
       scoreRole: role,
       scoreKeySeed,
-      checks: sharedChecks,
+      checks: checksHere(network),
       conduct: {
         isBanned: () => false,
         strike: (node) => void this.faults.set(node, (this.faults.get(node) ?? 0) + 1),
@@ -154,28 +153,3 @@ export class ScoreWorld {
     return { name, id: identity.publicKeyHex, disk, role, tree, deps };
   }
 }
-
-const examined = new Map<string, Examination>();
-const genuine = new Map<string, boolean>();
-/** Bounded, since the cases are few and repeat. */
-const maxRemembered = 50_000;
-
-function remembered<Value>(memory: Map<string, Value>, of: object, find: () => Value): Value {
-  const key = JSON.stringify(of);
-  const known = memory.get(key);
-  if (known !== undefined) return known;
-  if (memory.size > maxRemembered) memory.clear();
-  const found = find();
-  memory.set(key, found);
-  return found;
-}
-
-/** One signature is as genuine for one node as for another: so the simulation checks it once. */
-const sharedChecks: ScoreChecks = {
-  check: ({ claims, attestations, evidence }, done) =>
-    done({
-      claims: claims.map((claim) => remembered(examined, claim, () => examine(claim, network))),
-      attestations: attestations.map((each) => remembered(genuine, each, () => isGenuine('attestation', each))),
-      evidence: evidence.map(banOf),
-    }),
-};

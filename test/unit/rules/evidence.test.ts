@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Evidence } from '../../../src/protocol/signed-objects.js';
-import { banMs, banOf, evidenceIn } from '../../../src/rules/evidence.js';
+import { banBy, banMs, banOf, evidenceIn } from '../../../src/rules/evidence.js';
 import { account, claimWith, noonMs } from '../../support/ledger-cases.js';
 
 const client = account('client').publicKeyHex;
@@ -15,6 +15,7 @@ describe('evidence', () => {
       { account: worker, until },
       { account: client, until },
     ]);
+    expect(evidenceIn(a, b).map(banBy)).toEqual(evidenceIn(a, b).map(banOf));
     expect(evidenceIn(b, a).map(banOf)).toEqual(evidenceIn(a, b).map(banOf));
   });
 
@@ -26,11 +27,11 @@ describe('evidence', () => {
 
   it('bans nobody who did not sign both', () => {
     const forged = { ...b, receipt: { ...b.receipt, signature: a.receipt.signature } };
-    expect(evidenceIn(a, forged)).toEqual([]);
+    expect(evidenceIn(a, forged).map(banOf)).toEqual([undefined, undefined]);
     const forgedAck = { ...b, ack: { ...b.ack, signature: a.ack.signature } };
-    expect(evidenceIn(a, forgedAck).map(banOf)).toEqual([{ account: worker, until }]);
+    expect(evidenceIn(a, forgedAck).map(banOf)).toEqual([{ account: worker, until }, undefined]);
     const otherClient = { ...b, ack: claimWith({ client: account('another') }).ack };
-    expect(evidenceIn(a, otherClient).map(banOf)).toEqual([{ account: worker, until }]);
+    expect(evidenceIn(a, otherClient).map(banOf)).toEqual([{ account: worker, until }, undefined]);
   });
 
   it('needs the acks where it speaks of acks, and the order that the receipts name', () => {
