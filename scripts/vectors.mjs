@@ -1,5 +1,5 @@
 /**
- * `node scripts/vectors.mjs`: writes the test vectors of the ledger into test/vectors/, for any language to check itself by.
+ * `node scripts/vectors.mjs`: writes the test vectors of the ledger and of shelves into test/vectors/, for any language to check itself by.
  * They are made without this project's own code (OpenSSL through node:crypto, canonical JSON by sorting keys, points by
  * arithmetic), so that they say what docs/ledger.md says and not what src/ happens to do. A test makes them anew and
  * compares, and another one holds src/ against them.
@@ -548,6 +548,51 @@ function hashTree() {
   };
 }
 
+// ── shelf.json ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function shelf() {
+  const subject = { network: 'acme/qmesh-models-v2', key: account('a connection').publicKey };
+  const drive = account('a drive').publicKey;
+  /** @param {object} changes in what is signed @param {Account} by @param {string} kind */
+  const message = (changes = {}, by = worker, kind = 'shelf') => {
+    const { signature } = signed(kind, { ...subject, node: worker.publicKey, drive, ...changes }, by);
+    return { v: 2, type: 'shelf', node: worker.publicKey, drive, signature };
+  };
+  const valid = message();
+  const badSignature = {
+    'one bit of the signature is another': flipped(valid),
+    'another identity signed it': message({}, other),
+    'it was signed as something else': message({}, worker, 'hello'),
+    'it is for another network': message({ network: 'qmesh-models-v2' }),
+    'it is for the connection of somebody else': message({ key: other.publicKey }),
+    'it is for another drive': message({ drive: other.publicKey }),
+  };
+  const badFields = {
+    'the drive is shorter than a key': { ...valid, drive: drive.slice(2) },
+    'the node is in capital letters': { ...valid, node: worker.publicKey.toUpperCase() },
+    'the signature is missing': { ...valid, signature: undefined },
+    'the version is another': { ...valid, v: 1 },
+  };
+  const refused = (/** @type {Record<string, object>} */ messages, /** @type {string} */ verdict) =>
+    Object.entries(messages).map(([why, told]) => ({ why, verdict, message: told }));
+  return {
+    about:
+      'What a node tells of its shelf on the models network. valid: it verifies for this network on a connection whose other end has this key. invalid: bad_fields where it is no such message, bad_signature where the node did not sign it for this.',
+    seed: worker.seed,
+    ...subject,
+    signedText: signedText('shelf', { ...subject, node: worker.publicKey, drive }),
+    valid: [valid, { ...valid, sometime: 'fields that are not known are ignored' }],
+    invalid: [...refused(badSignature, 'bad_signature'), ...refused(badFields, 'bad_fields')],
+  };
+}
+
+/** @param {{ signature: string }} message */
+function flipped({ signature, ...rest }) {
+  const bytes = Buffer.from(signature, 'hex');
+  bytes.writeUInt8(bytes.readUInt8(5) ^ 1, 5);
+  return { ...rest, signature: bytes.toString('hex') };
+}
+
 /** File name → what is in it, for test/vectors/. */
 export function vectors() {
   return {
@@ -558,6 +603,7 @@ export function vectors() {
     'certificates.json': certificates(),
     'ledger.json': ledger(),
     'hash-tree.json': hashTree(),
+    'shelf.json': shelf(),
   };
 }
 

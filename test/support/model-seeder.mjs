@@ -1,5 +1,6 @@
 /**
- * A process that offers a file on the models network: `node model-seeder.mjs <dist> <bootstrap host:port> <folder> <file> [bytes a second]`.
+ * A process that offers a file on the models network: `node model-seeder.mjs <dist> <bootstrap host:port> <folder> <file> [bytes a second [bytes
+ * after which it stalls]]`.
  * Prints `{"event":"seeding",…}` when it does, and every 500 ms what it has sent and how late its event loop was.
  */
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import process from 'node:process';
 import { setInterval } from 'node:timers';
 
-const [dist, bootstrap, folder, file, rate] = process.argv.slice(2);
+const [dist, bootstrap, folder, file, rate, end] = process.argv.slice(2);
 const load = (path) => import(join(dist, path));
 const { createHyperswarmNetwork } = await load('actors/hyperswarm-network.js');
 const { joinModelsNetwork } = await load('actors/models/models-network.js');
@@ -32,7 +33,9 @@ const hashMs = performance.now() - startMs;
 const hashLag = lag();
 delay.reset();
 const content = { sha256: read.sha256, bytes: read.bytes, tree: Buffer.from(read.tree.root).toString('hex') };
-const upload = rate === undefined ? unlimited : throttleAt(Number(rate), clock);
+const limit = rate === undefined ? unlimited : throttleAt(Number(rate), clock);
+let left = end === undefined ? Infinity : Number(end);
+const upload = { take: (bytes) => ((left -= bytes) >= 0 ? limit.take(bytes) : new Promise(() => {})) };
 let sent = 0;
 const keySeed = random.bytes(32);
 joinModelsNetwork(

@@ -20,10 +20,13 @@ import type { ModelCore } from './model-core.js';
 import type { ModelSwarm } from './model-swarm.js';
 import type { Throttle } from './throttle.js';
 
-/** Blocks that Hypercore may choose from for each seeder, which has not all of them. How many are on their way, model-core.ts says. */
-const maxOpenBlocks = 64;
+/**
+ * Blocks that Hypercore may choose from for each seeder, which has not all of them. How many are on their way, model-core.ts says. As many
+ * again are asked for, and again, while nothing comes: those may be what nobody has who is left.
+ */
+const openBlocks = 64;
 const watchPeriodMs = 1_000;
-/** All is asked for, and nothing came for this long: the last blocks are asked of others, too, and some will come twice. */
+/** Nothing came for this long: more is asked for; and where that is all, the last blocks are asked of others, too, and some will come twice. */
 const hurryAfterMs = 2_000;
 
 export interface FetchProgress {
@@ -63,6 +66,7 @@ class MeshFetch {
   /** Not asked for yet; the next one is the last. */
   #missing: number[] = [];
   #open = 0;
+  #mayBeOpen = openBlocks;
   #bytes = 0;
   #isOver = false;
   /** Blocks are asked for one after the other where a limit makes them wait. */
@@ -128,7 +132,7 @@ class MeshFetch {
   };
 
   async #askAll(): Promise<void> {
-    while (!this.#isOver && this.#open < maxOpenBlocks) {
+    while (!this.#isOver && this.#open < this.#mayBeOpen) {
       const index = this.#missing.pop();
       if (index === undefined) return;
       this.#open++;
@@ -169,10 +173,7 @@ class MeshFetch {
     this.#watch = clock.setTimeout(() => this.#watchSeeders(), watchPeriodMs);
     const { peers } = this.#options.core.core;
     const nowMs = clock.monotonicMs();
-    if (this.#missing.length === 0 && nowMs - this.#lastBlockMs > hurryAfterMs) {
-      this.#hurry?.();
-      this.#hurry = undefined;
-    }
+    if (nowMs - this.#lastBlockMs > hurryAfterMs) this.#askForMore();
     const keys = new Set(peers.map(keyOfPeer));
     for (const key of this.#lastMs.keys()) if (!keys.has(key)) this.#lastMs.delete(key);
     for (const peer of peers) {
@@ -186,6 +187,16 @@ class MeshFetch {
         )
       )
         this.#blame(key, 'stopped sending');
+    }
+  }
+
+  #askForMore(): void {
+    if (this.#missing.length === 0) {
+      this.#hurry?.();
+      this.#hurry = undefined;
+    } else if (this.#open >= this.#mayBeOpen) {
+      this.#mayBeOpen += openBlocks;
+      this.#ask();
     }
   }
 

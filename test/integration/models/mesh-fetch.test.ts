@@ -105,6 +105,20 @@ describe('a model in the mesh', () => {
     expect(sent.bytes / content.bytes).toBeLessThan(1.6);
   });
 
+  it('comes as far as those who are left have it, whatever was asked for first', async () => {
+    const path = writeRandomFile(90 * mebibyte);
+    const [origin, partial, fetcher] = [new MeshNode(), new MeshNode(), new MeshNode()];
+    const { content } = await origin.seed(path, stallAfter(10 * mebibyte));
+    const { cut } = await connect(origin, partial);
+    const part = await partial.fetch(content);
+    await until(() => part.last.bytes === 10 * mebibyte, 'the part that the origin sends');
+    cut();
+    await connect(partial, fetcher);
+    const fetch = await fetcher.fetch(content, { random: seededRandom(7) });
+    await until(() => fetch.last.bytes === 10 * mebibyte, 'all that the other has', 30_000);
+    await fetch.stop();
+  });
+
   it('goes on where it was stopped, and asks for nothing twice', async () => {
     const path = writeRandomFile(40 * mebibyte);
     const [seeder, fetcher] = [new MeshNode(), new MeshNode()];
