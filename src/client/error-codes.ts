@@ -23,7 +23,7 @@ export const clientErrorCodes = {
     next: 'Ask again, or start another worker.',
   },
   bad_answer: {
-    meaning: 'The worker said things that contradict each other, and nobody else was there to go on.',
+    meaning: 'The worker contradicted itself or made no sense, and nobody else was there to go on.',
     next: 'Ask another worker; --pin chooses one.',
   },
   local_failed: {
