@@ -170,17 +170,18 @@ export class Shelves {
   async #write(wanted: ReadonlyMap<string, ModelCard>): Promise<void> {
     if (this.#store === undefined || this.#isOver || (this.#own === undefined && wanted.size === 0)) return;
     const isNew = this.#own === undefined;
-    this.#own ??= new Hyperdrive(this.#store.cores.session());
-    await this.#own.ready();
+    const own = this.#own ?? new Hyperdrive(this.#store.cores.session());
+    await own.ready(); // it has no key before, and is told to nobody
+    this.#own = own;
     for (const sha256 of [...this.#written.keys()].filter((known) => !wanted.has(known))) {
-      await this.#own.del(cardPath({ sha256 }));
+      await own.del(cardPath({ sha256 }));
       this.#written.delete(sha256);
     }
     for (const [sha256, card] of wanted) {
       const bytes = encodeCard(card);
       const text = Buffer.from(bytes).toString('utf8');
       if (this.#written.get(sha256) === text) continue;
-      await this.#own.put(cardPath(card), bytes);
+      await own.put(cardPath(card), bytes);
       this.#written.set(sha256, text);
     }
     if (isNew) for (const peer of this.#peers.values()) this.#tellShelf(peer);
