@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { processEnv } from './own-temporary-folder.js';
 
 const root = join(import.meta.dirname, '../..');
 const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
@@ -43,7 +44,7 @@ export class CommandLine {
     const startedMs = performance.now();
     const child = spawn(process.execPath, [resolve(dist, entry), ...args], {
       cwd: env.QMESH_HOME ?? root,
-      env: { PATH: process.env.PATH, HOME: env.QMESH_HOME, QMESH_LOG_LEVEL: 'info', ...env },
+      env: { ...processEnv, HOME: env.QMESH_HOME, QMESH_LOG_LEVEL: 'info', ...env },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
     child.stdin?.end(input);

@@ -8,6 +8,9 @@ import { basename, join } from 'node:path';
 
 const prefix = 'qmesh-tests-';
 
+/** What a process is started with so that it finds programs, and leaves nothing anywhere else. */
+export const processEnv = { PATH: process.env.PATH, ...(process.env.TMPDIR && { TMPDIR: process.env.TMPDIR }) };
+
 /** Vitest calls this before the first file of each project, and what it returns after the last one of all. */
 export default function setup(): (() => void) | undefined {
   if (basename(tmpdir()).startsWith(prefix)) return undefined; // made for an earlier project

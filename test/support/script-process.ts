@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { processEnv } from './own-temporary-folder.js';
 import { until } from './real-network.js';
 
 export interface Line {
@@ -18,7 +19,7 @@ export class ScriptProcess {
 
   constructor(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.child = spawn(process.execPath, [script, ...args], {
-      env: { PATH: process.env.PATH, ...env },
+      env: { ...processEnv, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     createInterface({ input: this.child.stdout! }).on('line', (line) => this.lines.push(JSON.parse(line) as Line));
