@@ -336,7 +336,7 @@ export class Account {
   }
 
   /** With this account's signature under it. A `network` of a hello is signed and not sent. */
-  signed(kind: 'hello' | 'order' | 'receipt' | 'ack' | 'attestation', object: Signable): Signable {
+  signed(kind: 'hello' | 'order' | 'receipt' | 'ack' | 'attestation' | 'shelf', object: Signable): Signable {
     const signature = sign(null, signedBytes(kind, object), this.#privateKey).toString('hex');
     if (kind !== 'hello') return { ...object, signature };
     const { network: _, ...rest } = object;
