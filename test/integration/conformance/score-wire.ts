@@ -144,11 +144,20 @@ export class ScorePeer {
     this.#wire.send({ v: 2, type: 'score_verify', attestations, ...(evidence === undefined ? {} : { evidence }) });
   }
 
-  /** Sends digests or hashes. @returns the answer: not the beginning of a round of the worker's own. */
+  /**
+   * Sends digests or hashes. @returns the answer: not the beginning of a round of the worker's own, which it may send in its place
+   * while it compares with somebody else; then it is asked again.
+   */
   async request(ranges: readonly object[], keys?: readonly object[]): Promise<Message> {
-    const from = this.now;
-    this.#wire.send({ v: 2, type: 'score_request', ranges, ...(keys === undefined ? {} : { keys }) });
-    return this.#wire.frame((message) => message.type === 'score_request' && !isOpening(message), 10_000, from);
+    for (let tries = 1; ; tries++) {
+      const from = this.now;
+      this.#wire.send({ v: 2, type: 'score_request', ranges, ...(keys === undefined ? {} : { keys }) });
+      try {
+        return await this.#wire.frame((each) => each.type === 'score_request' && !isOpening(each), 4_000, from);
+      } catch (error) {
+        if (tries === 5) throw error;
+      }
+    }
   }
 
   /** What the worker counts under a prefix of 16 at most. */
@@ -185,7 +194,7 @@ export class ScorePeer {
 
   async #find<Item>(type: string, list: string, fits: (item: Signable) => boolean, from: number): Promise<Item> {
     const itemIn = (message: Message) => ((message[list] ?? []) as Signable[]).find(fits);
-    const message = await this.#wire.frame((each) => each.type === type && itemIn(each) !== undefined, 10_000, from);
+    const message = await this.#wire.frame((each) => each.type === type && itemIn(each) !== undefined, 25_000, from);
     return itemIn(message) as Item;
   }
 }
