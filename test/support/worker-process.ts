@@ -47,22 +47,34 @@ export class WorkerProcess {
   readonly lines: LogLine[] = [];
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   readonly #child: ChildProcess;
-  readonly #testnet: Testnet;
+  readonly #testnet: Pick<Testnet, 'bootstrap'>;
+  readonly #prefix: readonly string[];
   readonly #heard = new Set<() => void>();
 
-  /** It is not ready yet when this resolves: see `ready`. */
+  /**
+   * It is not ready yet when this resolves: see `ready`.
+   * @param prefix a command that becomes the one it is given, to run it elsewhere (test/support/namespaces.ts).
+   */
   static async start(
-    testnet: Testnet,
+    testnet: Pick<Testnet, 'bootstrap'>,
     env: Readonly<Record<string, string>> = {},
     home?: string,
+    prefix: readonly string[] = [],
   ): Promise<WorkerProcess> {
-    return new WorkerProcess(testnet, home ?? (await mkdtemp(join(tmpdir(), 'qmesh-worker-'))), env);
+    return new WorkerProcess(testnet, home ?? (await mkdtemp(join(tmpdir(), 'qmesh-worker-'))), env, prefix);
   }
 
-  private constructor(testnet: Testnet, home: string, env: Readonly<Record<string, string>>) {
+  private constructor(
+    testnet: Pick<Testnet, 'bootstrap'>,
+    home: string,
+    env: Readonly<Record<string, string>>,
+    prefix: readonly string[],
+  ) {
     this.#testnet = testnet;
+    this.#prefix = prefix;
     this.home = home;
-    this.#child = spawn(process.execPath, [workerPath], {
+    const command = [...prefix, process.execPath, workerPath] as const;
+    this.#child = spawn(command[0], command.slice(1), {
       cwd: home,
       env: {
         PATH: process.env.PATH,
@@ -149,7 +161,7 @@ export class WorkerProcess {
   async restart(env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
     this.signal('SIGTERM');
     await this.exited;
-    return new WorkerProcess(this.#testnet, this.home, env);
+    return new WorkerProcess(this.#testnet, this.home, env, this.#prefix);
   }
 
   /** Ends it, however it stands, and removes its home. */
