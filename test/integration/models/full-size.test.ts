@@ -49,6 +49,11 @@ async function share(home: string, kilobytesPerSecond?: number): Promise<ScriptP
   await seeder.says('sharing');
   return seeder;
 }
+/** A node that may be at fault: it offers a file, which may be another one by then, or stalls after so many bytes. */
+async function seed(path: string, ...limits: readonly string[]): Promise<void> {
+  const seeder = new ScriptProcess(join(root, 'test/support/model-seeder.mjs'), [dist, bootstrap, newFolder(), path, ...limits]);
+  await until(() => seeder.last('seeding') !== undefined, `seeding; ${seeder.errors}`, longMs); // it hashes the file first
+}
 /** Ends it as Ctrl-C does. @returns what it has sent. */
 async function sentBy(seeder: ScriptProcess): Promise<number> {
   seeder.child.kill('SIGINT');
@@ -140,12 +145,6 @@ describe.runIf(isSoak)('500 MB', () => {
   }, longMs);
 
   it('is completed by an honest node beside one of bad blocks and one that stalls at 98 %; both are named', async () => {
-    const script = join(root, 'test/support/model-seeder.mjs');
-    const seed = async (path: string, ...more: readonly string[]): Promise<ScriptProcess> => {
-      const seeder = new ScriptProcess(script, [dist, bootstrap, newFolder(), path, ...more]);
-      await seeder.says('seeding');
-      return seeder;
-    };
     const bad = join(newFolder(), 'big.gguf');
     copyFileSync(file, bad);
     utimesSync(bad, 1, 1);
@@ -168,8 +167,7 @@ describe.runIf(isSoak)('500 MB', () => {
     const bad = join(newFolder(), 'big.gguf');
     copyFileSync(file, bad);
     utimesSync(bad, 1, 1);
-    const seeder = new ScriptProcess(join(root, 'test/support/model-seeder.mjs'), [dist, bootstrap, newFolder(), bad]);
-    await seeder.says('seeding');
+    await seed(bad);
     writeFileSync(bad, randomBytes(8 * mebibyte), { flag: 'r+' });
     utimesSync(bad, 1, 1);
     const startMs = performance.now();
