@@ -44,6 +44,11 @@ declare module 'hyperdht' {
     address(): Address | null;
     /** `to` is this node's address as the other one sees it. Rejects where nobody answers within a second, when `retry` is false. */
     ping(node: Address, options?: { retry?: boolean }): Promise<{ readonly to: Address; readonly rtt: number }>;
+    /** Whoever answers, and whom each of them names. */
+    findNode(
+      target: Uint8Array,
+      options: { nodes: readonly Address[] },
+    ): AsyncIterable<{ readonly from: Address; readonly closerNodes: readonly Address[] | null }>;
     connect(remoteKey: Uint8Array, options: object): NoiseStream;
     register(name: string, plugin: DhtPlugin): void;
     destroy(options?: { force?: boolean }): Promise<void>;

@@ -5,6 +5,9 @@ import { BOOTSTRAP_NODES } from 'hyperdht/lib/constants.js';
 import { destroyNode } from './bind-bootstrapper.js';
 import { HolderMark } from './local-holder.js';
 
+/** Of the nodes that others name. */
+const maxNamed = 16;
+
 export interface NodeSeen {
   readonly node: Address;
   /** This node's address, as that one sees it; undefined where it does not answer. */
@@ -25,6 +28,27 @@ export const isHeld = (address: Address): Promise<boolean> =>
 /** Asks each of them, from one and the same socket. @param host address to bind. */
 export const lookAround = (nodes: readonly Address[], host: string): Promise<readonly NodeSeen[]> =>
   withNode(host, (own) => Promise.all(nodes.map((node) => look(own, node))));
+
+/** The same, and then the others on the same machines, which they name: a meeting place has several ports (bootstrap-node.ts). */
+export const lookAroundAll = (nodes: readonly Address[], host: string): Promise<readonly NodeSeen[]> =>
+  withNode(host, async (own) => {
+    const given = await Promise.all(nodes.map((node) => look(own, node)));
+    const named = await namedBy(own, given);
+    return [...given, ...(await Promise.all(named.map((node) => look(own, node))))];
+  });
+
+async function namedBy(own: HyperDHT, given: readonly NodeSeen[]): Promise<readonly Address[]> {
+  const alive = given.filter(({ seenAs }) => seenAs !== undefined).map(({ node }) => node);
+  const known = new Set(alive.map(textOf));
+  const hosts = new Set(alive.map(({ host }) => host));
+  const named = new Map<string, Address>();
+  for await (const { closerNodes } of own.findNode(Buffer.alloc(32), { nodes: alive }))
+    for (const node of closerNodes ?? [])
+      if (hosts.has(node.host) && !known.has(textOf(node))) named.set(textOf(node), node);
+  return [...named.values()].slice(0, maxNamed);
+}
+
+const textOf = ({ host, port }: Address): string => `${host}:${port}`;
 
 async function look(own: HyperDHT, node: Address): Promise<NodeSeen> {
   const failed = (problem: string): NodeSeen => ({ node, seenAs: undefined, roundTripMs: undefined, problem });

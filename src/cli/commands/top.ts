@@ -74,7 +74,7 @@ async function inJson(sources: TopSources, { once: isOnce = false, every }: Opti
   let isOver = isOnce;
   const end = (): void => void (isOver = true);
   process.once('SIGINT', end).once('SIGTERM', end);
-  process.stdout.once('error', end);
+  process.stdout.on('error', end); // one for each line that is still written
   for (;;) {
     process.stdout.write(`${JSON.stringify(await takeSnapshot(sources))}\n`);
     if (isOver) return;

@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { createServer } from 'node:net';
 import { askWorker } from '../../actors/control/ask.js';
 import { DEFAULT_LOCAL_PORT } from '../../actors/hyperswarm-network.js';
-import { isHeld, lookAround, publicNodes, type NodeSeen } from '../../actors/network/look-around.js';
+import { isHeld, lookAround, lookAroundAll, publicNodes, type NodeSeen } from '../../actors/network/look-around.js';
 import type { Bootstrap } from '../../actors/ports.js';
 import { parseAdmin } from '../../admin/address.js';
 import { isLoopback, isPrivate, natOf } from '../../rules/nat.js';
@@ -49,8 +49,12 @@ function whyNotUdp(port: number): Promise<string | undefined> {
   });
 }
 
+/** The world's nodes are asked alone: whom they name are strangers. */
 const around = (values: Settings, nodes: readonly { readonly host: string; readonly port: number }[]) =>
-  lookAround(nodes, nodes.every(({ host }) => isLoopback(host)) ? loopback : values.host);
+  (values.bootstrap.kind === 'nodes' ? lookAroundAll : lookAround)(
+    nodes,
+    nodes.every(({ host }) => isLoopback(host)) ? loopback : values.host,
+  );
 
 function judge(seen: readonly NodeSeen[], whose: string): Finding {
   const dead = seen.filter(({ seenAs }) => seenAs === undefined);
@@ -64,7 +68,10 @@ function judge(seen: readonly NodeSeen[], whose: string): Finding {
   const what = `${alive.length} of ${seen.length} nodes ${whose} answer, the fastest within ${Math.ceil(Math.min(...alive))} ms.`;
   return dead.length === 0
     ? ok(what)
-    : warn(`${what} ${words}.`, 'Start those again, or take them out of QMESH_BOOTSTRAP.');
+    : warn(
+        `${what} ${words}.`,
+        'Start those again, let all four ports of qmesh dht through its firewall, or take them out of QMESH_BOOTSTRAP.',
+      );
 }
 
 export const checkNat: Check = async (subject) => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { askDevices } from '../../../src/actors/devices.js';
+import { runBootstrapNode } from '../../../src/actors/bootstrap-node.js';
 import { bindBootstrapper, destroyNode } from '../../../src/actors/network/bind-bootstrapper.js';
 import { holdPort } from '../../../src/actors/network/local-holder.js';
 import { checkLlama, checkModels, checkServing, judgeGraphics } from '../../../src/cli/doctor/compute.js';
@@ -221,6 +222,20 @@ describe('the network', () => {
     expect(half).toMatchObject({ status: 'warn', says: expect.stringContaining(`:${dead}`) });
     expect(silence).toMatchObject({ status: 'fail', advice: expect.stringContaining('qmesh dht') });
     expect(between.status).toBe('skip');
+  });
+
+  it('all ports of a meeting place, of which one is given', async () => {
+    const bootstrap = await new Promise<string>((resolve, reject) => {
+      const place = runBootstrapNode(
+        { host: '127.0.0.1', port: 0 },
+        { ready: (info) => resolve(info.bootstrap), failed: reject, closed: () => {} },
+      );
+      cleanups.push(() => Promise.resolve(place.close()));
+    });
+    expect(await checkMesh(await subject({ bootstrap }))).toMatchObject({
+      status: 'ok',
+      says: expect.stringContaining('4 of 4 nodes'),
+    });
   });
 
   it('the world is not asked without --public', async () => {
