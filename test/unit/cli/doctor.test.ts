@@ -230,7 +230,10 @@ describe('the network', () => {
         { host: '127.0.0.1', port: 0 },
         { ready: (info) => resolve(info.bootstrap), failed: reject, closed: () => {} },
       );
-      cleanups.push(() => Promise.resolve(place.close()));
+      cleanups.push(() => {
+        place.close();
+        return Promise.resolve();
+      });
     });
     expect(await checkMesh(await subject({ bootstrap }))).toMatchObject({
       status: 'ok',
