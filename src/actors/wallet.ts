@@ -37,6 +37,8 @@ export interface WalletOptions {
   readonly maxPrice: number;
   /** Looks the balance up, in millipoints; undefined where nobody can say. Calls back once. */
   readonly balance: (found: (millipoints: number | undefined) => void) => void;
+  /** Hears what is signed away. */
+  readonly paid?: (millipoints: number) => void;
   readonly post: AckPost;
   readonly clock: Clock;
   readonly random: Random;
@@ -210,7 +212,9 @@ export class Wallet {
     const ack = signObject('ack', { receipt: hash, client: identity.publicKeyHex, responseMs, at }, identity);
     if (!post.send({ worker, id: order.id, ack })) return undefined;
     this.#reserve(order, clock.monotonicMs());
-    return { receipt, paid: Math.min(receipt.score, order.maxPrice) };
+    const paid = Math.min(receipt.score, order.maxPrice);
+    if (paid > 0) this.#options.paid?.(paid);
+    return { receipt, paid };
   }
 
   #note(worker: string, order: Order, { salt, resumeText }: { salt: string; resumeText: string }): void {

@@ -1,6 +1,7 @@
 /** `qmesh ask --price`: what a question can cost at most, and the place in line that it gets for that. Nothing is sent to the mesh. */
 import { openHome } from '../actors/home.js';
 import { loadIdentity } from '../actors/identity.js';
+import { balanceIn } from '../actors/known-balance.js';
 import { balanceAt } from '../client/open-wallet.js';
 import { promptFacts, type PromptText } from '../protocol/salted-hash.js';
 import { mostFor, offerFor } from '../rules/price.js';
@@ -16,7 +17,7 @@ export interface Quote {
   readonly mostMillipoints: number;
   /** What it would cost at most: what is offered. 0 asks as a guest. */
   readonly costMillipoints: number;
-  /** Null where it is not known: no worker of this home runs. */
+  /** As the worker of this home says, or as it was known last; null where it never was. */
   readonly balanceMillipoints: number | null;
   readonly tier: Tier;
   /** The wait that this tier is meant to see at most, on a mesh with room. */
@@ -26,7 +27,8 @@ export interface Quote {
 export async function quote(text: PromptText, { home: path, maxPrice }: Settings): Promise<Quote> {
   const home = openHome(path);
   const { keyPair } = loadIdentity(home, systemRandom, nullLogger);
-  const balance = await balanceAt(home, keyPair.publicKeyHex);
+  const account = keyPair.publicKeyHex;
+  const balance = (await balanceAt(home, account)) ?? balanceIn(home, account, nullLogger).read();
   return quoteFor(promptFacts(text, '')?.chars ?? 0, balance, Math.floor(maxPrice * 1_000));
 }
 

@@ -1,11 +1,13 @@
 /**
  * The wallet of a client in a real process: its home keeps the acks, and the worker that runs there knows the balance. Where none runs, a client
- * that stays for long looks its points up on the score network, if it is told to.
+ * that stays for long looks its points up on the score network, if it is told to; until that has come to something, and where it is not
+ * told to, it goes by what was known last in this home.
  */
 import { acksIn } from '../actors/ack-folder.js';
 import { AckPost, acksInMemory } from '../actors/ack-post.js';
 import { askWorker } from '../actors/control/ask.js';
 import type { Home } from '../actors/home.js';
+import { balanceIn } from '../actors/known-balance.js';
 import { ScoreLookup } from '../actors/score-lookup.js';
 import { checksInThreads } from '../actors/scores/checks.js';
 import { Wallet } from '../actors/wallet.js';
@@ -51,6 +53,8 @@ interface Ambient {
 
 /** A client waits for its first balance no longer, and asks as a guest until it comes. */
 const firstBalanceMs = 1_000;
+/** What the workers of the score network have is here by then, or it comes later. */
+const lookUpMs = 60_000;
 
 /** The wallet, once it knows its balance or has waited for long enough. */
 export async function openWallet(source: WalletSource, ambient: Ambient): Promise<OpenedWallet> {
@@ -60,11 +64,17 @@ export async function openWallet(source: WalletSource, ambient: Ambient): Promis
   const atHome = await within(firstBalanceMs, balanceAt(home, identity.publicKeyHex), clock);
   const checks = atHome === undefined && scores !== undefined ? checksInThreads(network) : undefined;
   const lookup = checks && scores && new ScoreLookup({ ...ambient, ...scores, identity, checks, networkPrefix });
+  const known = home && balanceIn(home, identity.publicKeyHex, log);
+  let isLookedUp = false;
   let first: Promise<number | undefined> | undefined = Promise.resolve(atHome);
   const balance = async (): Promise<number | undefined> => {
     const asked = first ?? balanceAt(home, identity.publicKeyHex);
     first = undefined;
-    return (await asked) ?? lookup?.balanceOf(identity.publicKeyHex);
+    const isThere = isLookedUp && lookup !== undefined && lookup.workers > 0;
+    const told = (await asked) ?? (isThere ? lookup.balanceOf(identity.publicKeyHex) : undefined);
+    if (told === undefined) return known?.read();
+    known?.write(told);
+    return told;
   };
   const wallet = new Wallet({
     ...ambient,
@@ -73,12 +83,23 @@ export async function openWallet(source: WalletSource, ambient: Ambient): Promis
     maxPrice,
     post: new AckPost(home === undefined ? acksInMemory : acksIn(home, log), ambient),
     balance: (found) => void balance().then(found, () => found(undefined)),
+    paid(millipoints) {
+      const before = known?.read();
+      if (before !== undefined) known?.write(before - millipoints);
+    },
   });
-  await new Promise<void>((known) => wallet.refresh(known));
+  await new Promise<void>((done) => wallet.refresh(done));
+  const stopWaiting = lookup?.whenInStep(lookUpMs, () => {
+    isLookedUp = true;
+    wallet.refresh();
+  });
   return {
     wallet,
     children: lookup?.children ?? [],
-    close: async () => checks?.close(),
+    async close() {
+      stopWaiting?.();
+      await checks?.close();
+    },
   };
 }
 

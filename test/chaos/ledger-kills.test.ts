@@ -35,6 +35,7 @@ import {
   Mesh,
   saltedHash,
   topicName,
+  type Message,
   type Signable,
   type WireClient,
 } from '../integration/conformance/wire-client.js';
@@ -175,10 +176,14 @@ it(`loses nothing that was seen through ${rounds} kills`, { timeout: 7_200_000 }
     const mesh = new Mesh(testnet.nodes);
     const peer = await lookUp(mesh);
     if (round === 0) await fund(peer);
-    const asking = payers.map(async (account) => {
-      const client = await insist(() => mesh.dial(victim.node, account));
-      await keepAsking(client, account, round).catch(() => undefined); // its connection was lost
-    });
+    const asking = payers.map((account) =>
+      insist(() => mesh.dial(victim.node, account))
+        .then((client) => keepAsking(client, account, round))
+        .catch(() => undefined),
+    ); // until the connection is lost
+    const from = peer.now;
+    const isCertificate = ({ certificates = [] }: Message): boolean => certificates.length > 0;
+    if (round % 3 > 0) await peer.wire.frame(isCertificate, 30_000, from); // both have met
     await pause((longestMs * (round + 1) * 0.618) % longestMs);
     workers[0]!.signal('SIGKILL');
     await workers[0]!.exited;
@@ -213,5 +218,6 @@ it(`loses nothing that was seen through ${rounds} kills`, { timeout: 7_200_000 }
   const [one, other] = [await diskOf(workers[0]!), await diskOf(workers[1]!)];
   expect(one.counted).toEqual(other.counted);
   expect(one.states).toEqual(other.states);
+  expect(seen.certified.size).toBeGreaterThan(0);
   expect(seen.receipts.size).toBeGreaterThan(rounds);
 });

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { lockHome, openHome } from '../../actors/home.js';
 import { loadIdentity, type Identity } from '../../actors/identity.js';
+import { balanceIn } from '../../actors/known-balance.js';
 import { ModelMissing, type ModelDisk } from '../../actors/model-disk.js';
 import { names } from '../../actors/names.js';
 import { startWorker } from '../../actors/start-worker.js';
@@ -115,6 +116,7 @@ async function serve(values: Settings, identity: Identity, place: Place): Promis
     } finally {
       await modelsPort.close();
       await checks.close();
+      if (ledger !== undefined) balanceIn(home, identity.id, log).write(ledger.balanceOf(identity.id));
       await closeLedger(ledger);
     }
   } finally {
