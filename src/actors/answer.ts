@@ -35,6 +35,8 @@ export class Answer {
   /** Where in `text` the present worker's part begins. */
   #seam = 0;
   #nextIndex = 0;
+  /** The end of `text` that the application has not heard: half of a character, which some programs send by itself. */
+  #half = '';
   #result: InferenceResultMessage | undefined;
   /** At most one for each try. */
   readonly #authors = new Set<string>();
@@ -48,6 +50,8 @@ export class Answer {
     this.worker = worker;
     this.doubt = undefined;
     this.#progress = newProgress;
+    this.text = this.text.slice(0, this.text.length - this.#half.length); // nobody can go on with half a character
+    this.#half = '';
     this.#seam = this.text.length;
     this.#nextIndex = 0;
   }
@@ -94,6 +98,7 @@ export class Answer {
 
   end(tries: readonly Try[], failure: AskFailure | undefined): void {
     if (this.#isOver) return;
+    if (this.#half !== '') this.#on.text(this.#half, 0);
     this.#isOver = true;
     const { text, settled } = this;
     this.#on.end({ text, result: this.#result, tries, authors: [...this.#authors], settled }, failure);
@@ -103,6 +108,8 @@ export class Answer {
     if (this.#isOver || text === '') return;
     this.text += text;
     if (this.worker !== undefined) this.#authors.add(this.worker);
-    this.#on.text(text, tokens);
+    const unheard = this.#half + text;
+    this.#half = /[\ud800-\udbff]$/.exec(unheard)?.[0] ?? '';
+    this.#on.text(unheard.slice(0, unheard.length - this.#half.length), tokens);
   }
 }

@@ -280,6 +280,19 @@ it('a worker that says more than any result could hold is left, and told so', ()
   expect(mesh.written('endless').at(-1)?.type).toBe('cancel');
 });
 
+it('a character that comes in halves is heard whole, and another worker goes on before it', () => {
+  const mesh = meshOf('first');
+  const pieces: string[] = [];
+  const { heard } = mesh.ask({}, { text: (text) => pieces.push(text) });
+  for (const [index, text] of ['a', '\ud83d', '\ude00b', 'c\ud83d'].entries()) mesh.says.token('first', index, text);
+  mesh.says.unreadable('first', 'text: must be a string');
+  mesh.pass(1_000);
+  expect(mesh.written('first').at(-1)).toMatchObject({ type: 'prompt', resume: { text: 'a😀bc' } });
+  mesh.says.result('first', '😀\ud83d');
+  expect(pieces).toEqual(['a', '', '😀b', 'c', '😀', '\ud83d']);
+  expect(heard.ends).toMatchObject([{ failure: undefined, answer: { text: pieces.join('') } }]);
+});
+
 describe('an answer that cannot be read', () => {
   it('is taken from the next worker, after what was read of it; and is said to be that where there is none', () => {
     const mesh = meshOf('first');
