@@ -10,9 +10,11 @@ import { network } from '../support/ledger-cases.js';
 import { isSoak } from '../support/soak.js';
 import { incomeMillipoints, playScores, spender, type ScoreCourse } from './world/score-course.js';
 
-const seeds = isSoak ? 100_000 : 40;
+const seeds = isSoak ? 100_000 : 80;
 /** Enough to meet one in which it goes wrong. */
 const beyond = isSoak ? 1_000 : 12;
+/** They failed once: a node was killed before its claim was on its disk, and the course held that it was owed. */
+const pinned = [7_000_043];
 const first = Number(process.env.QMESH_SEED ?? 1);
 
 function check({ world, honest, signed, due }: ScoreCourse): void {
@@ -57,6 +59,7 @@ const each = (act: (seed: number) => void, count = seeds): void => {
 describe('fewer than a third of the validators lie', () => {
   it('and nothing forged counts, nothing counts twice, all honest nodes agree to the bit, and honest work is paid', () => {
     each((seed) => check(playScores(seed)));
+    for (const seed of pinned) check(playScores(seed));
   });
 });
 

@@ -7,7 +7,7 @@ import type { AnyEventObject } from 'xstate';
 import { receiptMachine, type ReceiptEnd } from '../../machines/receipt.machine.js';
 import type { KeyPair } from '../../protocol/keys.js';
 import { limits } from '../../protocol/limits.js';
-import { signObject, type Attestation, type Claim } from '../../protocol/signed-objects.js';
+import type { Attestation, Claim } from '../../protocol/signed-objects.js';
 import { claimLifeMs } from '../../rules/attestation.js';
 import type { ClaimFacts } from '../../rules/claim.js';
 import { isSolo } from '../../rules/quorum.js';
@@ -97,7 +97,7 @@ export class Docket {
   wants({ receipt, validator }: Attestation): number {
     const claim = this.#inFlight.get(receipt);
     if (claim === undefined || claim.votes.has(validator)) return 0;
-    return Math.max(0, this.#deps.validators.quorum.threshold - this.#counting(claim));
+    return this.#deps.validators.missing(claim.votes.keys());
   }
 
   /** This node attested it before it was restarted. */
@@ -134,7 +134,7 @@ export class Docket {
       timesOffered: 0,
       run: undefined,
     };
-    if (this.#isQuorum(gathering)) {
+    if (this.#deps.validators.missing(gathering.votes.keys()) === 0) {
       this.#count(gathering, peer, () => {});
       return false;
     }
@@ -180,10 +180,7 @@ export class Docket {
 
   /** Tells the worker that this node does not attest it, and why. */
   answer(worker: string, receipt: string, verdict: Verdict): void {
-    const { identity, clock, validators } = this.#deps;
-    if (!validators.attests) return;
-    const validator = identity.publicKeyHex;
-    this.#word.answer(worker, signObject('attestation', { receipt, validator, verdict, at: clock.now() }, identity));
+    if (this.#deps.validators.attests) this.#word.answer(worker, this.#promises.word(receipt, verdict));
   }
 
   #start(claim: Gathering): void {
@@ -193,19 +190,8 @@ export class Docket {
     claim.run.start();
   }
 
-  #counting({ votes }: Gathering): number {
-    const { validators } = this.#deps.validators.quorum;
-    let counting = 0;
-    for (const validator of votes.keys()) if (validators.has(validator)) counting++;
-    return counting;
-  }
-
-  #isQuorum(claim: Gathering): boolean {
-    return this.#counting(claim) >= this.#deps.validators.quorum.threshold;
-  }
-
   #look(claim: Gathering): void {
-    if (this.#isQuorum(claim)) claim.run?.send('quorum.reached');
+    if (this.#deps.validators.missing(claim.votes.keys()) === 0) claim.run?.send('quorum.reached');
   }
 
   #vote(claim: Gathering, vote: Vote): void {
@@ -227,21 +213,12 @@ export class Docket {
   }
 
   #sign(claim: Gathering): void {
-    const { ledger, validators, identity, clock, log } = this.#deps;
     const { hash, facts } = claim;
-    if (!validators.attests) return claim.run?.send('receipt.signed');
-    const make = () => ({
-      object: signObject(
-        'attestation',
-        { receipt: hash, validator: identity.publicKeyHex, verdict: 'valid', at: clock.now() },
-        identity,
-      ),
-      beside: [{ kind: 'claim', hash, claim: claim.claim } as const],
-    });
+    if (!this.#deps.validators.attests) return claim.run?.send('receipt.signed');
     const signed = (error: Error | undefined, attestation: Attestation | undefined): void => {
       if (this.#inFlight.get(hash) !== claim) return;
       if (error !== undefined || attestation === undefined)
-        return log.warn('attestation.not_stored', { receipt: hash, error });
+        return this.#deps.log.warn('attestation.not_stored', { receipt: hash, error });
       if (attestation.receipt !== hash) {
         this.#promises.yield(facts.entry, attestation.receipt);
         claim.verdict = 'double_receipt';
@@ -252,7 +229,7 @@ export class Docket {
       claim.run?.send('receipt.signed');
       this.#vote(claim, vote);
     };
-    ledger.sign('attestation', facts.entry.order, make, this.#on.guard(signed));
+    this.#promises.sign(claim.claim, facts.entry, this.#on.guard(signed));
   }
 
   /** At first only this node's own claim; others' are passed on. Later all that gathered for it, of others only its own word. */

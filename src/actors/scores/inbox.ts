@@ -1,8 +1,6 @@
 /**
  * What peers say of receipts, on its way to be believed: messages wait in the order they came, what is known already is left out,
  * and the rest is checked batch by batch. A peer has its own share of the room here, so that one that says much delays itself.
- *
- * An attestation may overtake the claim it speaks of, since both come from many sides: it waits for that, for a while.
  */
 import { limits } from '../../protocol/limits.js';
 import { protocolVersion } from '../../protocol/messages.js';
@@ -19,6 +17,7 @@ import type { Ban } from '../../rules/evidence.js';
 import type { Quorum } from '../../rules/quorum.js';
 import type { Fault } from '../../rules/verdicts.js';
 import type { ScoreChecks } from './checks.js';
+import { Orphans, type Said } from './orphans.js';
 
 /**
  * Signatures that wait to be checked: of one peer, and of all, some 30 MB of objects. More are dropped; they are offered again, or
@@ -26,8 +25,6 @@ import type { ScoreChecks } from './checks.js';
  */
 export const maxWaitingOfPeer = 16 * limits.maxScoreItems;
 export const maxWaiting = 128 * limits.maxScoreItems;
-/** Attestations that wait for their claim. Of more, the ones that waited longest go. */
-export const maxOrphans = 8_192;
 
 /** Undefined for what this node says to itself. */
 export type Sender = string | undefined;
@@ -80,12 +77,6 @@ type Work =
   | { readonly kind: 'attestation'; readonly peer: Sender; readonly at: number }
   | { readonly kind: 'evidence'; readonly peer: Sender; readonly at: number };
 
-/** Somebody's word, and from whom it came. */
-interface Said {
-  readonly peer: Sender;
-  readonly attestation: Attestation;
-}
-
 interface Batch {
   readonly claims: Claim[];
   readonly attestations: Attestation[];
@@ -105,8 +96,7 @@ export class Inbox {
   readonly #waitingOf = new Map<Sender, number>();
   /** Claims of the batch that is being checked. */
   readonly #checking = new Set<string>();
-  readonly #orphans = new Map<string, Said[]>();
-  #orphanCount = 0;
+  readonly #orphans = new Orphans();
   #isBusy = true;
 
   /** @param soon runs something after what is at hand. Nothing is checked before `start`. */
@@ -138,10 +128,7 @@ export class Inbox {
 
   /** It is gathering now: what waited for it is looked at. */
   adopt(hash: string): void {
-    const orphans = this.#orphans.get(hash) ?? [];
-    this.#orphans.delete(hash);
-    this.#orphanCount -= orphans.length;
-    for (const each of orphans) this.#hearAgain(each);
+    for (const each of this.#orphans.adopt(hash)) this.#hearAgain(each);
   }
 
   #hearAgain({ peer, attestation }: Said): void {
@@ -216,7 +203,7 @@ export class Inbox {
     const { receipt, validator, verdict } = attestation;
     if (verdict !== 'valid' || !this.#on.quorum().validators.has(validator)) return;
     const relation = this.#checking.has(receipt) ? 'busy' : this.#on.relation(receipt);
-    if (relation === 'unknown' || relation === 'busy') return this.#keepOrphan({ peer, attestation });
+    if (relation === 'unknown' || relation === 'busy') return this.#orphans.keep({ peer, attestation });
     this.#on.shown(peer, attestation);
     const wanted = this.#on.wants(attestation);
     if (wanted === 0) return;
@@ -261,27 +248,6 @@ export class Inbox {
     const attestations = attested.flatMap((at) => (genuine[at] === true ? (batch.attestations[at] ?? []) : []));
     if (attestations.length < attested.length) this.#on.fault(peer);
     this.#on.claim({ peer, hash, claim, facts: examination.facts, attestations, isCertificate });
-  }
-
-  #keepOrphan(said: Said): void {
-    const { attestation } = said;
-    const known = this.#orphans.get(attestation.receipt);
-    if (known !== undefined && known.length >= limits.maxAttestations) return;
-    if (
-      known?.some(
-        ({ attestation: { validator, signature } }) =>
-          validator === attestation.validator && signature === attestation.signature,
-      )
-    )
-      return;
-    if (known === undefined) this.#orphans.set(attestation.receipt, [said]);
-    else known.push(said);
-    this.#orphanCount++;
-    for (const [hash, attestations] of this.#orphans) {
-      if (this.#orphanCount <= maxOrphans) return;
-      this.#orphans.delete(hash);
-      this.#orphanCount -= attestations.length;
-    }
   }
 }
 

@@ -1,9 +1,11 @@
 /**
- * What this node attested and is not certified yet: it attests no other receipt of that order, and the price is spoken for.
+ * What this node itself says of claims. What it attested and is not certified yet is promised: it attests no other receipt of that order,
+ * and the price is spoken for.
  *
  * Invariant: a price is pledged from the moment a claim is judged valid until it is counted or can be counted no more, through every restart.
  */
-import type { Order, Receipt } from '../../protocol/signed-objects.js';
+import type { KeyPair } from '../../protocol/keys.js';
+import { signObject, type Attestation, type Claim, type Order, type Receipt } from '../../protocol/signed-objects.js';
 import { judge } from '../../rules/attestation.js';
 import type { ClaimFacts } from '../../rules/claim.js';
 import { Holds } from '../../rules/holds.js';
@@ -11,10 +13,12 @@ import { paidOf, type LedgerEntry } from '../../rules/ledger.js';
 import type { Verdict } from '../../rules/verdicts.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Ledger } from '../ledger.js';
+import type { Found } from '../score-store.js';
 import type { Bans } from './bans.js';
 
 export interface PromisesDeps {
   readonly clock: Clock;
+  readonly identity: KeyPair;
   readonly ledger: Ledger;
   readonly bans: Bans;
 }
@@ -53,6 +57,19 @@ export class Promises {
   give(entry: LedgerEntry): void {
     this.#receipts.set(entry.order, entry.hash);
     this.#pledges.hold(entry.hash, entry.client, paidOf(entry));
+  }
+
+  /** Signs what was judged valid, with the claim beside it on the disk; or finds what was signed before for this order. */
+  sign(claim: Claim, { hash, order }: LedgerEntry, signed: Found<Attestation>): void {
+    const beside = [{ kind: 'claim', hash, claim } as const];
+    this.#deps.ledger.sign('attestation', order, () => ({ object: this.word(hash, 'valid'), beside }), signed);
+  }
+
+  /** This node's word on a receipt. One that says `valid` is for `sign` to make. */
+  word(receipt: string, verdict: Verdict): Attestation {
+    const { identity, clock } = this.#deps;
+    const validator = identity.publicKeyHex;
+    return signObject('attestation', { receipt, validator, verdict, at: clock.now() }, identity);
   }
 
   /** It was given before this node was restarted: that holds. */

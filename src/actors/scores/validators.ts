@@ -37,6 +37,14 @@ export class Validators {
     return own !== undefined && this.#quorum.validators.has(own);
   }
 
+  /** How many more attestations a certificate takes, beside those of these nodes. */
+  missing(attestedBy: Iterable<string>): number {
+    const { validators, threshold } = this.#quorum;
+    let missing = threshold;
+    for (const node of attestedBy) if (validators.has(node)) missing--;
+    return Math.max(0, missing);
+  }
+
   isNamed(node: string): boolean {
     return this.policy.validators !== 'seen' && this.#quorum.validators.has(node);
   }

@@ -1,13 +1,13 @@
 /**
  * Signatures in a simulation are real. But one is as genuine for one node as for another, and the same key signs the same bytes alike: so each is made
- * once and checked once in this process, for whichever nodes and seeds, which is half of what a course costs.
+ * once and checked once in this process, for whichever nodes and seeds. It is half of what a course costs.
  */
 import crypto from 'hypercore-crypto';
 
 /** Some 30 MB; beyond, all are forgotten. */
 const maxRemembered = 50_000;
 
-function onlyOnce<Found>(find: (...parts: Uint8Array[]) => Found): (...parts: Uint8Array[]) => Found {
+function onlyOnce<Parts extends Uint8Array[], Found>(find: (...parts: Parts) => Found): (...parts: Parts) => Found {
   const known = new Map<string, Found>();
   return (...parts) => {
     const key = Buffer.concat(parts).toString('latin1');
@@ -20,7 +20,9 @@ function onlyOnce<Found>(find: (...parts: Uint8Array[]) => Found): (...parts: Ui
   };
 }
 
-const { keyPair, sign, verify } = crypto;
-crypto.keyPair = onlyOnce(keyPair);
-crypto.sign = onlyOnce(sign);
-crypto.verify = onlyOnce(verify);
+const real = { ...crypto };
+crypto.keyPair = onlyOnce((seed: Uint8Array) => real.keyPair(seed));
+crypto.sign = onlyOnce((message: Uint8Array, key: Uint8Array) => real.sign(message, key));
+crypto.verify = onlyOnce((message: Uint8Array, signature: Uint8Array, key: Uint8Array) =>
+  real.verify(message, signature, key),
+);

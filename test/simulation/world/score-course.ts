@@ -12,7 +12,7 @@ export interface ScoreCourse {
   /** By receipt: all that any client and worker really signed. */
   readonly signed: ReadonlyMap<string, Claim>;
   /** Of honest workers and guests: what must be certified in the end. */
-  readonly due: readonly string[];
+  readonly due: ReadonlySet<string>;
 }
 
 const hashOf = ({ receipt }: Claim): string => objectHash('receipt', receipt);
@@ -86,14 +86,18 @@ export function playScores(seed: number, excess = 0): ScoreCourse {
       ),
   );
   const signed = new Map<string, Claim>();
-  const due: string[] = [];
+  const due = new Set<string>();
   const sign = (claim: Claim): Claim => {
     signed.set(hashOf(claim), claim);
     return claim;
   };
-  const put = (node: ScoreNode, claim: Claim): void => {
-    sign(claim);
-    node.deps.ledger.write([{ kind: 'claim', hash: hashOf(claim), claim }], () => world.claim(node, claim));
+  /** @param kept it is on the disk: what a node that is killed has not written yet, nobody owes it. */
+  const put = (node: ScoreNode, claim: Claim, kept: (hash: string) => void = () => {}): void => {
+    const hash = hashOf(sign(claim));
+    node.deps.ledger.write([{ kind: 'claim', hash, claim }], () => {
+      kept(hash);
+      world.claim(node, claim);
+    });
   };
 
   world.clock.advance(1_000);
@@ -108,7 +112,7 @@ export function playScores(seed: number, excess = 0): ScoreCourse {
     ),
   );
   world.claim(honest[0]!, income);
-  due.push(hashOf(income));
+  due.add(hashOf(income));
 
   let made = 0;
   const deeds: readonly (readonly [weight: number, act: () => void])[] = [
@@ -116,9 +120,7 @@ export function playScores(seed: number, excess = 0): ScoreCourse {
       5,
       () => {
         const node = pick(honest);
-        const claim = guests(node.name, made++ % 12);
-        if (!signed.has(hashOf(claim))) due.push(hashOf(claim));
-        put(node, claim);
+        put(node, guests(node.name, made++ % 12), (hash) => due.add(hash));
       },
     ],
     [
@@ -156,7 +158,7 @@ export function playScores(seed: number, excess = 0): ScoreCourse {
   world.network.heal();
   const digests = (): Set<string> => new Set(honest.map(({ deps }) => deps.ledger.counted.digest('')));
   const isSettled = (): boolean =>
-    digests().size === 1 && due.every((hash) => honest[0]?.deps.ledger.counted.has(hash) === true);
+    digests().size === 1 && [...due].every((hash) => honest[0]?.deps.ledger.counted.has(hash) === true);
   for (let left = healMs; left > 0 && !isSettled(); left -= 1_000) {
     world.clock.advance(1_000);
     lying.forEach((liar) => liar.act());

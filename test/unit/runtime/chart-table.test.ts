@@ -61,7 +61,7 @@ describe('a chart as a table', () => {
 
   it('takes what an effect sends after the step that it is part of', () => {
     const did: string[] = [];
-    const run: ChartRun<object> = new ChartRun(
+    const run: ChartRun<typeof context> = new ChartRun(
       chartTable(receiptMachine),
       {
         effects: {
