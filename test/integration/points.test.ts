@@ -32,6 +32,7 @@ const envOf = (home: string): Record<string, string> => ({
   QMESH_ADMIN: 'off',
   QMESH_THREADS: '1',
   QMESH_SHARE_MODELS: '0',
+  QMESH_SLOTS: '1',
 });
 
 beforeAll(async () => {
@@ -55,13 +56,11 @@ async function audit(home: string): Promise<string> {
 }
 
 it('what is asked of any of them counts on all of them, once', { timeout }, async () => {
-  const stranger = await sdk.QMeshClient.connect({ bootstrap, home: await cli.folder() });
-  clients.push(stranger);
+  const stranger = await join(await cli.folder());
   // The fourth earns first, from strangers.
   for (let i = 0; i < 2; i++) await ask(stranger, i, ids[3]!);
   await expect.poll(() => balanceOf(ids[3]!), { timeout: 20_000, interval: 500 }).toBeGreaterThan(10_000);
-  const owner = await sdk.QMeshClient.connect({ bootstrap, home: homes[3]! });
-  clients.push(owner);
+  const owner = await join(homes[3]!);
 
   let [receipts, paid] = [2, 0];
   for (let i = 0; i < requests - 2; i++) {
@@ -78,8 +77,44 @@ it('what is asked of any of them counts on all of them, once', { timeout }, asyn
   expect(receipts).toBe(requests);
 });
 
+it('who earned by working is answered before a guest who came earlier', { timeout }, async () => {
+  const [stranger] = clients as [QMeshClient];
+  const before = await balanceOf(ids[3]!);
+  await ask(stranger, 1, ids[3]!);
+  await expect.poll(() => balanceOf(ids[3]!), { timeout: 20_000, interval: 500 }).toBeGreaterThan(before);
+  const [earner, host] = [await join(homes[3]!), await join(homes[0]!)];
+
+  // The host takes his worker's slot, and the place beyond it that is his.
+  const stop = new AbortController();
+  const long = { prompt: 'count from 1', options: { maxTokens: 7_000, temperature: 0 }, pin: ids[0]! };
+  const own = [1, 2].map(() => host.stream(long, { signal: stop.signal }));
+  await Promise.all(own.map((stream) => stream[Symbol.asyncIterator]().next()));
+  const ends: string[] = [];
+  /** Asks; @returns the end, once it is in line. */
+  const stand = async (client: QMeshClient, name: string): Promise<() => Promise<unknown>> => {
+    let isWaiting = (): void => {};
+    const waits = new Promise<void>((resolve) => (isWaiting = resolve));
+    const request = { prompt: 'count from 7', options: { maxTokens: 5 }, pin: ids[0]! };
+    const answer = client.generate(request, { onPosition: ({ position }) => position > 0 && isWaiting() });
+    const end = answer.then(({ paidMillipoints = 0 }) => ends.push(`${name} paid ${paidMillipoints > 0}`));
+    await Promise.race([waits, end]);
+    return () => end;
+  };
+  const guest = await stand(stranger, 'guest');
+  const worker = await stand(earner, 'earner');
+  stop.abort();
+  await Promise.all([guest(), worker()]);
+  expect(ends).toEqual(['earner paid true', 'guest paid false']);
+});
+
 async function ask(client: QMeshClient, i: number, worker: string) {
   return client.generate({ prompt: `count from ${i}`, options: { maxTokens: 5 }, pin: worker });
+}
+
+async function join(home: string): Promise<QMeshClient> {
+  const client = await sdk.QMeshClient.connect({ bootstrap, home });
+  clients.push(client);
+  return client;
 }
 
 async function balanceOf(account: string): Promise<number> {
