@@ -5,7 +5,7 @@
  */
 import type { AnyActorLogic, AnyActorRef } from 'xstate';
 import type { EngineEvent } from '../engine/messages.js';
-import { runCapabilities } from '../protocol/run.js';
+import { runCapabilities, type RunRequest } from '../protocol/run.js';
 import { engineMachine, type ProcessCommand } from '../machines/engine.machine.js';
 import type { LoadedModel, ServedModel } from '../machines/model.js';
 import type { RunOrder } from '../machines/run.js';
@@ -18,6 +18,9 @@ import { describeExit, type EngineExit } from './engine-exit.js';
 import { names } from './names.js';
 import type { EngineProcess } from './ports.js';
 import type { WorkerDeps } from './worker-ports.js';
+
+/** What any model answers. Short, so that those who wait for their engine hardly wait for it. */
+const proofRequest: RunRequest = { prompt: 'Hello', options: { maxTokens: 1, temperature: 0 } };
 
 /** How often a slot hears that its run goes on. Well under the time after which it would be wedged. */
 const progressMs = 1_000;
@@ -69,6 +72,9 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
         const { name, sha256, bytes, contextSize } = model;
         board.offerModel(place, { name, sha256, bytes, contextSize, capabilities: [...runCapabilities] });
       },
+      announceDeath: ({ context: { model }, system, self }) => {
+        if (model !== undefined) tell(system, names.scheduler, { type: 'engine.died', model: model.sha256 }, self);
+      },
       announceLost: ({ system, self }) => {
         tellSlots(system, self, { type: 'engine.leaving' });
         tellSlots(system, self, { type: 'engine.lost' });
@@ -96,7 +102,7 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
       announceQuarantined: ({ context, system, self }) => {
         const { model, reason } = context;
         const next =
-          'It killed its engine three times in a row and is not started again: replace the file, then restart.';
+          'It killed its engine three times in a row, with no request in it, and is not started again: replace the file, then restart.';
         log.error('engine.quarantined', { engine: place, model: model?.name, reason, next });
         giveUp(system, self, model);
         deps.onModelRefused(place, reason ?? '');
@@ -114,6 +120,8 @@ function createProcess(deps: WorkerDeps, place: number) {
     const lastAccount = new Map<number, string>();
     let served: ServedModel | undefined;
     let lastRun = 0;
+    /** The run that shows that this process works. */
+    let proof: number | undefined;
     let isGone = false;
 
     const tellSlot = (slot: string | undefined, event: { type: string; [key: string]: unknown }): void => {
@@ -126,7 +134,8 @@ function createProcess(deps: WorkerDeps, place: number) {
       message: guard((event: EngineEvent) => onEvent(event)),
       exited: guard((how: EngineExit) => {
         isGone = true;
-        sendBack({ type: 'process.exited', reason: `the engine process ended (${describeExit(how)})` });
+        const reason = `the engine process ended (${describeExit(how)})`;
+        sendBack({ type: 'process.exited', reason, underRequest: runs.size > 0 });
       }),
     });
 
@@ -152,6 +161,7 @@ function createProcess(deps: WorkerDeps, place: number) {
     }
 
     function onRunEvent(event: Extract<EngineEvent, { run: number }>): void {
+      if (event.run === proof) return onProof(event);
       const run = runs.get(event.run);
       if (run === undefined) return;
       const name = run.order.run;
@@ -183,6 +193,12 @@ function createProcess(deps: WorkerDeps, place: number) {
             failure: { code: event.code, message: event.message },
           });
       }
+    }
+
+    function onProof(event: Extract<EngineEvent, { run: number }>): void {
+      if (event.type === 'ended') sendBack({ type: 'process.proved' });
+      if (event.type === 'failed')
+        sendBack({ type: 'engine.restart', reason: `the model does not answer: ${event.message}` });
     }
 
     /** How far its prompt is goes to the scheduler, which tells its client; the slot hears only that the run goes on. */
@@ -249,6 +265,10 @@ function createProcess(deps: WorkerDeps, place: number) {
             contextSize: command.model.contextSize,
             ...deps.engine,
           });
+          break;
+        case 'process.prove':
+          proof = ++lastRun;
+          process.send({ type: 'run', run: proof, slot: 0, reuse: false, request: proofRequest });
           break;
         case 'slot.order': {
           const { slot, order } = command;

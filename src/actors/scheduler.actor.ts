@@ -29,7 +29,7 @@ import type { RequestSummary } from './tally.js';
 import type { WorkerDeps } from './worker-ports.js';
 
 export function createScheduler(deps: WorkerDeps): AnyActorLogic {
-  const { outboxes, transcripts, board, desk, tally } = deps;
+  const { outboxes, transcripts, board, conduct, desk, tally } = deps;
   return schedulerMachine.provide({
     actors: { request: createRequest(deps) },
     actions: {
@@ -73,6 +73,7 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
           if (board.draining) tell(system, names.scheduler, { type: 'queue.changed' }, self); // it may be what it waits for
         }),
       cancelRun: ({ system, self }, { slot, run }) => tell(system, slot, { type: 'slot.cancel', run }, self),
+      strike: (_, { account }) => conduct.strike(account, 'deadly_request'),
       publish: ({ system, self }, context) => {
         const { queue, slots, avgResponseMs, tokensPerSecond, draining } = context;
         // One alone is loaded whoever asks.

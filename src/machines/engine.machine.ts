@@ -3,9 +3,13 @@
  * this machine does not. Child of its engine group, beside the slots of its context. Whether its model is in memory is decided by
  * residency.machine.ts.
  *
- * Invariants: at most one process at a time; slots are told `engine.ready` only while a model is loaded, and `engine.lost`
- * after each loss; a process that dies `DEATHS_TO_QUARANTINE` times in a row without having finished a run in between is
- * not started again.
+ * A process may die of itself, or of a request that was sent to kill it. So deaths under requests are not held against the model: the
+ * requests are (rules/blame.ts). But after any death the next process is given a prompt of ours before it is given anybody else's,
+ * and one that does not survive that has died of itself.
+ *
+ * Invariants: at most one process at a time; slots are told `engine.ready` only while a model is loaded, and `engine.lost` after each
+ * loss; after `DEATHS_TO_QUARANTINE` deaths in a row of itself, no process is started again; the time between two starts grows with
+ * each death of any kind, until a request comes to a good end.
  */
 import { setup } from 'xstate';
 import type { Residence } from '../rules/residency.js';
@@ -14,6 +18,8 @@ import type { LoadedModel, ServedModel } from './model.js';
 import type { RunOrder } from './run.js';
 
 export const DEATHS_TO_QUARANTINE = 3;
+/** Requests that kill their engine cannot make this machine start more of them than one in so long. */
+const LONGEST_BACKOFF_MS = 30_000;
 /** An engine that has been up this long is no longer "at start": its next death counts from one again. */
 const PROVEN_MS = 60_000;
 
@@ -22,6 +28,8 @@ export interface EngineContext {
   readonly loaded: LoadedModel | undefined;
   /** Deaths in a row. */
   readonly deaths: number;
+  /** Those of them with no request in it. */
+  readonly ownDeaths: number;
   /** Why the last process ended, or why the model was refused: for people. */
   readonly reason: string | undefined;
 }
@@ -40,7 +48,8 @@ export type EngineEvent =
   | { type: 'process.progress'; share: number }
   | { type: 'process.loaded'; loaded: LoadedModel }
   | { type: 'process.refused'; reason: string }
-  | { type: 'process.exited'; reason: string }
+  /** `underRequest`: somebody's request ran in it. */
+  | { type: 'process.exited'; reason: string; underRequest: boolean }
   /** A run came to a good end: this engine works. */
   | { type: 'process.proved' }
   /** A slot is wedged: the process must go. */
@@ -56,6 +65,8 @@ export type EngineEvent =
 /** What the process actor is told by its engine. The words of slots and of the pace are handed on as they are. */
 export type ProcessCommand =
   | { type: 'process.load'; model: ServedModel }
+  /** A prompt of ours: it answers `process.proved`, or dies. */
+  | { type: 'process.prove' }
   /** Greets the slot as soon as no run of an earlier incarnation holds its sequence. */
   | Extract<EngineEvent, { type: 'slot.hello' | 'slot.order' | 'slot.cancel' | 'pace.changed' }>
   | { type: 'process.stop' };
@@ -63,12 +74,18 @@ export type ProcessCommand =
 const base = setup({
   types: { context: {} as EngineContext, events: {} as EngineEvent },
   actors: { process: {} as GuardedLogic<undefined, ProcessCommand> },
-  guards: { hopeless: ({ context }) => context.deaths >= DEATHS_TO_QUARANTINE },
+  guards: {
+    hopeless: ({ context }) => context.ownDeaths >= DEATHS_TO_QUARANTINE,
+    mustProve: ({ context }) => context.deaths > 0,
+    underRequest: ({ event }) => event.type === 'process.exited' && event.underRequest,
+  },
   actions: {
     askForModel: () => {},
     tellResidence: (_, _params: { residence: Residence }) => {},
     /** It can be asked for, though it is not loaded. */
     announceParked: () => {},
+    /** Tells the scheduler that what runs in it is lost. */
+    announceDeath: () => {},
     /** Tells every slot that there is no engine. */
     announceLost: () => {},
     announceReady: () => {},
@@ -84,15 +101,16 @@ const base = setup({
     loadMs: 120_000,
     provenMs: PROVEN_MS,
     stopMs: 5_000,
-    /** 100 ms, 400 ms, 1.6 s: with three deaths to quarantine there is no fourth. */
-    backoffMs: ({ context }) => 100 * 4 ** Math.max(0, context.deaths - 1),
+    proveMs: 30_000,
+    /** 100 ms, 400 ms, 1.6 s, … */
+    backoffMs: ({ context }) => Math.min(LONGEST_BACKOFF_MS, 100 * 4 ** Math.max(0, context.deaths - 1)),
   },
 });
 
 const chart = base.extend({
   actions: {
     noteModel: base.assign(({ event }) =>
-      event.type === 'model.ready' ? { model: event.model, deaths: 0, reason: undefined } : {},
+      event.type === 'model.ready' ? { model: event.model, deaths: 0, ownDeaths: 0, reason: undefined } : {},
     ),
     noteLoaded: base.assign(({ event }) =>
       event.type === 'process.loaded' ? { loaded: event.loaded, reason: undefined } : {},
@@ -100,12 +118,15 @@ const chart = base.extend({
     noteReason: base.assign(({ event }) => ('reason' in event ? { reason: event.reason } : {})),
     blameStart: base.assign({ reason: 'the engine process did not start in time' }),
     blameLoad: base.assign({ reason: 'loading the model made no progress' }),
+    blameProof: base.assign({ reason: 'the model gave no token in time' }),
     countDeath: base.assign({ deaths: ({ context }) => context.deaths + 1, loaded: undefined }),
-    forgetDeaths: base.assign({ deaths: 0 }),
+    countOwnDeath: base.assign({ ownDeaths: ({ context }) => context.ownDeaths + 1 }),
+    forgetDeaths: base.assign({ deaths: 0, ownDeaths: 0 }),
     load: base.sendTo(
       'process',
       ({ context }) => ({ type: 'process.load', model: context.model as ServedModel }) satisfies ProcessCommand,
     ),
+    prove: base.sendTo('process', { type: 'process.prove' } satisfies ProcessCommand),
     handOn: base.sendTo('process', ({ event }) => event),
     stop: base.sendTo('process', { type: 'process.stop' } satisfies ProcessCommand),
   },
@@ -115,7 +136,7 @@ const stands = (residence: Residence) => ({ type: 'tellResidence', params: { res
 
 export const engineMachine = chart.createMachine({
   id: 'engine',
-  context: { model: undefined, loaded: undefined, deaths: 0, reason: undefined },
+  context: { model: undefined, loaded: undefined, deaths: 0, ownDeaths: 0, reason: undefined },
   initial: 'waiting',
   on: {
     'sys.shutdown': '.stopped',
@@ -141,28 +162,39 @@ export const engineMachine = chart.createMachine({
     running: {
       entry: stands('loading'),
       invoke: { id: 'process', src: 'process' },
-      exit: 'announceLost',
+      exit: ['announceDeath', 'announceLost'],
       initial: 'starting',
       on: {
         'residence.asked': { actions: stands('loading') },
-        'process.exited': { target: 'crashed', actions: 'noteReason' },
+        'process.exited': { target: 'crashed', actions: ['noteReason', 'countOwnDeath'] },
         'process.refused': { target: 'refused', actions: 'noteReason' },
-        'engine.restart': { target: 'crashed', actions: 'noteReason' },
+        'engine.restart': { target: 'crashed', actions: ['noteReason', 'countOwnDeath'] },
         'sys.shutdown': '.draining',
       },
       states: {
         starting: {
           on: { 'process.up': 'loading' },
-          after: { startMs: { target: '#engine.crashed', actions: 'blameStart' } },
+          after: { startMs: { target: '#engine.crashed', actions: ['blameStart', 'countOwnDeath'] } },
         },
         loading: {
           entry: 'load',
           on: {
             'process.progress': { target: 'loading.waiting' },
-            'process.loaded': { target: 'ready', actions: 'noteLoaded' },
+            'process.loaded': [
+              { guard: 'mustProve', target: 'proving', actions: 'noteLoaded' },
+              { target: 'ready', actions: 'noteLoaded' },
+            ],
           },
           initial: 'waiting',
-          states: { waiting: { after: { loadMs: { target: '#engine.crashed', actions: 'blameLoad' } } } },
+          states: {
+            waiting: { after: { loadMs: { target: '#engine.crashed', actions: ['blameLoad', 'countOwnDeath'] } } },
+          },
+        },
+        /** Its predecessor died: before anybody's request is risked, or blamed, it answers a prompt of ours. */
+        proving: {
+          entry: 'prove',
+          on: { 'process.proved': 'ready' },
+          after: { proveMs: { target: '#engine.crashed', actions: ['blameProof', 'countOwnDeath'] } },
         },
         /** No timeout of its own: the slots watch for tokens. */
         ready: {
@@ -175,6 +207,9 @@ export const engineMachine = chart.createMachine({
             'slot.cancel': { actions: 'handOn' },
             'pace.changed': { actions: 'handOn' },
             'process.proved': { actions: 'forgetDeaths' },
+            'process.exited': { guard: 'underRequest', target: '#engine.crashed', actions: 'noteReason' },
+            /** A run in it was wedged. */
+            'engine.restart': { target: '#engine.crashed', actions: 'noteReason' },
           },
           after: { provenMs: { actions: 'forgetDeaths' } },
         },
@@ -213,7 +248,7 @@ export const engineMachine = chart.createMachine({
       entry: 'announceRefused',
       on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },
     },
-    /** It killed its process again and again. Stays until the worker is restarted or the model replaced. */
+    /** It killed its process again and again, by itself. Stays until the worker is restarted or the model replaced. */
     quarantined: {
       entry: 'announceQuarantined',
       on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },

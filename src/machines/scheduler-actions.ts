@@ -9,6 +9,7 @@ import { nextStart } from '../rules/slots.js';
 import { nearest } from '../runtime/near-match.js';
 import { requestMachine, type RequestOutput } from './request.machine.js';
 import { expected, noteArrival, noteEnd, outlook, toldOf, type Told } from './scheduler-outlook.js';
+import * as blame from './scheduler-blame.js';
 import * as s from './scheduler.js';
 
 type Context = s.SchedulerContext;
@@ -37,6 +38,8 @@ const base = setup({
     finish: (_, _params: { record: s.RequestRecord; end: s.RequestEnd; queuedMs: number; totalMs: number }) => {},
     /** Tells the slot to stop a run. */
     cancelRun: (_, _params: { slot: string; run: string }) => {},
+    /** Its request killed an engine. */
+    strike: (_, _params: { account: string }) => {},
     publish: (_, _params: Context) => {},
   },
   guards: {
@@ -65,6 +68,7 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const refuse = (why: Refusal): void => enqueue({ type: 'refuse', params: { peer, id: prompt.id, why } });
   const refusal =
     s.closedFor(context, isOwner) ??
+    blame.guiltyRefusal(context, s.keyOf(account, prompt.id)) ??
     context.gate({ account, address, isOwner, tier, prompt, unfinished, avgResponseMs }) ??
     context.orderRefusal(account, prompt);
   if (refusal !== undefined) return refuse(refusal);
@@ -133,7 +137,7 @@ const dispatch = base.enqueueActions(({ context, enqueue }) => {
     const child = s.freeChildId(next.running);
     const { isReserve = false } = next.slots.get(slot) ?? {};
     const { holdMs, prefillMs } = expected(context, record);
-    const running = { record, slot, child, sinceMs: now, holdMs, firstTokenAtMs: undefined };
+    const running = { record, slot, child, sinceMs: now, holdMs, firstTokenAtMs: undefined, isPardoned: false };
     next = {
       queue: start.queue,
       slots: s.update(next.slots, slot, { model: record.model, isReserve, key, lastAccount: account }),
@@ -173,6 +177,7 @@ const noteFirstToken = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue.assign({
     running: s.update(context.running, key, { ...running, firstTokenAtMs: context.monotonicMs() }),
   });
+  if (running.record.losses > 0) enqueue.raise({ type: 'queue.changed' }); // it was by itself until now
 });
 
 const endExpired = base.enqueueActions(({ context, enqueue }) => {
@@ -246,10 +251,10 @@ const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
   const slots = isSlotGone ? s.withoutSlotOf(context.slots, slot, key) : context.slots;
   if (isSlotGone) enqueue({ type: 'cancelRun', params: { slot, run: s.runOf(record) } });
   const isServed = context.models().some(({ sha256 }) => sha256 === record.model);
-  const outcomeEnd = s.settle(record, outcome, promptTokens);
+  const outcomeEnd = s.settle(settled, outcome, promptTokens);
   const end = outcomeEnd === 'again' && !isServed ? s.modelGone : outcomeEnd;
   if (end === 'again') {
-    const losses = record.losses + (outcome.kind === 'lost' ? 1 : 0);
+    const losses = outcome.kind === 'lost' ? blame.lossesAfter(settled) : record.losses;
     const again = { ...record, runs: record.runs + 1, losses };
     enqueue.assign({ running, slots, queue: queues.put(context.queue, again, now) });
   } else {
@@ -257,6 +262,14 @@ const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
     enqueue.assign({ running, slots, ...noteEnd(context, settled, end, now) });
   }
   enqueue.raise({ type: 'queue.changed' });
+});
+
+/** Who of those in it killed an engine is known before they are lost one by one. */
+const judge = base.enqueueActions(({ context, event, enqueue }) => {
+  const { model } = event as Of<'engine.died'>;
+  const { culprit, running, queue, guilty } = blame.judged(context, model, context.monotonicMs());
+  enqueue.assign({ running, queue, guilty });
+  if (culprit !== undefined) enqueue({ type: 'strike', params: { account: culprit.record.account } });
 });
 
 /** A request actor failed: its client is owed an end, and its slot must not go on for nobody. */
@@ -324,6 +337,7 @@ export const schedulerSetup = base.extend({
     handBackOthers,
     handBackRunning,
     forward,
+    judge,
     noteSlot,
     forgetSlot,
   },

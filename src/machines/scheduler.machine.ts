@@ -42,6 +42,7 @@ export const schedulerMachine = schedulerSetup.createMachine({
     'run.ended': { actions: 'forward' },
     'run.failed': { actions: 'forward' },
     'run.lost': { actions: 'forward' },
+    'engine.died': { actions: 'judge' },
     'queue.changed': { actions: ['dispatch', publish] },
     'duty.changed': { actions: ['noteDuty', 'handBackOthers', publish] },
     'xstate.done.actor.*': { actions: 'settleOne' },

@@ -9,6 +9,7 @@ import type { Tier } from '../rules/tiers.js';
 import type { RequestOutcome } from './request.machine.js';
 import type { Demand } from './residency.machine.js';
 import type { RunFailure, RunUsage } from './run.js';
+import { mayRunAgain, modelsOnTrial } from './scheduler-blame.js';
 
 /** An admitted request. `key` is its account and id: what a client may ask for once at a time. */
 export interface RequestRecord extends Waiting {
@@ -39,6 +40,8 @@ export interface Running {
   /** What it was expected to take, when it was ordered. */
   readonly holdMs: number;
   readonly firstTokenAtMs: number | undefined;
+  /** Its engine died, and another request is to blame. */
+  readonly isPardoned: boolean;
 }
 
 export interface OfferedModel {
@@ -101,6 +104,8 @@ export interface SchedulerContext extends SchedulerInput {
   readonly slots: Slots;
   /** SHA-256 of models in which nothing new is started: their memory is needed. */
   readonly held: readonly string[];
+  /** Keys of requests that killed their engines. */
+  readonly guilty: readonly string[];
   /** By model: how long its runs took lately. */
   readonly histories: ReadonlyMap<string, History>;
   readonly inflow: Inflow;
@@ -117,6 +122,7 @@ export const initialContext = (input: SchedulerInput): SchedulerContext => ({
   running: new Map(),
   slots: new Map(),
   held: [],
+  guilty: [],
   histories: new Map(),
   inflow: noInflow,
   avgResponseMs: undefined,
@@ -226,6 +232,8 @@ export type SchedulerEvent =
   | { type: 'run.ended'; run: string; usage: RunUsage }
   | { type: 'run.failed'; run: string; failure: RunFailure }
   | { type: 'run.lost'; run: string }
+  /** Its process died with what ran in it, which is reported lost next. */
+  | { type: 'engine.died'; model: string }
   /** Something may now be possible that was not before. */
   | { type: 'queue.changed' }
   /** Whether others than the owner are served; if not, why. */
@@ -273,8 +281,10 @@ export function without<Key, Value>(map: ReadonlyMap<Key, Value>, key: Key): Rea
 }
 
 /** Those that may be given to somebody. */
-export const openSlots = ({ slots, held }: Pick<SchedulerContext, 'slots' | 'held'>): Slots =>
-  held.length === 0 ? slots : new Map([...slots].filter(([, { model }]) => !held.includes(model)));
+export function openSlots({ slots, held, running }: Pick<SchedulerContext, 'slots' | 'held' | 'running'>): Slots {
+  const closed = [...held, ...modelsOnTrial(running)];
+  return closed.length === 0 ? slots : new Map([...slots].filter(([, { model }]) => !closed.includes(model)));
+}
 
 /** Who waits for and runs in each of these models. */
 export const demandFor = (
@@ -301,7 +311,8 @@ export function freeChildId(running: SchedulerContext['running']): string {
  * How a request ends; or `again`, where its slot was lost for the first time, or where its run was stopped for a client that
  * is back by now.
  */
-export function settle(record: RequestRecord, outcome: RequestOutcome, promptTokens: number): RequestEnd | 'again' {
+export function settle(running: Running, outcome: RequestOutcome, promptTokens: number): RequestEnd | 'again' {
+  const { record } = running;
   switch (outcome.kind) {
     case 'scored':
       return { kind: 'result', usage: outcome.usage };
@@ -313,7 +324,7 @@ export function settle(record: RequestRecord, outcome: RequestOutcome, promptTok
       return errorEnd('deadline_exceeded', 'The deadline of the request passed while it was answered.');
     case 'lost':
       if (record.cancelled) return cancelledBeforeItsEnd(promptTokens);
-      return record.losses === 0 ? 'again' : errorEnd('slot_failed', 'The engine died twice under this request.');
+      return mayRunAgain(running) ? 'again' : errorEnd('slot_failed', 'The engine died twice under this request.');
   }
 }
 

@@ -8,7 +8,13 @@
  */
 
 export type StrikeKind =
-  'malformed_frame' | 'bad_signature' | 'conflicting_order' | 'unacknowledged_result' | 'useless_work';
+  | 'malformed_frame'
+  | 'bad_signature'
+  | 'conflicting_order'
+  | 'unacknowledged_result'
+  | 'useless_work'
+  /** It killed an engine (blame.ts). */
+  | 'deadly_request';
 
 export const strikeRules = {
   halfLifeMs: 600_000,

@@ -53,6 +53,46 @@ describe('an engine that hangs', () => {
   });
 });
 
+describe('a request that kills the engine', () => {
+  it('is found out, ended, and counted against its sender: the model stays, and who ran beside it loses nothing', () => {
+    const world = new World(11);
+    const worker = world.startWorker({ slots: 3 });
+    const client = world.startClient();
+    const villain = world.startClient();
+    world.clock.advance(3_000);
+    const honest = [5, 300, 700].map((start) => world.ask(client, ask(start, 600)));
+    const attacks = [1, 2, 3].map((n) => {
+      world.clock.advance(1_000);
+      return world.ask(villain, { prompt: `deadly ${n}`, options: { maxTokens: 10 }, deadlineMs: 20_000 });
+    });
+    world.clock.advance(60_000);
+    expect(attacks.map(({ text, ends, failure }) => [text, ends, failure === undefined])).toEqual(
+      attacks.map(() => ['', 1, false]),
+    );
+    for (const [at, start] of [5, 300, 700].entries()) {
+      expect(honest[at]?.text).toBe(countFrom(start, 600));
+      expect(honest[at]?.answer?.tries).toHaveLength(1);
+    }
+    // At most two deaths for each of them, however often its client asks again; and the model is never given up.
+    expect(worker.engines.deaths).toBeGreaterThanOrEqual(4);
+    expect(worker.engines.deaths).toBeLessThanOrEqual(2 * attacks.length);
+    const later = world.ask(client, ask(9, 20));
+    world.clock.advance(40_000);
+    expect(later.text).toBe(countFrom(9, 20));
+    expect(world.escalations).toEqual([]);
+  });
+
+  it('is not what a model is forgiven for that dies of itself', () => {
+    const { world, worker, client } = mesh();
+    worker.engines.faults = { deathPerToken: 1, deathAtLoad: 0 };
+    const request = world.ask(client, ask(5, 20));
+    world.clock.advance(60_000);
+    expect(request.failure).toBeDefined();
+    expect(worker.deps.board.models).toEqual([]); // it did not survive a prompt of ours either
+    expect(worker.engines.deaths).toBe(4);
+  });
+});
+
 describe('other programs', () => {
   const threads = ({ engines }: SimWorker) => engines.processes.map((process) => process.threads);
 

@@ -1,6 +1,7 @@
 /**
  * An engine process in memory on a virtual clock, behind the same port as the forked one, with the same message contract. It
- * counts, as the demo model does, so that every answer is known in advance; and it can be made to die, hang or refuse.
+ * counts, as the demo model does, so that every answer is known in advance; and it can be made to die, hang or refuse. A prompt with
+ * the word `deadly` in it kills it as soon as it is read.
  */
 import type { EngineEvent, EngineCommand } from '../../../src/engine/messages.js';
 import type { EnginePort, EngineProcess, EngineProcessEvents } from '../../../src/actors/ports.js';
@@ -29,6 +30,7 @@ interface Run {
   left: number;
   first: boolean;
   cancelled: boolean;
+  readonly isDeadly: boolean;
 }
 
 const loadMs = 50;
@@ -157,7 +159,15 @@ export class SimEngineProcess implements EngineProcess {
     const next = Number(/(\d+)$/.exec(said)?.[1] ?? start) + this.#step;
     const resumed = said === '' ? 0 : said.split(' ').length;
     const left = (request.options?.maxTokens ?? 16) - resumed;
-    const run: Run = { number, slot, next, left, first: said === '', cancelled: false };
+    const run: Run = {
+      number,
+      slot,
+      next,
+      left,
+      first: said === '',
+      cancelled: false,
+      isDeadly: asked.includes('deadly'),
+    };
     this.#runs.set(number, run);
     if (!this.#isReporting) this.#reportUsage();
     this.#say({ type: 'started', run: number, promptTokens: asked.length, reused: 0 });
@@ -191,8 +201,9 @@ export class SimEngineProcess implements EngineProcess {
     this.#later(sliceMs * this.engines.slowness, () => {
       if (run.cancelled) return this.#end(run, 'cancelled', 0);
       this.#say({ type: 'prefill', run: run.number, done: 1, total: slices });
-      if (slices > 1) this.#prefill(run, slices - 1);
-      else this.#decode(run, 0);
+      if (slices > 1) return this.#prefill(run, slices - 1);
+      if (run.isDeadly) return this.die();
+      this.#decode(run, 0);
     });
   }
 

@@ -10,8 +10,9 @@ const unload = { type: 'engine.unload' };
 const asked = { type: 'residence.asked' };
 const up = { type: 'process.up' };
 const isLoaded = { type: 'process.loaded', loaded };
-const exited = (reason: string) => ({ type: 'process.exited', reason });
-const backoffsMs = [100, 400];
+const exited = (reason: string, underRequest = false) => ({ type: 'process.exited', reason, underRequest });
+const proved = { type: 'process.proved' };
+const backoffMs = (deaths: number): number => Math.min(30_000, 100 * 4 ** (deaths - 1));
 
 /** Where it stands is looked at by a test of its own. */
 const isNews = (name: string): boolean => name !== 'tellResidence';
@@ -25,14 +26,20 @@ function engineWith(...events: { type: string }[]): Staged {
 }
 const serving = (): Staged => engineWith(modelReady, load, up, isLoaded);
 
-/** Dies as often as it takes, and is loaded anew in between. */
-function die(engine: Staged, times: number, prove: (engine: Staged) => void = () => {}): void {
+/** Dies as often as it takes, and is loaded anew in between, where it answers our prompt. */
+function die(engine: Staged, times: number, prove: (engine: Staged) => void = () => {}, underRequest = false): void {
   for (let death = 1; death <= times; death++) {
-    engine.send(exited(`death ${death}`));
+    engine.send(exited(`death ${death}`, underRequest));
     if (engine.state === 'quarantined') return;
-    engine.clock.advance(backoffsMs[Number(engine.context.deaths) - 1] ?? 0);
+    const waitMs = backoffMs(Number(engine.context.deaths));
+    engine.clock.advance(waitMs - 1);
+    expect(engine.state).toBe('crashed');
+    engine.clock.advance(1);
     expect(engine.state).toEqual({ running: 'starting' });
     engine.send(up, isLoaded);
+    expect(engine.state).toEqual({ running: 'proving' });
+    engine.send(proved);
+    expect(engine.state).toEqual({ running: 'ready' });
     prove(engine);
   }
 }
@@ -74,7 +81,7 @@ describe('an engine', () => {
     die(engine, 2);
     const crashes = engine.effects();
     expect(crashes.map(({ name }) => name).filter(isNews)).toEqual(
-      Array.from({ length: 2 }, () => ['announceLost', 'announceCrash', 'announceReady']).flat(),
+      Array.from({ length: 2 }, () => ['announceDeath', 'announceLost', 'announceCrash', 'announceReady']).flat(),
     );
     const reasons = crashes.filter(({ name }) => name === 'announceCrash').map(({ context }) => context.reason);
     expect(reasons).toEqual(['death 1', 'death 2']);
@@ -86,12 +93,44 @@ describe('an engine', () => {
     die(engine, DEATHS_TO_QUARANTINE);
     expect(engine.state).toBe('quarantined');
     expect(engine.did().at(-1)).toBe('announceQuarantined');
-    expect(engine.context).toMatchObject({ deaths: DEATHS_TO_QUARANTINE, reason: 'death 3' });
+    expect(engine.context).toMatchObject({ deaths: DEATHS_TO_QUARANTINE, ownDeaths: DEATHS_TO_QUARANTINE });
+    expect(engine.context.reason).toBe('death 3');
     engine.clock.advance(3_600_000);
     expect(engine.state).toBe('quarantined');
     engine.send(modelReady, load);
     expect(engine.state).toEqual({ running: 'starting' });
-    expect(engine.context.deaths).toBe(0);
+    expect(engine.context).toMatchObject({ deaths: 0, ownDeaths: 0 });
+  });
+
+  it('is not quarantined for what requests do to it, and is started ever more seldom until one ends well', () => {
+    const engine = serving();
+    die(engine, 20, () => {}, true);
+    expect(engine.state).toEqual({ running: 'ready' });
+    expect(engine.context).toMatchObject({ deaths: 20, ownDeaths: 0 });
+    engine.send({ type: 'engine.restart', reason: 'slot 1 gave no sign' });
+    expect(engine.context).toMatchObject({ deaths: 21, ownDeaths: 0 });
+    engine.clock.advance(30_000);
+    engine.send(up, isLoaded, proved, proved, exited('once more', true));
+    expect(engine.context).toMatchObject({ deaths: 1, ownDeaths: 0 });
+  });
+
+  it('that does not answer a prompt of ours after a death has died of itself', () => {
+    for (const fail of [
+      (engine: Staged) => engine.send(exited('abort')),
+      (engine: Staged) => engine.send({ type: 'engine.restart', reason: 'the model does not answer' }),
+      (engine: Staged) => engine.clock.advance(30_000),
+    ]) {
+      const engine = serving();
+      engine.send(exited('a request', true));
+      for (let proof = 1; proof <= DEATHS_TO_QUARANTINE; proof++) {
+        engine.clock.advance(backoffMs(proof));
+        engine.send(up, isLoaded);
+        expect(engine.state).toEqual({ running: 'proving' });
+        fail(engine);
+      }
+      expect(engine.state).toBe('quarantined');
+      expect(engine.did()).toEqual(expect.not.arrayContaining(['announceReady']));
+    }
   });
 
   it('that dies at every start is quarantined too, and starts no fourth process', () => {
@@ -106,10 +145,7 @@ describe('an engine', () => {
   });
 
   it('has a clean record after a finished run, and after a minute in service', () => {
-    for (const prove of [
-      (engine: Staged) => engine.send({ type: 'process.proved' }),
-      (engine: Staged) => engine.clock.advance(60_000),
-    ]) {
+    for (const prove of [(engine: Staged) => engine.send(proved), (engine: Staged) => engine.clock.advance(60_000)]) {
       const engine = serving();
       die(engine, 10, prove);
       expect(engine.state).toEqual({ running: 'ready' });
@@ -144,7 +180,7 @@ describe('an engine', () => {
   it('takes a refusal of the model as final, until there is another file', () => {
     const engine = engineWith(modelReady, load, up);
     engine.send({ type: 'process.refused', reason: 'not a GGUF' });
-    expect(engine.did().filter(isNews)).toEqual(['announceLost', 'announceRefused']);
+    expect(engine.did().filter(isNews)).toEqual(['announceDeath', 'announceLost', 'announceRefused']);
     expect(engine.told()).toEqual(['process stopped']);
     engine.clock.advance(3_600_000);
     expect(engine.state).toBe('refused');
@@ -158,7 +194,7 @@ describe('an engine', () => {
     expect(quick.told()).toEqual(['process: process.stop']);
     quick.send(exited('exit code 0'));
     expect(quick.isDone).toBe(true);
-    expect(quick.did().filter(isNews)).toEqual(['announceLost']); // and no word of a crash
+    expect(quick.did().filter(isNews)).toEqual(['announceDeath', 'announceLost']); // and no word of a crash
 
     const slow = serving();
     slow.send({ type: 'sys.shutdown' });

@@ -7,6 +7,7 @@ import { createActor, type AnyActorRef } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { requestMachine } from '../../../src/machines/request.machine.js';
 import { schedulerMachine } from '../../../src/machines/scheduler.machine.js';
+import { modelsOnTrial } from '../../../src/machines/scheduler-blame.js';
 import {
   keyOf,
   runOf,
@@ -58,6 +59,7 @@ class Office {
   unsent = 0;
   arrivals = 0;
   readonly cancels: string[] = [];
+  readonly struck: string[] = [];
   /** Keys whose results are kept for who asks again. */
   readonly stored = new Set<string>();
   readonly repeated: string[] = [];
@@ -103,6 +105,7 @@ class Office {
         repeatResult: (_, { account, prompt, peer }) =>
           void this.repeated.push(`${keyOf(account, prompt.id)} to ${peer}`),
         cancelRun: (_, { run }) => void this.cancels.push(run),
+        strike: (_, { account }) => void this.struck.push(account),
       },
     });
     const input = {
@@ -188,6 +191,27 @@ class Office {
     else if (state === 'idle') this.send({ type: 'slot.gone', slot: name });
   }
 
+  /** The engine of a model died, with all that ran in it; and is there again. */
+  die(model = 'm0'): void {
+    const names = [...this.slots].filter(([, slot]) => slot.model === `sha of ${model}`).map(([name]) => name);
+    this.send({ type: 'engine.died', model: `sha of ${model}` });
+    const isIdle = (name: string): boolean => this.slots.get(name)?.state === 'idle';
+    for (const name of [...names.filter(isIdle), ...names.filter((name) => !isIdle(name))]) this.lose(name);
+    this.idle(...names);
+  }
+
+  /** Which requests run, by id. */
+  get runs(): string[] {
+    return [...this.slots.values()].flatMap(({ run }) => run?.split('#')[0]?.slice(2) ?? []).sort();
+  }
+
+  say(id: string): void {
+    const run = [...this.slots.values()].find((slot) => slot.run?.startsWith(`a/${id}#`))?.run;
+    if (run === undefined) return;
+    this.send({ type: 'run.started', run, promptTokens: 3 });
+    this.send({ type: 'run.firstToken', run });
+  }
+
   crashRequest(): void {
     const [child] = Object.values((this.ref.getSnapshot() as { children: Record<string, AnyActorRef> }).children);
     if (child?.getSnapshot().status === 'active') crash(child);
@@ -206,7 +230,7 @@ class Office {
     expect(new Set(taken).size).toBe(taken.length);
     expect(waiting.length).toBeLessThanOrEqual(queueCapacity + this.slots.size); // what lost its slot is never refused
     for (const [name, { key, model, isReserve }] of slots) {
-      if (key !== undefined) continue;
+      if (key !== undefined || modelsOnTrial(running).includes(model)) continue;
       expect(this.slots.get(name)?.state).toBe('idle');
       // While a slot may be given, nobody waits who could have it.
       const could = waiting.filter((record) => record.model === model && (!isReserve || record.isOwner));
@@ -285,6 +309,44 @@ describe('the scheduler', () => {
     expect(office.outcomes).toEqual(['slot_failed']);
     office.idle();
     expect(office.slots.get('slot.0')?.run).toBe('a/2#1.0');
+    office.check();
+  });
+
+  it('finds the request that kills its engine, ends it alone, and takes the others on', () => {
+    const office = new Office(['m0', 'm0', 'm0', 'm1']);
+    office.idle();
+    for (const id of ['1', 'deadly', '3', 'other']) office.prompt(id, { model: id === 'other' ? 'm1' : 'm0' });
+    for (const id of ['1', 'deadly', '3', 'other']) office.say(id);
+    office.die();
+    expect(office.runs).toEqual(['1', 'other']); // by itself until it has said something
+    office.prompt('new');
+    expect(office.runs).toEqual(['1', 'other']);
+    office.say('1');
+    expect(office.runs).toEqual(['1', 'deadly', 'other']);
+    office.check();
+    office.die();
+    expect(office.ends).toEqual([
+      { key: 'a/deadly', peer: 'p', end: expect.objectContaining({ code: 'slot_failed' }) },
+    ]);
+    expect(office.struck).toEqual(['a']);
+    expect(office.runs).toEqual(['1', '3', 'new', 'other']); // nothing is held against them any more
+    for (const name of office.slots.keys()) office.end(name);
+    expect(office.outcomes).toEqual(['slot_failed', 'stop', 'stop', 'stop', 'stop']);
+    office.prompt('deadly');
+    expect(office.refusals).toEqual([{ id: 'deadly', code: 'slot_failed' }]);
+    office.check();
+  });
+
+  it('blames nobody where it is not known who did it', () => {
+    const office = new Office(['m0', 'm0']);
+    office.idle();
+    for (const id of ['1', '2']) office.prompt(id);
+    for (let death = 0; death < 2; death++) {
+      for (const id of ['1', '2']) office.say(id);
+      office.die();
+    }
+    expect(office.outcomes).toEqual(['slot_failed', 'slot_failed']);
+    expect(office.struck).toEqual([]);
     office.check();
   });
 
@@ -612,7 +674,7 @@ const step = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      what: fc.constantFrom('cancel', 'peerLost', 'late', 'crash', 'model', 'duty', 'health'),
+      what: fc.constantFrom('cancel', 'peerLost', 'late', 'crash', 'model', 'duty', 'health', 'die'),
       chance,
     }),
   },
@@ -638,6 +700,7 @@ function perform(office: Office, next: Step): void {
     else if (next.what === 'peerLost') office.send({ type: 'peer.lost', peer: next.chance % 2 === 0 ? 'p' : 'q' });
     else if (next.what === 'late') office.send({ type: 'run.ended', run: `${account}/${id}#99`, usage });
     else if (next.what === 'crash') office.crashRequest();
+    else if (next.what === 'die') office.die(`m${next.chance % 2}`);
     else if (next.what === 'duty') office.send({ type: 'duty.changed', open: next.chance % 2 === 0, reason: 'off' });
     else if (next.what === 'health') {
       office.healthCapacity = [100, 40, 0][next.chance % 3] ?? 100;

@@ -1,0 +1,54 @@
+/** What the death of an engine means for the requests that ran in it: rules/blame.ts, on what the scheduler knows. Pure. */
+import type { Refusal } from '../rules/admission.js';
+import { culpritOf, isOnTrial, LOSSES_TO_GIVE_UP, type RunAtDeath } from '../rules/blame.js';
+import { put, remove, waitingIn } from '../rules/queue.js';
+import type { RequestRecord, Running, SchedulerContext } from './scheduler.js';
+
+/** Requests that killed their engines, by key, remembered so that they are not run again. The oldest go first. */
+const maxGuilty = 100;
+
+type Blame = Pick<SchedulerContext, 'running' | 'queue' | 'guilty'>;
+
+const atDeath = ({ record, firstTokenAtMs }: Running): RunAtDeath => ({
+  losses: record.losses,
+  hasSpoken: firstTokenAtMs !== undefined,
+});
+
+/** Models in which a request that was lost with its engine reads its prompt: nothing else is started there meanwhile. */
+export const modelsOnTrial = (running: SchedulerContext['running']): readonly string[] =>
+  [...running.values()].filter((each) => isOnTrial(atDeath(each))).map(({ record }) => record.model);
+
+/**
+ * The engine of `model` died; the runs in it will be lost one by one. Where it is known who did it, the others are charged neither with
+ * this death nor with the one before.
+ */
+export function judged(before: Blame, model: string, nowMs: number): Blame & { readonly culprit: Running | undefined } {
+  const runs = [...before.running].filter(([, { record }]) => record.model === model);
+  const culprit = culpritOf(runs.map(([, run]) => ({ ...atDeath(run), run })))?.run;
+  if (culprit === undefined) return { ...before, culprit };
+  const others = runs.filter(([, run]) => run !== culprit);
+  let { queue } = before;
+  for (const record of waitingIn(before.queue))
+    if (record.model === model && record.losses > 0) queue = put(remove(queue, record.key), cleared(record), nowMs);
+  return {
+    running: new Map([
+      ...before.running,
+      ...others.map(([key, run]) => [key, { ...run, record: cleared(run.record), isPardoned: true }] as const),
+    ]),
+    queue,
+    guilty: [...before.guilty, culprit.record.key].slice(-maxGuilty),
+    culprit,
+  };
+}
+
+const cleared = (record: RequestRecord): RequestRecord => ({ ...record, losses: 0 });
+
+/** How often the request of a run that is lost has now lost its engine. */
+export const lossesAfter = ({ record, isPardoned }: Running): number => record.losses + (isPardoned ? 0 : 1);
+
+export const mayRunAgain = (run: Running): boolean => lossesAfter(run) < LOSSES_TO_GIVE_UP;
+
+export const guiltyRefusal = ({ guilty }: Pick<SchedulerContext, 'guilty'>, key: string): Refusal | undefined =>
+  guilty.includes(key)
+    ? { code: 'slot_failed', message: 'The engine died twice under this request; it is not run again here.' }
+    : undefined;
