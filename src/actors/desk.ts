@@ -193,7 +193,10 @@ export class Desk {
     });
   }
 
-  /** What an earlier process of this worker still waits for: acks, which nobody gives after a day, and certificates. */
+  /**
+   * What an earlier process of this worker still waits for: acks, which nobody gives after a day, and certificates. Nobody owes those acks:
+   * who knows whether a process that was killed still sent the results.
+   */
   #resume(): void {
     const { ledger, clock, log, identity } = this.#options;
     ledger?.claims((error, claims = []) => {
@@ -202,14 +205,11 @@ export class Desk {
       own.sort((a, b) => a.receipt.finishedAt - b.receipt.finishedAt);
       const over = [];
       for (const { order, receipt, ack } of own) {
-        const hash = objectHash('receipt', receipt);
         const ageMs = Math.max(0, clock.now() - receipt.finishedAt);
-        const endedAtMs = clock.monotonicMs() - ageMs;
         if (order.maxPrice > 0) this.#holds.hold(receipt.order, receipt.client, order.maxPrice);
-        this.#holds.finish(receipt.order, endedAtMs);
-        if (ack !== undefined) continue;
-        if (ageMs > ackLifeMs) over.push({ kind: 'claim.closed', hash } as const);
-        else this.#outstanding.add(hash, receipt.client, endedAtMs);
+        this.#holds.finish(receipt.order, clock.monotonicMs() - ageMs);
+        if (ack === undefined && ageMs > ackLifeMs)
+          over.push({ kind: 'claim.closed', hash: objectHash('receipt', receipt) } as const);
       }
       if (over.length > 0) ledger.write(over, () => {});
     });

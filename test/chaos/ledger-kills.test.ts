@@ -3,6 +3,7 @@
  * is started again its disk is looked at: what somebody has seen is there, whole, and nothing is half there. In the end both hold the
  * same receipts and the same balances, and nobody has signed two versions of anything.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,12 +48,9 @@ const rounds = isSoak ? 200 : 3;
 const longestMs = 1_500;
 const salt = '00112233445566778899aabbccddeeff';
 
-const [seeds, clients] = [
-  [1, 2],
-  [3, 4, 5],
-].map((bytes) => bytes.map((byte) => Buffer.alloc(32, byte))) as [Buffer[], Buffer[]];
+const seeds = [randomBytes(32), randomBytes(32)];
 const [victim, witness] = seeds.map((seed) => new Account(seed)) as [Account, Account];
-const payers = clients.map((seed) => new Account(seed));
+const payers = [1, 2, 3].map(() => new Account());
 const quorum = { validators: new Set([victim.node, witness.node]), threshold: 2 };
 let testnet: Testnet;
 const workers: WorkerProcess[] = [];
@@ -80,6 +78,9 @@ const seen = { receipts: new Map<string, Signable>(), certified: new Set<string>
 /** Acks of what was answered; sent again after each start, as a client's acks are. */
 const acks: { readonly account: Account; readonly id: string; readonly ack: Signable }[] = [];
 
+/** Why somebody got no answer, and how often. */
+const refusals: Record<string, number> = {};
+
 /** Every payer asks one thing after another, and signs for what it gets, until its connection ends. */
 async function keepAsking(client: WireClient, account: Account, round: number): Promise<void> {
   for (const owed of acks) if (owed.account === account) send(client, owed);
@@ -97,7 +98,7 @@ async function keepAsking(client: WireClient, account: Account, round: number): 
       expiresAt: now + 60_000,
     });
     const { end } = await client.ask({ id, prompt, salt, order, options: { maxTokens: 2, temperature: 0 } });
-    if (end.receipt === undefined) return;
+    if (end.receipt === undefined) return void (refusals[String(end.code)] = (refusals[String(end.code)] ?? 0) + 1);
     const receipt = end.receipt as Signable;
     seen.receipts.set(hashOf('receipt', receipt), receipt);
     acks.push({ account, id, ack: ackOf(account, receipt) });
@@ -199,7 +200,8 @@ it(`loses nothing that was seen through ${rounds} kills`, { timeout: 7_200_000 }
     expect([...seen.receipts.keys()].filter((hash) => !counted.has(hash) && !open.has(hash))).toEqual([]);
     workers[0] = await startIn(workers[0]!.home);
     await workers[0].ready();
-    if (isSoak) console.log(`${round + 1}: ${seen.receipts.size} receipts, ${seen.certified.size} certificates seen`);
+    if (isSoak)
+      console.log(`${round + 1}: ${seen.receipts.size} receipts, ${seen.certified.size} certificates seen`, refusals);
   }
 
   // All that was signed for is certified in the end, by both.
