@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { keyPairFromSeed, type KeyPair } from '../../src/protocol/keys.js';
+import { processEnv } from './own-temporary-folder.js';
 import { signalProcess } from './signal.js';
 
 const require = createRequire(import.meta.url);
@@ -77,7 +78,7 @@ export class WorkerProcess {
     this.#child = spawn(command[0], command.slice(1), {
       cwd: home,
       env: {
-        PATH: process.env.PATH,
+        ...processEnv,
         HOME: home,
         QMESH_HOME: home,
         QMESH_BOOTSTRAP: testnet.bootstrap,
