@@ -99,7 +99,8 @@ describe('an engine', () => {
   it('does not end on signals of the terminal: when, is for its parent to say', async () => {
     const engine = new TestEngine();
     await engine.load(await models.model('demo'));
-    if (engine.pid !== undefined) for (const signal of ['SIGINT', 'SIGTERM'] as const) signalProcess(engine.pid, signal);
+    if (engine.pid !== undefined)
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) signalProcess(engine.pid, signal);
     const { text } = await engine.ask({ prompt: 'count from 1', options: { ...greedy, maxTokens: 2 } });
     expect(text).toBe('2 3');
     await engine.stop();
