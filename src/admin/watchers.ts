@@ -2,7 +2,8 @@
  * The pages that are open, and what they are told. While there is none, nobody watches the tree, and it pays nothing for the page.
  * What happens is gathered and sent ten times a second, once made into text for all; a page that does not read is left out until it does,
  * and begins anew then. Where more happens than anybody could follow, the messages of every second request are told, or of every fourth,
- * …: those of one are told all or not at all, and states always.
+ * …: those of one are told all or not at all, and of each
+ * actor the states that it is in at the end of a batch.
  */
 import type { AnyActorRef } from 'xstate';
 import type { WorkerDeps } from '../actors/worker-ports.js';
@@ -13,7 +14,7 @@ import type { LogRing } from '../runtime/log-ring.js';
 import { reasonOf } from '../runtime/restarts.js';
 import type { SupervisionEvent } from '../runtime/supervision.js';
 import { nameOf } from '../runtime/inspection.js';
-import { descendantsOf, sightsOf, watchTree, type Happening } from '../runtime/tree-watch.js';
+import { descendantsOf, sightOf, sightsOf, watchTree, type Happening } from '../runtime/tree-watch.js';
 import { requestOf, requestOfMessage, told } from './told.js';
 import type { Hello, Item } from './wire.js';
 
@@ -52,6 +53,8 @@ export class Watchers {
   #lost = 0;
   /** Messages since the last batch, told or not. */
   #messages = 0;
+  /** Who moved since the last batch, where that is told at its end. */
+  readonly #moved = new Set<AnyActorRef>();
   /** A power of two: of so many requests one is followed. */
   #oneIn = 1;
   #unwatch: readonly Unwatch[] = [];
@@ -116,6 +119,7 @@ export class Watchers {
     this.#lost = 0;
     this.#messages = 0;
     this.#oneIn = 1;
+    this.#moved.clear();
     this.#alive.clear();
   }
 
@@ -136,19 +140,28 @@ export class Watchers {
   }
 
   #see(happening: Happening): void {
-    const atMs = this.#deps.clock.now();
     if (happening.type === 'message') {
       const { ref, from = null, to, event } = happening;
       this.#messages++;
       const request = requestOfMessage(ref, event);
-      if (this.#isFollowed(request)) this.#push({ kind: 'message', atMs, from, to, ...told(event, request) });
+      if (this.#isFollowed(request))
+        this.#push({ kind: 'message', atMs: this.#deps.clock.now(), from, to, ...told(event, request) });
       else this.#leaveOut();
       return;
     }
-    const { ref, actor } = happening;
+    const { type, ref } = happening;
+    if (type === 'started' || this.#oneIn === 1) this.#push(this.#sighting(type, ref));
+    else if (this.#moved.size < MAX_BATCH_ITEMS) {
+      this.#moved.add(ref);
+      this.#flushSoon();
+    } else this.#leaveOut();
+  }
+
+  #sighting(kind: 'started' | 'moved', ref: AnyActorRef): Item {
+    const actor = sightOf(ref);
     const request = requestOf(ref);
     if (actor.status === 'active') this.#alive.set(actor.name, ref);
-    this.#push({ kind: happening.type, atMs, actor, ...(request === undefined ? {} : { request }) });
+    return { kind, atMs: this.#deps.clock.now(), actor, ...(request === undefined ? {} : { request }) };
   }
 
   #isFollowed(request: string | undefined): boolean {
@@ -181,6 +194,8 @@ export class Watchers {
   #flush(): void {
     this.#deps.clock.clearTimeout(this.#batchTimer);
     this.#batchTimer = undefined;
+    for (const ref of this.#moved) this.#items.push(this.#sighting('moved', ref));
+    this.#moved.clear();
     this.#noteGone();
     this.#oneIn = 2 ** Math.max(0, Math.ceil(Math.log2(this.#messages / EASY_BATCH_MESSAGES)));
     this.#messages = 0;

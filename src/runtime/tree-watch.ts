@@ -20,7 +20,7 @@ export interface ActorSight {
 }
 
 export type Happening =
-  | { readonly type: 'started'; readonly ref: AnyActorRef; readonly actor: ActorSight }
+  | { readonly type: 'started'; readonly ref: AnyActorRef }
   | {
       readonly type: 'message';
       readonly ref: AnyActorRef;
@@ -29,7 +29,8 @@ export type Happening =
       readonly to: string;
       readonly event: AnyEventObject;
     }
-  | { readonly type: 'moved'; readonly ref: AnyActorRef; readonly actor: ActorSight };
+  /** It is in other states than before: `sightOf` has them. */
+  | { readonly type: 'moved'; readonly ref: AnyActorRef };
 
 /** `root` and all below it, parents first. */
 export const descendantsOf = (root: AnyActorRef): AnyActorRef[] => [root, ...childrenOf(root).flatMap(descendantsOf)];
@@ -52,7 +53,7 @@ export function watchTree(system: AnyActorSystem, see: (happening: Happening) =>
   const known = new WeakMap<AnyActorRef, { readonly value: unknown; readonly stands: string }>();
   const look = ({ type, actorRef, event, sourceRef }: Seen): void => {
     if (type === '@xstate.event') {
-      if (event.type === 'xstate.init') see({ type: 'started', ref: actorRef, actor: sightOf(actorRef) });
+      if (event.type === 'xstate.init') see({ type: 'started', ref: actorRef });
       else {
         const from = sourceRef && identityOf(sourceRef).name;
         see({ type: 'message', ref: actorRef, from, to: identityOf(actorRef).name, event });
@@ -61,11 +62,9 @@ export function watchTree(system: AnyActorSystem, see: (happening: Happening) =>
       const { value, status } = actorRef.getSnapshot() as { readonly value?: unknown; readonly status: string };
       const before = known.get(actorRef);
       if (before !== undefined && before.value === value && before.stands.startsWith(status)) return; // most events
-      const actor = sightOf(actorRef);
-      const stands = `${status} ${actor.states.join(' ')}`;
+      const stands = `${status} ${JSON.stringify(value)}`;
       known.set(actorRef, { value, stands });
-      if (before?.stands === stands) return;
-      see({ type: 'moved', ref: actorRef, actor });
+      if (before?.stands !== stands) see({ type: 'moved', ref: actorRef });
     }
   };
   return lookAt(system, (seen) => {
@@ -91,7 +90,7 @@ function identityOf(ref: AnyActorRef): Identity {
   return identity;
 }
 
-function sightOf(ref: AnyActorRef): ActorSight {
+export function sightOf(ref: AnyActorRef): ActorSight {
   const identity = identityOf(ref);
   const { machine } = identity;
   const { value } = (ref.getSnapshot() ?? {}) as { value?: unknown };
