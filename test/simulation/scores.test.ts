@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ScoreLookup } from '../../src/actors/score-lookup.js';
 import { createDhtActor } from '../../src/actors/dht.actor.js';
 import { names as actorNames } from '../../src/actors/names.js';
+import { maxGathering } from '../../src/actors/scores/in-flight.js';
 import { objectHash, type Claim } from '../../src/protocol/signed-objects.js';
 import { leastThreshold, type ValidatorPolicy } from '../../src/rules/quorum.js';
 import { nullLogger } from '../../src/runtime/log.js';
@@ -79,6 +80,18 @@ describe('named validators', () => {
     world.network.heal();
     world.clock.advance(60_000);
     expect(counted(nodes)).toEqual([8, 8, 8, 8]);
+    agree(world, nodes);
+  });
+
+  it('come to all that they were owed, also where it is more than is gathered at a time', () => {
+    const world = new ScoreWorld(8, named);
+    const nodes = names.map((name) => world.start(name));
+    const [first] = nodes;
+    const open = maxGathering + 100;
+    for (let n = 0; n < open; n++) first!.disk.claims.set(hashOf(claimOf('v1', n)), claimOf('v1', n));
+    world.restart(first!);
+    world.clock.advance(150_000);
+    expect(counted(nodes)).toEqual(Array(4).fill(open));
     agree(world, nodes);
   });
 

@@ -56,7 +56,7 @@ export class Docket {
   readonly #promises: Promises;
   /** Receipts whose certificates are being written. */
   readonly #writing = new Set<string>();
-  /** Something that this node attested had to make room, and is on the disk. */
+  /** Something that this node attested or made had to make room, or found none, and is on the disk. */
   #hasLeft = false;
 
   constructor(deps: DocketDeps, gossip: Gossip, on: DocketEvents) {
@@ -291,8 +291,8 @@ export class Docket {
 
   #makeRoom(newcomer: Gathering): boolean {
     const leaves = this.#inFlight.leaving(newcomer);
+    this.#hasLeft ||= leaves?.isAttested ?? newcomer.isKept;
     if (leaves === undefined) return false;
-    this.#hasLeft ||= leaves.isAttested;
     this.#inFlight.remove(leaves.facts.entry);
     leaves.run?.stop();
     return true;
