@@ -1,6 +1,6 @@
 /** A stranger's client against a real worker: bytes, frames, and messages that do not fit. About 20 s. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Account, Mesh, frame, frameOfBytes, type WireClient } from './wire-client.js';
+import { Account, Mesh, frame, frameOfBytes, patiently, type WireClient } from './wire-client.js';
 import { startTestnet, WorkerProcess } from '../../support/worker-process.js';
 
 const maxFrameBytes = 1_048_576;
@@ -71,7 +71,8 @@ describe('finding a worker', () => {
     expect(model).toMatchObject({ name: expect.any(String), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
     expect(model).toMatchObject({ bytes: expect.any(Number), contextSize: expect.any(Number) });
     expect(Math.abs((first?.message.at as number) - Date.now())).toBeLessThan(60_000);
-    await expectServed(client);
+    const end = await patiently(() => client.askAsGuest(count('found')));
+    expect(end).toMatchObject({ type: 'inference_result', text: answered });
   });
 });
 

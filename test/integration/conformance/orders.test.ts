@@ -198,14 +198,24 @@ describe('an order', () => {
   it('serves once; another one under the same id serves again', async () => {
     const account = await earner();
     const client = await worker.ask(account);
-    const prompt = { ...asked(account, 'once', offer), options: { maxTokens: 2_000, temperature: 0 } };
-    client.prompt(prompt);
-    await client.frame(({ type }) => type === 'inference_token');
-    client.cancel('once');
-    expect((await client.answer('once')).end).toMatchObject({ finishReason: 'cancelled', receipt: { success: true } });
+    const options = { maxTokens: 2_000, temperature: 0 };
+    const prompt = { ...asked(account, 'once', offer), options, deadlineMs: 1 };
+    expect(await ask(client, prompt)).toMatchObject({ code: 'deadline_exceeded' });
     const again = await ask(client, prompt);
     expect(again).toMatchObject({ code: 'bad_request', message: expect.stringMatching(/^order: .*used/) });
     expect(await ask(client, asked(account, 'once', offer))).toMatchObject({ text: '6 7 8' });
+  });
+
+  it('of an id that was cancelled brings what had come by then, with the same receipt', async () => {
+    const account = await earner();
+    const client = await worker.ask(account);
+    const prompt = { ...asked(account, 'cut', offer), options: { maxTokens: 2_000, temperature: 0 } };
+    client.prompt(prompt);
+    await client.frame(({ type }) => type === 'inference_token');
+    client.cancel('cut');
+    const { end } = await client.answer('cut');
+    expect(end).toMatchObject({ finishReason: 'cancelled', receipt: { success: true } });
+    expect(await ask(await worker.ask(account), prompt)).toEqual(end);
   });
 
   it('of a finished id brings the stored result, byte for byte; for another prompt nothing', async () => {
