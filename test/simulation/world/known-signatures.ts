@@ -4,7 +4,7 @@
  */
 import crypto from 'hypercore-crypto';
 
-/** Some 30 MB; beyond, all are forgotten. */
+/** Of each kind: some 100 MB in all. Beyond, all of that kind are forgotten. */
 const maxRemembered = 50_000;
 
 function onlyOnce<Parts extends Uint8Array[], Found>(find: (...parts: Parts) => Found): (...parts: Parts) => Found {
