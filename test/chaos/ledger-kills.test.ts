@@ -78,9 +78,6 @@ const seen = { receipts: new Map<string, Signable>(), certified: new Set<string>
 /** Acks of what was answered; sent again after each start, as a client's acks are. */
 const acks: { readonly account: Account; readonly id: string; readonly ack: Signable }[] = [];
 
-/** Why somebody got no answer, and how often. */
-const refusals: Record<string, number> = {};
-
 /** Every payer asks one thing after another, and signs for what it gets, until its connection ends. */
 async function keepAsking(client: WireClient, account: Account, round: number): Promise<void> {
   for (const owed of acks) if (owed.account === account) send(client, owed);
@@ -98,7 +95,11 @@ async function keepAsking(client: WireClient, account: Account, round: number): 
       expiresAt: now + 60_000,
     });
     const { end } = await client.ask({ id, prompt, salt, order, options: { maxTokens: 2, temperature: 0 } });
-    if (end.receipt === undefined) return void (refusals[String(end.code)] = (refusals[String(end.code)] ?? 0) + 1);
+    if (end.code === 'rate_limited') {
+      await pause(end.retryAfterMs as number);
+      continue;
+    }
+    if (end.receipt === undefined) return;
     const receipt = end.receipt as Signable;
     seen.receipts.set(hashOf('receipt', receipt), receipt);
     acks.push({ account, id, ack: ackOf(account, receipt) });
@@ -201,7 +202,7 @@ it(`loses nothing that was seen through ${rounds} kills`, { timeout: 7_200_000 }
     workers[0] = await startIn(workers[0]!.home);
     await workers[0].ready();
     if (isSoak)
-      console.log(`${round + 1}: ${seen.receipts.size} receipts, ${seen.certified.size} certificates seen`, refusals);
+      console.log(`${round + 1}: ${seen.receipts.size} receipts, ${seen.certified.size} certificates seen`);
   }
 
   // All that was signed for is certified in the end, by both.
