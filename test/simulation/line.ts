@@ -1,5 +1,6 @@
 /** What must hold of a worker's line at any moment, seen from outside: in what order it serves, and whom it lets wait. */
 import { expect } from 'vitest';
+import { modelsOnTrial } from '../../src/machines/scheduler-blame.js';
 import type { RequestRecord, SchedulerContext } from '../../src/machines/scheduler.js';
 import { standingOf, waitingIn } from '../../src/rules/queue.js';
 import { isPrivileged, slotLimit, usageOf } from '../../src/rules/slots.js';
@@ -27,10 +28,12 @@ export function checkLine(worker: SimWorker, told: string): void {
       if (other.model === record.model && other.arrivedAtMs < sinceMs && other.runs === 0)
         expect(goesBefore(record, other, sinceMs), `${record.key} before ${other.key}\n${told}`).toBe(true);
 
-  // While a slot may be given nobody waits who could have it; Masters and the owner not even where all are taken.
+  // While a slot may be given nobody waits who could have it; Masters and the owner not even where all are taken. One that may have
+  // killed an engine reads its prompt by itself.
+  const closed = modelsOnTrial(running);
   const mayFill = usageOf(slots).busy < slotLimit(slots, share);
   for (const { key, model, isReserve } of slots.values()) {
-    if (key !== undefined || (!isReserve && !mayFill)) continue;
+    if (key !== undefined || (!isReserve && !mayFill) || closed.includes(model)) continue;
     const could = waiting.filter((each) => each.model === model && (!isReserve || isPrivileged(each, share)));
     expect(
       could.map((each) => each.key),
