@@ -107,7 +107,8 @@ function createConnection(deps: ScorePeerDeps, peer: string, connection: Connect
         }),
         refused: guard((reason: string) => {
           log.warn('frame.refused', { peer, key: connection.remoteKey, reason });
-          if (node !== undefined) deps.faulted(node, 'malformed_frame');
+          // A frame that stops half-way may be a cable that was cut: it ends the connection, and is nobody's fault.
+          if (node !== undefined && reason !== 'incomplete') deps.faulted(node, 'malformed_frame');
         }),
         flooded: guard(() => log.warn('peer.flooded', { peer, key: connection.remoteKey })),
         closed: guard(() => sendBack({ type: 'connection.closed' })),

@@ -156,6 +156,7 @@ export function playScores(seed: number, excess = 0): ScoreCourse {
     act();
   }
   world.network.heal();
+  world.clock.advance(restMs); // what was put last is on a disk by now
   const digests = (): Set<string> => new Set(honest.map(({ deps }) => deps.ledger.counted.digest('')));
   const isSettled = (): boolean =>
     digests().size === 1 && [...due].every((hash) => honest[0]?.deps.ledger.counted.has(hash) === true);
