@@ -1,6 +1,7 @@
 /** `qmesh dht`: where the nodes of a private mesh meet, or of a test. */
-import { Command } from 'commander';
-import { bootstrapPorts, runBootstrapNode } from '../../actors/bootstrap-node.js';
+import { Command, Option } from 'commander';
+import { nodesBeforeRouters, runBootstrapNode } from '../../actors/bootstrap-node.js';
+import { isLoopback } from '../../rules/nat.js';
 import { CommandError, exitCode } from '../failure.js';
 import { withManual } from '../manual.js';
 import { untilSignal } from '../signals.js';
@@ -11,14 +12,18 @@ interface Options {
   readonly json?: boolean;
 }
 
-const lastPort = 65_536 - bootstrapPorts;
+const lastPort = 65_536 - nodesBeforeRouters;
 
 export const dhtCommand = (): Command =>
   withManual(
     new Command('dht')
       .description('Run a bootstrap node: what the other machines of a private mesh are pointed at.')
-      .option('--port <port>', `the first of ${bootstrapPorts} UDP ports in a row; 0 takes free ones`, '50000')
-      .option('--host <address>', 'address to bind; 127.0.0.1 keeps it on this machine', '0.0.0.0')
+      .option('--port <port>', `the first of ${nodesBeforeRouters} UDP ports in a row; 0 takes free ones`, '50000')
+      .addOption(
+        new Option('--host <address>', 'address to bind; 127.0.0.1 keeps it on this machine')
+          .env('QMESH_HOST')
+          .default('0.0.0.0'),
+      )
       .option('--json', 'print one JSON line when it is ready'),
     {
       about: [
@@ -38,19 +43,19 @@ async function run({ port, host, json = false }: Options): Promise<void> {
   if (!Number.isInteger(number) || number < 0 || number > lastPort)
     throw new CommandError(
       `--port is "${port}"`,
-      `It is the first of ${bootstrapPorts}: a whole number from 0 to ${lastPort}.`,
+      `It is the first of ${nodesBeforeRouters}: a whole number from 0 to ${lastPort}.`,
       'Example: qmesh dht --port 50000',
       { code: 'usage', exit: exitCode.usage },
     );
   await new Promise<void>((resolve, reject) => {
     const node = runBootstrapNode(
-      { host, port: number },
+      { host, port: number, nodes: isLoopback(host) ? 1 : nodesBeforeRouters },
       {
-        ready: ({ bootstrap }) => {
-          if (json) process.stdout.write(`${JSON.stringify({ event: 'dht.ready', bootstrap })}\n`);
+        ready: ({ bootstrap, ports }) => {
+          if (json) process.stdout.write(`${JSON.stringify({ event: 'dht.ready', bootstrap, ports })}\n`);
           else
             process.stdout.write(
-              `Bootstrap node on ${bootstrap}. Others join with --bootstrap ${bootstrap}\nStop with Ctrl-C.\n`,
+              `Bootstrap node on ${bootstrap} (UDP ${portsInWords(ports)}). Others join with --bootstrap ${bootstrap}\nStop with Ctrl-C.\n`,
             );
         },
         failed: (error) =>
@@ -61,3 +66,7 @@ async function run({ port, host, json = false }: Options): Promise<void> {
     void untilSignal().then(() => node.close());
   });
 }
+
+/** As a firewall is told: `port 50000`, `ports 50000, 50001, 50004`. */
+const portsInWords = (ports: readonly number[]): string =>
+  `${ports.length === 1 ? 'port' : 'ports'} ${ports.join(', ')}`;

@@ -227,7 +227,7 @@ describe('the network', () => {
   it('all ports of a meeting place, of which one is given', async () => {
     const bootstrap = await new Promise<string>((resolve, reject) => {
       const place = runBootstrapNode(
-        { host: '127.0.0.1', port: 0 },
+        { host: '127.0.0.1', port: 0, nodes: 4 },
         { ready: (info) => resolve(info.bootstrap), failed: reject, closed: () => {} },
       );
       cleanups.push(() => {
