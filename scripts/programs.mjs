@@ -14,7 +14,10 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** What is installed for each; the newest that runs on Node 20. */
+/**
+ * What is installed for each; the newest that runs on Node 20.
+ * @type {Record<string, Record<string, string>>}
+ */
 const programs = {
   curl: {},
   ai: { ai: '6.0.324', '@ai-sdk/openai-compatible': '2.0.91', zod: '4.6.7' },
@@ -70,8 +73,8 @@ async function serve() {
   await said(['dist/worker.js'], mesh, 'worker.ready');
   const { url } = await said(['dist/cli/qmesh.js', 'serve', '--listen', '127.0.0.1:0', '--json'], mesh, 'serve.ready');
   for (let tries = 0; tries < 50; tries++) {
-    const { data } = await (await fetch(`${url}/models`)).json();
-    if (data.length > 0) return String(url);
+    const models = /** @type {{ data: unknown[] }} */ (await (await fetch(`${url}/models`)).json());
+    if (models.data.length > 0) return String(url);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   throw new Error('the gateway sees no worker');
@@ -103,7 +106,7 @@ function said(args, env, event) {
 async function install(name) {
   const folder = join(scratch, name);
   mkdirSync(folder);
-  const dependencies = programs[name];
+  const dependencies = programs[name] ?? {};
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }));
   for (const file of [`${name}.mjs`, 'tried.mjs']) cpSync(join(root, 'scripts/programs', file), join(folder, file));
   if (Object.keys(dependencies).length > 0)

@@ -46,7 +46,7 @@ export const controlSocket = (home: Home): ControlPort => ({
     };
     server.on('error', failed);
     server.on('listening', () => {
-      if (!isOver) on.listening(String(server.address()));
+      if (!isOver) on.listening(controlPlace(home).path);
     });
     try {
       listen(server, controlPlace(home));

@@ -109,10 +109,10 @@ describe('a model in the mesh', () => {
     const path = writeRandomFile(90 * mebibyte);
     const [origin, partial, fetcher] = [new MeshNode(), new MeshNode(), new MeshNode()];
     const { content } = await origin.seed(path, stallAfter(10 * mebibyte));
-    const { cut } = await connect(origin, partial);
+    const line = await connect(origin, partial);
     const part = await partial.fetch(content);
     await until(() => part.last.bytes === 10 * mebibyte, 'the part that the origin sends');
-    cut();
+    line.cut();
     await connect(partial, fetcher);
     const fetch = await fetcher.fetch(content, { random: seededRandom(7) });
     await until(() => fetch.last.bytes === 10 * mebibyte, 'all that the other has', 30_000);

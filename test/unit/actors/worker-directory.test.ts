@@ -188,7 +188,7 @@ describe('the watch over silence', () => {
       expect([connections[0]!.isDestroyed, a.losses]).toEqual([false, 0]);
       clock.advance(300);
       expect(connections[0]!.isDestroyed).toBe(true);
-      directory.disconnect('w1', connections[0]!);
+      directory.disconnect('w1', connections[0]);
       expect(a.losses).toBe(isThere ? 1 : 0);
       clock.advance(100);
       expect(clock.pending).toBe(0);

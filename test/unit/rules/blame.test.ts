@@ -34,6 +34,6 @@ describe('an engine died', () => {
     const alone = run(1, true);
     expect(culpritOf([alone])).toBe(alone);
     expect(culpritOf([run(0, true)])).toBeUndefined();
-    expect(culpritOf([])).toBeUndefined();
+    expect(culpritOf<RunAtDeath>([])).toBeUndefined();
   });
 });
