@@ -60,9 +60,9 @@ describe('decodeMessage', () => {
           expect(JSON.stringify(value)).toBe(before); // decoding does not touch what it is given
           if (outcome.kind === 'invalid') {
             expect(outcome.message.startsWith(`${outcome.field}: `.slice(0, 200))).toBe(true);
-            expect(outcome.id !== undefined).toBe(
-              value.type === 'prompt' && typeof value.id === 'string' && idPattern.test(value.id),
-            );
+            const { type, id } = value;
+            const isReadable = typeof type === 'string' && typeof id === 'string' && idPattern.test(id);
+            expect(outcome.id).toBe(isReadable ? id : undefined);
           }
           // What is accepted is accepted again, unchanged, when it is passed on.
           if (outcome.kind === 'message') {

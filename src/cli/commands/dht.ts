@@ -28,7 +28,8 @@ export const dhtCommand = (): Command =>
     {
       about: [
         'It holds no data and sees no prompts: it tells nodes where others are.',
-        'A firewall in front of it must let all of its ports in: nodes learn from several how their router translates addresses.',
+        'A firewall in front of it must let all of its ports in: nodes learn from several',
+        'how their router translates addresses.',
       ],
       examples: [
         ['qmesh dht', 'on ports 50000 to 50003; it prints the address for the others'],

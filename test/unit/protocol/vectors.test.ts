@@ -117,7 +117,7 @@ describe('salted hashes and counts', () => {
   });
 
   it('of what has no UTF-8 there are none, and nothing of it is signed', () => {
-    expect(verdictOf('order', lone.order)).toBe('bad_signature');
+    expect(verdictOf('order', lone.order)).toBe('bad_fields');
     for (const text of lone.texts) {
       expect(textFacts(text, salt)).toBeUndefined();
       expect(promptFacts({ messages: [{ role: 'user', content: text }] }, salt)).toBeUndefined();
