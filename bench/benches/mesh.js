@@ -7,15 +7,22 @@ import { settingsOf } from '../context.js';
 import { resultOf } from '../report.js';
 import { runRounds } from '../rounds.js';
 import { loadMetrics } from '../workload.js';
+import { RAISE_AFTER_MS } from '../../dist/rules/pace.js';
 
 export const name = 'mesh';
 export const about = 'through the whole mesh, against the engine alone, node-llama-cpp and llama-server';
+
+/**
+ * To a worker, who computed a moment ago in this round is a program of the machine's owner, and it keeps off his cores until they have been
+ * free for a while. Its samples of the machine are 2 s apart.
+ */
+const settleMs = RAISE_AFTER_MS + 4_000;
 
 /** @param {import('../context.js').Context} context */
 export async function run(context) {
   const server = llamaServerBinary();
   const contenders = [
-    mesh(context),
+    mesh(context, { settleMs: context.smoke ? 0 : settleMs }),
     engine(context),
     nodeLlamaCpp(context, { poolThreads: 1 }),
     ...(server === undefined ? [] : [llamaServer(context, server)]),

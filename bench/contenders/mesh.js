@@ -9,10 +9,11 @@ import { measureLoad } from '../workload.js';
 
 /**
  * @param {import('../context.js').Context} context
- * @param {{ nodeOptions?: readonly string[], environment?: Record<string, string> }} [options] for the worker process
+ * @param {{ nodeOptions?: readonly string[], environment?: Record<string, string>, settleMs?: number }} [options] the first two for the
+ *   worker process; `settleMs`: how long it is let alone before each measurement
  * @returns {import('../workload.js').Asked & { workerPid: () => number, health: () => { capacity: number, state: string } | undefined }}
  */
-export function mesh({ modelPath, load, threads, scratch }, { nodeOptions = [], environment = {} } = {}) {
+export function mesh({ modelPath, load, threads, scratch }, { nodeOptions = [], environment = {}, settleMs = 0 } = {}) {
   /** What was started, in order. @type {(() => Promise<unknown>)[]} */
   const stops = [];
   /** @type {QMeshClient | undefined} */
@@ -71,7 +72,10 @@ export function mesh({ modelPath, load, threads, scratch }, { nodeOptions = [], 
       stops.push(() => connected.close());
       client = connected;
     },
-    measure: (round) => measureLoad(ask, load, round),
+    async measure(round) {
+      await new Promise((resolve) => setTimeout(resolve, settleMs));
+      return measureLoad(ask, load, round);
+    },
     async stop() {
       for (const stop of stops.reverse()) await stop();
     },
