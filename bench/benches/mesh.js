@@ -14,9 +14,9 @@ export const about = 'through the whole mesh, against the engine alone, node-lla
 
 /**
  * To a worker, who computed a moment ago in this round is a program of the machine's owner, and it keeps off his cores until they have been
- * free for a while. Its samples of the machine are 2 s apart.
+ * free for a while. So it computes by itself until then.
  */
-const settleMs = RAISE_AFTER_MS + 4_000;
+const settleMs = RAISE_AFTER_MS + 1_000;
 
 /** @param {import('../context.js').Context} context */
 export async function run(context) {

@@ -5,12 +5,12 @@ import { QMeshClient } from '../../dist/index.js';
 import { keyPairFromSeed } from '../../dist/protocol/keys.js';
 import { localMesh } from '../local-mesh.js';
 import { startWorker } from '../worker-process.js';
-import { measureLoad } from '../workload.js';
+import { measureLoad, promptOf } from '../workload.js';
 
 /**
  * @param {import('../context.js').Context} context
  * @param {{ nodeOptions?: readonly string[], environment?: Record<string, string>, settleMs?: number }} [options] the first two for the
- *   worker process; `settleMs`: how long it is let alone before each measurement
+ *   worker process; `settleMs`: how long it computes by itself before each measurement
  * @returns {import('../workload.js').Asked & { workerPid: () => number, health: () => { capacity: number, state: string } | undefined }}
  */
 export function mesh({ modelPath, load, threads, scratch }, { nodeOptions = [], environment = {}, settleMs = 0 } = {}) {
@@ -73,7 +73,9 @@ export function mesh({ modelPath, load, threads, scratch }, { nodeOptions = [], 
       client = connected;
     },
     async measure(round) {
-      await new Promise((resolve) => setTimeout(resolve, settleMs));
+      const settledAt = performance.now() + settleMs;
+      for (let seed = 0; performance.now() < settledAt; seed++)
+        await ask({ prompt: promptOf(load.promptTokens, seed), maxTokens: load.maxTokens, seed });
       return measureLoad(ask, load, round);
     },
     async stop() {
