@@ -201,8 +201,7 @@ it(`loses nothing that was seen through ${rounds} kills`, { timeout: 7_200_000 }
     expect([...seen.receipts.keys()].filter((hash) => !counted.has(hash) && !open.has(hash))).toEqual([]);
     workers[0] = await startIn(workers[0]!.home);
     await workers[0].ready();
-    if (isSoak)
-      console.log(`${round + 1}: ${seen.receipts.size} receipts, ${seen.certified.size} certificates seen`);
+    if (isSoak) console.log(`${round + 1}: ${seen.receipts.size} receipts, ${seen.certified.size} certificates seen`);
   }
 
   // All that was signed for is certified in the end, by both.
