@@ -18,7 +18,11 @@ export const dhtCommand = (): Command =>
   withManual(
     new Command('dht')
       .description('Run a bootstrap node: what the other machines of a private mesh are pointed at.')
-      .option('--port <port>', `the first of ${nodesBeforeRouters} UDP ports in a row; 0 takes free ones`, '50000')
+      .option(
+        '--port <port>',
+        `the first of ${nodesBeforeRouters} UDP ports in a row, on 127.0.0.1 the only one; 0 takes free ones`,
+        '50000',
+      )
       .addOption(
         new Option('--host <address>', 'address to bind; 127.0.0.1 keeps it on this machine')
           .env('QMESH_HOST')
