@@ -5,7 +5,7 @@
 import type { AnyActorLogic } from 'xstate';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import { createListener, type ListenerEvents } from './listener.actor.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 /** How a worker is looked at; src/admin/ has the real one. */
 export interface AdminPort {

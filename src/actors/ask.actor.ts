@@ -9,11 +9,11 @@ import type { PromptMessage, QueueStatusMessage } from '../protocol/messages.js'
 import type { Clock } from '../runtime/clock.js';
 import { guardedCallback, type GuardedScope } from '../runtime/guarded-callback.js';
 import type { Random } from '../runtime/random.js';
-import type { AskAnswer } from './answer.js';
-import { Attempts } from './attempts.js';
-import type { Wallet } from './wallet.js';
-import type { WorkSolver } from './work-solver.js';
-import type { AnswerSink, WorkerDirectory } from './worker-directory.js';
+import type { AskAnswer } from './ask/answer.js';
+import { Attempts } from './ask/attempts.js';
+import type { Wallet } from './wallet/wallet.js';
+import type { WorkSolver } from './ask/work-solver.js';
+import type { AnswerSink, WorkerDirectory } from './ask/worker-directory.js';
 
 /** What an application asks: the fields of a `prompt` that are its own, and where it may go. */
 export interface AskRequest extends Pick<

@@ -16,7 +16,7 @@ import { banBy, banOf, evidenceIn, type Ban } from '../rules/evidence.js';
 import type { StrikeKind } from '../rules/strikes.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import type { ScoreChecks } from './scores/checks.js';
-import type { OpenClaim } from './score-store.js';
+import type { OpenClaim } from './scores/score-store.js';
 import { Docket, type DocketDeps } from './scores/docket.js';
 import { Gossip } from './scores/gossip.js';
 import { Inbox, type CheckedClaim, type Sender } from './scores/inbox.js';

@@ -9,7 +9,7 @@ import type { ControlAnswer, ControlRequest, Reply, WorkerReport } from './contr
 import { answerScore, isAboutScore, type ScoreRequest } from './control/score.js';
 import { createListener } from './listener.actor.js';
 import { names } from './names.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 export const createControl = (deps: WorkerDeps): AnyActorLogic =>
   createListener({

@@ -7,7 +7,7 @@ import { dutyMachine, type DutyInput } from '../machines/duty.machine.js';
 import { dutyAt, ownerWord, type DutyState } from '../rules/duty.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 /** What others are told who ask meanwhile. */
 const reasons: Readonly<Record<DutyState, string>> = {

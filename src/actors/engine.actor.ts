@@ -17,7 +17,7 @@ import { tell } from '../runtime/tell.js';
 import { describeExit, type EngineExit } from './engine-exit.js';
 import { names } from './names.js';
 import type { EngineProcess } from './ports.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 /** What any model answers. Short, so that those who wait for their engine hardly wait for it. */
 const proofRequest: RunRequest = { prompt: 'Hello', options: { maxTokens: 1, temperature: 0 } };

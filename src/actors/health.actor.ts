@@ -6,7 +6,7 @@ import type { AnyActorLogic } from 'xstate';
 import { healthMachine, SAMPLE_MS, type HealthInput } from '../machines/health.machine.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 export function createHealth({ board, cores, models, sampleHealth }: WorkerDeps): AnyActorLogic {
   return healthMachine.provide({

@@ -10,10 +10,10 @@ import { encodeFrame } from '../protocol/frame.js';
 import type { Clock } from '../runtime/clock.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import type { Logger } from '../runtime/log.js';
-import { listenToFrames } from './framed-connection.js';
+import { listenToFrames } from './network/framed-connection.js';
 import type { Connection } from './ports.js';
-import type { Wallet } from './wallet.js';
-import type { WorkerDirectory } from './worker-directory.js';
+import type { Wallet } from './wallet/wallet.js';
+import type { WorkerDirectory } from './ask/worker-directory.js';
 
 export interface LinkDeps {
   readonly clock: Clock;

@@ -10,10 +10,10 @@ import type { ServedModel } from '../machines/model.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
 import { describeExit, type EngineExit } from './engine-exit.js';
-import { fetchWatch } from './fetch-watch.js';
+import { fetchWatch } from './models/fetch-watch.js';
 import { names } from './names.js';
-import type { Turns } from './turns.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { Turns } from './worker/turns.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 interface Step {
   readonly wanted: string;

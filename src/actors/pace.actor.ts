@@ -7,7 +7,7 @@ import { paceMachine } from '../machines/pace.machine.js';
 import type { PaceLimits } from '../rules/pace.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 export const paceInput = ({ cores, engine }: WorkerDeps): PaceLimits => ({
   cores,

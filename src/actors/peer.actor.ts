@@ -12,10 +12,10 @@ import type { InferenceMessage } from '../protocol/messages.js';
 import { topicName } from '../protocol/topics.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
-import { listenToFrames } from './framed-connection.js';
+import { listenToFrames } from './network/framed-connection.js';
 import { names } from './names.js';
 import type { Connection } from './ports.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 /**
  * @param peer names this connection, and no other before or after: names of actors are recycled, and what is owed to one

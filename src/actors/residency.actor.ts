@@ -6,7 +6,7 @@ import type { AnyActorLogic } from 'xstate';
 import { residencyMachine, type ResidencyInput } from '../machines/residency.machine.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 export function createResidency({ board, models }: WorkerDeps): AnyActorLogic {
   return residencyMachine.provide({

@@ -25,8 +25,8 @@ import { reservedSequences, usageOf } from '../rules/slots.js';
 import { spotCheckOf } from '../rules/spot-check.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
-import type { RequestSummary } from './tally.js';
-import type { WorkerDeps } from './worker-ports.js';
+import type { RequestSummary } from './worker/tally.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 export function createScheduler(deps: WorkerDeps): AnyActorLogic {
   const { outboxes, transcripts, board, conduct, desk, tally } = deps;

@@ -16,7 +16,7 @@ import type { Clock } from '../runtime/clock.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import type { Logger } from '../runtime/log.js';
 import { tell } from '../runtime/tell.js';
-import { listenToFrames } from './framed-connection.js';
+import { listenToFrames } from './network/framed-connection.js';
 import { names } from './names.js';
 import type { Connection } from './ports.js';
 import type { ScorePeers } from './scores/score-peers.js';

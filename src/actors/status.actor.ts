@@ -1,7 +1,7 @@
 /** Parent: services; permanent. Receives changes of the board; sends `status` to every peer. */
 import type { AnyActorLogic } from 'xstate';
 import { statusMachine } from '../machines/status.machine.js';
-import type { WorkerData } from './worker-ports.js';
+import type { WorkerData } from './worker/worker-ports.js';
 
 export function createStatus({ board, outboxes }: WorkerData): AnyActorLogic {
   return statusMachine.provide({

@@ -26,8 +26,8 @@ import { consensus, scorePeers, scoreTopic } from './score.tree.js';
 import { createSlot } from './slot.actor.js';
 import { createStatus } from './status.actor.js';
 import { createTopicActor } from './topic.actor.js';
-import { Turns } from './turns.js';
-import type { WorkerDeps } from './worker-ports.js';
+import { Turns } from './worker/turns.js';
+import type { WorkerDeps } from './worker/worker-ports.js';
 
 /** How long an engine may take to free its model. */
 const engineStopMs = 6_000;

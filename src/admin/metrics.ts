@@ -3,9 +3,9 @@
  * words for it in this program; none is a name, a key or an address. Nothing is computed until somebody asks, but for the durations.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { WorkerDeps } from '../actors/worker-ports.js';
-import { viewOf, type WorkerView } from '../actors/worker-view.js';
-import type { RequestSummary } from '../actors/tally.js';
+import type { WorkerDeps } from '../actors/worker/worker-ports.js';
+import { viewOf, type WorkerView } from '../actors/worker/worker-view.js';
+import type { RequestSummary } from '../actors/worker/tally.js';
 import { tiers } from '../rules/tiers.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import { processMetrics } from './process-metrics.js';

@@ -3,7 +3,7 @@
  * here: prompts, answers, keys and whatever somebody adds to an event tomorrow.
  */
 import type { AnyActorRef, AnyEventObject } from 'xstate';
-import { requestOfRun } from '../actors/worker-view.js';
+import { requestOfRun } from '../actors/worker/worker-view.js';
 import { reasonOf } from '../runtime/restarts.js';
 
 const MAX_REQUEST_LENGTH = 64;

@@ -6,8 +6,8 @@
  * actor the states that it is in at the end of a batch.
  */
 import type { AnyActorRef } from 'xstate';
-import type { WorkerDeps } from '../actors/worker-ports.js';
-import { viewOf } from '../actors/worker-view.js';
+import type { WorkerDeps } from '../actors/worker/worker-ports.js';
+import { viewOf } from '../actors/worker/worker-view.js';
 import { statusOf, type AnyActorSystem } from '../runtime/actor-system.js';
 import type { TimerHandle } from '../runtime/clock.js';
 import type { LogRing } from '../runtime/log-ring.js';

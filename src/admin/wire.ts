@@ -2,7 +2,7 @@
  * What the admin server sends to its page: a `hello` with everything as it is, then `happened` in batches as it goes on, and `view` once a
  * second. The page imports these types alone, so what is compiled for the browser holds no code of the worker.
  */
-import type { WorkerView } from '../actors/worker-view.js';
+import type { WorkerView } from '../actors/worker/worker-view.js';
 import type { LogLine } from '../runtime/log-ring.js';
 import type { Failures } from '../runtime/restarts.js';
 import type { ActorSight } from '../runtime/tree-watch.js';

@@ -1,6 +1,6 @@
 /** The codes of `{"error": {"code": …}}` with `--json`, beside those of a request (client/error-codes.ts), and the exit codes. */
-import type { HomeErrorCode } from '../actors/home.js';
-import type { ScoreStoreErrorCode } from '../actors/score-store.js';
+import type { HomeErrorCode } from '../actors/home/home.js';
+import type { ScoreStoreErrorCode } from '../actors/scores/score-store.js';
 import { exitCode } from './failure.js';
 
 const homeErrors = {

@@ -2,8 +2,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createActor } from 'xstate';
-import { ModelMemory } from '../actors/model-memory.js';
-import { createFetch, describeMesh, type FetchWatch } from '../actors/models/fetch.actor.js';
+import { ModelMemory } from '../actors/models/model-memory.js';
+import { createFetch, describeMesh, type FetchWatch } from '../actors/fetch.actor.js';
 import { readCatalog } from '../gguf/catalog.js';
 import type { FetchOutcome, ModelSource } from '../machines/fetch.js';
 import { modelFolders } from '../model-folders.js';

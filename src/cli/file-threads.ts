@@ -1,6 +1,6 @@
 /** Reading and copying whole files in threads, with word of how far they are. */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { CopyModelTask } from '../actors/copy-model.js';
+import type { CopyModelTask } from '../actors/models/copy-model.js';
 import type { FileHash, HashFileTask } from '../runtime/hash-file.js';
 import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
 
@@ -16,7 +16,7 @@ export function createFileThreads(): FileThreads {
     maxThreads: 1,
   });
   const copier = createThreadPool<CopyModelTask, FileHash>({
-    entry: new URL('../actors/copy-model.js', import.meta.url),
+    entry: new URL('../actors/models/copy-model.js', import.meta.url),
     maxThreads: 1,
   });
   return {

@@ -1,5 +1,5 @@
 /** What the commands that move models share: the models network, the limits of the settings, and a thread that hashes. */
-import { createHyperswarmNetwork } from '../actors/hyperswarm-network.js';
+import { createHyperswarmNetwork } from '../actors/network/hyperswarm-network.js';
 import { joinModelsNetwork, type ModelsNetwork } from '../actors/models/models-network.js';
 import type { BlocksRead, ReadBlocksTask } from '../actors/models/read-blocks.js';
 import { throttleAt, unlimited, type Throttle } from '../actors/models/throttle.js';

@@ -1,7 +1,7 @@
 /** `qmesh ask --price`: what a question can cost at most, and the place in line that it gets for that. Nothing is sent to the mesh. */
-import { openHome } from '../actors/home.js';
-import { loadIdentity } from '../actors/identity.js';
-import { balanceIn } from '../actors/known-balance.js';
+import { openHome } from '../actors/home/home.js';
+import { loadIdentity } from '../actors/home/identity.js';
+import { balanceIn } from '../actors/wallet/known-balance.js';
 import { balanceAt } from '../client/open-wallet.js';
 import { promptFacts, type PromptText } from '../protocol/salted-hash.js';
 import { mostFor, offerFor } from '../rules/price.js';

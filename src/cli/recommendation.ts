@@ -1,9 +1,9 @@
 /** Which models of the catalog fit this machine, best first: for `recommend`, `doctor`, and a worker's first start. */
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { askDevices } from '../actors/devices.js';
-import { readMachine } from '../actors/machine-facts.js';
-import { findModelFiles } from '../actors/model-library.js';
+import { askDevices } from '../actors/host/devices.js';
+import { readMachine } from '../actors/host/machine-facts.js';
+import { findModelFiles } from '../actors/models/model-library.js';
 import { readCatalog, type CatalogEntry } from '../gguf/catalog.js';
 import { modelFolders } from '../model-folders.js';
 import { rankModels, type Place, type Ranked } from '../rules/recommend.js';

@@ -1,7 +1,7 @@
 /** What the commands that ask the mesh share: the flags of a request, the way in, and what to do about each way to fail. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { openHome } from '../actors/home.js';
-import { loadIdentity } from '../actors/identity.js';
+import { openHome } from '../actors/home/home.js';
+import { loadIdentity } from '../actors/home/identity.js';
 import type { RequestError } from '../client/answer-stream.js';
 import { QMeshClient } from '../client/client.js';
 import { adviceFor } from '../client/error-codes.js';

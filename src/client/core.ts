@@ -2,8 +2,8 @@
 import type { AskCallbacks, AskRequest } from '../actors/ask.actor.js';
 import { acceptLinks, Asks, clientTree, type ClientDeps } from '../actors/client.tree.js';
 import type { Connection } from '../actors/ports.js';
-import { SpotChecks } from '../actors/spot-checks.js';
-import { WorkerDirectory } from '../actors/worker-directory.js';
+import { SpotChecks } from '../actors/ask/spot-checks.js';
+import { WorkerDirectory } from '../actors/ask/worker-directory.js';
 import { keyPairFromSeed } from '../protocol/keys.js';
 import { startTree, type Tree, type TreeOptions } from '../runtime/start-tree.js';
 import type { SupervisionEvent } from '../runtime/supervision.js';

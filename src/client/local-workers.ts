@@ -3,17 +3,17 @@
  * a request goes on there as it would at any other worker. It starts with the first request that needs it, and ends with the client.
  */
 import { join } from 'node:path';
-import { noConductStore } from '../actors/conduct-file.js';
+import { noConductStore } from '../actors/conduct/conduct-file.js';
 import type { LocalFallback } from '../actors/ask.actor.js';
 import { forkEngine } from '../actors/engine-process.js';
-import { openHome } from '../actors/home.js';
-import { usableCores } from '../actors/machine-facts.js';
-import { ModelDisk } from '../actors/model-disk.js';
+import { openHome } from '../actors/home/home.js';
+import { usableCores } from '../actors/host/machine-facts.js';
+import { ModelDisk } from '../actors/models/model-disk.js';
 import { createInProcessNetwork, type InProcessNetwork } from '../actors/network/in-process.js';
-import { ownerWordInMemory } from '../actors/owner-word.js';
+import { ownerWordInMemory } from '../actors/home/owner-word.js';
 import type { Connection } from '../actors/ports.js';
-import { startWorker } from '../actors/start-worker.js';
-import type { WorkerOptions, WorkerPorts } from '../actors/worker-ports.js';
+import { startWorker } from '../actors/worker/start-worker.js';
+import type { WorkerOptions, WorkerPorts } from '../actors/worker/worker-ports.js';
 import { DEMO_MODEL_NAME } from '../gguf/demo-model.js';
 import { keyPairFromSeed } from '../protocol/keys.js';
 import { topicKey, topicName } from '../protocol/topics.js';

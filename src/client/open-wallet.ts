@@ -3,14 +3,14 @@
  * that stays for long looks its points up on the score network, if it is told to; until that has come to something, and where it is not
  * told to, it goes by what was known last in this home.
  */
-import { acksIn } from '../actors/ack-folder.js';
-import { AckPost, acksInMemory } from '../actors/ack-post.js';
+import { acksIn } from '../actors/wallet/ack-folder.js';
+import { AckPost, acksInMemory } from '../actors/wallet/ack-post.js';
 import { askWorker } from '../actors/control/ask.js';
-import type { Home } from '../actors/home.js';
-import { balanceIn } from '../actors/known-balance.js';
-import { ScoreLookup } from '../actors/score-lookup.js';
+import type { Home } from '../actors/home/home.js';
+import { balanceIn } from '../actors/wallet/known-balance.js';
+import { ScoreLookup } from '../actors/wallet/score-lookup.js';
 import { checksInThreads } from '../actors/scores/checks.js';
-import { Wallet } from '../actors/wallet.js';
+import { Wallet } from '../actors/wallet/wallet.js';
 import type { KeyPair } from '../protocol/keys.js';
 import { topicName } from '../protocol/topics.js';
 import type { Minters } from '../rules/ledger.js';

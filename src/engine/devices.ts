@@ -1,5 +1,5 @@
 /**
- * Entry of a short-lived process (src/actors/devices.ts forks it): asks llama.cpp what it would compute on, and ends. Apart, since a broken
+ * Entry of a short-lived process (src/actors/host/devices.ts forks it): asks llama.cpp what it would compute on, and ends. Apart, since a broken
  * driver ends the process that loads it.
  */
 import process from 'node:process';

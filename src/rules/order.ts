@@ -1,6 +1,6 @@
 /**
  * Whether an order may be taken: what a worker asks of it before it begins, in the order of docs/ledger.md. That it is taken
- * once, and covered, is asked by who keeps the books (`actors/desk.ts`).
+ * once, and covered, is asked by who keeps the books (`actors/worker/desk.ts`).
  */
 import type { PromptMessage } from '../protocol/messages.js';
 import { promptFacts } from '../protocol/salted-hash.js';

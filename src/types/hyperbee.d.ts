@@ -1,4 +1,4 @@
-/** The part of hyperbee 2.27 that src/actors/score-store.ts uses. The package ships no types. */
+/** The part of hyperbee 2.27 that src/actors/scores/score-store.ts uses. The package ships no types. */
 declare module 'hyperbee' {
   export interface Core {
     readonly byteLength: number;

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { askWorker } from '../../src/actors/control/ask.js';
 import type { WorkerReport } from '../../src/actors/control/messages.js';
-import { lockHome } from '../../src/actors/home.js';
+import { lockHome } from '../../src/actors/home/home.js';
 import type { QMeshClient } from '../../src/client/client.js';
 import { expectedCount } from '../../src/gguf/demo-model.js';
 import { until } from '../support/real-network.js';

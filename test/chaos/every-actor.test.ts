@@ -7,7 +7,7 @@
 import { dirname } from 'node:path';
 import type { AnyActorRef } from 'xstate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunningWorker } from '../../src/actors/start-worker.js';
+import type { RunningWorker } from '../../src/actors/worker/start-worker.js';
 import { QMeshClient } from '../../src/client/client.js';
 import { expectedCount } from '../../src/gguf/demo-model.js';
 import { keyPairFromSeed } from '../../src/protocol/keys.js';

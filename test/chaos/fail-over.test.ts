@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { AskAnswer } from '../../src/actors/answer.js';
-import { createHyperswarmNetwork } from '../../src/actors/hyperswarm-network.js';
+import type { AskAnswer } from '../../src/actors/ask/answer.js';
+import { createHyperswarmNetwork } from '../../src/actors/network/hyperswarm-network.js';
 import { startClientCore } from '../../src/client/core.js';
 import { createHello } from '../../src/protocol/hello.js';
 import { keyPairFromSeed } from '../../src/protocol/keys.js';
@@ -19,7 +19,7 @@ import { systemRandom } from '../../src/runtime/random.js';
 import { CuttableNetwork } from '../support/cuttable-network.js';
 import { until } from '../support/real-network.js';
 import type { QMeshClient as Client, WorkerView } from '../../src/client/client.js';
-import { createWorkSolver } from '../../src/actors/work-solver.js';
+import { createWorkSolver } from '../../src/actors/ask/work-solver.js';
 import type { Answer, Failover, RequestError } from '../../src/client/answer-stream.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { ModelFolder } from '../support/engine-harness.js';
@@ -261,7 +261,7 @@ describe('a network that is cut', () => {
     const [victim, survivor] = (await startWorkers(2, ['demo'])) as [WorkerProcess, WorkerProcess];
     const { workerId } = await victim.ready();
     const ambient = { clock: systemClock, random: systemRandom, log: nullLogger };
-    const solver = createWorkSolver(new URL('actors/work-search.js', dist));
+    const solver = createWorkSolver(new URL('actors/ask/work-search.js', dist));
     const network = new CuttableNetwork(
       createHyperswarmNetwork({ ...ambient, bootstrap: { kind: 'nodes', nodes: testnet.nodes }, host: '127.0.0.1' }),
     );

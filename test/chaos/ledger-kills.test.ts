@@ -9,14 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openLedger } from '../../src/actors/ledger.js';
+import { openLedger } from '../../src/actors/scores/ledger.js';
 import {
   openScoreStore,
   scoreFolder,
   type Found,
   type OpenClaim,
   type StoredCertificate,
-} from '../../src/actors/score-store.js';
+} from '../../src/actors/scores/score-store.js';
 import { examine } from '../../src/rules/claim.js';
 import { foldLedger, type LedgerEntry } from '../../src/rules/ledger.js';
 import { isCertified } from '../../src/rules/quorum.js';

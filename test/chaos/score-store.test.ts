@@ -8,8 +8,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { openLedger } from '../../src/actors/ledger.js';
-import { openScoreStore, type ScoreStore, type StoredCertificate } from '../../src/actors/score-store.js';
+import { openLedger } from '../../src/actors/scores/ledger.js';
+import { openScoreStore, type ScoreStore, type StoredCertificate } from '../../src/actors/scores/score-store.js';
 import { foldLedger, mintDayOf, type LedgerEntry } from '../../src/rules/ledger.js';
 import { isSoak } from '../support/soak.js';
 

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import type { WorkerReport } from '../../src/actors/control/messages.js';
-import { openScoreStore, scoreFolder } from '../../src/actors/score-store.js';
+import { openScoreStore, scoreFolder } from '../../src/actors/scores/score-store.js';
 import type { Answer } from '../../src/client/answer-stream.js';
 import type { Quote } from '../../src/cli/price.js';
 import { objectHash } from '../../src/protocol/signed-objects.js';

@@ -3,8 +3,8 @@
  * other is a stranger. Real processes on a DHT of their own. In the end all four tell the same balances, to the byte.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { loadIdentity } from '../../src/actors/identity.js';
-import { openHome } from '../../src/actors/home.js';
+import { loadIdentity } from '../../src/actors/home/identity.js';
+import { openHome } from '../../src/actors/home/home.js';
 import type { QMeshClient } from '../../src/client/client.js';
 import { nullLogger } from '../../src/runtime/log.js';
 import { systemRandom } from '../../src/runtime/random.js';

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { createDhtActor } from '../../src/actors/dht.actor.js';
-import { createHyperswarmNetwork } from '../../src/actors/hyperswarm-network.js';
-import { openLedger } from '../../src/actors/ledger.js';
+import { createHyperswarmNetwork } from '../../src/actors/network/hyperswarm-network.js';
+import { openLedger } from '../../src/actors/scores/ledger.js';
 import { names } from '../../src/actors/names.js';
-import { ScoreLookup } from '../../src/actors/score-lookup.js';
-import { openScoreStore } from '../../src/actors/score-store.js';
+import { ScoreLookup } from '../../src/actors/wallet/score-lookup.js';
+import { openScoreStore } from '../../src/actors/scores/score-store.js';
 import {
   consensus,
   scoreDeps,

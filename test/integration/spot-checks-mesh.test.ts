@@ -1,7 +1,7 @@
 /** Two real workers, one of whom invents its answers: a client that has them checked finds out, over a real network. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createHyperswarmNetwork } from '../../src/actors/hyperswarm-network.js';
-import type { RunningWorker } from '../../src/actors/start-worker.js';
+import { createHyperswarmNetwork } from '../../src/actors/network/hyperswarm-network.js';
+import type { RunningWorker } from '../../src/actors/worker/start-worker.js';
 import { QMeshClient, type CheckedAnswer } from '../../src/client/client.js';
 import { keyPairFromSeed } from '../../src/protocol/keys.js';
 import { systemClock } from '../../src/runtime/clock.js';

@@ -1,10 +1,10 @@
 /** Proofs of work found on a thread: the main thread goes on meanwhile, and what is given up costs nothing more. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { createWorkSolver, maxSolvableBits, type WorkSolverThread } from '../../src/actors/work-solver.js';
+import { createWorkSolver, maxSolvableBits, type WorkSolverThread } from '../../src/actors/ask/work-solver.js';
 import { provesWork, type WorkTask } from '../../src/protocol/work.js';
 
 const dist = process.env.QMESH_DIST ?? 'dist';
-const entry = new URL(`../../${dist}/actors/work-search.js`, import.meta.url);
+const entry = new URL(`../../${dist}/actors/ask/work-search.js`, import.meta.url);
 
 let solver: WorkSolverThread | undefined;
 afterEach(() => solver?.close());

@@ -4,7 +4,7 @@
  */
 import { expect, it } from 'vitest';
 import type { NetworkPort } from '../../src/actors/ports.js';
-import type { StoredCertificate } from '../../src/actors/score-store.js';
+import type { StoredCertificate } from '../../src/actors/scores/score-store.js';
 import { leastThreshold, type ValidatorPolicy } from '../../src/rules/quorum.js';
 import { account, attest, claimWith, hashOfReceipt, noonMs } from '../support/ledger-cases.js';
 import { isSoak } from '../support/soak.js';

@@ -1,8 +1,8 @@
 /** Orders, receipts and acks between real workers and clients on a simulated network: what ends up on the disks is what was earned. */
 import { describe, expect, it } from 'vitest';
-import type { AckStore, KeptAck } from '../../src/actors/ack-post.js';
-import { receiptPatienceMs } from '../../src/actors/desk.js';
-import type { OpenClaim } from '../../src/actors/score-store.js';
+import type { AckStore, KeptAck } from '../../src/actors/wallet/ack-post.js';
+import { receiptPatienceMs } from '../../src/actors/worker/desk.js';
+import type { OpenClaim } from '../../src/actors/scores/score-store.js';
 import type { Claim } from '../../src/protocol/signed-objects.js';
 import { topicName } from '../../src/protocol/topics.js';
 import { examine } from '../../src/rules/claim.js';

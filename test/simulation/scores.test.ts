@@ -1,6 +1,6 @@
 /** Score nodes among themselves: who is late, alone, restarted or cut off comes to the same points as all others. */
 import { describe, expect, it } from 'vitest';
-import { ScoreLookup } from '../../src/actors/score-lookup.js';
+import { ScoreLookup } from '../../src/actors/wallet/score-lookup.js';
 import { createDhtActor } from '../../src/actors/dht.actor.js';
 import { names as actorNames } from '../../src/actors/names.js';
 import { maxGathering } from '../../src/actors/scores/in-flight.js';

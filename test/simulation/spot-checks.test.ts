@@ -1,6 +1,6 @@
 /** Clients that have answers checked by a second worker: who invents them is found out, and nobody else pays for it. */
 import { expect, it } from 'vitest';
-import type { CheckedAnswer } from '../../src/actors/spot-checks.js';
+import type { CheckedAnswer } from '../../src/actors/ask/spot-checks.js';
 import type { ClientCore } from '../../src/client/core.js';
 import { suspicionRules } from '../../src/rules/suspicion.js';
 import { inventedBy, type Lie } from './world/lies.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const [dist, localPort, role, seed] = process.argv.slice(2);
 const load = (path) => import(join(dist, path));
-const { createHyperswarmNetwork } = await load('actors/hyperswarm-network.js');
+const { createHyperswarmNetwork } = await load('actors/network/hyperswarm-network.js');
 const { systemClock } = await load('runtime/clock.js');
 const { systemRandom } = await load('runtime/random.js');
 

@@ -10,7 +10,7 @@ import { setInterval } from 'node:timers';
 
 const [dist, bootstrap, folder, file, rate, end] = process.argv.slice(2);
 const load = (path) => import(join(dist, path));
-const { createHyperswarmNetwork } = await load('actors/hyperswarm-network.js');
+const { createHyperswarmNetwork } = await load('actors/network/hyperswarm-network.js');
 const { joinModelsNetwork } = await load('actors/models/models-network.js');
 const { shareModel } = await load('actors/models/share-model.js');
 const { keyPairFromSeed } = await load('protocol/keys.js');

@@ -1,5 +1,5 @@
 /** Real network nodes on loopback: each collects its connections and what came on them; `closeAll` ends what a test left. */
-import { createHyperswarmNetwork, type HyperswarmNetworkOptions } from '../../src/actors/hyperswarm-network.js';
+import { createHyperswarmNetwork, type HyperswarmNetworkOptions } from '../../src/actors/network/hyperswarm-network.js';
 import type { Connection, Dht, Topic, TopicOptions } from '../../src/actors/ports.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { nullLogger } from '../../src/runtime/log.js';

@@ -9,7 +9,7 @@ import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 
 const [, , dist = '', folder = '', first = '0'] = process.argv;
-const { openScoreStore } = await import(pathToFileURL(join(dist, 'actors/score-store.js')).href);
+const { openScoreStore } = await import(pathToFileURL(join(dist, 'actors/scores/score-store.js')).href);
 const groupsPerDay = 20;
 const dayMs = 86_400_000;
 const sha256 = (/** @type {string} */ text) => createHash('sha256').update(text).digest('hex');

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { forkEngine } from '../../src/actors/engine-process.js';
-import { createHyperswarmNetwork } from '../../src/actors/hyperswarm-network.js';
-import type { ModelFiles } from '../../src/actors/model-files.js';
-import { noConductStore } from '../../src/actors/conduct-file.js';
-import { ownerWordInMemory } from '../../src/actors/owner-word.js';
-import { startWorker, type RunningWorker } from '../../src/actors/start-worker.js';
-import type { WorkerPorts } from '../../src/actors/worker-ports.js';
+import { createHyperswarmNetwork } from '../../src/actors/network/hyperswarm-network.js';
+import type { ModelFiles } from '../../src/actors/models/model-files.js';
+import { noConductStore } from '../../src/actors/conduct/conduct-file.js';
+import { ownerWordInMemory } from '../../src/actors/home/owner-word.js';
+import { startWorker, type RunningWorker } from '../../src/actors/worker/start-worker.js';
+import type { WorkerPorts } from '../../src/actors/worker/worker-ports.js';
 import { keyPairFromSeed } from '../../src/protocol/keys.js';
 import { localWallTime, systemClock } from '../../src/runtime/clock.js';
 import { nullLogger } from '../../src/runtime/log.js';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { isCode } from '../../runtime/errors.js';
-import type { Home } from '../home.js';
+import type { Home } from '../home/home.js';
 import { onFirstLine } from './line.js';
 import type { ControlAnswer, ControlRequest } from './messages.js';
 import { controlPlace } from './place.js';

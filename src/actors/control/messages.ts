@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { StatusMessage } from '../../protocol/messages.js';
 import type { WaitingByTier } from '../../rules/queue.js';
 import type { ListenerEvents } from '../listener.actor.js';
-import type { Fetching } from '../status-board.js';
+import type { Fetching } from '../worker/status-board.js';
 import type { DutyState } from '../../rules/duty.js';
 import { logQuery, pageKinds, type LogPage } from '../scores/score-pages.js';
 import type { ScorePage, ScoreReport } from '../scores/score-report.js';

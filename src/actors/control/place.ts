@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { Home } from '../home.js';
+import type { Home } from '../home/home.js';
 
 /** Of `sun_path`, without the zero at its end: 107 on Linux, 103 on macOS and the BSDs. */
 const MAX_SOCKET_PATH_BYTES = 103;

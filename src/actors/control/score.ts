@@ -1,6 +1,6 @@
 /** A running worker's answers about points: its disk is open to no other process, so its owner's commands read it through here. */
-import type { WorkerDeps } from '../worker-ports.js';
-import type { Found } from '../score-store.js';
+import type { WorkerDeps } from '../worker/worker-ports.js';
+import type { Found } from '../scores/score-store.js';
 import { accountsPage, scoreReport } from '../scores/score-report.js';
 import type { ControlRequest, Reply, ScoreAnswer } from './messages.js';
 

@@ -7,7 +7,7 @@
  */
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Home } from '../home.js';
+import type { Home } from '../home/home.js';
 import { onFirstLine } from './line.js';
 import { controlRequest, type ControlAnswer, type ControlPort, type Reply } from './messages.js';
 import { controlPlace, type ControlPlace } from './place.js';

@@ -1,7 +1,7 @@
 /** The step of a fetch in which bytes move: from the mesh or from an address, as an actor of the fetch machine. */
 import type { ModelSource } from '../../machines/fetch.js';
 import { guardedCallback } from '../../runtime/guarded-callback.js';
-import type { FetchDeps } from './fetch.actor.js';
+import type { FetchDeps } from '../fetch.actor.js';
 import { fetchFromHttp } from './http-fetch.js';
 import { fetchFromMesh } from './mesh-fetch.js';
 import { addressOf } from './model-address.js';

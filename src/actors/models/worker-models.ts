@@ -7,7 +7,7 @@ import type { CatalogEntry } from '../../gguf/catalog.js';
 import type { fetchMachine } from '../../machines/fetch.machine.js';
 import type { ServedModel } from '../../machines/model.js';
 import type { ModelContent } from '../../protocol/model-content.js';
-import { createFetch, type FetchDeps, type FetchWatch } from './fetch.actor.js';
+import { createFetch, type FetchDeps, type FetchWatch } from '../fetch.actor.js';
 import { ModelMesh, type ModelMeshOptions } from './model-mesh.js';
 import { shareModel, type SharedModel } from './share-model.js';
 

@@ -16,7 +16,7 @@ import { chartTable, ChartRun, type ChartHost } from '../../runtime/chart-table.
 import type { Clock } from '../../runtime/clock.js';
 import type { GuardedScope } from '../../runtime/guarded-callback.js';
 import type { Logger } from '../../runtime/log.js';
-import type { Ledger } from '../ledger.js';
+import type { Ledger } from './ledger.js';
 import type { Bans } from './bans.js';
 import type { Gossip } from './gossip.js';
 import { InFlight, maxGathering } from './in-flight.js';

@@ -2,7 +2,7 @@
  * A store that keeps nothing, for a program that only looks up and has no home of its own to keep points in: what it counted it has in
  * memory, and asks for again the next time.
  */
-import type { ScoreStore } from '../score-store.js';
+import type { ScoreStore } from './score-store.js';
 
 export const noStore: ScoreStore = {
   write: (_, done) => done(undefined),

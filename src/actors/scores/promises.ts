@@ -12,8 +12,8 @@ import { Holds } from '../../rules/holds.js';
 import { paidOf, type LedgerEntry } from '../../rules/ledger.js';
 import type { Verdict } from '../../rules/verdicts.js';
 import type { Clock } from '../../runtime/clock.js';
-import type { Ledger } from '../ledger.js';
-import type { Found } from '../score-store.js';
+import type { Ledger } from './ledger.js';
+import type { Found } from './score-store.js';
 import type { Bans } from './bans.js';
 
 export interface PromisesDeps {

@@ -11,7 +11,7 @@ import type { Certificate } from '../../protocol/signed-objects.js';
 import { answer, openRound, type Holdings } from '../../rules/anti-entropy.js';
 import { HashTree } from '../../rules/hash-tree.js';
 import type { Clock } from '../../runtime/clock.js';
-import type { StoredCertificate } from '../score-store.js';
+import type { StoredCertificate } from './score-store.js';
 import { encodeFrame } from '../../protocol/frame.js';
 import { messagesOf, type News } from './gossip.js';
 import type { ScorePeers } from './score-peers.js';

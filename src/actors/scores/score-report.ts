@@ -1,8 +1,8 @@
 /** Where an account stands, and by whose word: what `qmesh score` shows, from a running worker or from the disk. */
 import type { AccountState, LedgerEntry } from '../../rules/ledger.js';
 import type { ValidatorPolicy } from '../../rules/quorum.js';
-import type { Ledger } from '../ledger.js';
-import type { Found } from '../score-store.js';
+import type { Ledger } from './ledger.js';
+import type { Found } from './score-store.js';
 import type { Page } from './score-pages.js';
 
 /** Latest receipts in a report. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Batch } from 'hyperbee';
 import { objectHash } from '../../protocol/signed-objects.js';
 import { entryOf, type LedgerEntry } from '../../rules/ledger.js';
-import type { ScoreWrite } from '../score-store.js';
+import type { ScoreWrite } from './score-store.js';
 import { certificateKey, entryKey, timeKey } from './score-keys.js';
 
 /** Each into the keys under which it is found. */

@@ -1,6 +1,6 @@
 /** `qmesh dht`: where the nodes of a private mesh meet, or of a test. */
 import { Command, Option } from 'commander';
-import { nodesBeforeRouters, runBootstrapNode } from '../../actors/bootstrap-node.js';
+import { nodesBeforeRouters, runBootstrapNode } from '../../actors/network/bootstrap-node.js';
 import { isLoopback } from '../../rules/nat.js';
 import { CommandError, exitCode } from '../failure.js';
 import { withManual } from '../manual.js';

@@ -2,10 +2,10 @@
 import { basename, resolve } from 'node:path';
 import { statSync } from 'node:fs';
 import { Command } from 'commander';
-import { addModel, type AddedModel } from '../../actors/add-model.js';
-import { openHome } from '../../actors/home.js';
-import { nameOf } from '../../actors/model-library.js';
-import { ModelMemory } from '../../actors/model-memory.js';
+import { addModel, type AddedModel } from '../../actors/models/add-model.js';
+import { openHome } from '../../actors/home/home.js';
+import { nameOf } from '../../actors/models/model-library.js';
+import { ModelMemory } from '../../actors/models/model-memory.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';
 import { systemClock } from '../../runtime/clock.js';

@@ -1,8 +1,8 @@
 /** `qmesh models list`: the models on this machine and those that people run, or with `--mesh` those that other nodes offer. */
 import { basename, dirname } from 'node:path';
 import { Command } from 'commander';
-import { listModels, type LocalModel } from '../../actors/model-library.js';
-import { ModelMemory } from '../../actors/model-memory.js';
+import { listModels, type LocalModel } from '../../actors/models/model-library.js';
+import { ModelMemory } from '../../actors/models/model-memory.js';
 import { addressOf } from '../../actors/models/model-address.js';
 import type { Offer, Want } from '../../actors/models/shelves.js';
 import { readCatalog, type CatalogEntry } from '../../gguf/catalog.js';

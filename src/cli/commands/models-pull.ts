@@ -1,7 +1,7 @@
 /** `qmesh models pull NAME`: a model from the mesh or from its address, into the models folder. What is there when it is stopped, stays. */
 import { basename } from 'node:path';
 import { Command } from 'commander';
-import { nameOf } from '../../actors/model-library.js';
+import { nameOf } from '../../actors/models/model-library.js';
 import type { FetchOutcome } from '../../machines/fetch.js';
 import { CommandError, exitCode } from '../failure.js';
 import { fetchBar, fetchModel, type EndingWatch } from '../fetch-model.js';

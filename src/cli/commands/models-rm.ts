@@ -2,8 +2,8 @@
 import { rmSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { askWorker } from '../../actors/control/ask.js';
-import { findModelFiles } from '../../actors/model-library.js';
-import { ModelMemory } from '../../actors/model-memory.js';
+import { findModelFiles } from '../../actors/models/model-library.js';
+import { ModelMemory } from '../../actors/models/model-memory.js';
 import { modelFolders } from '../../model-folders.js';
 import { canAsk, confirm } from '../confirm.js';
 import { CommandError, exitCode } from '../failure.js';

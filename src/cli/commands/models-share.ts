@@ -1,9 +1,9 @@
 /** `qmesh models share`: offers the models of this machine to the mesh, until it is stopped. */
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { openHome } from '../../actors/home.js';
-import { findModelFiles } from '../../actors/model-library.js';
-import { loadIdentity } from '../../actors/identity.js';
+import { openHome } from '../../actors/home/home.js';
+import { findModelFiles } from '../../actors/models/model-library.js';
+import { loadIdentity } from '../../actors/home/identity.js';
 import { shareModel, type SharedModel } from '../../actors/models/share-model.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';

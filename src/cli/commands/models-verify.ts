@@ -1,8 +1,8 @@
 /** `qmesh models verify`: reads models to their last byte, and says whether they are still what they were. */
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
-import { findModelFiles, factsOf } from '../../actors/model-library.js';
-import { ModelMemory, isSame } from '../../actors/model-memory.js';
+import { findModelFiles, factsOf } from '../../actors/models/model-library.js';
+import { ModelMemory, isSame } from '../../actors/models/model-memory.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { inspectGguf } from '../../gguf/inspect.js';
 import { modelFolders } from '../../model-folders.js';

@@ -1,7 +1,7 @@
 /** `qmesh score backup`: the ledger as one file. A running worker goes on meanwhile. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { loadIdentity } from '../../actors/identity.js';
+import { loadIdentity } from '../../actors/home/identity.js';
 import { topicName } from '../../protocol/topics.js';
 import { systemClock } from '../../runtime/clock.js';
 import { nullLogger } from '../../runtime/log.js';

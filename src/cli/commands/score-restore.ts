@@ -1,8 +1,8 @@
 /** `qmesh score restore`: adds what a backup has and this node lacks. Every certificate is checked. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { lockHome, openHome } from '../../actors/home.js';
-import { loadIdentity } from '../../actors/identity.js';
+import { lockHome, openHome } from '../../actors/home/home.js';
+import { loadIdentity } from '../../actors/home/identity.js';
 import { topicName } from '../../protocol/topics.js';
 import { nullLogger } from '../../runtime/log.js';
 import { systemRandom } from '../../runtime/random.js';

@@ -1,12 +1,12 @@
 /** `qmesh worker`, and what `node dist/worker.js` runs: serves models until it is told to stop. */
 import { Command } from 'commander';
-import { lockHome, openHome } from '../../actors/home.js';
-import { loadIdentity, type Identity } from '../../actors/identity.js';
-import { balanceIn } from '../../actors/known-balance.js';
-import { ModelMissing, type ModelDisk } from '../../actors/model-disk.js';
+import { lockHome, openHome } from '../../actors/home/home.js';
+import { loadIdentity, type Identity } from '../../actors/home/identity.js';
+import { balanceIn } from '../../actors/wallet/known-balance.js';
+import { ModelMissing, type ModelDisk } from '../../actors/models/model-disk.js';
 import { names } from '../../actors/names.js';
-import { startWorker } from '../../actors/start-worker.js';
-import type { WorkerOptions } from '../../actors/worker-ports.js';
+import { startWorker } from '../../actors/worker/start-worker.js';
+import type { WorkerOptions } from '../../actors/worker/worker-ports.js';
 import { checksInThreads } from '../../actors/scores/checks.js';
 import { parseAdmin } from '../../admin/address.js';
 import { isLoopback } from '../../runtime/address.js';

@@ -1,8 +1,8 @@
 /** Checks of what computes: llama.cpp, the graphics card, the models, and how this machine is used for those that a worker would serve. */
-import { findCards, type Card } from '../../actors/devices.js';
-import { readMachine } from '../../actors/machine-facts.js';
-import { listModels, nameOf, type LocalModel } from '../../actors/model-library.js';
-import { ModelMemory, type HeaderFacts } from '../../actors/model-memory.js';
+import { findCards, type Card } from '../../actors/host/devices.js';
+import { readMachine } from '../../actors/host/machine-facts.js';
+import { listModels, nameOf, type LocalModel } from '../../actors/models/model-library.js';
+import { ModelMemory, type HeaderFacts } from '../../actors/models/model-memory.js';
 import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import type { DevicesAnswer } from '../../engine/devices.js';

@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { readMachine } from '../../actors/machine-facts.js';
+import { readMachine } from '../../actors/host/machine-facts.js';
 import { modelFolders } from '../../model-folders.js';
 import type { MachineFacts } from '../../rules/choose.js';
 import { spareDiskBytes } from '../../rules/model-fetch.js';

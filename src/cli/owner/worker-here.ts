@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { askWorker } from '../../actors/control/ask.js';
 import type { ControlAnswer, ControlRequest, WorkerReport } from '../../actors/control/messages.js';
-import type { Home } from '../../actors/home.js';
+import type { Home } from '../../actors/home/home.js';
 import { systemClock } from '../../runtime/clock.js';
 import { messageOf } from '../../runtime/errors.js';
 import { CommandError } from '../failure.js';

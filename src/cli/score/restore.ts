@@ -2,8 +2,8 @@
  * Gives a ledger back what is in a backup and not in it. Every certificate is checked as one from a stranger would be: its signatures,
  * its points, and that this node's own policy certifies it. What this node has is newer, and stays as it is.
  */
-import type { Ledger } from '../../actors/ledger.js';
-import type { OwnKind, OwnObjects, ScoreWrite, StoredCertificate } from '../../actors/score-store.js';
+import type { Ledger } from '../../actors/scores/ledger.js';
+import type { OwnKind, OwnObjects, ScoreWrite, StoredCertificate } from '../../actors/scores/score-store.js';
 import {
   ackSchema,
   attestationSchema,

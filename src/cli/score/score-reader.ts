@@ -5,10 +5,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ControlRequest, ScoreAnswer } from '../../actors/control/messages.js';
-import type { Home } from '../../actors/home.js';
-import { loadIdentity } from '../../actors/identity.js';
-import { openLedger, type Ledger } from '../../actors/ledger.js';
-import { openScoreStore, scoreFolder, type Found } from '../../actors/score-store.js';
+import type { Home } from '../../actors/home/home.js';
+import { loadIdentity } from '../../actors/home/identity.js';
+import { openLedger, type Ledger } from '../../actors/scores/ledger.js';
+import { openScoreStore, scoreFolder, type Found } from '../../actors/scores/score-store.js';
 import type { LogPage, LogQuery, Page, PageOf } from '../../actors/scores/score-pages.js';
 import { accountsPage, scoreReport, type ScorePage, type ScoreReport } from '../../actors/scores/score-report.js';
 import type { Certificate } from '../../protocol/signed-objects.js';

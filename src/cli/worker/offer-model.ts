@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findModelFiles } from '../../actors/model-library.js';
+import { findModelFiles } from '../../actors/models/model-library.js';
 import { modelFolders } from '../../model-folders.js';
 import { replaceFile } from '../../runtime/replace-file.js';
 import type { Settings } from '../../settings.js';

@@ -1,8 +1,8 @@
 /** The ledger of a worker's home, for as long as the worker runs. */
 import { join } from 'node:path';
-import type { Home } from '../../actors/home.js';
-import { openLedger, type Ledger } from '../../actors/ledger.js';
-import { openScoreStore, scoreFolder } from '../../actors/score-store.js';
+import type { Home } from '../../actors/home/home.js';
+import { openLedger, type Ledger } from '../../actors/scores/ledger.js';
+import { openScoreStore, scoreFolder } from '../../actors/scores/score-store.js';
 import type { Minters } from '../../rules/ledger.js';
 import { messageOf } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';

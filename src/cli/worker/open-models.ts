@@ -1,7 +1,7 @@
 /** What a worker does on the models network, from its settings. */
 import { join } from 'node:path';
-import type { Identity } from '../../actors/identity.js';
-import type { ModelDisk } from '../../actors/model-disk.js';
+import type { Identity } from '../../actors/home/identity.js';
+import type { ModelDisk } from '../../actors/models/model-disk.js';
 import { WorkerModels } from '../../actors/models/worker-models.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';

@@ -1,15 +1,15 @@
 /** From settings to what a worker is built of. */
-import { conductFile } from '../../actors/conduct-file.js';
+import { conductFile } from '../../actors/conduct/conduct-file.js';
 import { controlSocket } from '../../actors/control/socket.js';
 import { forkEngine } from '../../actors/engine-process.js';
-import { createHyperswarmNetwork } from '../../actors/hyperswarm-network.js';
-import type { Home } from '../../actors/home.js';
-import type { Identity } from '../../actors/identity.js';
-import { countEngines, machineLoad } from '../../actors/machine-load.js';
-import { usableCores } from '../../actors/machine-facts.js';
-import { ModelDisk } from '../../actors/model-disk.js';
-import { ownerWordIn } from '../../actors/owner-word.js';
-import type { WorkerOptions, WorkerPorts } from '../../actors/worker-ports.js';
+import { createHyperswarmNetwork } from '../../actors/network/hyperswarm-network.js';
+import type { Home } from '../../actors/home/home.js';
+import type { Identity } from '../../actors/home/identity.js';
+import { countEngines, machineLoad } from '../../actors/host/machine-load.js';
+import { usableCores } from '../../actors/host/machine-facts.js';
+import { ModelDisk } from '../../actors/models/model-disk.js';
+import { ownerWordIn } from '../../actors/home/owner-word.js';
+import type { WorkerOptions, WorkerPorts } from '../../actors/worker/worker-ports.js';
 import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
 import { standingOf } from '../../rules/standing.js';
 import { localWallTime, systemClock } from '../../runtime/clock.js';

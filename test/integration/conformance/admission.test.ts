@@ -3,7 +3,7 @@
  * machine is, and who has which tier, is said by the ports of a worker in this process. About 30 s.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { RunningWorker } from '../../../src/actors/start-worker.js';
+import type { RunningWorker } from '../../../src/actors/worker/start-worker.js';
 import { evictionRules } from '../../../src/rules/eviction.js';
 import type { Tier } from '../../../src/rules/tiers.js';
 import { ModelFolder } from '../../support/engine-harness.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { NoiseStream } from 'hyperswarm';
 import { afterEach, expect, it } from 'vitest';
 import { createActor } from 'xstate';
-import { createFetch } from '../../../src/actors/models/fetch.actor.js';
+import { createFetch } from '../../../src/actors/fetch.actor.js';
 import { ModelMesh } from '../../../src/actors/models/model-mesh.js';
 import readBlocks from '../../../src/actors/models/read-blocks.js';
 import { shareModel } from '../../../src/actors/models/share-model.js';

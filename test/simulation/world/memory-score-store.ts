@@ -1,5 +1,11 @@
 /** A simulated disk for the ledger: what was written is there after a restart, what was on its way is not. */
-import type { ScoreStore, ScoreWrite, StoredCertificate, OpenClaim, Found } from '../../../src/actors/score-store.js';
+import type {
+  ScoreStore,
+  ScoreWrite,
+  StoredCertificate,
+  OpenClaim,
+  Found,
+} from '../../../src/actors/scores/score-store.js';
 import type { LogPage, LogQuery, Page, PageOf } from '../../../src/actors/scores/score-pages.js';
 import type { Checkpoint } from '../../../src/actors/scores/closing.js';
 import type { Evidence } from '../../../src/protocol/signed-objects.js';

@@ -11,7 +11,7 @@ import {
   type ScoreDeps,
 } from '../../../src/actors/score.tree.js';
 import { createDhtActor } from '../../../src/actors/dht.actor.js';
-import { Ledger } from '../../../src/actors/ledger.js';
+import { Ledger } from '../../../src/actors/scores/ledger.js';
 import { names } from '../../../src/actors/names.js';
 import { checksHere } from '../../../src/actors/scores/checks.js';
 import type { NetworkPort } from '../../../src/actors/ports.js';

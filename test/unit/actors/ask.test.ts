@@ -2,8 +2,8 @@
 import { createActor } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { askInput, createAsk, type AskCallbacks, type AskRequest } from '../../../src/actors/ask.actor.js';
-import { WorkerDirectory } from '../../../src/actors/worker-directory.js';
-import type { AskAnswer } from '../../../src/actors/answer.js';
+import { WorkerDirectory } from '../../../src/actors/ask/worker-directory.js';
+import type { AskAnswer } from '../../../src/actors/ask/answer.js';
 import type { AskFailure } from '../../../src/machines/ask.js';
 import { limits } from '../../../src/protocol/limits.js';
 import type { InferenceMessage, StatusMessage } from '../../../src/protocol/messages.js';

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createScorePeer } from '../../../src/actors/score-peer.actor.js';
 import { scoreDeps, type ScoreDeps } from '../../../src/actors/score.tree.js';
-import { Ledger } from '../../../src/actors/ledger.js';
+import { Ledger } from '../../../src/actors/scores/ledger.js';
 import { names } from '../../../src/actors/names.js';
 import type { Connection, ConnectionEvents } from '../../../src/actors/ports.js';
 import { noStore } from '../../../src/actors/scores/no-store.js';

@@ -1,0 +1,277 @@
+/** The effects behind one request: which worker is asked next, what it is sent, and what it says. The chart is ask.machine.ts. */
+import type { AskContext, AskEvent } from '../../machines/ask.machine.js';
+import { doubts, failures, type AskFailure, type Proof, type Try } from '../../machines/ask.js';
+import { FrameTooLargeError } from '../../protocol/frame.js';
+import { protocolVersion, type InferenceErrorMessage, type PromptMessage } from '../../protocol/messages.js';
+import { hasModel, isFresh, selectElsewhere, selectWorker, type Candidate, type Wish } from '../../rules/selection.js';
+import type { Random } from '../../runtime/random.js';
+import { Answer } from './answer.js';
+import type { AskCallbacks, AskDeps, ClientRequest } from '../ask.actor.js';
+import type { AnswerSink, Outcome } from './worker-directory.js';
+
+type Say = (event: AskEvent) => void;
+
+export class Attempts {
+  readonly answer: Answer;
+  /** At the present worker. A new one after a cancel: the same again would be given the cancelled result. */
+  id: string;
+  readonly #deps: AskDeps;
+  readonly #request: ClientRequest;
+  readonly #on: AskCallbacks;
+  readonly #startedAtMs: number;
+  /** The model that the text is by, or will be, where the application named none: no other can go on with it. */
+  #begunWith: string | undefined;
+  /** A worker does not believe that this account has enough: it asks as a guest from then on. */
+  #isGuest = false;
+  /** Whether an order went along with the prompt that was sent last; and that none does any more. */
+  #isOrdered = false;
+  #isOrderless = false;
+  /** Workers that said when to come again, until then: at most one for each try. */
+  readonly #barredUntilMs = new Map<string, number>();
+  /** Since when all known workers serve other models than the one that is asked for. */
+  #missingSinceMs: number | undefined;
+
+  constructor(deps: AskDeps, request: ClientRequest, on: AskCallbacks) {
+    this.#deps = deps;
+    this.#request = request;
+    this.#on = on;
+    this.#startedAtMs = deps.clock.monotonicMs();
+    this.id = newId(deps.random);
+    this.answer = new Answer(on);
+  }
+
+  /** Who is asked next; that nobody will be; or undefined, where somebody may yet come. */
+  choose({ tries, doubt, patienceMs }: AskContext): AskEvent | undefined {
+    const now = this.#deps.clock.monotonicMs();
+    const known = this.#known();
+    const open = known.filter(({ worker }) => worker !== this.answer.worker && this.#barredMs(worker, now) <= 0);
+    const chosen = selectWorker(open, this.#wish(tries), now, this.#chance);
+    if (chosen !== undefined) return { type: 'worker.chosen', worker: chosen.worker };
+    if (doubt !== undefined) return undefined;
+    const fresh = known.filter((candidate) => isFresh(candidate, now));
+    const failure = this.#missing(fresh, tries, now) ?? this.#vain(fresh, tries, now, patienceMs);
+    return failure && { type: 'worker.refused', failure };
+  }
+
+  /** For a request in a line: who would end it earlier. */
+  chooseElsewhere({ tries }: AskContext): AskEvent | undefined {
+    const { worker, position } = this.answer;
+    if (worker === undefined) return undefined;
+    const now = this.#deps.clock.monotonicMs();
+    const open = this.#known().filter((each) => each.worker === worker || this.#barredMs(each.worker, now) <= 0);
+    const chosen = selectElsewhere(open, this.#wish(tries), { worker, position }, now, this.#chance);
+    return chosen && { type: 'worker.chosen', worker: chosen.worker };
+  }
+
+  send(worker: string, proof: Proof | undefined, heard: AnswerSink, say: Say): void {
+    this.answer.enter(worker);
+    if (this.answer.text === '') this.#begunWith = this.#offers(worker)[0]?.sha256;
+    try {
+      if (!this.#deps.directory.ask(worker, this.#prompt(worker, proof), heard)) heard.lost();
+    } catch (error) {
+      if (!(error instanceof FrameTooLargeError)) throw error;
+      this.leave();
+      const message = `The request is too large: ${error.message}.`;
+      const tooLarge = { code: 'bad_request', message, retryable: false };
+      say({ type: 'answer.failed', failure: this.answer.text === '' ? tooLarge : failures.tooLong });
+    }
+  }
+
+  cancel(): void {
+    const { worker } = this.answer;
+    if (worker !== undefined) this.#deps.directory.send(worker, { v: protocolVersion, type: 'cancel', id: this.id });
+  }
+
+  /** The present worker is left for good: it is told, if it still listens. */
+  abandon(how: Outcome = 'failed'): void {
+    this.cancel();
+    this.leave(how);
+    this.id = newId(this.#deps.random);
+  }
+
+  /** @param how what the present worker's circuit is to learn from it. */
+  leave(how: Outcome = 'withdrawn'): void {
+    if (this.answer.worker !== undefined) this.#deps.directory.forget(this.answer.worker, this.id, how);
+    this.answer.leave();
+  }
+
+  /** What the directory tells of the present worker. */
+  sink(say: Say): AnswerSink {
+    const { answer } = this;
+    const doubt = (why: AskFailure): void => {
+      if (answer.doubt !== undefined) return;
+      answer.doubt = why;
+      say({ type: 'answer.doubted', doubt: why });
+    };
+    const believe = (): void => {
+      if (answer.doubt === undefined) return;
+      answer.doubt = undefined;
+      say({ type: 'answer.resumed' });
+    };
+    const fail = (failure: AskFailure): void => {
+      this.leave(isFault(failure) ? 'failed' : 'answered');
+      say({ type: 'answer.failed', failure });
+    };
+    const breakOff = (failure: AskFailure = failures.contradiction): void => {
+      this.abandon();
+      say({ type: 'answer.failed', failure });
+    };
+    return {
+      position: (message) => {
+        const { worker, position: before } = answer;
+        if (worker === undefined || !answer.tell(message)) return;
+        this.#on.position?.(message, worker);
+        believe();
+        const isQueued = message.position > 0;
+        if (isQueued !== before > 0) say({ type: isQueued ? 'answer.queued' : 'answer.placed' });
+      },
+      token: ({ index, text, tokens }) => {
+        if (!answer.add(index, text, tokens)) return breakOff();
+        believe();
+        if (index > 0) return;
+        if (answer.worker !== undefined) this.#deps.directory.began(answer.worker, this.id);
+        say({ type: 'answer.began' });
+      },
+      result: (message, settle) => {
+        if (!answer.conclude(message)) return breakOff();
+        answer.settled = settle();
+        this.leave('answered');
+        say({ type: 'answer.ended' });
+      },
+      error: (message) => {
+        this.#heed(message);
+        const { code, message: why, retryable, retryAfterMs, work } = message;
+        // What nobody named is no mistake of the request: the worker has just given up its first model.
+        const isNoMistake = code === 'model_not_found' && this.#request.model === undefined;
+        // Two clocks far apart, mostly: then no order is good at both ends, and the request may be well without.
+        const isOrderRefused = code === 'bad_request' && this.#isOrdered && !this.#isOrderless;
+        this.#isOrderless ||= isOrderRefused;
+        fail({
+          code,
+          message: why,
+          retryable: retryable || isNoMistake || isOrderRefused,
+          ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+          ...(work && { work }),
+        });
+      },
+      unreadable: (problem) =>
+        breakOff({ ...failures.contradiction, message: `The worker's answer cannot be read: ${problem}.` }),
+      lost: () => fail(failures.lost),
+      listened: (elapsedMs) => {
+        if (answer.wait(elapsedMs)) doubt(doubts.stalled);
+      },
+      fellSilent: () => doubt(doubts.silent),
+      spoke: () => {
+        if (answer.doubt === doubts.silent) believe();
+      },
+    };
+  }
+
+  #known(): readonly Candidate[] {
+    const { directory, fallback } = this.#deps;
+    return directory.candidates().filter(({ worker }) => fallback?.has(worker) !== true);
+  }
+
+  #wish(tries: readonly Try[]): Wish {
+    const { pin } = this.#request;
+    return { model: this.#model, pin, account: this.#deps.account, tried: tries.map(({ worker }) => worker) };
+  }
+
+  get #model(): string | undefined {
+    return this.#request.model ?? (this.answer.text === '' ? undefined : this.#begunWith);
+  }
+
+  #offers(worker: string): Candidate['status']['models'] {
+    return this.#known().find((each) => each.worker === worker)?.status.models ?? [];
+  }
+
+  readonly #chance = (): number => this.#deps.random.next();
+
+  #barredMs(worker: string, now: number): number {
+    return (this.#barredUntilMs.get(worker) ?? now) - now;
+  }
+
+  /** The pinned worker serves other models, or for a while everybody does who is known. */
+  #missing(fresh: readonly Candidate[], tries: readonly Try[], now: number): AskFailure | undefined {
+    const { model, pin } = this.#request;
+    const pinned = fresh.find(({ worker }) => worker === pin);
+    if (pinned !== undefined) return hasModel(pinned, model) ? undefined : modelMissing(pinned.worker, model);
+    const isMissing =
+      model !== undefined &&
+      pin === undefined &&
+      tries.length === 0 && // one that had it may come back
+      fresh.length > 0 &&
+      fresh.every((candidate) => hasModel(candidate, undefined) && !hasModel(candidate, model));
+    this.#missingSinceMs = isMissing ? (this.#missingSinceMs ?? now) : undefined;
+    if (this.#missingSinceMs === undefined || now - this.#missingSinceMs < settleMs) return undefined;
+    return modelNowhere(model, fresh);
+  }
+
+  /** Where all said to come again later than anybody waits, nobody waits. */
+  #vain(fresh: readonly Candidate[], tries: readonly Try[], now: number, patienceMs: number): AskFailure | undefined {
+    const able = fresh.filter((candidate) => hasModel(candidate, this.#model));
+    const isVain = able.length > 0 && able.every(({ worker }) => this.#barredMs(worker, now) > patienceMs);
+    return isVain ? tries.at(-1)?.failure : undefined;
+  }
+
+  /** A worker that says when to come again is not asked before. */
+  #heed({ code, retryAfterMs = 0 }: InferenceErrorMessage): void {
+    const { worker } = this.answer;
+    const untilMs =
+      this.#deps.clock.monotonicMs() + (code === 'banned' ? Math.max(retryAfterMs, aBanMs) : retryAfterMs);
+    if (worker !== undefined) this.#barredUntilMs.set(worker, untilMs);
+    this.#isGuest ||= code === 'insufficient_credit';
+  }
+
+  #prompt(worker: string, proof: Proof | undefined): PromptMessage {
+    const { pin: _pin, patienceMs: _patienceMs, deadlineMs, ...fields } = this.#request;
+    const { text } = this.answer;
+    const isLocal = this.#deps.fallback?.has(worker) === true;
+    // A model on this disk goes on with the text of any other: it is all that is left.
+    const model = fields.model ?? (isLocal ? undefined : this.#begunWith);
+    const spentMs = Math.round(this.#deps.clock.monotonicMs() - this.#startedAtMs);
+    const prompt: PromptMessage = {
+      v: protocolVersion,
+      type: 'prompt',
+      id: this.id,
+      ...fields,
+      ...(model && { model }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs: Math.max(1, deadlineMs - spentMs) }),
+      ...(text === '' ? {} : { resume: { text } }),
+      ...(proof && { work: proof }),
+    };
+    const order = isLocal || this.#isOrderless ? undefined : this.#deps.wallet?.order(worker, prompt, this.#isGuest);
+    this.#isOrdered = order !== undefined;
+    return { ...prompt, ...order };
+  }
+}
+
+/** Whether it was the worker that failed, and not the request, or its place in a queue. */
+const isFault = ({ code }: AskFailure): boolean => ['slot_failed', 'internal', failures.lost.code].includes(code);
+
+/** From the first worker that is found to most of the others. */
+const settleMs = 2_000;
+
+/** Names of models in one message, at most. */
+const maxNamed = 8;
+
+/** A ban that does not say how long it lasts. */
+const aBanMs = 60_000;
+
+const newId = (random: Random): string => Buffer.from(random.bytes(12)).toString('hex');
+
+const modelMissing = (worker: string, model: string | undefined): AskFailure => ({
+  code: 'model_not_found',
+  message: `The worker ${worker} does not serve ${model ?? 'any model'}.`,
+  retryable: false,
+});
+
+function modelNowhere(model: string | undefined, fresh: readonly Candidate[]): AskFailure {
+  const names = new Set(fresh.flatMap(({ status }) => status.models.map(({ name }) => name)));
+  const named = [...names].slice(0, maxNamed).join(', ');
+  return {
+    code: 'model_not_found',
+    message: `No worker here serves ${model ?? 'a model'}; they serve ${named}.`,
+    retryable: true, // this machine may have it
+  };
+}

@@ -1,0 +1,237 @@
+/**
+ * The workers that a client is connected to, what each last said about itself, and the requests that wait for each. Lives
+ * outside the actors: an answer's text goes from the connection straight to the request that asked, never through a machine.
+ */
+import { encodeFrame } from '../../protocol/frame.js';
+import { limits } from '../../protocol/limits.js';
+import type {
+  ClientMessage,
+  InferenceErrorMessage,
+  InferenceResultMessage,
+  InferenceTokenMessage,
+  QueueStatusMessage,
+  StatusMessage,
+} from '../../protocol/messages.js';
+import { began, closedCircuit, failed, sent, succeeded, withdrawn, type Circuit } from '../../rules/circuit.js';
+import type { Candidate } from '../../rules/selection.js';
+import {
+  asked,
+  heard,
+  isDead,
+  isSilent,
+  listened,
+  listenedMs,
+  newHearing,
+  resumeHearing,
+  silenceRules,
+  type Hearing,
+} from '../../rules/silence.js';
+import type { Clock, TimerHandle } from '../../runtime/clock.js';
+import type { Connection } from '../ports.js';
+import { Suspicions } from './suspicions.js';
+import type { Settled } from '../wallet/wallet.js';
+
+/** What a request hears from its worker. */
+export interface AnswerSink {
+  position(message: QueueStatusMessage): void;
+  token(message: InferenceTokenMessage): void;
+  /** @param settle signs for it, if it came with a receipt: to be called where it is what was received. */
+  result(message: InferenceResultMessage, settle: () => Settled | undefined): void;
+  error(message: InferenceErrorMessage): void;
+  /** A part of the answer came that does not fit its schema. @param problem which field, and why */
+  unreadable(problem: string): void;
+  /** So much time passed, by the client's own watch, while the worker was there. */
+  listened(elapsedMs: number): void;
+  /** The worker owes a word and says none. */
+  fellSilent(): void;
+  /** A worker that had fallen silent is there again. */
+  spoke(): void;
+  /** The connection is gone. Nothing follows. */
+  lost(): void;
+}
+
+/** What a request's end says of its worker; `withdrawn`: nothing. */
+export type Outcome = 'answered' | 'failed' | 'withdrawn';
+
+/** Workers that have failed lately, and are remembered while they are gone. The oldest is forgotten first. */
+const maxCircuits = 256;
+/** To a worker that holds more than this back no further prompt is sent; with the largest one it is the limit of the wire. */
+const maxUnsentBytes = limits.maxUnsentBytes - limits.maxFrameBytes;
+
+interface Waiting {
+  readonly sink: AnswerSink;
+  /** Whether the worker has spoken of the request, and then whether its status came since: it counts the request. */
+  known: 'sent' | 'told' | 'counted';
+}
+
+interface Entry {
+  readonly connection: Connection;
+  /** By the request's ID. As many as the client has unfinished, at most. */
+  readonly waiting: Map<string, Waiting>;
+  status: StatusMessage | undefined;
+  heardAtMs: number;
+  /** What is heard while requests wait here. */
+  hearing: Hearing;
+  /** `suspected` for one turn of the event loop, so that what lies in the socket is read before anybody is judged by it. */
+  silence: 'none' | 'suspected' | 'certain';
+}
+
+/** Who wants to know which workers there are; called in the midst of things, so it only takes note. */
+export interface DirectoryWatch {
+  /** It said how it is. */
+  heard(worker: string, status: StatusMessage): void;
+  /** One that had said so is gone. */
+  gone(worker: string): void;
+}
+
+export class WorkerDirectory {
+  /** One watch, the latest. */
+  watch: DirectoryWatch | undefined;
+  /** What spot checks have found: who is in it for that is asked last. */
+  readonly suspicions: Suspicions;
+  readonly #clock: Clock;
+  /** By worker ID, which is the key that the connection proves. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #circuits = new Map<string, Circuit>();
+  /** Runs while any worker owes a word: one watch for all connections. */
+  #watch: TimerHandle;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.suspicions = new Suspicions(clock);
+  }
+
+  connect(connection: Connection): void {
+    this.disconnect(connection.remoteKey);
+    this.#entries.set(connection.remoteKey, {
+      connection,
+      waiting: new Map(),
+      status: undefined,
+      heardAtMs: 0,
+      hearing: newHearing(this.#clock.monotonicMs()),
+      silence: 'none',
+    });
+  }
+
+  /** `connection`: only if it is still this one; a worker may have been dialled anew. */
+  disconnect(worker: string, connection?: Connection): void {
+    const entry = this.#entries.get(worker);
+    if (entry === undefined || (connection !== undefined && entry.connection !== connection)) return;
+    this.#entries.delete(worker);
+    for (const { sink } of [...entry.waiting.values()]) sink.lost();
+    if (entry.status !== undefined) this.watch?.gone(worker);
+  }
+
+  /** Bytes came from this worker, of whatever frame. */
+  spoke(worker: string): void {
+    const entry = this.#entries.get(worker);
+    if (entry === undefined || (entry.waiting.size === 0 && entry.silence === 'none')) return;
+    entry.hearing = heard(entry.hearing, this.#clock.monotonicMs());
+    const wasCertain = entry.silence === 'certain';
+    entry.silence = 'none';
+    if (wasCertain) for (const { sink } of [...entry.waiting.values()]) sink.spoke();
+  }
+
+  heard(worker: string, status: StatusMessage): void {
+    const entry = this.#entries.get(worker);
+    if (entry === undefined) return;
+    entry.status = status;
+    entry.heardAtMs = this.#clock.monotonicMs();
+    for (const waiting of entry.waiting.values()) if (waiting.known === 'told') waiting.known = 'counted';
+    this.watch?.heard(worker, status);
+  }
+
+  /** The worker speaks of this request. @returns who is to hear it; undefined where nobody waits for it there. */
+  answering(worker: string, id: string): AnswerSink | undefined {
+    const waiting = this.#entries.get(worker)?.waiting.get(id);
+    if (waiting?.known === 'sent') waiting.known = 'told';
+    return waiting?.sink;
+  }
+
+  /** @returns false where the worker is not connected any more. @throws FrameTooLargeError */
+  ask(worker: string, message: Extract<ClientMessage, { type: 'prompt' }>, sink: AnswerSink): boolean {
+    const entry = this.#entries.get(worker);
+    if (entry === undefined) return false;
+    const frame = encodeFrame(message);
+    if (entry.waiting.size === 0) entry.hearing = resumeHearing(entry.hearing, this.#clock.monotonicMs());
+    entry.hearing = asked(entry.hearing, frame.byteLength);
+    entry.waiting.set(message.id, { sink, known: 'sent' });
+    this.#turn(worker, (circuit, now) => sent(circuit, message.id, now));
+    entry.connection.write(frame);
+    this.#keepWatch(silenceRules.tickMs);
+    return true;
+  }
+
+  send(worker: string, message: ClientMessage): void {
+    this.#entries.get(worker)?.connection.write(encodeFrame(message));
+  }
+
+  /** The answer to this request has begun. */
+  began(worker: string, id: string): void {
+    this.#turn(worker, (circuit) => began(circuit, id));
+  }
+
+  /** Whatever this worker still says about the request is ignored. */
+  forget(worker: string, id: string, how: Outcome = 'withdrawn'): void {
+    this.#entries.get(worker)?.waiting.delete(id);
+    this.#turn(worker, (circuit, now) => {
+      if (how === 'answered') return succeeded(circuit, id);
+      return how === 'failed' ? failed(circuit, id, now) : withdrawn(circuit, id, now);
+    });
+  }
+
+  /** The workers that have said who they are, are not silent, and read what they are sent. */
+  candidates(): readonly (Candidate & { readonly status: StatusMessage })[] {
+    return [...this.#entries].flatMap(([worker, entry]) => {
+      const { connection, status, heardAtMs, waiting, silence } = entry;
+      if (status === undefined || silence === 'certain' || connection.unsentBytes > maxUnsentBytes) return [];
+      const inFlight = [...waiting.values()].filter(({ known }) => known !== 'counted').length;
+      const isAvoided = this.suspicions.avoids(worker);
+      return [{ worker, status, heardAtMs, inFlight, circuit: this.#circuits.get(worker), isAvoided }];
+    });
+  }
+
+  #turn(worker: string, how: (circuit: Circuit, nowMs: number) => Circuit): void {
+    const before = this.#circuits.get(worker) ?? closedCircuit;
+    const after = how(before, this.#clock.monotonicMs());
+    if (after === before) return;
+    this.#circuits.delete(worker); // to the end
+    if (after !== closedCircuit) this.#circuits.set(worker, after);
+    for (const oldest of this.#circuits.keys()) {
+      if (this.#circuits.size <= maxCircuits) return;
+      this.#circuits.delete(oldest);
+    }
+  }
+
+  #keepWatch(delayMs: number): void {
+    this.#watch ??= this.#clock.setTimeout(() => {
+      this.#watch = undefined;
+      this.#look();
+    }, delayMs);
+  }
+
+  #look(): void {
+    const now = this.#clock.monotonicMs();
+    const watched = [...this.#entries.values()].filter(isOwing);
+    for (const entry of watched) this.#judge(entry, now);
+    if (watched.length === 0) return;
+    this.#keepWatch(watched.some(({ silence }) => silence === 'suspected') ? 1 : silenceRules.tickMs);
+  }
+
+  #judge(entry: Entry, now: number): void {
+    const elapsedMs = listenedMs(entry.hearing, now);
+    entry.hearing = listened(entry.hearing, now);
+    const sinks = [...entry.waiting.values()].map(({ sink }) => sink);
+    if (!isSilent(entry.hearing)) {
+      entry.silence = 'none';
+      for (const sink of sinks) sink.listened(elapsedMs);
+    } else if (entry.silence === 'none') entry.silence = 'suspected';
+    else if (entry.silence === 'suspected') {
+      entry.silence = 'certain';
+      for (const sink of sinks) sink.fellSilent();
+    } else if (isDead(entry.hearing)) entry.connection.destroy(); // `disconnect` follows
+  }
+}
+
+/** Whether something has to be heard of this worker: an answer, or from a silent one that was left what it says to the cancel. */
+const isOwing = ({ waiting, silence }: Entry): boolean => waiting.size > 0 || silence !== 'none';

@@ -1,0 +1,140 @@
+/**
+ * How much of this machine others use (docs/rules.md, Health): Node's own counters at every sample, which costs some 0.1 ms,
+ * and a survey by systeminformation once a minute, or as much more seldom as it is costly here.
+ */
+import { cpus, freemem, loadavg, totalmem } from 'node:os';
+import process from 'node:process';
+import { machineUse, memoryUse, nothingUsed, type MachineReading } from '../../rules/machine-use.js';
+import type { Clock } from '../../runtime/clock.js';
+import { readProcessorTimes } from '../../runtime/processor-times.js';
+import { createThreadPool } from '../../runtime/thread-pool.js';
+import type { Survey, SurveyTask } from './machine-survey.js';
+import type { EnginePort } from '../ports.js';
+import type { MachineSample } from '../worker/worker-ports.js';
+
+export const MIN_SURVEY_GAP_MS = 60_000;
+/** A survey that took long is not made again before this many times as long: so it takes at most 0.2 % of a core. */
+export const SURVEY_GAP_FACTOR = 500;
+export const MAX_SURVEY_GAP_MS = 900_000;
+
+/** The same engines, and the processor time that all of them have used so far: it is ours. */
+export function countEngines(engines: EnginePort): { readonly engines: EnginePort; readonly cpuMs: () => number } {
+  let cpuMs = 0;
+  return {
+    cpuMs: () => cpuMs,
+    engines: {
+      spawn: (on) =>
+        engines.spawn({
+          ...on,
+          message: (event) => {
+            if (event.type === 'usage') cpuMs += event.cpuMs;
+            on.message(event);
+          },
+        }),
+    },
+  };
+}
+
+export interface MachineLoadOptions {
+  readonly clock: Clock;
+  readonly engineCpuMs: () => number;
+  /** Whether what this worker and its engines use counts as the others'. */
+  readonly countsOwn: boolean;
+  /** Absent: as this machine is. */
+  readonly machine?: MachinePort;
+}
+
+/** The machine itself. */
+export interface MachinePort {
+  /** `ownMs` of this process alone. */
+  read(): Omit<MachineReading, 'atMs'>;
+  memory(): { readonly totalBytes: number; readonly freeBytes: number };
+  survey(task: SurveyTask): Promise<Survey>;
+}
+
+/** @returns a function that samples since its last call; `isResting`: no engine of ours computes. */
+export function machineLoad(options: MachineLoadOptions): (isResting: boolean) => MachineSample {
+  const { clock, engineCpuMs, countsOwn, machine = thisMachine() } = options;
+  const surveyor = new Surveyor(clock, (task) => machine.survey(task));
+  const read = (): MachineReading => {
+    const own = machine.read();
+    return { ...own, atMs: clock.monotonicMs(), ownMs: own.ownMs + engineCpuMs() };
+  };
+  let last = { reading: read(), use: nothingUsed };
+  return (isResting) => {
+    const reading = read();
+    const use = machineUse(last, reading, countsOwn);
+    last = { reading, use };
+    const { reclaimableBytes, swapUsedBytes, battery, graphics } = surveyor.latest(isResting);
+    const { totalBytes, freeBytes } = machine.memory();
+    const memory = memoryUse({ totalBytes, availableBytes: freeBytes + reclaimableBytes, swapUsedBytes });
+    return {
+      cpu: Math.max(use.cpu, graphics?.use ?? 0),
+      memory: Math.max(memory, graphics?.memory ?? 0),
+      load: use.load,
+      battery,
+      busyShare: use.busyShare,
+    };
+  };
+}
+
+/**
+ * Surveys now and then, when it is asked for the latest. What a graphics card does cannot be told apart by programs: its use
+ * is the others' only as long as our engines rest, and keeps the value that it had then.
+ */
+class Surveyor {
+  readonly #clock: Clock;
+  readonly #survey: (task: SurveyTask) => Promise<Survey>;
+  #latest: Survey = { reclaimableBytes: 0, swapUsedBytes: 0, battery: undefined, graphics: undefined };
+  #dueMs = -Infinity;
+  /** Until a survey has found none. */
+  #hasGraphics = true;
+  /** Whether our engines have rested since the survey under way began. */
+  #rested = true;
+
+  constructor(clock: Clock, survey: (task: SurveyTask) => Promise<Survey>) {
+    this.#clock = clock;
+    this.#survey = survey;
+  }
+
+  latest(isResting: boolean): Survey {
+    this.#rested &&= isResting;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs < this.#dueMs) return this.#latest;
+    this.#dueMs = Infinity; // until it is back
+    this.#rested = isResting;
+    this.#survey({ graphics: this.#hasGraphics }).then(
+      (survey) => this.#take(survey, nowMs),
+      () => this.#rest(MAX_SURVEY_GAP_MS), // of this machine nothing more is known than Node knows
+    );
+    return this.#latest;
+  }
+
+  #take(survey: Survey, startedMs: number): void {
+    const { graphics } = survey;
+    const useBefore = this.#latest.graphics?.use ?? 0;
+    this.#hasGraphics = graphics !== undefined;
+    this.#latest = { ...survey, graphics: graphics && { ...graphics, use: this.#rested ? graphics.use : useBefore } };
+    this.#rest(Math.max(MIN_SURVEY_GAP_MS, SURVEY_GAP_FACTOR * (this.#clock.monotonicMs() - startedMs)));
+  }
+
+  #rest(gapMs: number): void {
+    this.#dueMs = this.#clock.monotonicMs() + Math.min(MAX_SURVEY_GAP_MS, gapMs);
+  }
+}
+
+function thisMachine(): MachinePort {
+  const pool = createThreadPool<SurveyTask, Survey>({
+    entry: new URL('./machine-survey.js', import.meta.url),
+    maxThreads: 1,
+  });
+  return {
+    read: () => ({
+      ...readProcessorTimes(),
+      cores: Math.max(1, cpus().length),
+      loadAverage: process.platform === 'win32' ? undefined : loadavg()[0],
+    }),
+    memory: () => ({ totalBytes: totalmem(), freeBytes: freemem() }),
+    survey: (task) => pool.run(task),
+  };
+}

@@ -1,0 +1,205 @@
+/**
+ * ModelFiles over the real disk: finds a model by name or path, writes the demo model where there is none, reads the header,
+ * and hashes the whole in a thread. What was learnt about a file is remembered in `models.json` of the home.
+ */
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
+import { GgufError } from '../../gguf/error.js';
+import { inspectGguf, type GgufInfo } from '../../gguf/inspect.js';
+import { memoryOf } from '../../gguf/memory.js';
+import { writeModel } from '../../gguf/models.js';
+import type { ModelContent } from '../../protocol/model-content.js';
+import { chooseLayout, usualSlots, type Layout, type MachineFacts } from '../../rules/choose.js';
+import { nearest } from '../../runtime/near-match.js';
+import { createThreadPool, type ThreadPool } from '../../runtime/thread-pool.js';
+import { readMachine } from '../host/machine-facts.js';
+import type { ModelFiles } from './model-files.js';
+import { findModelFiles } from './model-library.js';
+import { isSame, ModelMemory } from './model-memory.js';
+import { isAddress, nameInAddress } from './model-address.js';
+import type { BlocksRead, ReadBlocksTask } from './read-blocks.js';
+
+export interface ModelDiskOptions {
+  /** Where `models.json` is kept. */
+  readonly home: string;
+  /** Where models are looked for, in this order. The demo model is written into the first. */
+  readonly folders: readonly string[];
+  /** Tokens a slot, and slots; what is not set is chosen for this machine. */
+  readonly contextSize: number | undefined;
+  readonly slots: number | undefined;
+  /** Of memory, what all models together may take; by default what is free now. */
+  readonly memoryBytes?: number | undefined;
+}
+
+const extension = '.gguf';
+
+/** It is not on this disk. */
+export class ModelMissing extends Error {
+  override readonly name = 'ModelMissing';
+}
+
+export class ModelDisk implements ModelFiles {
+  readonly #options: ModelDiskOptions;
+  readonly #pool: ThreadPool<ReadBlocksTask, BlocksRead>;
+  readonly #memory: ModelMemory;
+  readonly #machine: MachineFacts;
+  #slots: number | undefined;
+
+  constructor(options: ModelDiskOptions) {
+    this.#options = options;
+    this.#slots = options.slots;
+    const machine = readMachine();
+    this.#machine = { ...machine, freeMemoryBytes: options.memoryBytes ?? machine.freeMemoryBytes };
+    this.#memory = new ModelMemory(options.home);
+    const entry = new URL('./read-blocks.js', import.meta.url);
+    this.#pool = createThreadPool({ entry, maxThreads: Math.max(1, availableParallelism() - 1) });
+  }
+
+  /** What all models together may take: none of them gets a layout that needs more. */
+  get memoryBytes(): number {
+    return this.#machine.freeMemoryBytes;
+  }
+
+  /** No request to the disk is answered any more. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  locate: ModelFiles['locate'] = (wanted, on) =>
+    answer(
+      () => this.find(wanted),
+      (path) => on.found(path),
+      (error) => (error instanceof ModelMissing ? on.missing(error.message) : on.refused(error.message)),
+    );
+
+  verify: ModelFiles['verify'] = (wanted, path, on) => {
+    const read = async () => {
+      const info = await inspectGguf(path);
+      const { contextSize, memoryBytes } = this.#layoutFor(info);
+      const { sha256 } = await this.contentOf(path);
+      const isHarmless = this.#memory.isHarmless(sha256);
+      const name = basename(path).replace(/\.gguf$/i, '');
+      return [{ name, sha256, bytes: info.fileBytes, path, contextSize, memoryBytes }, !isHarmless] as const;
+    };
+    return answer(
+      read,
+      ([model, mustProbe]) => on.verified(model, mustProbe),
+      (error) => on.refused(error.message),
+    );
+  };
+
+  rememberProbe: ModelFiles['rememberProbe'] = (sha256) => this.#memory.rememberHarmless(sha256);
+
+  noteFetched: ModelFiles['noteFetched'] = ({ path, content }) => {
+    const { mtimeMs: changedMs } = statSync(path);
+    this.#memory.learn(new Map([[path, { changedMs, ...content, origin: content.sha256 }]]));
+  };
+
+  discard: ModelFiles['discard'] = (path) => {
+    rmSync(path, { force: true });
+    this.#memory.forget(path);
+  };
+
+  /** @throws where no such file is there: ModelMissing, unless a path was meant. */
+  async find(wanted: string): Promise<string> {
+    if (wanted === DEMO_MODEL_NAME || wanted === 'demo') return this.#demo();
+    if (/^[0-9a-f]{64}$/.test(wanted)) return this.#findByHash(wanted);
+    if (isAddress(wanted)) {
+      const path = (await findModelFiles(this.#options.folders)).get(nameInAddress(wanted));
+      if (path !== undefined) return path;
+      throw new ModelMissing(`There is no model ${nameInAddress(wanted)} in ${this.#options.folders.join(' or ')}.`);
+    }
+    if (/[/\\]/.test(wanted) || wanted.toLowerCase().endsWith(extension)) {
+      const path = resolve(wanted);
+      if (existsSync(path)) return path;
+      const inFolder = this.#options.folders.map((folder) => join(folder, basename(wanted))).find(existsSync);
+      if (inFolder !== undefined && inFolder.endsWith(wanted)) return inFolder;
+      throw new Error(
+        `The model ${path} does not exist. Check the path, or put the file into ${this.#options.folders[0] ?? '.'}.`,
+      );
+    }
+    const known = await findModelFiles(this.#options.folders);
+    const path = known.get(wanted.toLowerCase());
+    if (path !== undefined) return path;
+    const meant = nearest(wanted, known.keys());
+    const hint =
+      meant === undefined ? `Put ${wanted}.gguf into one of them, or give a path.` : `Did you mean ${meant}?`;
+    throw new ModelMissing(`There is no model ${wanted} in ${this.#options.folders.join(' or ')}. ${hint}`);
+  }
+
+  /** Among the files whose hash was ever computed. */
+  async #findByHash(sha256: string): Promise<string> {
+    for (const [path, known] of this.#memory.files) {
+      if (known.sha256 !== sha256) continue;
+      const now = await stat(path).catch(() => undefined);
+      if (now !== undefined && isSame(known, { bytes: now.size, changedMs: now.mtimeMs })) return path;
+    }
+    throw new ModelMissing(`No model on this machine is known to have the SHA-256 ${sha256}.`);
+  }
+
+  async #demo(): Promise<string> {
+    const folder = this.#options.folders[0] ?? this.#options.home;
+    const path = join(folder, `${DEMO_MODEL_NAME}${extension}`);
+    if (!existsSync(path)) {
+      mkdirSync(folder, { recursive: true });
+      await writeModel('demo', path);
+      this.rememberProbe((await this.contentOf(path)).sha256);
+    }
+    return path;
+  }
+
+  /** What a file holds, by its bytes; remembered as long as it is the same file. */
+  async contentOf(path: string): Promise<ModelContent> {
+    const { size: bytes, mtimeMs: changedMs } = await stat(path);
+    const known = this.#memory.files.get(path);
+    if (known?.sha256 !== undefined && known.tree !== undefined && isSame(known, { bytes, changedMs }))
+      return { sha256: known.sha256, bytes, tree: known.tree };
+    const { sha256, tree: blockTree } = await this.readBlocks(path);
+    const tree = Buffer.from(blockTree.root).toString('hex');
+    this.#memory.learn(new Map([[path, { bytes, changedMs, sha256, tree }]]));
+    return { sha256, bytes, tree };
+  }
+
+  /** Reads the whole, in a thread. */
+  readBlocks = (path: string): Promise<BlocksRead> => this.#pool.run({ path });
+
+  /** The slots that all engines get: as set, or as the first of these models that is here and fits can have them. */
+  async chooseSlots(models: readonly string[]): Promise<number> {
+    for (const model of models) {
+      if (this.#slots !== undefined) break;
+      const layout = await this.find(model)
+        .then(inspectGguf)
+        .then((info) => this.#layoutFor(info))
+        .catch(() => undefined); // it is refused later, with its reason
+      this.#slots = layout?.slots;
+    }
+    this.#slots ??= usualSlots;
+    return this.#slots;
+  }
+
+  /** @throws GgufError where even the least does not fit. */
+  #layoutFor(info: GgufInfo): Layout {
+    const layout = chooseLayout(
+      this.#machine,
+      { ...memoryOf(info), trainedTokens: info.contextLength },
+      { contextSize: this.#options.contextSize, slots: this.#slots },
+    );
+    if ('problem' in layout) throw new GgufError('too_large', info.path, layout.problem);
+    return layout;
+  }
+}
+
+/** A promise as a callback that can be abandoned. */
+function answer<T>(work: () => Promise<T>, done: (value: T) => void, failed: (error: Error) => void): () => void {
+  let isWanted = true;
+  work().then(
+    (value) => isWanted && done(value),
+    (error: unknown) => isWanted && failed(error instanceof Error ? error : new Error(String(error))),
+  );
+  return () => {
+    isWanted = false;
+  };
+}

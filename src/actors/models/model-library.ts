@@ -1,0 +1,116 @@
+/** The models on this machine, as files: which there are, and what their headers say. A header is read once, and again when its file changes. */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GgufError } from '../../gguf/error.js';
+import { inspectGguf, type GgufInfo } from '../../gguf/inspect.js';
+import { memoryOf } from '../../gguf/memory.js';
+import { messageOf } from '../../runtime/errors.js';
+import { isSame, type FileState, type HeaderFacts, type KnownFile, type ModelMemory } from './model-memory.js';
+
+const extension = '.gguf';
+/** Headers that are read at a time: each costs a window of memory. */
+const maxReaders = 8;
+/** What so many headers said is written down at once: who stops a long first look does not begin anew. */
+const readsToKeep = 32;
+
+export interface LocalModel {
+  readonly name: string;
+  readonly path: string;
+  readonly file: FileState | undefined;
+  readonly header: HeaderFacts | undefined;
+  /** Where it was ever computed. */
+  readonly sha256: string | undefined;
+  /** Why it cannot be served; undefined where nothing is known against it. */
+  readonly problem: string | undefined;
+}
+
+/** By name in lower case, which is how names are compared; of each name the first, as folders come in their order. */
+export async function findModelFiles(folders: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const folder of folders)
+    for (const file of (await readdir(folder).catch(() => [])).sort()) {
+      const name = nameOf(file);
+      if (name !== undefined && !found.has(name)) found.set(name, join(folder, file));
+    }
+  return found;
+}
+
+/** Undefined where it is not called like a model. */
+export const nameOf = (file: string): string | undefined =>
+  file.toLowerCase().endsWith(extension) && file.length > extension.length
+    ? file.slice(0, -extension.length).toLowerCase()
+    : undefined;
+
+/** @param learnt hears how many headers had to be read so far; what is known already is not told. */
+export async function listModels(
+  folders: readonly string[],
+  memory: ModelMemory,
+  learnt: (read: number) => void = () => {},
+): Promise<readonly LocalModel[]> {
+  const known = memory.files;
+  const news = new Map<string, KnownFile>();
+  const todo = [...(await findModelFiles(folders))];
+  const models: LocalModel[] = [];
+  let read = 0;
+  const keep = (): void => {
+    read += news.size;
+    try {
+      memory.learn(news);
+    } catch {
+      // a home that cannot be written: they are read again the next time
+    }
+    news.clear();
+  };
+  const reader = async (): Promise<void> => {
+    for (let next = todo.shift(); next !== undefined; next = todo.shift()) {
+      const [name, path] = next;
+      models.push(await look(name, path, known.get(path), news));
+      if (news.size > 0) learnt(read + news.size);
+      if (news.size >= readsToKeep) keep();
+    }
+  };
+  await Promise.all(Array.from({ length: maxReaders }, reader));
+  keep();
+  return models.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function look(
+  name: string,
+  path: string,
+  known: KnownFile | undefined,
+  news: Map<string, KnownFile>,
+): Promise<LocalModel> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    const file = { bytes: size, changedMs: mtimeMs };
+    if (known === undefined || !isSame(known, file)) known = undefined;
+    const { sha256 } = known ?? {};
+    if (known?.header !== undefined || known?.problem !== undefined)
+      return { name, path, file, sha256, header: known.header, problem: known.problem };
+    try {
+      const header = factsOf(await inspectGguf(path));
+      news.set(path, { ...file, header });
+      return { name, path, file, sha256, header, problem: undefined };
+    } catch (error) {
+      const problem = whyNot(error, path);
+      // Who may not read it today may do so tomorrow, and the file would be the same.
+      if (error instanceof GgufError && error.code !== 'unreadable') news.set(path, { ...file, problem });
+      return { name, path, file, sha256, header: undefined, problem };
+    }
+  } catch (error) {
+    return { name, path, file: undefined, sha256: undefined, header: undefined, problem: whyNot(error, path) };
+  }
+}
+
+export const factsOf = (info: GgufInfo): HeaderFacts => ({
+  architecture: info.architecture,
+  trainedTokens: info.contextLength,
+  blocks: info.blockCount,
+  memory: memoryOf(info),
+});
+
+/** Without the path, which stands beside it. */
+function whyNot(error: unknown, path: string): string {
+  const message = messageOf(error);
+  return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
+}

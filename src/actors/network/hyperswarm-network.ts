@@ -1,0 +1,198 @@
+/**
+ * The real network: one HyperDHT node for the process, one Hyperswarm on it for each topic.
+ *
+ * 1. `open` binds the node; with bootstrap `local` it also joins, or founds, the mesh of this machine: `ready`.
+ * 2. `join` puts a swarm on the node. Its announcements are repeated when the local mesh has a new holder.
+ * 3. `close` closes the topics, then the node: `closed`. Nothing waits for a network that may not be there.
+ */
+import HyperDHT, { type Address, type HyperDHTOptions } from 'hyperdht';
+import type { Clock } from '../../runtime/clock.js';
+import { messageOf } from '../../runtime/errors.js';
+import type { Logger } from '../../runtime/log.js';
+import type { Random } from '../../runtime/random.js';
+import { destroyNode } from './bind-bootstrapper.js';
+import { LocalMesh } from './local-mesh.js';
+import { SwarmTopic } from './swarm-topic.js';
+import type { Bootstrap, Dht, DhtEvents, NetworkPort, Topic, TopicEvents, TopicOptions } from '../ports.js';
+
+/** Where the nodes of one machine meet. */
+export const DEFAULT_LOCAL_PORT = 49_737;
+const LOOPBACK = '127.0.0.1';
+/** Left to itself the library tries the local mesh's port first. */
+const ANY_PORT = [0, 0] as const;
+/** A dial over loopback takes some 10 ms, or hits a process that is gone. */
+const LOOPBACK_DIAL_TIMEOUT_MS = 1_000;
+/** How long the node may take to let go of its sockets. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+export interface HyperswarmNetworkOptions {
+  readonly bootstrap: Bootstrap;
+  /** IPv4 address to bind. On a mesh that only this machine can reach, LOOPBACK is bound whatever stands here. */
+  readonly host: string;
+  /** UDP port to bind. Default: any free one. */
+  readonly port?: number;
+  /** In place of Hyperswarm's public nodes. */
+  readonly publicNodes?: readonly Address[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export function createHyperswarmNetwork(options: HyperswarmNetworkOptions): NetworkPort {
+  let released = Promise.resolve();
+  return {
+    open(on) {
+      const dht = new HyperswarmDht(options, on, released);
+      released = dht.released;
+      return dht;
+    },
+  };
+}
+
+class HyperswarmDht implements Dht {
+  /** Resolves when sockets and ports are free again. Never rejects. */
+  readonly released: Promise<void>;
+  readonly #options: HyperswarmNetworkOptions;
+  readonly #on: DhtEvents;
+  readonly #topics = new Map<SwarmTopic, string>();
+  #resolveReleased = (): void => {};
+  #node: HyperDHT | undefined;
+  #mesh: LocalMesh | undefined;
+  #isOver = false;
+
+  /** @param before the release of an earlier node of this process, whose ports and announcements this one takes over. */
+  constructor(options: HyperswarmNetworkOptions, on: DhtEvents, before: Promise<void>) {
+    this.#options = options;
+    this.#on = on;
+    this.released = new Promise((resolve) => (this.#resolveReleased = resolve));
+    void before.then(() => this.#start());
+  }
+
+  join(options: TopicOptions, on: TopicEvents): Topic {
+    if (!this.#node) throw new Error('a topic can be joined once the DHT node is ready');
+    const key = Buffer.from(options.keySeed).toString('hex');
+    const earlier = [...this.#topics].filter(([, other]) => other === key).map(([topic]) => topic.ended);
+    const shared = {
+      node: this.#node,
+      clock: this.#options.clock,
+      dialTimeoutMs: bindHost(this.#options) === LOOPBACK ? LOOPBACK_DIAL_TIMEOUT_MS : undefined,
+    };
+    const topic = new SwarmTopic(shared, options, on, Promise.all(earlier));
+    this.#topics.set(topic, key);
+    void topic.ended.then(() => this.#topics.delete(topic));
+    return topic;
+  }
+
+  close(): void {
+    this.#end(() => this.#on.closed());
+  }
+
+  #start(): void {
+    if (this.#isOver) return;
+    this.#node = new HyperDHT(nodeOptions(this.#options));
+    this.#node.bind().then(
+      () => this.#bound(),
+      (error: unknown) => this.#fail(new Error(whyNotBound(this.#options, error), { cause: error })),
+    );
+  }
+
+  #bound(): void {
+    if (this.#isOver || !this.#node) return;
+    const { bootstrap, clock, random, log } = this.#options;
+    if (bootstrap.kind !== 'local') {
+      this.#on.ready({ bootstrap: bootstrapText(this.#options), holdsLocal: false });
+      return;
+    }
+    this.#mesh = new LocalMesh(this.#node, localAddress(bootstrap.port), clock, random, {
+      joined: (holdsLocal) => this.#on.ready({ bootstrap: bootstrapText(this.#options), holdsLocal }),
+      moved: (holdsLocal) => {
+        log.info('dht.moved', { holdsLocal }); // the new holder knows nobody yet
+        for (const topic of this.#topics.keys()) topic.refresh();
+      },
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  #fail(error: Error): void {
+    this.#end(() => this.#on.failed(error));
+  }
+
+  #end(report: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    void this.#release().then(() => {
+      report();
+      this.#resolveReleased();
+    });
+  }
+
+  async #release(): Promise<void> {
+    const topics = [...this.#topics.keys()];
+    for (const topic of topics) topic.close();
+    await Promise.all(topics.map((topic) => topic.ended));
+    const { clock, log } = this.#options;
+    const released = Promise.all([this.#mesh?.close(), this.#node && destroyNode(this.#node)]);
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(() => {
+        log.debug('dht.close_timed_out');
+        resolve();
+      }, CLOSE_TIMEOUT_MS);
+      void released.then(() => {
+        clock.clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+function nodeOptions(options: HyperswarmNetworkOptions): HyperDHTOptions {
+  const { bootstrap } = options;
+  const host = bindHost(options);
+  return {
+    host,
+    port: options.port ?? ANY_PORT,
+    ...(options.port !== undefined && { anyPort: false }),
+    // The NAT heuristics find a firewall on LOOPBACK where there is none, and then half of the connections stay half open.
+    ...(host === LOOPBACK && { firewalled: false }),
+    ...(bootstrap.kind === 'local' && { ephemeral: true }),
+    ...(bootstrap.kind !== 'public' || options.publicNodes ? { bootstrap: bootstrapNodes(options) } : {}),
+  };
+}
+
+function bootstrapNodes(options: HyperswarmNetworkOptions): readonly Address[] {
+  switch (options.bootstrap.kind) {
+    case 'local':
+      return [localAddress(options.bootstrap.port)];
+    case 'public':
+      return options.publicNodes ?? [];
+    case 'nodes':
+      return options.bootstrap.nodes;
+  }
+}
+
+function localAddress(port = DEFAULT_LOCAL_PORT): Address {
+  return { host: LOOPBACK, port };
+}
+
+/** A mesh whose every way in is on this machine is bound to it. */
+function bindHost(options: HyperswarmNetworkOptions): string {
+  const nodes = bootstrapNodes(options);
+  return nodes.length > 0 && nodes.every(({ host }) => isLoopback(host)) ? LOOPBACK : options.host;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host.startsWith('127.');
+}
+
+function bootstrapText(options: HyperswarmNetworkOptions): string {
+  if (options.bootstrap.kind === 'public') return 'public';
+  return bootstrapNodes(options)
+    .map(({ host, port }) => `${host}:${port}`)
+    .join(',');
+}
+
+function whyNotBound(options: HyperswarmNetworkOptions, error: unknown): string {
+  const where = `${bindHost(options)}${options.port === undefined ? '' : `:${options.port}`}`;
+  const why = messageOf(error);
+  return `cannot bind ${where} (${why}); set QMESH_HOST to an IPv4 address of this machine`;
+}

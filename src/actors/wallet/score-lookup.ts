@@ -1,0 +1,91 @@
+/**
+ * Points for a program that is no worker: it joins the score network as a client, fetches by anti-entropy what it lacks, checks every certificate
+ * by its own policy, and folds. It attests nothing, and nobody waits for it.
+ */
+import type { KeyPair } from '../../protocol/keys.js';
+import { topicName } from '../../protocol/topics.js';
+import type { Minters } from '../../rules/ledger.js';
+import type { ValidatorPolicy } from '../../rules/quorum.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/log.js';
+import type { Random } from '../../runtime/random.js';
+import type { ChildSpec } from '../../runtime/supervision.js';
+import { Ledger } from '../scores/ledger.js';
+import { consensus, scoreDeps, scorePeers, scoreTopic, type ScoreDeps } from '../score.tree.js';
+import { checksHere, type ScoreChecks } from '../scores/checks.js';
+import { noStore } from '../scores/no-store.js';
+
+export interface ScoreLookupOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Whoever asks; its account need not be known to anybody. */
+  readonly identity: KeyPair;
+  readonly networkPrefix: string;
+  readonly policy: ValidatorPolicy;
+  readonly minters?: Minters;
+  /** What is known already, and where what is fetched is kept; without it in memory. */
+  readonly ledger?: Ledger;
+  /** Default: in this thread. */
+  readonly checks?: ScoreChecks;
+}
+
+/** Workers that are compared with at once: each has nearly all. */
+const maxConnections = 8;
+/** When nothing has come for so long, this node is in step with those whom it found. */
+const quietMs = 1_000;
+const pollMs = 100;
+
+export class ScoreLookup {
+  readonly ledger: Ledger;
+  /** Its part of a tree in which a DHT node stands, as `names.dht`, that tells `names.topic('scores')`. */
+  readonly children: readonly ChildSpec[];
+  readonly #deps: ScoreDeps;
+  #changedAtMs: number;
+
+  constructor(options: ScoreLookupOptions) {
+    const { networkPrefix, random, clock } = options;
+    this.ledger =
+      options.ledger ?? new Ledger(noStore, { openFrom: 0, sums: [], holders: [], entries: [] }, options.minters);
+    this.#deps = scoreDeps({
+      ...options,
+      ledger: this.ledger,
+      scoreRole: 'client',
+      scoreKeySeed: random.bytes(32),
+      maxConnections,
+      checks: options.checks ?? checksHere(topicName('inference', networkPrefix)),
+    });
+    this.#changedAtMs = clock.monotonicMs();
+    this.ledger.onCertified(() => (this.#changedAtMs = clock.monotonicMs()));
+    this.children = [consensus(this.#deps), scorePeers(this.#deps), scoreTopic(this.#deps)];
+  }
+
+  /** Workers that it is connected to. */
+  get workers(): number {
+    return this.#deps.scorePeers.workers().size;
+  }
+
+  /** Millipoints, as far as it knows by now. */
+  balanceOf(account: string): number {
+    return this.ledger.balanceOf(account);
+  }
+
+  /**
+   * Calls `ready` once this node has what the workers have that it found, or `atMostMs` have passed: how many workers that were tells which.
+   * @returns what ends the wait.
+   */
+  whenInStep(atMostMs: number, ready: (workers: number) => void): () => void {
+    const { clock } = this.#deps;
+    const startedAtMs = clock.monotonicMs();
+    let metAtMs: number | undefined;
+    const look = (): void => {
+      const nowMs = clock.monotonicMs();
+      if (this.workers > 0) metAtMs ??= nowMs;
+      const isQuiet = metAtMs !== undefined && nowMs - Math.max(metAtMs, this.#changedAtMs) >= quietMs;
+      if (isQuiet || nowMs - startedAtMs >= atMostMs) ready(this.workers);
+      else timer = clock.setTimeout(look, pollMs);
+    };
+    let timer = clock.setTimeout(look, 0);
+    return () => clock.clearTimeout(timer);
+  }
+}

@@ -1,0 +1,281 @@
+/**
+ * Where a worker takes orders and gives receipts. Lives outside the actors: what was taken, held and given must be known
+ * whatever becomes of the scheduler.
+ *
+ * 1. `refusalOf`: the order is asked whether it is in order, used for the first time, and covered; its client, whether it acks.
+ * 2. `take`: the request was admitted. Its order is used up, and its price is held.
+ * 3. `give`: it has a result. The receipt is on the disk, with the claim that will be made of it, before the result is sent.
+ *    `end`: it has none.
+ * 4. `acknowledge`: the client's ack makes the claim whole, on this connection or on a later one.
+ *
+ * Everything kept is bounded: orders by their life of 10 minutes and by number, holds and what is owed by their own bounds.
+ */
+import { topicName } from '../../protocol/topics.js';
+import type { KeyPair } from '../../protocol/keys.js';
+import type { InferenceResultMessage, PromptMessage } from '../../protocol/messages.js';
+import {
+  isGenuine,
+  objectHash,
+  signObject,
+  type Ack,
+  type Claim,
+  type Order,
+  type Receipt,
+} from '../../protocol/signed-objects.js';
+import type { Refusal } from '../../rules/admission.js';
+import { agreeOnResponse } from '../../rules/claim.js';
+import { Holds, maxHolds } from '../../rules/holds.js';
+import { orderProblem } from '../../rules/order.js';
+import { Outstanding } from '../../rules/outstanding.js';
+import { ackLifeMs, receiptOf } from '../../rules/receipt.js';
+import type { Tier } from '../../rules/tiers.js';
+import type { Clock, TimerHandle } from '../../runtime/clock.js';
+import type { Logger } from '../../runtime/log.js';
+import type { Conduct } from '../conduct/conduct.js';
+import type { Ledger } from '../scores/ledger.js';
+import type { OpenClaim } from '../scores/score-store.js';
+import type { WorkerPorts } from './worker-ports.js';
+
+/** Orders that are remembered as used. With more in ten minutes, further ones are refused until the oldest expire. */
+export const maxUsedOrders = 100_000;
+/** A disk that takes longer costs the worker its receipt, and not the client its answer. */
+export const receiptPatienceMs = 1_000;
+
+export interface DeskOptions {
+  readonly identity: KeyPair;
+  readonly networkPrefix: string;
+  readonly ledger: Ledger | undefined;
+  readonly conduct: Pick<Conduct, 'strike'>;
+  readonly standing: WorkerPorts['standing'];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class Desk {
+  readonly #options: DeskOptions;
+  readonly #network: string;
+  /** By hash, to when they expire. */
+  readonly #used = new Map<string, number>();
+  readonly #holds = new Holds();
+  readonly #outstanding = new Outstanding();
+  /** Orders whose requests run or wait. */
+  readonly #open = new Set<string>();
+  #beingSigned = 0;
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+    this.#network = topicName('inference', options.networkPrefix);
+    options.ledger?.onCertified(({ order }) => this.#holds.release(order));
+    this.#resume();
+  }
+
+  /** Whether no result waits for its receipt. */
+  get isIdle(): boolean {
+    return this.#beingSigned === 0;
+  }
+
+  /** Millipoints that clients have offered for what runs here, or was just answered. */
+  get held(): number {
+    return this.#holds.total;
+  }
+
+  /** What the offer of this prompt is worth in line. One that is not covered is worth nothing, and refused later. */
+  tierOf(account: string, prompt: PromptMessage): Tier {
+    return this.#standing(account, prompt.order) ?? 'guest';
+  }
+
+  /** The checks of an order, in the sequence of docs/ledger.md; undefined where nothing speaks against it. */
+  refusalOf(account: string, prompt: PromptMessage): Refusal | undefined {
+    const order = this.#orderOf(account, prompt);
+    return (order && this.#refusalOfOrder(account, prompt, order)) ?? this.#refusalOfDebtor(account);
+  }
+
+  #refusalOfOrder(account: string, prompt: PromptMessage, order: Order): Refusal | undefined {
+    const { clock, conduct, identity } = this.#options;
+    const view = { network: this.#network, account, worker: identity.publicKeyHex, nowMs: clock.now() };
+    const problem = orderProblem(order, prompt, view);
+    if (problem?.isForged === true) conduct.strike(account, 'bad_signature');
+    if (problem !== undefined) return { code: 'bad_request', message: problem.message };
+    this.#expire();
+    if (this.#used.has(objectHash('order', order)))
+      return { code: 'bad_request', message: 'order: it was used already; each request needs one of its own' };
+    if (this.#used.size >= maxUsedOrders || this.#holds.size >= maxHolds)
+      return { code: 'overloaded', message: 'This worker has taken all the orders that it can remember; ask another.' };
+    return this.#standing(account, order) === undefined ? this.#uncovered(account, order) : undefined;
+  }
+
+  /** Who owes acks asks nothing more here, with an order or without. */
+  #refusalOfDebtor(account: string): Refusal | undefined {
+    this.#expire();
+    const refusedMs = this.#outstanding.refusedForMs(account, this.#options.clock.monotonicMs());
+    return refusedMs > 0 ? unacknowledged(refusedMs) : undefined;
+  }
+
+  /** Whether the same id was asked before with another prompt. That is struck: a client that means well does not. */
+  contradicts(account: string, before: string | undefined, { order }: PromptMessage): boolean {
+    if (before === undefined || order === undefined || before === order.promptHash) return false;
+    this.#options.conduct.strike(account, 'conflicting_order');
+    return true;
+  }
+
+  /** Its request was admitted. */
+  take(account: string, prompt: PromptMessage): void {
+    const order = this.#orderOf(account, prompt);
+    if (order === undefined) return;
+    const hash = objectHash('order', order);
+    this.#used.set(hash, order.expiresAt);
+    this.#open.add(hash);
+    if (order.maxPrice > 0) this.#holds.hold(hash, account, order.maxPrice);
+  }
+
+  /** Its request ended without a result: nothing is owed for it. */
+  end(account: string, prompt: PromptMessage): void {
+    const order = this.#orderOf(account, prompt);
+    if (order !== undefined) this.#release(objectHash('order', order));
+  }
+
+  /** Nobody knows any more of what was taken: the scheduler was started anew. */
+  endAll(): void {
+    for (const hash of this.#open) this.#release(hash);
+  }
+
+  /**
+   * Its request has a result. `ready` gets the receipt, or undefined where there is none: no order, no ledger, a disk that does not
+   * answer in time.
+   * @param isHeard whether its client is still there. One that left after the first token owes for what it got.
+   */
+  give(
+    account: string,
+    prompt: PromptMessage,
+    result: InferenceResultMessage,
+    { responseMs, isHeard }: { readonly responseMs: number; readonly isHeard: boolean },
+    ready: (receipt: Receipt | undefined) => void,
+  ): void {
+    const { ledger, clock, identity } = this.#options;
+    const order = this.#orderOf(account, prompt);
+    if (order === undefined) return ready(undefined);
+    const hash = objectHash('order', order);
+    const due = receiptOf(order, prompt.salt ?? '', result, { responseMs, finishedAt: Math.floor(clock.now()) });
+    if (ledger === undefined || due?.success !== true) this.#release(hash);
+    this.#open.delete(hash);
+    this.#holds.finish(hash, clock.monotonicMs());
+    const isLost = !isHeard && result.finishReason === 'cancelled';
+    if (isLost && due?.success === true) this.#outstanding.add(hash, account, clock.monotonicMs());
+    if (ledger === undefined || due === undefined || isLost) return ready(undefined);
+
+    const make = () => {
+      const receipt = signObject('receipt', due, identity);
+      const claim = { kind: 'claim', hash: objectHash('receipt', receipt), claim: { order, receipt } } as const;
+      return { object: receipt, beside: due.success ? [claim] : [] };
+    };
+    const once = this.#inTime(ready);
+    ledger.sign('receipt', hash, make, (error, receipt) => {
+      if (error !== undefined) this.#options.log.warn('receipt.not_kept', { error, order: hash });
+      if (once(receipt) && receipt?.success === true)
+        this.#outstanding.add(objectHash('receipt', receipt), account, clock.monotonicMs());
+    });
+  }
+
+  /** @param made gets the claim that is whole now, once it is on the disk. */
+  acknowledge(account: string, ack: Ack, made: (claim: Claim) => void): void {
+    const { ledger, conduct, clock, log } = this.#options;
+    ledger?.claim(ack.receipt, (_, open) => {
+      if (open === undefined || open.ack !== undefined) return log.debug('ack.dropped', { receipt: ack.receipt });
+      const problem = ackProblem(ack, open, clock.now());
+      if (problem === 'forged') conduct.strike(account, 'bad_signature');
+      if (problem !== undefined) return log.debug('ack.refused', { receipt: ack.receipt, problem });
+      const claim = { ...open, ack };
+      ledger.write([{ kind: 'claim', hash: ack.receipt, claim }], (error) => {
+        if (error !== undefined) return log.warn('ack.not_kept', { error, receipt: ack.receipt });
+        this.#outstanding.settle(ack.receipt);
+        made(claim);
+      });
+    });
+  }
+
+  /**
+   * What an earlier process of this worker still waits for: acks, which nobody gives after a day, and certificates. Nobody owes those acks:
+   * who knows whether a process that was killed still sent the results.
+   */
+  #resume(): void {
+    const { ledger, clock, log, identity } = this.#options;
+    ledger?.claims((error, claims = []) => {
+      if (error !== undefined) return log.warn('ledger.unreadable', { error });
+      const own = claims.filter(({ receipt }) => receipt.worker === identity.publicKeyHex);
+      own.sort((a, b) => a.receipt.finishedAt - b.receipt.finishedAt);
+      const over = [];
+      for (const { order, receipt, ack } of own) {
+        const ageMs = Math.max(0, clock.now() - receipt.finishedAt);
+        if (order.maxPrice > 0) this.#holds.hold(receipt.order, receipt.client, order.maxPrice);
+        this.#holds.finish(receipt.order, clock.monotonicMs() - ageMs);
+        if (ack === undefined && ageMs > ackLifeMs)
+          over.push({ kind: 'claim.closed', hash: objectHash('receipt', receipt) } as const);
+      }
+      if (over.length > 0) ledger.write(over, () => {});
+    });
+  }
+
+  /** The order that counts: who is served by itself pays nobody. */
+  #orderOf(account: string, { order }: PromptMessage): Order | undefined {
+    return account === this.#options.identity.publicKeyHex ? undefined : order;
+  }
+
+  #standing(account: string, order: Order | undefined): Tier | undefined {
+    this.#expire();
+    return this.#options.standing(account, { maxPrice: order?.maxPrice ?? 0, held: this.#holds.heldFor(account) });
+  }
+
+  #uncovered(account: string, { maxPrice }: Order): Refusal {
+    const balance = this.#options.ledger?.balanceOf(account) ?? 0;
+    const free = points(Math.max(0, balance - this.#holds.heldFor(account)));
+    const message = `order.maxPrice: it offers ${points(maxPrice)} points, and this account has ${free} to spend here.`;
+    return { code: 'insufficient_credit', message };
+  }
+
+  #release(hash: string): void {
+    this.#open.delete(hash);
+    this.#holds.release(hash);
+  }
+
+  #expire(): void {
+    const { clock, conduct } = this.#options;
+    const now = clock.now();
+    for (const [hash, expiresAt] of this.#used) {
+      if (expiresAt > now) break; // about in the order of time: who asked later with less time is kept a little longer
+      this.#used.delete(hash);
+    }
+    this.#holds.expire(clock.monotonicMs());
+    for (const client of this.#outstanding.expire(clock.monotonicMs())) conduct.strike(client, 'unacknowledged_result');
+  }
+
+  /** `ready` is called once, by the returned function or when it is too late for that, which then returns false. */
+  #inTime(ready: (receipt: Receipt | undefined) => void): (receipt: Receipt | undefined) => boolean {
+    const { clock } = this.#options;
+    let timer: TimerHandle;
+    const settle = (receipt: Receipt | undefined): boolean => {
+      if (timer === undefined) return false;
+      clock.clearTimeout(timer);
+      timer = undefined;
+      this.#beingSigned--;
+      ready(receipt);
+      return true;
+    };
+    this.#beingSigned++;
+    timer = clock.setTimeout(() => settle(undefined), receiptPatienceMs);
+    return settle;
+  }
+}
+
+function ackProblem(ack: Ack, { order, receipt }: OpenClaim, nowMs: number): 'forged' | 'late' | 'time' | undefined {
+  if (ack.client !== order.client || !isGenuine('ack', ack)) return 'forged';
+  if (nowMs - receipt.finishedAt > ackLifeMs) return 'late';
+  return agreeOnResponse(ack.responseMs, receipt.responseMs) ? undefined : 'time';
+}
+
+const unacknowledged = (retryAfterMs: number): Refusal => ({
+  code: 'insufficient_credit',
+  message: 'This client owes acknowledgements of earlier results; send them, or come again later.',
+  retryAfterMs: Math.ceil(retryAfterMs),
+});
+
+const points = (millipoints: number): string => String(millipoints / 1_000);

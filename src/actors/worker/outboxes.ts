@@ -1,0 +1,227 @@
+/**
+ * What the worker owes its peers: one outbox a connection, and in it the requests that still need an end.
+ *
+ * Lives outside the actors, so that the promises of docs/protocol.md survive a crash of whoever made them:
+ *  - every request that was opened here is ended exactly once, while its connection lasts;
+ *  - while one is open, the peer hears something at least every `keepaliveMs`;
+ *  - a peer that does not read is closed, never buffered without bound.
+ *
+ * It is also the data path: tokens are written here without passing a machine.
+ */
+import { inferenceError, type ErrorCode } from '../../protocol/errors.js';
+import { encodeFrame, FrameTooLargeError } from '../../protocol/frame.js';
+import { limits } from '../../protocol/limits.js';
+import { protocolVersion, type QueueStatusMessage, type WorkerMessage } from '../../protocol/messages.js';
+import { whoLeaves } from '../../rules/eviction.js';
+import type { Clock, TimerHandle } from '../../runtime/clock.js';
+import type { Connection } from '../ports.js';
+
+/** Timers are late on a busy machine: this keeps the promise of `keepaliveMs` with room to spare. */
+const quietMs = Math.floor(limits.keepaliveMs * 0.6);
+
+/** An estimate is said anew when it is this much off what the one told last has become by now, in ms and as a share of it. */
+const estimateOff = { ms: 500, share: 0.25 };
+
+/** Where a request stands, as far as its client knows. */
+interface Told {
+  /** The latest, which is also what is said when there is nothing else to say. */
+  status: QueueStatusMessage;
+  /** The latest that was written for itself, and when; undefined before the first. */
+  readonly said: (QueueStatusMessage & { readonly atMs: number }) | undefined;
+}
+
+export type Position = Pick<QueueStatusMessage, 'id' | 'position' | 'length' | 'tier' | 'estimatedWaitMs'>;
+
+interface Outbox {
+  readonly connection: Connection;
+  /** Rises from one connection to the next. */
+  readonly serial: number;
+  /** Unfinished requests by id. */
+  readonly unfinished: Map<string, Told>;
+  /** Of the worker's owner. */
+  isKept: boolean;
+  /** When `unfinished` became empty. */
+  idleSinceMs: number;
+  lastWriteMs: number;
+  timer: TimerHandle;
+}
+
+export class Outboxes {
+  readonly #clock: Clock;
+  readonly #boxes = new Map<string, Outbox>();
+  #connected = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#boxes.size;
+  }
+
+  /** `peer` can be written to from now on. */
+  connect(peer: string, connection: Connection): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#boxes.set(peer, {
+      connection,
+      serial: ++this.#connected,
+      unfinished: new Map(),
+      isKept: false,
+      idleSinceMs: nowMs,
+      lastWriteMs: nowMs,
+      timer: undefined,
+    });
+  }
+
+  /** Whether `peer` connected after `other`, or `other` is gone. */
+  isNewer(peer: string, other: string): boolean {
+    const than = this.#boxes.get(other);
+    return than === undefined || (this.#boxes.get(peer)?.serial ?? 0) > than.serial;
+  }
+
+  /** Never makes room for others. */
+  keep(peer: string): void {
+    const box = this.#boxes.get(peer);
+    if (box !== undefined) box.isKept = true;
+  }
+
+  /** Closes the connection that is needed least, if there is one that is not needed. */
+  makeRoom(): void {
+    const seated = [...this.#boxes].map(([peer, { connection, unfinished, isKept, idleSinceMs }]) => ({
+      peer,
+      connection,
+      address: connection.remoteAddress,
+      isNeeded: isKept || unfinished.size > 0,
+      idleSinceMs,
+    }));
+    const leaves = whoLeaves(seated, this.#clock.monotonicMs());
+    if (leaves === undefined) return;
+    this.disconnect(leaves.peer);
+    leaves.connection.destroy();
+  }
+
+  /** The connection is gone, and with it all that was owed on it. */
+  disconnect(peer: string): void {
+    const box = this.#boxes.get(peer);
+    if (box === undefined) return;
+    this.#clock.clearTimeout(box.timer);
+    this.#boxes.delete(peer);
+  }
+
+  /** No effect where the peer is gone. What is too long for a frame is said to be that, and ends its request. */
+  send(peer: string, message: WorkerMessage): void {
+    const box = this.#boxes.get(peer);
+    if (box === undefined) return;
+    try {
+      this.#write(box, message);
+    } catch (error) {
+      if (!(error instanceof FrameTooLargeError) || !('id' in message)) throw error;
+      const { id } = message;
+      this.#settle(box, id);
+      this.#write(box, inferenceError({ id, code: 'internal', message: 'The answer is longer than a frame may be.' }));
+    }
+  }
+
+  broadcast(message: WorkerMessage): void {
+    const frame = encodeFrame(message);
+    for (const box of this.#boxes.values()) this.#writeFrame(box, frame);
+  }
+
+  /** A request was admitted: it is owed an end. */
+  open(peer: string, id: string): void {
+    const box = this.#boxes.get(peer);
+    if (box === undefined) return;
+    box.unfinished.set(id, { status: queueStatus({ ...unknownPosition, id }), said: undefined });
+    this.#keepAlive(box);
+  }
+
+  /** Where the request stands. Written where it is news to the peer, and in any case what is repeated later. */
+  tellPosition(peer: string, position: Position): void {
+    const box = this.#boxes.get(peer);
+    const told = box?.unfinished.get(position.id);
+    if (box === undefined || told === undefined) return;
+    const status = queueStatus(position);
+    const nowMs = this.#clock.monotonicMs();
+    if (!isNews(told, status, nowMs)) {
+      told.status = status;
+      return;
+    }
+    box.unfinished.set(position.id, { status, said: { ...status, atMs: nowMs } });
+    this.#write(box, status);
+  }
+
+  /** The one end of a request. No effect where it is not open: it has ended, or moved to another connection. */
+  end(peer: string, message: Extract<WorkerMessage, { type: 'inference_result' | 'inference_error' }>): void {
+    if (this.#settle(this.#boxes.get(peer), message.id)) this.send(peer, message);
+  }
+
+  /** Whether the peer is there and waits for the end of this request. */
+  owes(peer: string, id: string): boolean {
+    return this.#boxes.get(peer)?.unfinished.has(id) === true;
+  }
+
+  /** The request goes on, but not on this connection. */
+  release(peer: string, id: string): void {
+    this.#settle(this.#boxes.get(peer), id);
+  }
+
+  /** Whoever answered is gone and knows of nothing: all that is open ends in an error. */
+  abandonAll(code: ErrorCode, message: string): void {
+    for (const [peer, box] of this.#boxes)
+      for (const id of [...box.unfinished.keys()]) this.end(peer, inferenceError({ id, code, message }));
+  }
+
+  /** Nothing more is owed for this request. @returns whether anything was. */
+  #settle(box: Outbox | undefined, id: string): boolean {
+    if (box?.unfinished.delete(id) !== true) return false;
+    if (box.unfinished.size === 0) box.idleSinceMs = this.#clock.monotonicMs();
+    return true;
+  }
+
+  #write(box: Outbox, message: WorkerMessage): void {
+    this.#writeFrame(box, encodeFrame(message));
+  }
+
+  #writeFrame(box: Outbox, frame: Uint8Array): void {
+    box.connection.write(frame);
+    box.lastWriteMs = this.#clock.monotonicMs();
+    if (box.connection.unsentBytes > limits.maxUnsentBytes) box.connection.destroy();
+  }
+
+  #keepAlive(box: Outbox): void {
+    if (box.timer !== undefined) return;
+    box.timer = this.#clock.setTimeout(() => {
+      box.timer = undefined;
+      const [oldest] = box.unfinished.values();
+      if (oldest === undefined) return;
+      this.#keepAlive(box); // first: the write may find a peer that does not read, and close it with this box
+      if (this.#clock.monotonicMs() - box.lastWriteMs >= quietMs / 2) this.#write(box, oldest.status);
+    }, quietMs);
+  }
+}
+
+/** Of a request that nobody has said anything about yet; who opens it does so at once. */
+const unknownPosition = { position: 0, length: 0, tier: 'guest', estimatedWaitMs: 0 };
+
+const queueStatus = ({ id, position, length, tier, estimatedWaitMs }: Position): QueueStatusMessage => ({
+  v: protocolVersion,
+  type: 'queue_status',
+  id,
+  position,
+  length,
+  tier,
+  estimatedWaitMs,
+});
+
+/**
+ * A new position always is. An estimate, at most as often as limits.ts says: while a prompt is read, any that is new, since it shows
+ * that something happens; before, one that is well off what was told.
+ */
+function isNews({ said }: Told, status: QueueStatusMessage, nowMs: number): boolean {
+  if (said?.position !== status.position) return true;
+  const sinceMs = nowMs - said.atMs;
+  if (sinceMs < limits.queueStatusMinGapMs) return false;
+  if (status.position === 0) return said.estimatedWaitMs !== status.estimatedWaitMs;
+  const off = Math.abs(status.estimatedWaitMs - Math.max(0, said.estimatedWaitMs - sinceMs));
+  return off > Math.max(estimateOff.ms, estimateOff.share * said.estimatedWaitMs);
+}

@@ -1,0 +1,198 @@
+/**
+ * What this worker says about itself, gathered from those who know. Lives outside the actors: one that restarts finds what
+ * the others wrote, and a new peer gets its first frame at once.
+ */
+import { protocolVersion, type StatusMessage } from '../../protocol/messages.js';
+import type { Duty } from '../../rules/duty.js';
+import { unknownHealth, type PublicHealth } from '../../rules/health.js';
+import type { WaitingByTier } from '../../rules/queue.js';
+import { remainingMs } from '../../rules/estimate.js';
+import type { Residence } from '../../rules/residency.js';
+import type { Clock } from '../../runtime/clock.js';
+
+type Said = Pick<StatusMessage, 'queue' | 'slots' | 'performance'>;
+
+interface Parts extends Said {
+  readonly health: PublicHealth;
+  /** It is being stopped and takes nothing new: said as a capacity of 0. */
+  readonly draining: boolean;
+  /** Off duty is said as a capacity of 0, too. */
+  readonly duty: Duty;
+}
+
+/** A model on its way here. */
+export interface Fetching {
+  readonly model: string;
+  readonly from: string;
+  readonly bytes: number;
+  readonly totalBytes: number | null;
+  readonly seeders: number;
+}
+
+/** A model that can be asked for, and whether it is in memory. */
+export interface Resident {
+  readonly model: string;
+  readonly residence: Residence;
+  readonly memoryBytes: number;
+}
+
+interface Loading {
+  /** How often it was loaded, and how long that took the last time. */
+  readonly tookMs: number | undefined;
+  readonly sinceMs: number | undefined;
+}
+
+/** Of a disk that nobody has read from yet; a guess that the first loading corrects. */
+const guessedLoadMs = (memoryBytes: number): number => 1_000 + memoryBytes / 400_000;
+
+export class StatusBoard {
+  /** Address of the admin page, while there is one. */
+  admin: string | undefined;
+  /** Who waits, for who looks: counted then, and not at each change. */
+  waiting: () => WaitingByTier = () => ({});
+  readonly #workerId: string;
+  readonly #agent: string;
+  /** Without one everybody is a guest, and this is said in its health. */
+  readonly #hasLedger: boolean;
+  readonly #clock: Clock;
+  readonly #startedAtMs: number;
+  readonly #models = new Map<number, StatusMessage['models'][number]>();
+  readonly #fetches = new Map<number, Fetching>();
+  #residents: readonly Resident[] = [];
+  readonly #loads = new Map<string, Loading>();
+  #parts: Parts;
+  #said = '';
+  #onChange: () => void = () => {};
+  #onReady: () => void = () => {};
+
+  constructor(options: { workerId: string; agent: string; clock: Clock; queueCapacity: number; hasLedger: boolean }) {
+    this.#hasLedger = options.hasLedger;
+    this.#workerId = options.workerId;
+    this.#agent = options.agent;
+    this.#clock = options.clock;
+    this.#startedAtMs = options.clock.monotonicMs();
+    this.#parts = {
+      draining: false,
+      duty: { state: 'on_duty', untilMs: undefined },
+      health: unknownHealth,
+      queue: { length: 0, capacity: options.queueCapacity },
+      slots: { total: 0, busy: 0 },
+      performance: { avgResponseMs: null, tokensPerSecond: null },
+    };
+  }
+
+  /** The models that are loaded, in the order in which the user named them. The first is the default. */
+  get models(): StatusMessage['models'] {
+    return [...this.#models].sort(([a], [b]) => a - b).map(([, model]) => model);
+  }
+
+  /** `undefined`: the model at this place is not served any more. */
+  setModel(place: number, model: StatusMessage['models'][number] | undefined): void {
+    if (model === undefined) this.#models.delete(place);
+    else this.#models.set(place, model);
+    this.#announce();
+    if (model !== undefined) this.#onReady();
+  }
+
+  /** It can be asked for, and is not loaded. */
+  offerModel(place: number, model: StatusMessage['models'][number]): void {
+    if (this.#models.has(place)) return; // with what its engine said of it
+    this.#models.set(place, model);
+    this.#announce();
+  }
+
+  noteResidents(residents: readonly Resident[]): void {
+    this.#residents = residents;
+    const now = this.#clock.monotonicMs();
+    for (const { model, residence } of residents) {
+      const { tookMs, sinceMs } = this.#loads.get(model) ?? {};
+      if (residence === 'loading') this.#loads.set(model, { tookMs, sinceMs: sinceMs ?? now });
+      else this.#loads.set(model, { tookMs: sinceMs === undefined ? tookMs : now - sinceMs, sinceMs: undefined });
+    }
+  }
+
+  get residents(): readonly Resident[] {
+    return this.#residents;
+  }
+
+  /** Until a model that is not loaded may be, once there is room for it; 0 for one that is. */
+  loadLeftMs(model: string): number {
+    const resident = this.#residents.find((one) => one.model === model);
+    if (resident === undefined || resident.residence === 'loaded') return 0;
+    const { tookMs, sinceMs } = this.#loads.get(model) ?? {};
+    const expectedMs = tookMs ?? guessedLoadMs(resident.memoryBytes);
+    return remainingMs(expectedMs, sinceMs === undefined ? 0 : this.#clock.monotonicMs() - sinceMs);
+  }
+
+  /** `undefined`: it is here, or was given up. Its owner hears of it, the mesh does not. */
+  setFetch(place: number, fetching: Fetching | undefined): void {
+    if (fetching === undefined) this.#fetches.delete(place);
+    else this.#fetches.set(place, fetching);
+  }
+
+  get fetches(): readonly Fetching[] {
+    return [...this.#fetches.values()];
+  }
+
+  write(parts: Partial<Parts>): void {
+    this.#parts = { ...this.#parts, ...parts };
+    this.#announce();
+  }
+
+  /** Called when a model is loaded; one listener, the latest. */
+  onReady(listener: () => void): void {
+    this.#onReady = listener;
+  }
+
+  /** Called at every change of substance; one listener, the latest. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
+  get draining(): boolean {
+    return this.#parts.draining;
+  }
+
+  get duty(): Duty {
+    return this.#parts.duty;
+  }
+
+  get queue(): Parts['queue'] {
+    return this.#parts.queue;
+  }
+
+  get slots(): Parts['slots'] {
+    return this.#parts.slots;
+  }
+
+  get health(): Parts['health'] {
+    return this.#parts.health;
+  }
+
+  message(): StatusMessage {
+    const { draining, duty, health, ...rest } = this.#parts;
+    const isClosed = draining || duty.state !== 'on_duty';
+    return {
+      v: protocolVersion,
+      type: 'status',
+      workerId: this.#workerId,
+      models: this.models,
+      health: {
+        ...health,
+        ...(isClosed ? { capacity: 0 } : {}),
+        ...(this.#hasLedger ? {} : { ledger: 'unavailable' }),
+      },
+      ...rest,
+      uptimeMs: Math.round(this.#clock.monotonicMs() - this.#startedAtMs),
+      agent: this.#agent,
+      at: this.#clock.now(),
+    };
+  }
+
+  #announce(): void {
+    const says = JSON.stringify([this.models, this.#parts]);
+    if (says === this.#said) return;
+    this.#said = says;
+    this.#onChange();
+  }
+}
