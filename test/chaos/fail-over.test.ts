@@ -167,9 +167,10 @@ const harms = [
     code: /^worker_silent$/,
     courses: isSoak ? allCourses : [{ kind: 'demo', after: 1 } as const],
     hurt: (victim: WorkerProcess) => victim.signalAll('SIGSTOP'),
+    // Not by SIGCONT: answers that were cut off are not acked, and after two of them a worker refuses their account for ten minutes.
     heal: (victim: WorkerProcess) => {
-      victim.signalAll('SIGCONT');
-      return Promise.resolve(victim);
+      victim.signalAll('SIGKILL');
+      return victim.restart(envOf(kinds));
     },
   },
 ] as const;
