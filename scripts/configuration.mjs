@@ -9,16 +9,16 @@ const introduction = `<!-- Generated from src/settings.ts by \`npm run configura
 
 # Configuration
 
-Every setting can be given in four ways; the first one that is given wins:
+A setting is looked for in four places; the first one that has it wins:
 
 1. a flag: \`qmesh worker --slots 2\`, \`npm start -- --slots 2\`
 2. the environment: \`QMESH_SLOTS=2 npm start\`; an empty variable counts as not set
 3. \`qmesh.config.json\` in the home, by key: \`{"slots": 2}\`
 4. the default
 
-A value that does not fit, a variable that begins with \`QMESH_\` and is not in this table, or an unknown key in the file is an error that
-names it, where it came from and what is expected. All mistakes are told at once, also those that a stronger source would hide.
-\`qmesh ask\` and \`qmesh models\` take those flags that mean something to them; see their \`--help\`.
+A value that is not valid, a variable that starts with \`QMESH_\` and is not on this page, or an unknown key in the file is an error that
+says what it is, where it came from and what was expected. All mistakes are reported at once, even those that a stronger source would override.
+Each command takes the flags that make a difference to it; see its \`--help\`. \`qmesh config show --sources\` prints what is in force, and why.
 `;
 
 /** @param {readonly {key: string, env: string, flag: string, default: string, unit: string, describe: string}[]} rows of \`describeConfig\` */

@@ -8,7 +8,7 @@ const introduction = `<!-- Generated from src/client/error-codes.ts, src/protoco
 
 # Errors
 
-Every error of a command is three lines on stderr: what, why, and what to do. With \`--json\` it is one object on stdout:
+When a command fails, it prints three lines on stderr: what went wrong, why, and what to do. With \`--json\` it is one object on stdout:
 
     {"error":{"code":"no_worker","message":"no answer","why":"No worker was found …","next":"Start one …"}}
 `;
@@ -38,10 +38,10 @@ export function errorsPage({ requests, commands, exits }) {
     '## Exit codes\n',
     table([['code', 'meaning'], ...exits.map(({ code, meaning }) => [String(code), meaning])]),
     '\n## Why a request has no answer\n',
-    'The `code` of a `RequestError`, and of `qmesh ask` and `qmesh chat`. What another worker may well do is asked of another worker first, without a word; the',
-    'code is seen only where none did it. The first ones are those of [the wire](protocol.md).\n',
+    'These are the codes of a `RequestError`, and of `qmesh ask` and `qmesh chat`. Where another worker may succeed, the request is first sent to another one without',
+    'a word, and the code is seen only if none did. Most come from [the wire protocol](protocol.md); the last ones are the client’s own.\n',
     table([['code', 'meaning', 'asked elsewhere first', 'what to do'], ...requestRows]),
-    '\n## What else a command says\n',
+    '\n## Other errors of commands\n',
     table([['code', 'meaning'], ...Object.entries(commands).map(([code, meaning]) => [`\`${code}\``, meaning])]),
     '',
   ].join('\n');

@@ -67,14 +67,14 @@ export const settings = defineConfig<Settings>({
     flag: '--home',
     schema: text('a folder'),
     default: join(homedir(), '.qmesh'),
-    describe: 'Folder of the identity, the models and all that this node remembers.',
+    describe: 'Folder for the identity, the models and everything this node remembers.',
   },
   models: {
     env: 'QMESH_MODELS',
     flag: '--models',
     schema: text('a folder'),
     default: undefined,
-    describe: 'Folder in which models are looked for. By default `models` in the home.',
+    describe: 'Folder to look for models in. By default `models` in the home.',
   },
   model: {
     env: 'QMESH_MODEL',
@@ -82,7 +82,7 @@ export const settings = defineConfig<Settings>({
     schema: list(text('a name or a path')),
     default: [],
     describe:
-      'Models to serve, by name or path, separated by commas; the first is the default. Without any, the demo model.',
+      'Models to serve, by name or path, separated by commas; the first one is the default. If none is named, the demo model.',
   },
   bootstrap: {
     env: 'QMESH_BOOTSTRAP',
@@ -90,7 +90,7 @@ export const settings = defineConfig<Settings>({
     schema: bootstrap,
     default: { kind: 'local' },
     describe:
-      'Where to join: `local` is this machine only (`local:PORT` where its port 49737 is taken), `public` the world, `host:port,…` a mesh of your own.',
+      'Which mesh to join: `local` is this machine only (`local:PORT` if port 49737 is taken), `host:port,…` a mesh of your own, `public` the whole world.',
   },
   host: {
     env: 'QMESH_HOST',
@@ -104,28 +104,28 @@ export const settings = defineConfig<Settings>({
     flag: '--network',
     schema: networkPrefix,
     default: '',
-    describe: 'Prefix of the topics: a mesh of your own among others on the same DHT.',
+    describe: 'Name that keeps a mesh apart from others on the same DHT. It is not a password.',
   },
   logLevel: {
     env: 'QMESH_LOG_LEVEL',
     flag: '--log-level',
     schema: oneOf(LOG_LEVELS),
     default: 'info',
-    describe: 'What is logged, from this level up.',
+    describe: 'Least severe level that is logged.',
   },
   threads: {
     env: 'QMESH_THREADS',
     flag: '--threads',
     schema: integer({ min: 1, max: 1024 }),
     default: undefined,
-    describe: 'Compute threads of an engine. By default as many as there are cores for this program.',
+    describe: 'Compute threads of an engine. By default as many as this program has cores.',
   },
   slots: {
     env: 'QMESH_SLOTS',
     flag: '--slots',
     schema: integer({ min: 1, max: 64 }),
     default: undefined,
-    describe: 'Requests that a model answers at the same time. By default 4, fewer where memory is short.',
+    describe: 'Requests that a model answers at the same time. By default 4, or fewer if memory is short.',
   },
   context: {
     env: 'QMESH_CONTEXT',
@@ -134,7 +134,7 @@ export const settings = defineConfig<Settings>({
     default: undefined,
     unit: 'tokens',
     describe:
-      'Length of prompt and answer together. By default what the model was trained for, up to 4,096; 8,192 where memory is plentiful, less where it is short.',
+      'Maximum length of prompt and answer together. By default what the model was trained for, up to 4,096; 8,192 if memory is plentiful, less if it is short.',
   },
   memoryMb: {
     env: 'QMESH_MEMORY_MB',
@@ -143,21 +143,21 @@ export const settings = defineConfig<Settings>({
     default: undefined,
     unit: 'megabytes',
     describe:
-      'Memory that the models of a worker may take together; what does not fit is loaded when it is asked for, in place of what was used least recently. By default what is free when it starts.',
+      'Memory that all models of a worker may use together. A model that does not fit is loaded when somebody asks for it, in place of the one used least recently. By default what is free when the worker starts.',
   },
   gpuLayers: {
     env: 'GPU_LAYERS',
     flag: '--gpu-layers',
     schema: integer({ min: -1, max: 10_000 }),
     default: -1,
-    describe: 'Layers on the GPU: -1 chooses, 0 uses the CPU only.',
+    describe: 'Layers to put on the GPU: -1 chooses by itself, 0 uses the CPU only.',
   },
   healthOwnLoad: {
     env: 'QMESH_HEALTH_OWN_LOAD',
     flag: '--health-own-load',
     schema: toggle(),
     default: false,
-    describe: 'Counts what this worker and its engines compute as use of the machine, so that it lends less of it.',
+    describe: 'Count the work of this worker and its engines as use of the machine, so that it lends less of it.',
   },
   drainMs: {
     env: 'QMESH_DRAIN_MS',
@@ -165,7 +165,7 @@ export const settings = defineConfig<Settings>({
     schema: integer({ min: 0, max: 3_600_000 }),
     default: 30_000,
     unit: 'ms',
-    describe: 'How long running answers may go on after the worker was told to stop.',
+    describe: 'How long running answers may continue after the worker is told to stop.',
   },
   schedule: {
     env: 'QMESH_SCHEDULE',
@@ -173,7 +173,7 @@ export const settings = defineConfig<Settings>({
     schema: schedule,
     default: undefined,
     describe:
-      'When this machine works for others, in its local time: `22:00-07:00`, or `mon-fri 18:00-08:00, sat,sun 00:00-24:00`. By default always.',
+      'When this machine works for others, in local time: `22:00-07:00`, or `mon-fri 18:00-08:00, sat,sun 00:00-24:00`. By default always.',
   },
   queue: {
     env: 'QMESH_QUEUE',
@@ -187,7 +187,7 @@ export const settings = defineConfig<Settings>({
     flag: '--connections',
     schema: integer({ min: 1, max: 10_000 }),
     default: 256,
-    describe: 'Connections that are accepted on each network.',
+    describe: 'Connections to accept on each network.',
   },
   allow: {
     env: 'QMESH_ALLOW',
@@ -195,14 +195,14 @@ export const settings = defineConfig<Settings>({
     schema: list(nodeId),
     default: [],
     describe:
-      "Nodes that this worker serves, by ID, separated by commas; it serves nobody else but its owner. Without any, everyone. A node's ID stands in `worker-id.txt` of its home.",
+      "IDs of the nodes this worker serves, separated by commas; apart from its owner it serves nobody else. By default everyone. A node's ID is in `worker-id.txt` in its home.",
   },
   deny: {
     env: 'QMESH_DENY',
     flag: '--deny',
     schema: list(nodeId),
     default: [],
-    describe: 'Nodes that this worker never serves, by ID, separated by commas.',
+    describe: 'IDs of nodes this worker never serves, separated by commas.',
   },
   validators: {
     env: 'QMESH_VALIDATORS',
@@ -210,15 +210,15 @@ export const settings = defineConfig<Settings>({
     schema: list(nodeId),
     default: [],
     describe:
-      'Nodes whose attestations make a certificate, by ID, separated by commas: the same on all nodes of a mesh, and fewer than a third of them may lie. ' +
-      'Without any, the workers that this node has met, which protects nobody from identities made in bulk.',
+      'IDs of the nodes that certify points, separated by commas: the same on all nodes of a mesh. Fewer than a third of them may lie. ' +
+      'By default the workers that this node has met, which is no protection against identities made in bulk.',
   },
   threshold: {
     env: 'QMESH_THRESHOLD',
     flag: '--threshold',
     schema: integer({ min: 1, max: 128 }),
     default: undefined,
-    describe: 'Validators that it takes: more than two thirds of them. By default as few as that allows.',
+    describe: 'Validators needed to certify: more than two thirds of them. By default the smallest number that is.',
   },
   minters: {
     env: 'QMESH_MINTERS',
@@ -226,7 +226,7 @@ export const settings = defineConfig<Settings>({
     schema: list(nodeId),
     default: [],
     describe:
-      'Nodes that may create points, by serving guests and by achievements; by ID, separated by commas, the same on all nodes of a mesh. Without any, everyone.',
+      'IDs of the nodes that may create points, by serving guests and by achievements, separated by commas: the same on all nodes of a mesh. By default everyone.',
   },
   maxPrice: {
     env: 'QMESH_MAX_PRICE',
@@ -234,7 +234,7 @@ export const settings = defineConfig<Settings>({
     schema: number({ min: 0, max: 10 }),
     default: 10,
     unit: 'points',
-    describe: 'What one request may cost at most. It costs what it scores; 0 always asks as a guest.',
+    describe: 'The most that one request may cost. It costs what it scores; 0 always asks as a guest.',
   },
   spotChecks: {
     env: 'QMESH_SPOT_CHECKS',
@@ -242,7 +242,7 @@ export const settings = defineConfig<Settings>({
     schema: number({ min: 0, max: 1 }),
     default: 0,
     describe:
-      'Share of the answers that another worker with the same model checks. It sees prompt and answer; who fails is asked last from then on, by this program.',
+      'Share of the answers that another worker with the same model checks, and so gets to see, from 0 to 1. This program asks a worker that fails a check last from then on.',
   },
   seeders: {
     env: 'QMESH_SEEDERS',
@@ -250,14 +250,14 @@ export const settings = defineConfig<Settings>({
     schema: list(nodeId),
     default: [],
     describe:
-      'Node IDs (of worker-id.txt, or as qmesh models share prints it), separated by commas: models are fetched from these nodes only. By default from anybody, since what arrives is proven.',
+      'IDs of the only nodes to fetch models from, separated by commas; `qmesh models share` prints its own. By default anybody, since everything that arrives is verified.',
   },
   shareModels: {
     env: 'QMESH_SHARE_MODELS',
     flag: '--share-models',
     schema: toggle(),
     default: true,
-    describe: 'Whether a worker offers the models that it serves to the mesh. They are not copied for it.',
+    describe: 'Whether a worker offers the models it serves to the mesh. That takes no extra disk space.',
   },
   upKbps: {
     env: 'QMESH_UP_KBPS',
@@ -265,7 +265,7 @@ export const settings = defineConfig<Settings>({
     schema: integer({ min: 64, max: 100_000_000 }),
     default: undefined,
     unit: 'kilobytes a second',
-    describe: 'How fast models are sent to others. By default as fast as the line is.',
+    describe: 'Limit for sending models to others. By default none.',
   },
   downKbps: {
     env: 'QMESH_DOWN_KBPS',
@@ -273,7 +273,7 @@ export const settings = defineConfig<Settings>({
     schema: integer({ min: 64, max: 100_000_000 }),
     default: undefined,
     unit: 'kilobytes a second',
-    describe: 'How fast models are fetched. By default as fast as the line is.',
+    describe: 'Limit for fetching models. By default none.',
   },
   admin: {
     env: 'QMESH_ADMIN',
@@ -281,7 +281,7 @@ export const settings = defineConfig<Settings>({
     schema: text(adminExpected).refine((given) => parseAdmin(given) !== undefined, adminExpected),
     default: '127.0.0.1:8787',
     describe:
-      'Address of the page, the metrics and the probes of a worker, or `off`. Without it the next free port is taken where 8787 is not free; an address that is given is waited for. It has no password: one that others reach shows them this worker.',
+      'Address for the page, the metrics and the probes of a worker, or `off`. By default the first free port from 8787 on; an address given here is waited for if it is taken. There is no password: anyone who can reach the address can watch this worker.',
   },
   listen: {
     env: 'QMESH_LISTEN',
@@ -289,7 +289,7 @@ export const settings = defineConfig<Settings>({
     schema: text(listenExpected).refine((given) => parseAddress(given) !== undefined, { error: listenExpected }),
     default: '127.0.0.1:8080',
     describe:
-      'Address of the OpenAI-compatible server of `qmesh serve`. One that other machines reach needs `QMESH_API_KEYS`.',
+      'Address of the OpenAI-compatible server, `qmesh serve`. If other machines can reach it, `QMESH_API_KEYS` is required.',
   },
   apiKeys: {
     env: 'QMESH_API_KEYS',
@@ -298,7 +298,7 @@ export const settings = defineConfig<Settings>({
     default: [],
     secret: true,
     describe:
-      'Keys that programs show to `qmesh serve`, separated by commas. Without any, everybody who reaches it may use it. Better not given as a flag, which other users of the machine see.',
+      'API keys that `qmesh serve` accepts, separated by commas. Without any, everyone who can reach it may use it. Avoid the flag: other users of the machine can see it.',
   },
   cors: {
     env: 'QMESH_CORS',
@@ -306,7 +306,7 @@ export const settings = defineConfig<Settings>({
     schema: list(origin),
     default: [],
     describe:
-      'Web pages that may use `qmesh serve`, by origin, separated by commas: `https://app.example`; `*` is all of them. By default none.',
+      'Origins of web pages that may use `qmesh serve`, separated by commas: `https://app.example`, or `*` for all. By default none.',
   },
   names: {
     env: 'QMESH_NAMES',
@@ -314,14 +314,14 @@ export const settings = defineConfig<Settings>({
     schema: list(hostName),
     default: [],
     describe:
-      'Names by which programs reach `qmesh serve`, besides its addresses and `localhost`, separated by commas: `mesh.example`. Requests to other names are refused.',
+      'Host names under which programs reach `qmesh serve`, besides its addresses and `localhost`, separated by commas: `mesh.example`. Requests to other names are refused.',
   },
   concurrency: {
     env: 'QMESH_CONCURRENCY',
     flag: '--concurrency',
     schema: integer({ min: 1, max: 1_000 }),
     default: 128,
-    describe: 'Answers that `qmesh serve` gives at the same time; who asks beyond is told to come again.',
+    describe: 'Answers that `qmesh serve` gives at the same time; requests beyond that are told to try again.',
   },
   answerMs: {
     env: 'QMESH_ANSWER_MS',
@@ -329,13 +329,13 @@ export const settings = defineConfig<Settings>({
     schema: integer({ min: 1, max: 86_400_000 }),
     default: 600_000,
     unit: 'ms',
-    describe: 'How long a request to `qmesh serve` may take, with all its waiting.',
+    describe: 'How long a request to `qmesh serve` may take, including all waiting.',
   },
   inspect: {
     env: 'QMESH_INSPECT',
     flag: '--inspect',
     schema: toggle(),
     default: false,
-    describe: 'Logs every message and transition of the actor tree to stderr.',
+    describe: 'Log every message and transition of the actor tree to stderr.',
   },
 });

@@ -30,16 +30,13 @@ export interface RequestFlags extends Readonly<Record<string, unknown>> {
 export const withRequestFlags = (command: Command): Command =>
   command
     .option('--model <name>', 'name or SHA-256 of the model; by default what the worker serves')
-    .option('--max-tokens <n>', 'length of the answer at most', wholeNumber({ min: 1 }))
-    .option('--temperature <t>', '0 always takes the likeliest token', number({ min: 0 }))
+    .option('--max-tokens <n>', 'maximum length of the answer', wholeNumber({ min: 1 }))
+    .option('--temperature <t>', 'randomness: 0 always takes the likeliest token', number({ min: 0 }))
     .option('--seed <n>', 'same seed, same answer', wholeNumber({ min: 0 }))
     .option('--pin <worker>', 'only this worker, by its ID', workerId)
     .option('--timeout <seconds>', 'give up after this long', number({ min: 1 }), 300)
-    .option(
-      '--local',
-      'where no worker is left, answer from a model on this disk: --model, or what a worker would serve',
-    )
-    .option('--public', 'ask the world: strangers will see the prompt');
+    .option('--local', 'if no worker is left, answer from a model on this disk: --model, or what a worker would serve')
+    .option('--public', 'ask the public mesh: strangers will see the prompt');
 
 /** Of a request, what its flags say. */
 export const requestOf = ({ maxTokens, temperature, seed, model, pin, timeout }: RequestFlags) => ({

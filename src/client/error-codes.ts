@@ -7,32 +7,35 @@ import { errorCodes, type ErrorCode } from '../protocol/errors.js';
 
 export const clientErrorCodes = {
   no_worker: {
-    meaning: 'No worker was found in time, or none that may be asked.',
+    meaning: 'No worker was found in time, or none that this request may go to.',
     next: 'Start one in another terminal: qmesh worker. In a private mesh, give both the same --bootstrap.',
   },
   worker_lost: {
-    meaning: 'The connection to the worker broke, and nobody else was there to go on.',
+    meaning: 'The connection to the worker broke, and no other worker could take over.',
     next: 'Ask again when a worker is there, or let this machine answer with --local.',
   },
   worker_silent: {
-    meaning: 'The worker is connected and says nothing, and nobody else was there to go on.',
+    meaning: 'The worker is connected but says nothing, and no other worker could take over.',
     next: 'Ask again when the worker is back, start another one, or let this machine answer with --local.',
   },
   worker_stalled: {
-    meaning: 'The worker speaks, but got no further with the request, and nobody else was there to go on.',
+    meaning: 'The worker responds but makes no progress with the request, and no other worker could take over.',
     next: 'Ask again, or start another worker.',
   },
   bad_answer: {
-    meaning: 'The worker contradicted itself or made no sense, and nobody else was there to go on.',
+    meaning: 'The worker contradicted itself or made no sense, and no other worker could take over.',
     next: 'Ask another worker; --pin chooses one.',
   },
   local_failed: {
     meaning: 'The model on this disk that should have answered cannot be run.',
-    next: 'See what is on this disk with: qmesh models list.',
+    next: 'See which models are on this disk: qmesh models list.',
   },
-  client_closed: { meaning: 'The client was closed before the answer was whole.', next: 'Keep it open until then.' },
+  client_closed: {
+    meaning: 'The client was closed before the answer was complete.',
+    next: 'Keep the client open until the answer is there.',
+  },
   too_many_requests: {
-    meaning: 'This client has as many unfinished requests as it may.',
+    meaning: 'This client already has as many unfinished requests as it is allowed.',
     next: 'Wait for some of them to end, or use another client.',
   },
 } as const satisfies Record<string, { readonly meaning: string; readonly next: string }>;
@@ -43,12 +46,12 @@ export type ClientErrorCode = keyof typeof clientErrorCodes;
 const wireAdvice: Readonly<Partial<Record<ErrorCode, string>>> = {
   bad_request: 'Correct what the message names.',
   unsupported_version: 'Update the older of the two programs.',
-  model_not_found: 'Leave --model away to take what is served, or start a worker with that model.',
+  model_not_found: 'Leave out --model to use whatever is served, or start a worker with that model.',
   prompt_too_long: 'Shorten the prompt, or ask a worker with a longer context.',
-  queue_full: 'Ask again in a while; another worker in the mesh would take it at once.',
-  overloaded: 'Ask again in a while; another worker in the mesh would take it at once.',
-  rate_limited: 'Ask again in a minute. A worker does not limit its owner: ask from its home.',
-  work_required: 'Ask again in a while, when its machine is less busy.',
+  queue_full: 'Ask again in a while; another worker in the mesh would help.',
+  overloaded: 'Ask again in a while; another worker in the mesh would help.',
+  rate_limited: 'Ask again in a minute. A worker does not limit its owner: if it is yours, ask with its home.',
+  work_required: 'Ask again later, when its machine is less busy.',
   insufficient_credit: 'Offer less, or earn points by running a worker.',
   banned: 'Ask another worker, or wait until the ban is over.',
   deadline_exceeded: 'Give it more time with --timeout.',

@@ -34,11 +34,11 @@ export const askCommand = (): Command =>
       ),
     )
       .option('--json', 'print one JSON object with the answer, the worker, the tries and the timings')
-      .option('--price', 'ask nothing: say what it would cost at most, and the tier it would get'),
+      .option('--price', 'do not ask, but say what it would cost at most, and which tier it would get'),
     {
       about: [
         'A worker that dies or falls silent in the middle of an answer costs about a',
-        'second: another one goes on from there. Ctrl-C ends the answer where it is.',
+        'second: another one continues from there. Ctrl-C ends the answer where it is.',
         'Exit codes: 0 done, 1 failed, 2 used wrongly, 130 interrupted.',
       ],
       examples: [

@@ -35,18 +35,18 @@ export const chatCommand = (): Command =>
   withManual(
     withRequestFlags(
       withSettings(
-        new Command('chat').description('Have a conversation; the model hears all of it again.'),
+        new Command('chat').description('Have a conversation, in which the model remembers what was said.'),
         askSettings,
       ),
     )
-      .option('--system <text>', 'how the model should answer')
-      .option('--no-history', 'do not keep what is typed for the arrow keys of the next chat')
-      .option('--json', 'each line read is a message, each answer one JSON object on a line'),
+      .option('--system <text>', 'system prompt: how the model should answer')
+      .option('--no-history', 'do not keep what you type for the arrow keys of the next chat')
+      .option('--json', 'read one message per line, print each answer as one JSON object per line'),
     {
       about: [
         'At a terminal: /help shows the commands, Ctrl-C stops an answer, Ctrl-D',
-        'leaves. What is typed is kept in the home, readable by you only. The',
-        'conversation itself is kept nowhere unless you /save it.',
+        'leaves. What you type is kept in the home, readable by you only. The',
+        'conversation itself is not kept unless you /save it.',
         'What comes through a pipe is one message, and its answer goes to stdout.',
       ],
       examples: [

@@ -7,8 +7,8 @@ import { withManual } from '../manual.js';
 export const completionCommand = (): Command => {
   const command = withManual(
     new Command('completion')
-      .description('Print what makes a shell complete commands and flags.')
-      .addArgument(new Argument('<shell>', 'the shell that is to learn them').choices(shells)),
+      .description('Print a script that makes your shell complete commands and flags.')
+      .addArgument(new Argument('<shell>', 'your shell').choices(shells)),
     {
       examples: [
         ['source <(qmesh completion bash)', 'now; in ~/.bashrc, for ever'],

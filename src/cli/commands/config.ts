@@ -14,14 +14,14 @@ interface Options extends Readonly<Record<string, unknown>> {
 
 export const configCommand = (): Command =>
   new Command('config')
-    .description('See the settings that are in force, and where they come from.')
+    .description('See the settings in force, and where they come from.')
     .addCommand(showCommand())
     .addCommand(pathCommand());
 
 const showCommand = (): Command =>
   withManual(
-    withSettings(new Command('show').description('Show every setting. What is secret is not shown.'), ['home'])
-      .option('--sources', 'with where each comes from: a flag, the environment, the file, or the default')
+    withSettings(new Command('show').description('Show every setting. Secrets are hidden.'), ['home'])
+      .option('--sources', 'also show where each comes from: a flag, the environment, the file, or the default')
       .option('--json', 'print one JSON object'),
     {
       about: [
@@ -39,10 +39,9 @@ const showCommand = (): Command =>
 
 const pathCommand = (): Command =>
   withManual(
-    withSettings(new Command('path').description('Print where the configuration file is looked for.'), ['home']).option(
-      '--json',
-      'print one JSON object',
-    ),
+    withSettings(new Command('path').description('Print where the configuration file is, or would be.'), [
+      'home',
+    ]).option('--json', 'print one JSON object'),
     { examples: [['qmesh config path', 'whether or not it is there']], see: ['qmesh config show'] },
   ).action((options: Options) => {
     const path = configPath(readSettings(options).values);

@@ -17,10 +17,10 @@ const lastPort = 65_536 - nodesBeforeRouters;
 export const dhtCommand = (): Command =>
   withManual(
     new Command('dht')
-      .description('Run a bootstrap node: what the other machines of a private mesh are pointed at.')
+      .description('Run a bootstrap node, the meeting point of a private mesh.')
       .option(
         '--port <port>',
-        `the first of ${nodesBeforeRouters} UDP ports in a row, on 127.0.0.1 the only one; 0 takes free ones`,
+        `the first of ${nodesBeforeRouters} UDP ports in a row (on 127.0.0.1 the only one); 0 picks free ones`,
         '50000',
       )
       .addOption(
@@ -32,8 +32,8 @@ export const dhtCommand = (): Command =>
     {
       about: [
         'It holds no data and sees no prompts: it tells nodes where others are.',
-        'A firewall in front of it must let all of its ports in: nodes learn from several',
-        'how their router translates addresses.',
+        'A firewall must let all of its ports through: by asking on several of them,',
+        'nodes learn how their router translates addresses.',
       ],
       examples: [
         ['qmesh dht', 'on ports 50000 to 50003; it prints the address for the others'],

@@ -28,15 +28,15 @@ const flags = [
 export const doctorCommand = (): Command =>
   withManual(
     withSettings(
-      new Command('doctor').description('Look at all that a node needs, and say what to do about what is wrong.'),
+      new Command('doctor').description('Check everything a node needs, and say what to do about each problem.'),
       flags,
     )
       .option('--public', 'also ask the public nodes, which then see the address of this machine')
       .option('--json', 'print one JSON object'),
     {
       about: [
-        'Nothing is changed, and nobody outside is asked but the nodes of a mesh that',
-        'is set. With the flags or settings of a worker it says how that would do.',
+        'It changes nothing, and contacts nobody outside but the nodes of the mesh you',
+        'have set. Give it the flags of a worker to learn how that worker would do.',
         'Exit codes: 0 nothing fails, 1 something does, 2 used wrongly.',
       ],
       examples: [

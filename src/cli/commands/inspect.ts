@@ -13,17 +13,18 @@ type Options = OwnerOptions & Wanted;
 
 export const inspectCommand = (): Command =>
   withManual(
-    withSettings(new Command('inspect').description('Follow what the actors of the worker on this machine do.'), [
-      'home',
-    ])
-      .option('--actor <text>', 'only actors whose name holds this, such as slot or peer.0')
-      .option('--request <id>', 'only what is about this request')
-      .option('--json', 'print one JSON object a line'),
+    withSettings(
+      new Command('inspect').description('Follow what the actors of the worker on this machine are doing.'),
+      ['home'],
+    )
+      .option('--actor <text>', 'only actors whose name contains this, such as slot or peer.0')
+      .option('--request <id>', 'only what concerns this request')
+      .option('--json', 'print one JSON object per line'),
     {
       about: [
         'Messages, transitions, failures and the log, as they happen, until Ctrl-C.',
-        'It comes from the admin server; the same is drawn on its page. While nobody',
-        'looks, a worker pays nothing for it.',
+        'It comes from the admin server, whose page draws the same. It costs a worker',
+        'nothing while nobody looks.',
       ],
       examples: [
         ['qmesh inspect', 'everything'],

@@ -25,18 +25,16 @@ interface AddFlags extends Readonly<Record<string, unknown>> {
 export const addCommand = (): Command =>
   withManual(
     withSettings(
-      new Command('add')
-        .description('Put a GGUF file of this machine among its models.')
-        .argument('<file>', 'the file'),
+      new Command('add').description('Add a GGUF file on this machine to its models.').argument('<file>', 'the file'),
       ['models', 'home'],
     )
-      .option('--as <name>', 'the name to serve it under; by default that of the file')
-      .option('--link', 'make a hard link in place of a copy: no second copy on the disk, and no second file')
+      .option('--as <name>', 'the name to serve it under; by default the file’s')
+      .option('--link', 'make a hard link instead of a copy, which takes no space')
       .option('--json', 'print one JSON object'),
     {
       about: [
-        'The file is looked at, copied and hashed, and only then gets its name among',
-        'the models. Where the file system can share its blocks, a copy takes no room.',
+        'The file is inspected, copied and hashed, and only then appears among the',
+        'models. If the file system can share blocks, the copy takes no space.',
       ],
       examples: [
         ['qmesh models add ~/Downloads/llama.gguf', 'then: qmesh worker --model llama'],

@@ -27,14 +27,14 @@ const manyHeaders = 20;
 export const listCommand = (): Command =>
   withManual(
     withSettings(
-      new Command('list').description('The models on this machine, and real ones that people run.'),
+      new Command('list').description('List the models on this machine, and popular ones to fetch.'),
       modelsSettings,
     )
-      .option('--mesh', 'those that other nodes offer just now')
+      .option('--mesh', 'list those that other nodes offer right now')
       .option('--json', 'print one JSON object'),
     {
       examples: [
-        ['qmesh models list', 'what is here, what is wrong with it, and what there is to get'],
+        ['qmesh models list', 'what is here, what is wrong with it, and what you can get'],
         ['qmesh models list --mesh', 'what other nodes offer'],
       ],
       see: ['qmesh models recommend', 'docs/models.md'],

@@ -17,14 +17,14 @@ export const pullCommand = (): Command =>
         .description('Fetch a model from the mesh, or from its address.')
         .argument(
           '<name>',
-          'a name of the catalog or of a model in the mesh, a SHA-256, hf:user/repository/file.gguf, or https://…',
+          'a name from the catalog or the mesh, a SHA-256, hf:user/repository/file.gguf, or https://…',
         ),
       modelsSettings,
-    ).option('--json', 'print one JSON line for each thing that happens'),
+    ).option('--json', 'print one JSON line per event'),
     {
       about: [
-        'Ctrl-C keeps what has arrived; the same command goes on from there.',
-        'Other nodes that have the model are asked before its address is.',
+        'Ctrl-C keeps what has arrived; the same command continues from there.',
+        'Nodes that have the model are asked before its address on the web.',
       ],
       examples: [
         ['qmesh models pull qwen2.5-1.5b-instruct-q4_k_m', 'one that `qmesh models list` shows'],

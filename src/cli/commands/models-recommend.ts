@@ -25,13 +25,13 @@ export const recommendCommand = (): Command =>
       ...modelsSettings,
       'gpuLayers',
     ])
-      .option('--pull', 'fetch it, after a question')
+      .option('--pull', 'fetch it, after asking')
       .option('-y, --yes', 'with --pull: do not ask')
       .option('--json', 'print one JSON object'),
     {
       about: [
-        'Looks at memory, graphics card and disk. The best model is the largest that has',
-        'room and answers about as fast as people read. Speeds are estimates.',
+        'Looks at memory, graphics card and disk. The best model is the largest that fits',
+        'and answers about as fast as people read. Speeds are estimates.',
       ],
       examples: [
         ['qmesh models recommend', 'look only'],

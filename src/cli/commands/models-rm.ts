@@ -22,14 +22,14 @@ export const rmCommand = (): Command =>
     withSettings(
       new Command('rm')
         .alias('remove')
-        .description('Delete a model of this machine.')
+        .description('Delete a model from this machine.')
         .argument('<name>', 'as `qmesh models list` shows it'),
       ['models', 'home'],
     )
       .option('-y, --yes', 'do not ask')
       .option('--json', 'print one JSON object'),
     {
-      about: ['A model that the worker of this home serves is not deleted.'],
+      about: ['It refuses while this home’s worker is serving the model.'],
       examples: [
         ['qmesh models rm llama', 'asks first'],
         ['qmesh models rm llama --yes', 'for scripts'],

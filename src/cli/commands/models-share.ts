@@ -23,10 +23,10 @@ export const shareCommand = (): Command =>
   withManual(
     withSettings(
       new Command('share')
-        .description('Offer models of this machine to the mesh, until it is stopped. They are not copied for it.')
-        .argument('[names...]', 'names of models, as `qmesh models list` shows them; all, where none is given'),
+        .description('Offer models on this machine to the mesh, until you stop it. Takes no extra disk space.')
+        .argument('[names...]', 'names of models, as `qmesh models list` shows them; by default all'),
       modelsSettings,
-    ).option('--json', 'print one JSON line for each thing that happens'),
+    ).option('--json', 'print one JSON line per event'),
     {
       examples: [
         ['qmesh models share', 'all of them'],

@@ -21,13 +21,13 @@ export const verifyCommand = (): Command =>
   withManual(
     withSettings(
       new Command('verify')
-        .description('Check models to the last byte: their SHA-256, their header, and that they are whole.')
-        .argument('[names...]', 'as `qmesh models list` shows them; all, where none is given'),
+        .description('Check models to the last byte: SHA-256, header, and that they are complete.')
+        .argument('[names...]', 'names of models, as `qmesh models list` shows them; by default all'),
       ['models', 'home'],
-    ).option('--json', 'print one JSON line for each model'),
+    ).option('--json', 'print one JSON line per model'),
     {
       about: [
-        'A SHA-256 is compared with the catalog’s, where that has one, and with what it was',
+        'A SHA-256 is compared with the catalog’s, if it has one, and with what it was',
         'when the file was fetched, added or first served.',
         'Exit codes: 0 all are good, 1 one is not, 2 used wrongly.',
       ],

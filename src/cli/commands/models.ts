@@ -12,7 +12,7 @@ import { verifyCommand } from './models-verify.js';
 export const modelsCommand = (): Command =>
   withManual(
     new Command('models')
-      .description('See which models there are, find the right one, fetch it, offer yours.')
+      .description('List, recommend, fetch, add, check and share models.')
       .addCommand(listCommand())
       .addCommand(recommendCommand())
       .addCommand(pullCommand())

@@ -10,10 +10,10 @@ import { print, tellWorker, withOwnerOptions, type OwnerOptions } from '../owner
 export const pauseCommand = (): Command =>
   withManual(
     withOwnerOptions(
-      new Command('pause').description('Let the worker on this machine rest: your own requests only.'),
+      new Command('pause').description('Make the worker on this machine answer only your own requests.'),
     ).option('--for <time>', 'resume by itself after this long, such as 90m, 2h or 1d', duration),
     {
-      about: ['What is being answered is finished. A pause outlives a restart of the worker.'],
+      about: ['Running answers are finished. A pause survives a restart of the worker.'],
       examples: [
         ['qmesh pause', 'until qmesh resume'],
         ['qmesh pause --for 2h', 'for two hours'],

@@ -7,9 +7,9 @@ import { print, tellWorker, withOwnerOptions, type OwnerOptions } from '../owner
 
 export const resumeCommand = (): Command =>
   withManual(
-    withOwnerOptions(new Command('resume').description('Let the worker on this machine work for others again.')),
+    withOwnerOptions(new Command('resume').description('Make the worker on this machine work for others again.')),
     {
-      about: ['Outside of its schedule: until the next change of the schedule.'],
+      about: ['Outside its schedule it works until the schedule next changes.'],
       examples: [['qmesh resume', 'after qmesh pause']],
     },
   ).action(async (options: OwnerOptions) => {

@@ -22,8 +22,8 @@ interface AuditOptions extends ScoreOptions {
 export const scoreAuditCommand = (): Command =>
   withManual(
     withScoreOptions(
-      new Command('audit').description('Count all receipts again, and compare with the running totals.'),
-    ).option('--proofs', 'check the signatures of every certificate, too'),
+      new Command('audit').description('Recount all receipts, and compare with the running totals.'),
+    ).option('--proofs', 'also check the signatures of every certificate'),
     {
       about: [
         'Exit codes: 0 everything agrees, 1 something differs, 2 used wrongly.',

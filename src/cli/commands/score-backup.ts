@@ -16,14 +16,14 @@ export const scoreBackupCommand = (): Command =>
   withManual(
     withScoreOptions(
       new Command('backup')
-        .description('Write certificates, claims, own signatures and evidence to one file.')
-        .argument('<file>', 'a file that is not there yet'),
+        .description('Write certificates, claims, own signatures and evidence to a file.')
+        .argument('<file>', 'a file that does not exist yet'),
     ),
     {
       about: [
-        'Copying the folder score-db does not do: a copy is not opened, since two nodes',
-        'that go on from one history contradict each other. Keep identity.key, too: it is',
-        'the account, and without it nobody can use its points.',
+        'Copying the folder score-db is no backup: a copy is not opened, since two nodes',
+        'that continue from one history contradict each other. Keep identity.key as well:',
+        'it is the account, and without it nobody can use its points.',
       ],
       examples: [
         ['qmesh score backup points.jsonl', 'while the worker runs, or not'],

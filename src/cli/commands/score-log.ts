@@ -18,10 +18,10 @@ interface LogOptions extends ScoreOptions {
 
 export const scoreLogCommand = (): Command =>
   withManual(
-    withScoreOptions(new Command('log').description('List certified receipts, the latest first.'))
-      .option('--limit <n>', 'so many at most', count, 20)
+    withScoreOptions(new Command('log').description('List certified receipts, latest first.'))
+      .option('--limit <n>', 'how many at most', count, 20)
       .option('--account <id>', 'only those that name this account, as worker or client; `me` is this node', account)
-      .option('--since <when>', 'only those since then: a date, or how long ago, such as 2d', since),
+      .option('--since <when>', 'only those since a date, or since so long ago, such as 2d', since),
     {
       about: ['Every receipt that this node has counted, whoever served whom.'],
       examples: [

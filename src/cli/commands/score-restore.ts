@@ -19,14 +19,14 @@ export const scoreRestoreCommand = (): Command =>
   withManual(
     withScoreOptions(
       new Command('restore')
-        .description('Add what a backup has and this node lacks. The worker must not run meanwhile.')
+        .description('Restore what this node lacks from a backup. Stop the worker first.')
         .argument('<file>', 'what qmesh score backup wrote'),
     ),
     {
       about: [
-        'Every certificate is checked as one from a stranger would be. What is here',
-        'already stays as it is. From the backup of another node come only certificates',
-        'of named validators, and evidence; a node takes its own backup on its word.',
+        'Every certificate is checked as if it came from a stranger. What is already here',
+        'stays as it is. A node trusts its own backup; from that of another node it takes',
+        'certificates of named validators, and evidence, and nothing else.',
       ],
       examples: [['qmesh stop && qmesh score restore points.jsonl', 'then start the worker again']],
       see: ['qmesh score backup', 'docs/ledger.md'],

@@ -14,10 +14,10 @@ import { scoreLogCommand } from './score-log.js';
 import { scoreRestoreCommand } from './score-restore.js';
 
 export const scoreCommand = (): Command =>
-  withManual(withScoreOptions(new Command('score').description('See your points, and what brings more of them.')), {
+  withManual(withScoreOptions(new Command('score').description('See your points, and how to earn more.')), {
     about: [
       'Serving requests earns points, asking with an offer spends them. The points are',
-      'those that this node has counted itself; nobody keeps them for you.',
+      'those this node has counted itself; nobody keeps them for you.',
     ],
     examples: [
       ['qmesh score', 'balance, tier, achievements, latest receipts'],

@@ -33,18 +33,18 @@ const flags = [
 export const serveCommand = (): Command =>
   withManual(
     withSettings(
-      new Command('serve').description('Answer programs that speak OpenAI’s API, on http://127.0.0.1:8080/v1.'),
+      new Command('serve').description('Serve OpenAI’s API to other programs, on http://127.0.0.1:8080/v1.'),
       flags,
     )
-      .option('--local', 'where no worker is left, answer from a model on this disk: --model, or the demo')
-      .option('--public', 'ask the world: strangers will see the prompts')
-      .option('--json', 'log JSON lines at a terminal too; the first says where it listens'),
+      .option('--local', 'if no worker is left, answer from a model on this disk: --model, or the demo')
+      .option('--public', 'ask the public mesh: strangers will see the prompts')
+      .option('--json', 'log JSON lines on a terminal too; the first says where it listens'),
     {
       about: [
         'Point a program at it with OPENAI_BASE_URL=http://127.0.0.1:8080/v1 and any',
-        'API key, or with the settings that it has for that. Where other machines are',
-        'to reach it, --listen needs QMESH_API_KEYS. docs/openai.md has the details.',
-        'Ctrl-C takes no more requests and lets the open ones end; twice ends at once.',
+        'API key, or in the settings of the program. To let other machines reach it, set',
+        'QMESH_API_KEYS and --listen. docs/openai.md has the details.',
+        'Ctrl-C takes no new requests and lets open ones finish; twice ends at once.',
       ],
       examples: [
         ['qmesh serve', 'for the programs of this machine'],

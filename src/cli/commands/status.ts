@@ -5,7 +5,7 @@ import { print, tellWorker, withOwnerOptions, type OwnerOptions } from '../owner
 
 export const statusCommand = (): Command =>
   withManual(withOwnerOptions(new Command('status').description('Show how the worker on this machine is doing.')), {
-    about: ['Exit code 1 where none runs.'],
+    about: ['The exit code is 1 if none is running.'],
     examples: [
       ['qmesh status', 'in words'],
       ['qmesh status --json | jq .slots', 'for programs'],

@@ -15,10 +15,10 @@ const LOOK_EVERY_MS = 250;
 export const stopCommand = (): Command =>
   withManual(
     withOwnerOptions(
-      new Command('stop').description('End the worker on this machine; what it answers is finished first.'),
-    ).option('--now', 'do not wait: what it answers goes on at other workers'),
+      new Command('stop').description('Stop the worker on this machine, after it has finished what it is answering.'),
+    ).option('--now', 'do not wait: running answers continue on other workers'),
     {
-      about: ['It returns when the worker is gone. Ctrl-C ends the waiting, not the stopping.'],
+      about: ['It returns when the worker has stopped. Ctrl-C ends only the waiting.'],
       examples: [
         ['qmesh stop', 'in good order'],
         ['qmesh stop --now', 'at once'],

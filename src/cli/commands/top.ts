@@ -29,12 +29,12 @@ export const topCommand = (): Command =>
       new Command('top').description('Watch the worker on this machine, and the mesh around it.'),
       clientSettings,
     )
-      .option('--once', 'look once, and end')
-      .option('--every <seconds>', 'look again after so long', number({ min: 0.2 }), 1)
-      .option('--json', 'print one JSON object a look')
-      .option('--public', 'look at the world: this program is then seen by its workers'),
+      .option('--once', 'print once, and end')
+      .option('--every <seconds>', 'how often to refresh', number({ min: 0.2 }), 1)
+      .option('--json', 'print one JSON object per refresh')
+      .option('--public', 'watch the public mesh, whose workers then see this program'),
     {
-      about: ['q leaves. Into a pipe it looks once.'],
+      about: ['q leaves. In a pipe it prints once.'],
       examples: [
         ['qmesh top', 'live'],
         ['qmesh top --once', 'as it is now'],

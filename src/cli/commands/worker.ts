@@ -62,12 +62,12 @@ export const workerCommand = (): Command =>
   withManual(
     withSettings(new Command('worker').description('Lend this machine: serve models to the mesh.'), flags).option(
       '--public',
-      'join the world through public nodes: strangers may send prompts to this machine',
+      'join the public mesh: strangers may send prompts to this machine',
     ),
     {
       about: [
-        'It runs until Ctrl-C or qmesh stop, and finishes what it answers first. Its log',
-        'goes to stdout: lines to read on a terminal, JSON into a pipe.',
+        'It runs until Ctrl-C or qmesh stop, and finishes running answers first. Its log',
+        'goes to stdout: readable on a terminal, JSON in a pipe.',
         'Exit codes: 0 stopped, 1 failed, 2 used wrongly, 70 an internal fault.',
       ],
       examples: [
