@@ -1,7 +1,8 @@
 /**
  * Who may read the admin server. It has no password: it is reached from this machine only, unless its owner gave it another address. A
  * page of a stranger in the owner's browser is kept out by what it cannot choose: the Host that it was resolved from (so no name of a
- * stranger may lead here), and the Origin that its scripts have.
+ * stranger may lead here), and the Origin that its scripts have. A link that the owner clicks on such a page does lead here: what it
+ * opens is a window of its own, which the page that had the link cannot read.
  */
 import { isIP } from 'node:net';
 
@@ -11,6 +12,8 @@ interface Headers {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
   readonly 'sec-fetch-site'?: string | string[] | undefined;
+  readonly 'sec-fetch-mode'?: string | string[] | undefined;
+  readonly 'sec-fetch-dest'?: string | string[] | undefined;
 }
 
 /**
@@ -22,7 +25,8 @@ export function refusalOf({ host, origin, ...other }: Headers, isLoopback: boole
   if (!isOurName(hostname, isLoopback)) return 'This name does not lead here: use the address that the worker logged.';
   if (origin !== undefined && parsed(origin).host !== parsed(`http://${host ?? ''}`).host)
     return 'Pages of other origins may not read this.';
-  return other['sec-fetch-site'] === 'cross-site' ? 'Pages of other sites may not read this.' : undefined;
+  const isLink = other['sec-fetch-mode'] === 'navigate' && other['sec-fetch-dest'] === 'document';
+  return other['sec-fetch-site'] === 'cross-site' && !isLink ? 'Pages of other sites may not read this.' : undefined;
 }
 
 function isOurName(name: string, isLoopback: boolean): boolean {

@@ -193,6 +193,9 @@ describe.skipIf(noBrowser !== undefined)('the page of a worker', () => {
     }
     await phone.page.keyboard.press('Enter');
     await phone.page.waitForSelector('nav.views a[href="#charts"][aria-current="page"]');
+    await phone.page.focus('a.skip');
+    await phone.page.keyboard.press('Enter');
+    expect(await phone.page.evaluate(() => [document.activeElement?.id, location.hash])).toEqual(['main', '#charts']);
     expect(phone.complaints).toEqual([]);
     await phone.page.context().close();
   });

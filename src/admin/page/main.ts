@@ -112,6 +112,10 @@ class Page implements App {
 
   #listen(): void {
     addEventListener('hashchange', () => this.#route());
+    element('.skip', HTMLAnchorElement).addEventListener('click', (event) => {
+      event.preventDefault(); // its hash would be a view's
+      element('#main', HTMLElement).focus();
+    });
     const filter = element('#filter', HTMLInputElement);
     filter.addEventListener('input', () => this.setFilter(filter.value));
     element('#pause', HTMLButtonElement).addEventListener('click', () =>

@@ -40,4 +40,15 @@ describe('who may read the admin server', () => {
     expect(refusalOf(asked(host, { 'sec-fetch-site': 'same-origin' }), true)).toBeUndefined();
     expect(refusalOf(asked(host, { 'sec-fetch-site': 'cross-site' }), true)).toBeDefined();
   });
+
+  it('a link on another site opens the page, and a frame or a script there does not', () => {
+    const crossSite = (mode: string, dest: string): string | undefined =>
+      refusalOf(
+        asked('127.0.0.1:8787', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': mode, 'sec-fetch-dest': dest }),
+        true,
+      );
+    expect(crossSite('navigate', 'document')).toBeUndefined();
+    expect(crossSite('navigate', 'iframe')).toBeDefined();
+    expect(crossSite('no-cors', 'script')).toBeDefined();
+  });
 });
