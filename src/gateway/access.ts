@@ -35,7 +35,7 @@ export class Access {
     if (name !== undefined && this.#isOurs(name)) return;
     throw new ApiError(
       403,
-      `This server is not known as ${name ?? 'that'}; use its address, or start it with --names ${name ?? 'NAME'}.`,
+      `This server does not answer to the name ${name ?? '(none)'}; use its address, or start it with --names ${name ?? 'NAME'}.`,
       { code: 'host_not_allowed' },
     );
   }
@@ -51,7 +51,7 @@ export class Access {
         vary: 'origin',
       };
     if (URL.canParse(origin) && new URL(origin).host === host) return {};
-    throw new ApiError(403, `Pages of ${origin} may not use this server; start it with --cors to let them.`, {
+    throw new ApiError(403, `Web pages from ${origin} may not use this server; start it with --cors to allow them.`, {
       code: 'origin_not_allowed',
     });
   }
@@ -78,9 +78,7 @@ export class Access {
     const isKnown = this.#keys.map((key) => timingSafeEqual(key, shown)).includes(true);
     if (given !== undefined && isKnown) return;
     const message =
-      given === undefined
-        ? 'An API key is needed: Authorization: Bearer KEY.'
-        : 'This API key is not one of this server.';
+      given === undefined ? 'An API key is required: Authorization: Bearer KEY.' : 'This API key is not valid here.';
     throw new ApiError(401, message, { code: 'invalid_api_key' });
   }
 

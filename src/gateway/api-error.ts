@@ -59,7 +59,7 @@ export const unsupportedParameter = (param: string, why: string): ApiError =>
   new ApiError(400, `${param}: ${why}`, { param, code: 'unsupported_parameter' });
 
 export const isClosing = (): ApiError =>
-  new ApiError(503, 'This server is being stopped; ask again when it is back.', { code: 'shutting_down' });
+  new ApiError(503, 'This server is shutting down; try again when it is back.', { code: 'shutting_down' });
 
 function typeOf(status: number): string {
   if (status === 429) return 'rate_limit_error';

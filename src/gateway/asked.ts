@@ -29,14 +29,18 @@ const frameMarginBytes = 1_024;
  */
 export function assertFits(request: AskRequest): void {
   if (!nestsWithin(request, limits.maxNestingDepth))
-    throw new ApiError(400, `The request nests deeper than the ${limits.maxNestingDepth} levels that workers read.`, {
-      code: 'invalid_value',
-    });
+    throw new ApiError(
+      400,
+      `The request is nested deeper than the ${limits.maxNestingDepth} levels that workers read.`,
+      {
+        code: 'invalid_value',
+      },
+    );
   const bytes = Buffer.byteLength(JSON.stringify(request));
   if (bytes > limits.maxFrameBytes - frameMarginBytes)
     throw new ApiError(
       413,
-      `The request has ${bytes} bytes, and workers read ${limits.maxFrameBytes} at most; shorten it.`,
+      `The request has ${bytes} bytes, and workers read at most ${limits.maxFrameBytes}; shorten it.`,
       {
         code: 'request_too_large',
       },

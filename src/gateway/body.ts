@@ -12,6 +12,11 @@ export function parseJson(app: FastifyInstance): void {
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const coding = request.headers['content-encoding'] ?? 'identity';
+    if (coding !== 'identity') {
+      done(new ApiError(415, `The body is encoded as ${coding}; send it as it is.`, { code: 'invalid_request' }));
+      return;
+    }
     let text: string;
     try {
       text = utf8.decode(body as Buffer);
@@ -25,7 +30,7 @@ export function parseJson(app: FastifyInstance): void {
 
 /** What Fastify found wrong, for people. */
 const problems: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: `The body is larger than ${maxBodyBytes} bytes, which is what workers read; shorten it.`,
+  FST_ERR_CTP_BODY_TOO_LARGE: `The body is larger than ${maxBodyBytes} bytes, the most that workers read; shorten it.`,
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'The body must be JSON; send it with Content-Type: application/json.',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty; it must be a JSON object.',
   FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not JSON.',

@@ -38,13 +38,13 @@ const body = z.strictObject({
   tool_choice: toolChoice.exactOptional(),
   parallel_tool_calls: z.boolean().exactOptional(),
 
-  logprobs: refused('workers do not tell probabilities', false),
-  top_logprobs: refused('workers do not tell probabilities', 0),
-  modalities: refused('workers answer in text', ['text']),
-  audio: refused('workers answer in text'),
-  prediction: refused('workers do not take the answer in advance'),
-  web_search_options: refused('workers do not search'),
-  reasoning_effort: refused('workers do not set how long a model thinks', 'none'),
+  logprobs: refused('workers do not report probabilities', false),
+  top_logprobs: refused('workers do not report probabilities', 0),
+  modalities: refused('workers answer in text only', ['text']),
+  audio: refused('workers answer in text only'),
+  prediction: refused('workers cannot use a predicted answer'),
+  web_search_options: refused('workers cannot search the web'),
+  reasoning_effort: refused('workers cannot set how long a model thinks', 'none'),
   verbosity: refused('say it in the prompt', 'medium'),
   functions: refused('it was replaced by `tools`', []),
   function_call: refused('it was replaced by `tool_choice`', 'none'),
@@ -60,7 +60,7 @@ export function readChat(given: unknown): Asked {
   if (jsonSchema !== undefined && offered.length > 0)
     throw unsupportedParameter(
       'response_format',
-      'is not supported together with tools: an answer is held to one or the other',
+      'is not supported together with tools: an answer can follow only one of them',
     );
   const request: AskRequest = {
     messages: asked.messages,
@@ -85,7 +85,7 @@ export function readChat(given: unknown): Asked {
 
 function maxTokensOf({ max_tokens: older, max_completion_tokens: newer }: Body): number | undefined {
   if (older !== undefined && newer !== undefined && older !== newer)
-    throw badParameter('max_tokens', 'says something else than max_completion_tokens; give one of them');
+    throw badParameter('max_tokens', 'differs from max_completion_tokens; give only one of them');
   return newer ?? older;
 }
 

@@ -7,11 +7,11 @@ import { choicesOf, maxChoices, read, refused, samplingOf, shared, snakeCase, st
 const body = z.strictObject({
   ...shared,
   prompt: z.union([z.string(), z.array(z.string()).min(1).max(maxChoices)], {
-    error: `must be a text, or a list of at most ${maxChoices} of them; workers take no tokens`,
+    error: `must be a text, or a list of at most ${maxChoices} texts; workers do not take tokens`,
   }),
   echo: refused('prepend the prompt yourself', false),
-  suffix: refused('workers write on, and not in between'),
-  logprobs: refused('workers do not tell probabilities'),
+  suffix: refused('workers continue a text, and cannot fill a gap'),
+  logprobs: refused('workers do not report probabilities'),
   best_of: refused('ask for more choices with `n`', 1),
 });
 

@@ -7,6 +7,13 @@ import { writtenCalls } from './tools.js';
 
 type Message = NonNullable<AskRequest['messages']>[number];
 
+/** The text of a part; undefined where it has none. What an earlier answer refused was said, too. */
+function textOf(part: unknown): string | undefined {
+  if (!isObject(part)) return undefined;
+  const said = part.type === 'text' ? part.text : part.type === 'refusal' ? part.refusal : undefined;
+  return typeof said === 'string' ? said : undefined;
+}
+
 /** Text, or parts of text. Whoever sends a picture should not get an answer that has not seen it. */
 const content = z
   .unknown()
@@ -14,20 +21,22 @@ const content = z
   .transform((value, context): string => {
     if (typeof value === 'string') return value;
     const parts: unknown[] = Array.isArray(value) ? value : [];
-    const bad = parts.findIndex((part) => !isObject(part) || part.type !== 'text' || typeof part.text !== 'string');
-    if (Array.isArray(value) && bad < 0) return (parts as { text: string }[]).map(({ text }) => text).join('\n');
+    const texts = parts.map(textOf);
+    const bad = texts.indexOf(undefined);
+    if (Array.isArray(value) && bad < 0) return texts.join('\n');
     const part = parts[bad];
     const other = isObject(part) && typeof part.type === 'string' && part.type !== 'text' ? part.type : undefined;
     const message =
       other === undefined
         ? 'must be text, or a list of {"type": "text", "text": …}'
-        : `is "${other}"; workers read text and nothing else`;
+        : `is "${other}"; workers read only text`;
     const path = bad < 0 ? [] : other === undefined ? [bad] : [bad, 'type'];
     context.issues.push({ code: 'custom', message, path, input: value });
     return z.NEVER;
   });
 
-const noText = z.union([z.null(), z.undefined()]).transform(() => '');
+/** An answer that is only calls of tools has none. */
+const contentOrNone = z.preprocess((value) => value ?? '', content);
 
 const toolCall = z.object({
   id: z.string(),
@@ -42,7 +51,7 @@ const roles = {
   user: z.object({ role: z.literal('user'), content }),
   assistant: z.object({
     role: z.literal('assistant'),
-    content: z.union([noText, content]).exactOptional(),
+    content: contentOrNone,
     tool_calls: z.array(toolCall).max(limits.maxToolCalls).nullish(),
   }),
   tool: z.object({ role: z.literal('tool'), content, tool_call_id: z.string() }),
@@ -57,7 +66,7 @@ const message = z
     if (said.role === 'developer') return { role: 'system', content: said.content };
     if (said.role !== 'assistant') return { role: said.role, content: said.content };
     const calls = (said.tool_calls ?? []).map((call) => call.function);
-    const parts = [said.content ?? '', calls.length === 0 ? '' : writtenCalls(calls)];
+    const parts = [said.content, calls.length === 0 ? '' : writtenCalls(calls)];
     return { role: 'assistant', content: parts.filter((part) => part !== '').join('\n') };
   });
 

@@ -25,6 +25,7 @@ import { eventStream } from './event-stream.js';
 import { notHere } from './not-here.js';
 import { modelList, modelNamed, modelNotFound, servedBy } from './models.js';
 import { asApiError, maxBodyBytes, parseJson } from './body.js';
+import { onClientError, onUndecodable } from './unreadable.js';
 
 export interface GatewayOptions extends AccessRules {
   readonly client: MeshClient;
@@ -78,8 +79,10 @@ export class Gateway {
       bodyLimit: maxBodyBytes,
       requestTimeout: requestMs,
       keepAliveTimeout: idleMs,
-      http: { headersTimeout: headMs, connectionsCheckingInterval: headMs / 4 },
+      http: { headersTimeout: headMs, connectionsCheckingInterval: headMs / 4, requireHostHeader: false }, // access.ts does
       return503OnClosing: false, // not in OpenAI's shape
+      clientErrorHandler: onClientError,
+      frameworkErrors: (_, __, { raw }) => onUndecodable(raw),
       routerOptions: { maxParamLength: maxUrlChars, ignoreTrailingSlash: true },
     });
     this.app.server.maxConnections = maxConnections;
@@ -164,7 +167,7 @@ export class Gateway {
       return this.#answer(request, reply, asked, completionForm(asked), 'cmpl-');
     });
     app.post('/v1/embeddings', () => {
-      throw new ApiError(404, 'Workers make no embeddings; use another server for them.', { code: 'unknown_url' });
+      throw new ApiError(404, 'Workers do not make embeddings; use another server for them.', { code: 'unknown_url' });
     });
     app.post('/v1/responses', () => {
       throw new ApiError(404, 'There is no Responses API here; use POST /v1/chat/completions.', {
@@ -206,10 +209,14 @@ export class Gateway {
     const { maxChoicesOpen } = this.#options;
     const others = [...this.#exchanges.values()].reduce((sum, each) => sum + (each === exchange ? 0 : each.choices), 0);
     if (choices > 0 && others + choices > maxChoicesOpen)
-      throw new ApiError(429, `This server answers ${maxChoicesOpen} requests at a time; ask again in a moment.`, {
-        code: 'too_many_requests',
-        retryAfterMs: 1_000,
-      });
+      throw new ApiError(
+        429,
+        `This server answers at most ${maxChoicesOpen} requests at a time; try again in a moment.`,
+        {
+          code: 'too_many_requests',
+          retryAfterMs: 1_000,
+        },
+      );
     exchange.choices = choices;
   }
 

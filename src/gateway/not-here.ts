@@ -15,14 +15,16 @@ export function notHere(method: string, path: string): { readonly allowed?: stri
   if (allowed !== undefined)
     return {
       allowed,
-      error: new ApiError(405, `${method} is not for ${known}; use ${allowed}.`, { code: 'method_not_supported' }),
+      error: new ApiError(405, `${known} does not support ${method}; use ${allowed}.`, {
+        code: 'method_not_supported',
+      }),
     };
   const meant = Object.keys(endpoints).find(
     (each) => path.endsWith(each.replace('/v1', '')) && each.startsWith('/v1/'),
   );
   const hint =
     meant === undefined
-      ? `this server has ${Object.keys(endpoints).join(', ')}`
-      : `did you mean ${meant}? The base URL ends in /v1, and in nothing else`;
-  return { error: new ApiError(404, `${method} ${path} is not here; ${hint}.`, { code: 'unknown_url' }) };
+      ? `it has ${Object.keys(endpoints).join(', ')}`
+      : `did you mean ${meant}? The base URL should end in /v1`;
+  return { error: new ApiError(404, `This server has no ${method} ${path}; ${hint}.`, { code: 'unknown_url' }) };
 }

@@ -31,7 +31,7 @@ const cannot = 'is not supported: ';
 export const refused = (why: string, ...asksNothing: readonly unknown[]) => {
   const harmless = asksNothing.map((value) => JSON.stringify(value));
   return z
-    .custom<unknown>((value) => harmless.includes(JSON.stringify(value)), `${cannot}${why}; leave it away`)
+    .custom<unknown>((value) => harmless.includes(JSON.stringify(value)), `${cannot}${why}; leave it out`)
     .exactOptional();
 };
 
@@ -44,7 +44,7 @@ export const shared = {
   max_tokens: z.int().min(1).max(limits.maxTokens).exactOptional(),
   temperature: z.number().min(0).max(2).exactOptional(),
   top_p: z.number().min(0).max(1).exactOptional(),
-  seed: z.int().exactOptional(),
+  seed: z.number().refine(Number.isInteger, 'must be a whole number').exactOptional(),
   stop: z.union([stopString, z.array(stopString).max(limits.maxStopStrings)], { error: noMore }).exactOptional(),
   n: z.int().min(1).max(maxChoices).exactOptional(),
   stream: z.boolean().exactOptional(),
@@ -59,7 +59,7 @@ export const shared = {
 
   frequency_penalty: refused('workers have `repeat_penalty` instead', 0),
   presence_penalty: refused('workers have `repeat_penalty` instead', 0),
-  logit_bias: refused('workers do not change the odds of single tokens', {}),
+  logit_bias: refused('workers do not bias single tokens', {}),
 
   user: passedOver,
   metadata: passedOver,
@@ -79,11 +79,14 @@ export function samplingOf(asked: Shared, maxTokens = asked.max_tokens): NonNull
   return given({ maxTokens, temperature, topP, topK, minP, repeatPenalty, seed, stop });
 }
 
+/** The seeds of the mesh; a longer one, as some programs draw them, has lost its last digits by the time it is read from JSON. */
+const seeds = 2 ** 53;
+
 /** The same `n` times. Equal seeds would give equal answers, so each of them has the next one. */
 export function choicesOf(request: AskRequest, n: number): AskRequest[] {
   const { seed } = request.options ?? {};
   return Array.from({ length: n }, (_, i) =>
-    seed === undefined ? request : { ...request, options: { ...request.options, seed: seed + i } },
+    seed === undefined ? request : { ...request, options: { ...request.options, seed: (seed + i) % seeds } },
   );
 }
 
@@ -92,13 +95,13 @@ export function streamingOf({ stream = false, stream_options: options }: Shared)
   readonly isStreamed: boolean;
   readonly includeUsage: boolean;
 } {
-  if (options !== undefined && !stream) throw badParameter('stream_options', 'is only allowed where stream is true');
+  if (options !== undefined && !stream) throw badParameter('stream_options', 'is only allowed if stream is true');
   return { isStreamed: stream, includeUsage: options?.include_usage === true };
 }
 
 /** Null counts as not given: so many programs mean it. @throws ApiError that names the parameter */
 export function read<Schema extends z.ZodObject>(schema: Schema, body: unknown): z.infer<Schema> {
-  if (!isObject(body)) throw new ApiError(400, 'The body must be a JSON object.');
+  if (!isObject(body)) throw new ApiError(400, 'The body must be a JSON object.', { code: 'invalid_json' });
   const wanted = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
   const parsed = schema.safeParse(wanted, { error: inWords });
   if (parsed.success) return parsed.data;
@@ -114,7 +117,7 @@ function unknownParameter({ path, keys }: { path: PropertyKey[]; keys: string[] 
   const [key = ''] = keys;
   const param = nameOf([...path, key]).slice(0, limits.maxNameChars);
   const meant = path.length === 0 ? nearest(key.slice(0, limits.maxNameChars), Object.keys(schema.shape)) : undefined;
-  return unsupportedParameter(param, `is no parameter of this server${meant ? `; did you mean ${meant}?` : ''}`);
+  return unsupportedParameter(param, `is not a parameter of this server${meant ? `; did you mean ${meant}?` : ''}`);
 }
 
 /** What zod finds wrong, for people; where a schema says nothing of its own. */

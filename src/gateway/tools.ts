@@ -64,10 +64,10 @@ export function toolWish(listed: z.infer<typeof tools> | undefined, choice: Tool
   const { mode, names, param } = wanted(choice);
   if (mode === 'none') return { offered: [], forced: [] };
   const unknown = names?.find((name) => !known.some((tool) => tool.name === name));
-  if (unknown !== undefined) throw badParameter(param, `is ${unknown}, which is none of the tools`);
+  if (unknown !== undefined) throw badParameter(param, `is ${unknown}, which is not one of the tools`);
   const meant = known.filter(({ name }) => names?.includes(name) ?? true);
   if (mode === 'auto') return { offered: meant, forced: [] };
-  if (meant.length === 0) throw badParameter(param, 'is "required", and there are no tools');
+  if (meant.length === 0) throw badParameter(param, 'is "required", but there are no tools');
   return { offered: [], forced: meant };
 }
 

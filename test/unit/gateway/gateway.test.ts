@@ -322,8 +322,8 @@ describe('a path that is not here', () => {
     ['POST', '/chat/completions', 404, undefined, 'did you mean /v1/chat/completions?'],
     ['POST', '/v1/v1/chat/completions', 404, undefined, 'did you mean /v1/chat/completions?'],
     ['GET', '/models', 404, undefined, 'did you mean /v1/models?'],
-    ['POST', '/v1/audio/speech', 404, undefined, 'this server has /v1/chat/completions'],
-    ['POST', '/v1/embeddings', 404, undefined, 'Workers make no embeddings'],
+    ['POST', '/v1/audio/speech', 404, undefined, 'it has /v1/chat/completions'],
+    ['POST', '/v1/embeddings', 404, undefined, 'Workers do not make embeddings'],
   ] as const)('%s %s', async (method, url, status, allow, message) => {
     const { app } = gatewayBefore(new ScriptedMesh());
     const { statusCode, headers, body } = await app.inject({ method, url, headers: { host: '127.0.0.1' } });

@@ -52,6 +52,28 @@ describe('a chat', () => {
     ]);
   });
 
+  it('tells what an earlier answer refused, and names a part that is no text', () => {
+    const said = (content: unknown) => ({ messages: [...hi.messages, { role: 'assistant', content }] });
+    const parts = [
+      { type: 'text', text: 'a' },
+      { type: 'refusal', refusal: 'no' },
+    ];
+    expect(readChat(said(parts)).requests[0]?.messages?.at(-1)).toEqual({ role: 'assistant', content: 'a\nno' });
+    expect(refusal(readChat, said([{ type: 'text' }]))).toMatchObject({
+      param: 'messages[1].content[0]',
+      message: expect.stringContaining('must be text'),
+    });
+  });
+
+  it('takes seeds as long as programs draw them, and the next one for each choice', () => {
+    const seeds = (seed: number) => readChat({ ...hi, seed, n: 2 }).requests.map(({ options }) => options?.seed);
+    expect(seeds(7)).toEqual([7, 8]);
+    expect(seeds(-7)).toEqual([-7, -6]);
+    expect(seeds(Number.MAX_SAFE_INTEGER)).toEqual([Number.MAX_SAFE_INTEGER, 0]);
+    for (const seed of seeds(2 ** 63 - 2 ** 11)) expect(seed).toSatisfy(Number.isSafeInteger);
+    expect(refusal(readChat, { ...hi, seed: 1.5 })).toMatchObject({ param: 'seed', status: 400 });
+  });
+
   it('passes over what changes nothing, and what asks for nothing', () => {
     const nothing = {
       user: 'me',

@@ -1,0 +1,40 @@
+/** Requests of which nothing can be read, or not even where they lead. They are answered in OpenAI's shape as well: a program's library reads nothing else. */
+import type { FastifyServerOptions } from 'fastify';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import { ApiError } from './api-error.js';
+
+type ClientErrorHandler = NonNullable<FastifyServerOptions['clientErrorHandler']>;
+
+/** By what Node found wrong; anything else is a request that is no HTTP. */
+const errors: Readonly<Record<string, ApiError>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: new ApiError(408, 'The request did not arrive in time.', { code: 'request_timeout' }),
+  HPE_HEADER_OVERFLOW: new ApiError(431, 'The headers of the request are too long.', { code: 'headers_too_large' }),
+};
+const noHttp = new ApiError(400, 'This is not a request in HTTP.', { code: 'invalid_request' });
+const noPath = new ApiError(400, 'The path of the request cannot be decoded.', { code: 'invalid_request' });
+const type = 'application/json; charset=utf-8';
+
+/** Before there is a request; the connection ends with it, as nobody knows where the next one would begin. */
+export const onClientError: ClientErrorHandler = (error, socket) => {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const { status, body } = errors[error.code] ?? noHttp;
+  const text = JSON.stringify(body);
+  if (socket.writable)
+    socket.write(
+      [
+        `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+        'Connection: close',
+        `Content-Type: ${type}`,
+        `Content-Length: ${Buffer.byteLength(text)}`,
+        '',
+        text,
+      ].join('\r\n'),
+    );
+  socket.destroy(error);
+};
+
+/** A path with a `%` that stands for no character. */
+export function onUndecodable(response: ServerResponse): void {
+  const { status, body } = noPath;
+  response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
+}
