@@ -11,7 +11,8 @@ import { ackSchema, orderSchema } from './signed-objects.js';
 
 export const protocolVersion = 2;
 
-const head = <Type extends string>(type: Type) => ({ v: z.literal(protocolVersion), type: z.literal(type) });
+/** The fields that every message begins with. */
+export const head = <Type extends string>(type: Type) => ({ v: z.literal(protocolVersion), type: z.literal(type) });
 
 const samplingOptions = s.fields({
   maxTokens: z.number().int().min(1).max(limits.maxTokens).exactOptional(),
@@ -73,7 +74,7 @@ const prompt = s
     work: z
       .object({
         challenge: s.challenge,
-        nonce: z.string().regex(/^[0-9a-f]{1,32}$/, 'must be 1 to 32 lower-case hex characters'),
+        nonce: s.nonce,
       })
       .exactOptional(),
     check: z.object({ text: z.string(), model: s.name }).exactOptional(),
@@ -136,8 +137,10 @@ const cancel = z.object({ ...head('cancel'), id: s.requestId });
 /** From a client: its signature under the receipt. */
 const receiptAck = z.object({ ...head('receipt_ack'), id: s.requestId, ack: ackSchema });
 
-/** From whoever dials with a key that is not its identity: proof of the account that stands behind it. First frame only. */
-/** `role`: on the score network `client` says that this end looks up, and attests nothing. */
+/**
+ * From whoever dials with a key that is not its identity: proof of the account that stands behind it. First frame only. On the score
+ * network the `role` `client` says that this end only looks up, and attests nothing.
+ */
 const hello = s.fields({
   ...head('hello'),
   node: s.publicKey,

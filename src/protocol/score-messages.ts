@@ -4,11 +4,9 @@
  */
 import { z } from 'zod';
 import { limits } from './limits.js';
-import { inferenceSchemas, protocolVersion } from './messages.js';
+import { head, inferenceSchemas } from './messages.js';
 import * as s from './schema.js';
 import { attestationSchema, certificateSchema, claimSchema, evidenceSchema } from './signed-objects.js';
-
-const head = <Type extends string>(type: Type) => ({ v: z.literal(protocolVersion), type: z.literal(type) });
 
 const prefix = z.string().regex(/^[0-9a-f]{0,64}$/, 'must be up to 64 lower-case hex characters');
 
