@@ -2,12 +2,12 @@
  * Parent: the asks supervisor of a client; temporary, one per request. Chooses workers through rules/selection.ts, sends the
  * prompt and takes the answer through the directory, and calls the application back.
  */
-import type { AnyActorLogic, EventObject } from 'xstate';
+import type { AnyActorLogic } from 'xstate';
 import { moved, type AskFailure, type Proof, type Try } from '../machines/ask.js';
 import { askMachine, type AskEvent, type AskInput } from '../machines/ask.machine.js';
 import type { PromptMessage, QueueStatusMessage } from '../protocol/messages.js';
 import type { Clock } from '../runtime/clock.js';
-import { guardedCallback, type GuardedScope } from '../runtime/guarded-callback.js';
+import { guardedCallback, type Guard } from '../runtime/guarded-callback.js';
 import type { Random } from '../runtime/random.js';
 import type { AskAnswer } from './ask/answer.js';
 import { Attempts } from './ask/attempts.js';
@@ -145,7 +145,7 @@ export function createAsk(deps: AskDeps, request: ClientRequest, on: AskCallback
 }
 
 /** What the application's callbacks throw fails this request, and not the connection on which the news came. */
-const guardedSink = (sink: AnswerSink, guard: GuardedScope<unknown, EventObject>['guard']): AnswerSink => ({
+const guardedSink = (sink: AnswerSink, guard: Guard): AnswerSink => ({
   position: guard((message) => sink.position(message)),
   token: guard((message) => sink.token(message)),
   result: guard((message, settle) => sink.result(message, settle)),

@@ -14,7 +14,7 @@ import type { ScoreMessage, ScoreUpdateMessage } from '../protocol/score-message
 import { objectHash, type Attestation, type Claim, type Evidence } from '../protocol/signed-objects.js';
 import { banBy, banOf, evidenceIn, type Ban } from '../rules/evidence.js';
 import type { StrikeKind } from '../rules/strikes.js';
-import { guardedCallback } from '../runtime/guarded-callback.js';
+import { guardedCallback, type Guard } from '../runtime/guarded-callback.js';
 import type { ScoreChecks } from './scores/checks.js';
 import type { OpenClaim } from './scores/score-store.js';
 import { Docket, type DocketDeps } from './scores/docket.js';
@@ -206,7 +206,7 @@ function recall(
   { ledger, bans, log, scoreRole }: ConsensusDeps,
   docket: Docket,
   inbox: Inbox,
-  guard: <A extends unknown[]>(fn: (...args: A) => unknown) => (...args: A) => void,
+  guard: Guard,
   done: () => void,
 ): void {
   if (scoreRole === 'client') return done();

@@ -43,7 +43,8 @@ export function evidenceIn(a: Claim, b: Claim): Evidence[] {
   ];
 }
 
-const pureClaim = ({ order, receipt, ack }: Claim): Claim => ({ order, receipt, ack });
+/** A claim without what else came with it, such as attestations. */
+export const pureClaim = ({ order, receipt, ack }: Claim): Claim => ({ order, receipt, ack });
 
 function isTestimony({ order, receipt, ack }: Testimony, withAck: boolean): boolean {
   if (receipt.order !== objectHash('order', order)) return false;

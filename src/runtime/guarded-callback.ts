@@ -37,6 +37,9 @@ export interface GuardedScope<TInput, TEvent extends EventObject> {
   end(this: void): void;
 }
 
+/** `guard` of a scope, for the parts of an actor that are not written in its body. */
+export type Guard = GuardedScope<unknown, EventObject>['guard'];
+
 /** May return one more release. */
 export type GuardedBody<TInput, TEvent extends EventObject> = (
   scope: GuardedScope<TInput, TEvent>,

@@ -55,7 +55,7 @@ export function checksInThreads(network: string): ClosableChecks {
   const pool = createThreadPool<{ batch: CheckBatch; network: string }, CheckFindings>({ entry, maxThreads });
   return {
     check(batch, done) {
-      if (signaturesIn(batch) <= maxSignaturesHere) {
+      if (signaturesOf(batch) <= maxSignaturesHere) {
         done(checkBatch(batch, network));
         return;
       }
@@ -65,6 +65,9 @@ export function checksInThreads(network: string): ClosableChecks {
   };
 }
 
-/** At most. */
-const signaturesIn = ({ claims, attestations, evidence }: CheckBatch): number =>
-  3 * claims.length + attestations.length + 6 * evidence.length;
+/** How many signatures so many objects hold at most: a claim three, evidence those of two claims. */
+export const signaturesIn = ({ claims = 0, attestations = 0, evidence = 0 }): number =>
+  3 * claims + attestations + 6 * evidence;
+
+const signaturesOf = ({ claims, attestations, evidence }: CheckBatch): number =>
+  signaturesIn({ claims: claims.length, attestations: attestations.length, evidence: evidence.length });

@@ -5,18 +5,12 @@
 import { limits } from '../../protocol/limits.js';
 import { protocolVersion } from '../../protocol/messages.js';
 import type { ScoreUpdateMessage, ScoreVerifyMessage } from '../../protocol/score-messages.js';
-import {
-  objectHash,
-  type Attestation,
-  type Certificate,
-  type Claim,
-  type Evidence,
-} from '../../protocol/signed-objects.js';
+import { objectHash, type Attestation, type Claim, type Evidence } from '../../protocol/signed-objects.js';
 import type { ClaimFacts, Examination } from '../../rules/claim.js';
-import type { Ban } from '../../rules/evidence.js';
+import { pureClaim, type Ban } from '../../rules/evidence.js';
 import type { Quorum } from '../../rules/quorum.js';
 import type { Fault } from '../../rules/verdicts.js';
-import type { ScoreChecks } from './checks.js';
+import { signaturesIn, type CheckFindings, type ScoreChecks } from './checks.js';
 import { Orphans, type Said } from './orphans.js';
 
 /**
@@ -213,15 +207,7 @@ export class Inbox {
     batch.work.push({ kind: 'attestation', peer, at: batch.attestations.push(attestation) - 1 });
   }
 
-  #apply(
-    work: Work,
-    batch: Batch,
-    found: {
-      readonly claims: readonly Examination[];
-      readonly attestations: readonly boolean[];
-      readonly evidence: readonly (Ban | undefined)[];
-    },
-  ): void {
+  #apply(work: Work, batch: Batch, found: CheckFindings): void {
     const { peer } = work;
     if (work.kind === 'evidence') {
       const evidence = batch.evidence[work.at];
@@ -266,11 +252,10 @@ function relevantTo(
   return [...found.values()];
 }
 
-const pureClaim = ({ order, receipt, ack }: Claim | Certificate): Claim => ({ order, receipt, ack });
-
-/** What it may cost to check, in signatures. */
+/** How many signatures it may take to check it. */
 function weightOf(message: Message): number {
-  if (message.type === 'score_verify') return message.attestations.length + 6 * (message.evidence?.length ?? 0);
+  if (message.type === 'score_verify')
+    return signaturesIn({ attestations: message.attestations.length, evidence: message.evidence?.length ?? 0 });
   const attestations = message.certificates.reduce((sum, each) => sum + each.attestations.length, 0);
-  return 3 * (message.receipts.length + message.certificates.length) + attestations;
+  return signaturesIn({ claims: message.receipts.length + message.certificates.length, attestations });
 }

@@ -199,11 +199,6 @@ export class Ledger {
     this.#store.certificate(hash, found);
   }
 
-  /** Hashes of an account's certificates, the latest first. */
-  latest(role: 'worker' | 'client', account: string, atMost: number, found: Found<string[]>): void {
-    this.#store.latest(role, account, atMost, found);
-  }
-
   /** An open one, by its receipt. */
   claim(hash: string, found: Found<OpenClaim>): void {
     this.#store.claim(hash, found);

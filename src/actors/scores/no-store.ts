@@ -8,7 +8,6 @@ export const noStore: ScoreStore = {
   write: (_, done) => done(undefined),
   certificate: (_, found) => found(undefined, undefined),
   signed: (_what, _order, found) => found(undefined, undefined),
-  latest: (_role, _account, _atMost, found) => found(undefined, []),
   claim: (_, found) => found(undefined, undefined),
   claims: (found) => found(undefined, []),
   evidence: (found) => found(undefined, []),

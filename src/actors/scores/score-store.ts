@@ -13,7 +13,7 @@ import Corestore from 'corestore';
 import Hyperbee from 'hyperbee';
 import type { Ack, Attestation, Certificate, Evidence, Order, Receipt } from '../../protocol/signed-objects.js';
 import type { LedgerEntry } from '../../rules/ledger.js';
-import { CodedError } from '../../runtime/errors.js';
+import { asError, CodedError } from '../../runtime/errors.js';
 import { closeDays, closedReceipt, readCheckpoint, type Checkpoint } from './closing.js';
 import { certificateKey, within } from './score-keys.js';
 import { readLog, readPage, type LogPage, type LogQuery, type Page, type PageOf } from './score-pages.js';
@@ -77,8 +77,6 @@ export interface ScoreStore {
   certificate(hash: string, found: Found<StoredCertificate>): void;
   /** What this node signed for this order. */
   signed<Kind extends OwnKind>(what: Kind, order: string, found: Found<OwnObjects[Kind]>): void;
-  /** Hashes of an account's certificates, the latest first. */
-  latest(role: 'worker' | 'client', account: string, atMost: number, found: Found<string[]>): void;
   claim(hash: string, found: Found<OpenClaim>): void;
   claims(found: Found<OpenClaim[]>): void;
   evidence(found: Found<Evidence[]>): void;
@@ -161,17 +159,6 @@ class BeeScoreStore implements ScoreStore {
 
   signed<Kind extends OwnKind>(what: Kind, order: string, found: Found<OwnObjects[Kind]>): void {
     this.#get(`signed/${what}/${order}`, found);
-  }
-
-  latest(role: 'worker' | 'client', account: string, atMost: number, found: Found<string[]>): void {
-    const start = `${role}/${account}/` as const;
-    const keys = async (): Promise<string[]> => {
-      const hashes: string[] = [];
-      for await (const { key } of this.#bee.createReadStream({ ...within(start), reverse: true, limit: atMost }))
-        hashes.push(key.slice(key.lastIndexOf('/') + 1));
-      return hashes;
-    };
-    tellWith(found, keys());
   }
 
   claim(hash: string, found: Found<OpenClaim>): void {
@@ -274,8 +261,6 @@ class BeeScoreStore implements ScoreStore {
 async function* entriesOf(bee: Hyperbee): AsyncIterable<LedgerEntry> {
   for await (const { value } of bee.createReadStream(within('day/'))) yield value as LedgerEntry;
 }
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 function tellWith<Value>(found: Found<Value>, promise: Promise<Value | undefined>): void {
   promise.then(

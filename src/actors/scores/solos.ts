@@ -7,6 +7,7 @@ import type { Attestation } from '../../protocol/signed-objects.js';
 import { claimLifeMs } from '../../rules/attestation.js';
 import { isSolo } from '../../rules/quorum.js';
 import type { Clock } from '../../runtime/clock.js';
+import type { Guard } from '../../runtime/guarded-callback.js';
 import type { Ledger } from './ledger.js';
 import type { StoredCertificate } from './score-store.js';
 import type { Gossip } from './gossip.js';
@@ -26,16 +27,12 @@ export interface SolosDeps {
 export class Solos {
   readonly #deps: SolosDeps;
   readonly #gossip: Gossip;
-  readonly #guard: <Args extends unknown[]>(fn: (...args: Args) => unknown) => (...args: Args) => void;
+  readonly #guard: Guard;
   readonly #offered = new Map<string, StoredCertificate>();
   /** Places in the list of all, where the next round goes on. */
   #from = 0;
 
-  constructor(
-    deps: SolosDeps,
-    gossip: Gossip,
-    guard: <Args extends unknown[]>(fn: (...args: Args) => unknown) => (...args: Args) => void,
-  ) {
+  constructor(deps: SolosDeps, gossip: Gossip, guard: Guard) {
     this.#deps = deps;
     this.#gossip = gossip;
     this.#guard = guard;

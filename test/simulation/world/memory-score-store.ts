@@ -84,15 +84,6 @@ export class MemoryScoreStore implements ScoreStore {
     found(undefined, this.#disk.signed.get(`${what}/${order}`) as never);
   }
 
-  latest(role: 'worker' | 'client', account: string, atMost: number, found: Found<string[]>): void {
-    const own = this.#disk.entries().filter((entry) => entry[role] === account);
-    own.sort((a, b) => b.finishedAt - a.finishedAt || (a.hash < b.hash ? 1 : -1));
-    found(
-      undefined,
-      own.slice(0, atMost).map(({ hash }) => hash),
-    );
-  }
-
   claim(hash: string, found: Found<OpenClaim>): void {
     found(undefined, this.#disk.claims.get(hash));
   }

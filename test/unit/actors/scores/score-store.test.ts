@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { LogPage } from '../../../../src/actors/scores/score-pages.js';
 import {
   maxWaitingWrites,
   openScoreStore,
@@ -70,12 +71,15 @@ describe('the ledger on the disk', () => {
     expect(await answer((found) => again.store.certificate('0'.repeat(64), found))).toBeUndefined();
 
     const latest = [...certificates].reverse();
-    const worker = account('worker').publicKeyHex;
-    expect(await answer((found) => again.store.latest('worker', worker, 5, found))).toEqual(hashes(latest.slice(0, 5)));
-    const client = account('client 1').publicKeyHex;
-    const ofClient = latest.filter(({ order }) => order.client === client);
-    expect(await answer((found) => again.store.latest('client', client, 100, found))).toEqual(hashes(ofClient));
-    expect(await answer((found) => again.store.latest('client', worker, 100, found))).toEqual([]);
+    const latestOf = async (name: string, limit: number): Promise<string[] | undefined> => {
+      const query = { account: account(name).publicKeyHex, limit };
+      const page = await answer<LogPage>((found) => again.store.log(query, found));
+      return page?.entries.map(({ hash }) => hash);
+    };
+    expect(await latestOf('worker', 5)).toEqual(hashes(latest.slice(0, 5)));
+    const ofClient = latest.filter(({ order }) => order.client === account('client 1').publicKeyHex);
+    expect(await latestOf('client 1', 100)).toEqual(hashes(ofClient));
+    expect(await latestOf('nobody', 100)).toEqual([]);
   });
 
   it('gives back the entries of the fold, once each, also where a certificate was written again', async () => {
