@@ -4,7 +4,7 @@
  */
 import type { AnyActorRef, AnyEventObject } from 'xstate';
 import { requestOfRun } from '../actors/worker/worker-view.js';
-import { reasonOf } from '../runtime/restarts.js';
+import { reasonOf } from '../runtime/errors.js';
 
 const MAX_REQUEST_LENGTH = 64;
 const MAX_ABOUT_LENGTH = 120;

@@ -23,6 +23,7 @@ import type { StatusMessage } from '../protocol/messages.js';
 import { topicName } from '../protocol/topics.js';
 import { isFresh } from '../rules/selection.js';
 import { systemClock } from '../runtime/clock.js';
+import { asError } from '../runtime/errors.js';
 import { nullLogger, type Logger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
 import { AnswerStream, RequestError, type Answer, type Failover, type QueuePosition } from './answer-stream.js';
@@ -172,7 +173,7 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
           onDhtReady: () => opened(),
           onDhtFailed: (error) => opened(error),
         });
-        core.tree.onEscalation((error) => opened(error instanceof Error ? error : new Error(String(error))));
+        core.tree.onEscalation((error) => opened(asError(error)));
       });
     } catch (error) {
       await stop(core);

@@ -28,9 +28,7 @@ export interface ConfigSources {
   /** By key of the definition. What is undefined was not given. */
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Variables whose name starts so are ours: one that is not in the definition is a mistake. Default `QMESH_`. */
-  readonly envPrefix?: string;
-  /** Variables with our prefix that others read. */
+  /** Variables that begin with `QMESH_` and are no settings: others read them. */
   readonly foreignEnv?: readonly string[];
   readonly file?: { readonly path: string; readonly text: string };
 }
@@ -121,15 +119,15 @@ function fileLayer(settings: Settings, { file }: ConfigSources, problems: string
   };
 }
 
-function environmentLayer(
-  settings: Settings,
-  { env = {}, envPrefix = 'QMESH_', foreignEnv = [] }: ConfigSources,
-): Layer {
+/** A variable whose name begins so is ours: one that is not in the definition is a mistake. */
+const ENV_PREFIX = 'QMESH_';
+
+function environmentLayer(settings: Settings, { env = {}, foreignEnv = [] }: ConfigSources): Layer {
   const keys = new Map(
     [...settings].flatMap(([key, { env: name }]) => (name === undefined ? [] : [[name, key] as const])),
   );
   const isOurs = (name: string): boolean =>
-    keys.has(name) || (name.startsWith(envPrefix) && !foreignEnv.includes(name));
+    keys.has(name) || (name.startsWith(ENV_PREFIX) && !foreignEnv.includes(name));
   return {
     kind: 'environment',
     given: Object.entries(env).filter(([name, value]) => isOurs(name) && value !== undefined && value !== ''), // empty is unset

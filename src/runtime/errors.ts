@@ -18,5 +18,13 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
+/** What was thrown, as an error: anything can be thrown. */
+export const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+
 /** What was thrown, in words. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const MAX_REASON_LENGTH = 300;
+
+/** What was thrown, as people are shown it on a page or in a list: one line of bounded length. */
+export const reasonOf = (error: unknown): string => messageOf(error).replace(/\s+/g, ' ').slice(0, MAX_REASON_LENGTH);

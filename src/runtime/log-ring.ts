@@ -3,8 +3,8 @@
  * the caller names: a log may say more than a page should.
  */
 import type { Clock } from './clock.js';
+import { reasonOf } from './errors.js';
 import type { LogFields, Logger } from './log.js';
-import { reasonOf } from './restarts.js';
 
 const MAX_LINES = 500;
 const MAX_VALUE_LENGTH = 200;

@@ -3,12 +3,11 @@
  * after a crash still sees it.
  */
 import type { Clock } from './clock.js';
-import { messageOf } from './errors.js';
+import { reasonOf } from './errors.js';
 import type { SupervisionEvent } from './supervision.js';
 
 /** Names that are remembered. Those of connections are recycled, so a tree has no more than this. */
 const MAX_NAMES = 4_096;
-const MAX_REASON_LENGTH = 300;
 
 export interface Failures {
   readonly count: number;
@@ -56,6 +55,3 @@ export class Restarts {
     this.#failures.set(id, { count: (before?.count ?? 0) + 1, reason, atMs: this.#clock.now() });
   }
 }
-
-/** What people are shown of an error: one line. */
-export const reasonOf = (error: unknown): string => messageOf(error).replace(/\s+/g, ' ').slice(0, MAX_REASON_LENGTH);

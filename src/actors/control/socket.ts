@@ -7,6 +7,7 @@
  */
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { asError } from '../../runtime/errors.js';
 import type { Home } from '../home/home.js';
 import { onFirstLine } from './line.js';
 import { controlRequest, type ControlAnswer, type ControlPort, type Reply } from './messages.js';
@@ -42,7 +43,7 @@ export const controlSocket = (home: Home): ControlPort => ({
     const failed = (error: unknown): void => {
       if (isOver) return;
       close();
-      on.failed(error instanceof Error ? error : new Error(String(error)));
+      on.failed(asError(error));
     };
     server.on('error', failed);
     server.on('listening', () => {

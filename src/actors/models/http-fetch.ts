@@ -13,6 +13,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { fruitfulBytes, maxBarrenTries, retryDelayMs } from '../../rules/model-fetch.js';
 import type { Clock } from '../../runtime/clock.js';
+import { asError } from '../../runtime/errors.js';
 import type { Random } from '../../runtime/random.js';
 import { whyNotWritten } from './block-file.js';
 import { HttpFault, HttpRefusal, httpLimits, requestFile, type FileAnswer, type HttpLimits } from './http-request.js';
@@ -55,7 +56,7 @@ export function fetchFromHttp(options: HttpFetchOptions, on: HttpFetchEvents): {
   const fetch = new HttpFetch(options, on, abort.signal);
   fetch.run().then(
     (sha256) => abort.signal.aborted || on.done({ sha256 }),
-    (error: unknown) => abort.signal.aborted || on.failed(error instanceof Error ? error : new Error(String(error))),
+    (error: unknown) => abort.signal.aborted || on.failed(asError(error)),
   );
   return { cancel: () => abort.abort() };
 }

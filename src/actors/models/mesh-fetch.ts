@@ -12,6 +12,7 @@
 import type { Peer } from 'hypercore';
 import { isStalled, onlySeederStallMs, seederStallMs } from '../../rules/model-fetch.js';
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
+import { asError } from '../../runtime/errors.js';
 import type { Random } from '../../runtime/random.js';
 import { blockCount, blockLength } from './block-tree.js';
 import { BlockLengthError, DiskError } from './block-file.js';
@@ -219,7 +220,7 @@ class MeshFetch {
   #fail(error: unknown): void {
     if (this.#isOver) return;
     this.cancel();
-    this.#on.failed(error instanceof Error ? error : new Error(String(error)));
+    this.#on.failed(asError(error));
   }
 
   #lengthOf(index: number): number {

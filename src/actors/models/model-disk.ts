@@ -13,6 +13,7 @@ import { memoryOf } from '../../gguf/memory.js';
 import { writeModel } from '../../gguf/models.js';
 import type { ModelContent } from '../../protocol/model-content.js';
 import { chooseLayout, usualSlots, type Layout, type MachineFacts } from '../../rules/choose.js';
+import { asError } from '../../runtime/errors.js';
 import { nearest } from '../../runtime/near-match.js';
 import { createThreadPool, type ThreadPool } from '../../runtime/thread-pool.js';
 import { readMachine } from '../host/machine-facts.js';
@@ -197,7 +198,7 @@ function answer<T>(work: () => Promise<T>, done: (value: T) => void, failed: (er
   let isWanted = true;
   work().then(
     (value) => isWanted && done(value),
-    (error: unknown) => isWanted && failed(error instanceof Error ? error : new Error(String(error))),
+    (error: unknown) => isWanted && failed(asError(error)),
   );
   return () => {
     isWanted = false;

@@ -12,7 +12,7 @@
  */
 import type HyperDHT from 'hyperdht';
 import { networkInterfaces } from 'node:os';
-import { isCode, messageOf } from '../../runtime/errors.js';
+import { asError, isCode, messageOf } from '../../runtime/errors.js';
 import { bindBootstrapper, destroyNode } from './bind-bootstrapper.js';
 
 /** Three that answer are enough, and one datagram may be lost. */
@@ -54,7 +54,7 @@ export function runBootstrapNode(
       await release();
       if (isOver) return;
       isOver = true;
-      on.failed(error instanceof Error ? error : new Error(String(error)));
+      on.failed(asError(error));
     },
   );
   return {

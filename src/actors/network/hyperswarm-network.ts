@@ -6,6 +6,7 @@
  * 3. `close` closes the topics, then the node: `closed`. Nothing waits for a network that may not be there.
  */
 import HyperDHT, { type Address, type HyperDHTOptions } from 'hyperdht';
+import { isLoopback } from '../../rules/nat.js';
 import type { Clock } from '../../runtime/clock.js';
 import { messageOf } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';
@@ -27,7 +28,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 
 export interface HyperswarmNetworkOptions {
   readonly bootstrap: Bootstrap;
-  /** IPv4 address to bind. On a mesh that only this machine can reach, LOOPBACK is bound whatever stands here. */
+  /** IPv4 address to bind. A mesh that only this machine can reach is bound to 127.0.0.1, whatever stands here. */
   readonly host: string;
   /** UDP port to bind. Default: any free one. */
   readonly port?: number;
@@ -152,7 +153,7 @@ function nodeOptions(options: HyperswarmNetworkOptions): HyperDHTOptions {
     host,
     port: options.port ?? ANY_PORT,
     ...(options.port !== undefined && { anyPort: false }),
-    // The NAT heuristics find a firewall on LOOPBACK where there is none, and then half of the connections stay half open.
+    // The NAT heuristics find a firewall on loopback where there is none, and then half of the connections stay half open.
     ...(host === LOOPBACK && { firewalled: false }),
     ...(bootstrap.kind === 'local' && { ephemeral: true }),
     ...(bootstrap.kind !== 'public' || options.publicNodes ? { bootstrap: bootstrapNodes(options) } : {}),
@@ -178,10 +179,6 @@ function localAddress(port = DEFAULT_LOCAL_PORT): Address {
 function bindHost(options: HyperswarmNetworkOptions): string {
   const nodes = bootstrapNodes(options);
   return nodes.length > 0 && nodes.every(({ host }) => isLoopback(host)) ? LOOPBACK : options.host;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host.startsWith('127.');
 }
 
 function bootstrapText(options: HyperswarmNetworkOptions): string {

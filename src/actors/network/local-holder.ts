@@ -9,6 +9,7 @@
 import type HyperDHT from 'hyperdht';
 import type { Address } from 'hyperdht';
 import Plugin, { type IncomingRequest, type PluginReply } from 'hyperdht/lib/plugin.js';
+import { isCode } from '../../runtime/errors.js';
 import { bindBootstrapper } from './bind-bootstrapper.js';
 
 const PLUGIN_NAME = 'qmesh-local';
@@ -49,7 +50,7 @@ export async function holdPort(address: Address, mark: Uint8Array): Promise<Hype
     node.register(PLUGIN_NAME, new HolderMark(mark));
     return node;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return undefined;
+    if (isCode(error, 'EADDRINUSE')) return undefined;
     throw error;
   }
 }

@@ -5,6 +5,7 @@
 import Hyperswarm, { type DiscoverySession, type NoiseStream } from 'hyperswarm';
 import HyperDHT from 'hyperdht';
 import type { Clock } from '../../runtime/clock.js';
+import { asError } from '../../runtime/errors.js';
 import type { Topic, TopicEvents, TopicOptions } from '../ports.js';
 import { leaseDht } from './dht-lease.js';
 import { NoiseConnection } from './noise-connection.js';
@@ -124,7 +125,7 @@ export class SwarmTopic implements Topic {
   }
 
   #fail(error: unknown): void {
-    this.#end(() => this.#on.failed(error instanceof Error ? error : new Error(String(error))));
+    this.#end(() => this.#on.failed(asError(error)));
   }
 
   #end(report: () => void): void {
