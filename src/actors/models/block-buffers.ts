@@ -8,7 +8,7 @@
  *  3. when the block is in the file, its buffer is free for the next one. What was never given back is left to the collector.
  *
  * A message of several in one (Protomux sends small ones beside a block so) is never given back: somebody may still read another part of it.
- * test/unit/models/block-buffers.test.ts fails where a new version of the stream does any of this in another way.
+ * test/unit/actors/models/block-buffers.test.ts fails where a new version of the stream does any of this in another way.
  */
 import type { NoiseStream } from 'hyperswarm';
 import { blockBytes } from './block-tree.js';

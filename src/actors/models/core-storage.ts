@@ -10,7 +10,7 @@
  *     than that, and two thirds of a file came twice: `replicator.hotswaps.pick` gives nothing, until the end of a fetch drags on.
  *
  * A core of a file that is here already is planted: its tree is written as if it had been fetched, and not a block is copied.
- * test/unit/models/core-storage.test.ts fails where a new version of either package does any of this in another way.
+ * test/unit/actors/models/core-storage.test.ts fails where a new version of either package does any of this in another way.
  */
 import Hypercore, { type CoreStorage, type CoreWriter, type OneCoreStorage } from 'hypercore';
 import type { ModelContent } from '../../protocol/model-content.js';
