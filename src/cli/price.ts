@@ -5,7 +5,7 @@ import { balanceIn } from '../actors/wallet/known-balance.js';
 import { balanceAt } from '../client/open-wallet.js';
 import { promptFacts, type PromptText } from '../protocol/salted-hash.js';
 import { mostFor, offerFor } from '../rules/price.js';
-import { leastPriceForTier, standingOf } from '../rules/standing.js';
+import { leastPriceForTier, tierForOffer } from '../rules/standing.js';
 import { tierRules, type Tier } from '../rules/tiers.js';
 import { nullLogger } from '../runtime/log.js';
 import { systemRandom } from '../runtime/random.js';
@@ -36,7 +36,7 @@ export async function quote(text: PromptText, { home: path, maxPrice }: Settings
 export function quoteFor(promptChars: number, balance: number | undefined, maxPrice: number): Quote {
   const free = Math.max(0, balance ?? 0);
   const cost = offerFor({ promptChars, free, maxPrice });
-  const tier = standingOf({ maxPrice: cost, balance: free, held: 0 }) ?? 'guest';
+  const tier = tierForOffer({ maxPrice: cost, balance: free, held: 0 }) ?? 'guest';
   return {
     promptChars,
     mostMillipoints: mostFor(promptChars),

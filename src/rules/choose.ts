@@ -117,8 +117,8 @@ function why({ contextSize, slots }: Plan, { trainedTokens }: ModelShape, wishes
   };
 }
 
-/** Of a graphics card's free memory, what layers may take: llama.cpp needs some to compute in, and the screen some. */
-const graphicsShare = 0.9;
+/** The share of a graphics card's memory that a model may take: llama.cpp needs some to compute in, and the screen some. */
+export const graphicsShare = 0.9;
 
 /** How many of a model's layers a graphics card has room for, about: llama.cpp itself decides, when it loads the model. */
 export const layersThatFit = (memoryBytes: number, layers: number, freeGraphicsBytes: number): number =>

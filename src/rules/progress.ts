@@ -37,34 +37,35 @@ export const newProgress: Progress = {
   tokenGapMs: undefined,
 };
 
+/** After `elapsedMs` in which the worker said nothing of the request. */
 export const quiet = (progress: Progress, elapsedMs: number): Progress => ({
   ...progress,
   quietMs: progress.quietMs + elapsedMs,
 });
 
-/** The same object where it is no news. */
-export function told(progress: Progress, at: { position: number; estimatedWaitMs: number }): Progress {
-  const isNews = at.position !== progress.position || at.estimatedWaitMs !== progress.estimatedWaitMs;
+/** After the worker said where the request stands. Returns `progress` itself where that is no news. */
+export function told(
+  progress: Progress,
+  { position, estimatedWaitMs }: { readonly position: number; readonly estimatedWaitMs: number },
+): Progress {
+  const isNews = position !== progress.position || estimatedWaitMs !== progress.estimatedWaitMs;
   if (!isNews) return progress;
-  // While tokens flow the keepalive is no end of them: only a place in the queue is, after its engine died.
-  const isStreaming = progress.isStreaming && at.position === 0;
-  return { ...progress, ...pick(at), quietMs: 0, isStreaming };
+  // A keepalive between tokens does not end the stream. A place in the queue does: the engine died, and the request waits again.
+  const isStreaming = progress.isStreaming && position === 0;
+  return { ...progress, position, estimatedWaitMs, quietMs: 0, isStreaming };
 }
 
+/** After a token came. */
 export function spoken(progress: Progress): Progress {
   const { isStreaming, quietMs, tokenGapMs } = progress;
   const gapMs = tokenGapMs === undefined ? quietMs : tokenGapMs + progressRules.newestWeight * (quietMs - tokenGapMs);
   return { ...progress, quietMs: 0, isStreaming: true, tokenGapMs: isStreaming ? gapMs : tokenGapMs };
 }
 
+/** How long the worker may say nothing new before it is taken to be stalled. */
 export const stallLimitMs = ({ isStreaming, tokenGapMs, estimatedWaitMs }: Progress): number =>
   isStreaming
     ? Math.max(progressRules.minStallMs, progressRules.gapFactor * (tokenGapMs ?? 0))
     : Math.min(estimatedWaitMs, progressRules.maxBelievedWaitMs) + progressRules.firstTokenGraceMs;
 
 export const isStalled = (progress: Progress): boolean => progress.quietMs > stallLimitMs(progress);
-
-const pick = ({ position, estimatedWaitMs }: { position: number; estimatedWaitMs: number }) => ({
-  position,
-  estimatedWaitMs,
-});

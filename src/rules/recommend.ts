@@ -4,7 +4,7 @@
  *
  * Invariants: what is recommended has room in memory and on the disk; of what fits and is quick enough, nothing is larger.
  */
-import type { MachineFacts } from './choose.js';
+import { graphicsShare, type MachineFacts } from './choose.js';
 import { spareDiskBytes } from './model-fetch.js';
 
 export interface Candidate {
@@ -39,8 +39,6 @@ const bytesPerSecondOfMemory = 40e9;
 export const pleasantTokensPerSecond = 6;
 /** What a machine keeps for its owner's programs: a quarter, at least this. */
 const ownersBytes = 2e9;
-/** Of a graphics card, what a model may take: the screen needs some. */
-const graphicsShare = 0.9;
 
 /** What may be lent of the memory, whatever happens to be free just now. */
 export const lendableBytes = ({ memoryBytes }: MachineFacts): number =>

@@ -16,7 +16,7 @@ export interface Offer {
 }
 
 /** Undefined where the offer is not covered: it is refused, for a worker would work for points that nobody has. */
-export function standingOf({ maxPrice, balance, held }: Offer): Tier | undefined {
+export function tierForOffer({ maxPrice, balance, held }: Offer): Tier | undefined {
   if (maxPrice > 0 && maxPrice > balance - held) return undefined;
   return maxPrice >= leastPriceForTier ? tierOf(balance) : 'guest';
 }

@@ -11,7 +11,7 @@ import { ModelDisk } from '../../actors/models/model-disk.js';
 import { ownerWordIn } from '../../actors/home/owner-word.js';
 import type { WorkerOptions, WorkerPorts } from '../../actors/worker/worker-ports.js';
 import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
-import { standingOf } from '../../rules/standing.js';
+import { tierForOffer } from '../../rules/standing.js';
 import { localWallTime, systemClock } from '../../runtime/clock.js';
 import { messageOf } from '../../runtime/errors.js';
 import { lineInspector } from '../../runtime/inspection.js';
@@ -91,7 +91,7 @@ export function workerPorts(
     onDhtFailed: (error) => startup.meshFailed(error),
     onModelRefused: (place, reason) => startup.refused(place, reason),
     standing: (account, offer) =>
-      ledger === undefined ? 'guest' : standingOf({ ...offer, balance: ledger.balanceOf(account) }),
+      ledger === undefined ? 'guest' : tierForOffer({ ...offer, balance: ledger.balanceOf(account) }),
     wallTime: localWallTime,
     ownerWord: ownerWordIn(home, log),
     control: controlSocket(home),

@@ -23,7 +23,7 @@ import { limits } from '../../../src/protocol/limits.js';
 import { keyPairFromSeed, type KeyPair } from '../../../src/protocol/keys.js';
 import { topicName } from '../../../src/protocol/topics.js';
 import { findNonce } from '../../../src/protocol/work.js';
-import { standingOf } from '../../../src/rules/standing.js';
+import { tierForOffer } from '../../../src/rules/standing.js';
 import type { Tier } from '../../../src/rules/tiers.js';
 import { traceHash, type TraceHash } from '../../../src/runtime/inspection.js';
 import { localWallTime, type Clock } from '../../../src/runtime/clock.js';
@@ -177,7 +177,7 @@ export class World {
         onStopAsked: () => {},
         standing: (account, offer) =>
           this.#tiers.get(account) ??
-          standingOf({ ...offer, balance: this.balances.get(account) ?? ledger.balanceOf(account) }),
+          tierForOffer({ ...offer, balance: this.balances.get(account) ?? ledger.balanceOf(account) }),
         sampleHealth: () => worker.burden,
       },
       { inspect: this.#hash?.inspect },

@@ -4,7 +4,7 @@ import { quoteFor, quoteText } from '../../../src/cli/price.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { scoreOf } from '../../../src/rules/points.js';
 import { mostFor, offerFor } from '../../../src/rules/price.js';
-import { leastPriceForTier, standingOf } from '../../../src/rules/standing.js';
+import { leastPriceForTier, tierForOffer } from '../../../src/rules/standing.js';
 
 const millipoints = fc.nat({ max: 20_000 });
 
@@ -30,7 +30,7 @@ it('what is offered is covered, is wanted, and buys a tier, or it is nothing', (
       if (offer === 0) return;
       expect(offer).toBeLessThanOrEqual(Math.min(free, maxPrice, mostFor(promptChars)));
       expect(offer).toBeGreaterThanOrEqual(leastPriceForTier);
-      expect(standingOf({ maxPrice: offer, balance: free, held: 0 })).not.toBe('guest');
+      expect(tierForOffer({ maxPrice: offer, balance: free, held: 0 })).not.toBe('guest');
     }),
   );
 });

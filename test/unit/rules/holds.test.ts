@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { holdAfterResultMs, Holds, maxHolds } from '../../../src/rules/holds.js';
-import { standingOf } from '../../../src/rules/standing.js';
+import { tierForOffer } from '../../../src/rules/standing.js';
 
 describe('a book of holds', () => {
   it('says the sum of what is held, whatever is held, finished, released and expired in which order', () => {
@@ -53,7 +53,7 @@ describe('a book of holds', () => {
 });
 
 test('a tier is for who pays a point or more and has it; the rest are guests, or refused', () => {
-  const standing = (maxPrice: number, balance: number, held = 0) => standingOf({ maxPrice, balance, held });
+  const standing = (maxPrice: number, balance: number, held = 0) => tierForOffer({ maxPrice, balance, held });
   expect(standing(0, 20_000_000)).toBe('guest');
   expect(standing(999, 20_000_000)).toBe('guest');
   expect(standing(1_000, 20_000_000)).toBe('master');

@@ -16,7 +16,7 @@ import {
 import { examine } from '../../../../src/rules/claim.js';
 import { onItsWayMs, outstandingMs } from '../../../../src/rules/outstanding.js';
 import { ackLifeMs } from '../../../../src/rules/receipt.js';
-import { standingOf } from '../../../../src/rules/standing.js';
+import { tierForOffer } from '../../../../src/rules/standing.js';
 import { nullLogger } from '../../../../src/runtime/log.js';
 import { VirtualClock } from '../../../../src/runtime/virtual-clock.js';
 import { MemoryScoreStore, ScoreDisk } from '../../../simulation/world/memory-score-store.js';
@@ -37,7 +37,7 @@ function open(hasLedger = true): Desk {
     networkPrefix: '',
     ledger: hasLedger ? new Ledger(new MemoryScoreStore(disk, clock), disk.checkpoint()) : undefined,
     conduct: { strike: (struck, kind) => void strikes.push(`${struck === who ? 'client' : 'another'}: ${kind}`) },
-    standing: (_, offer) => standingOf({ ...offer, balance }),
+    standing: (_, offer) => tierForOffer({ ...offer, balance }),
     clock,
     log: nullLogger,
   });
