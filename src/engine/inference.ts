@@ -24,7 +24,6 @@ export class Inference {
   #loading: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   #scheduler: Scheduler | undefined;
-  #threads = 0;
   /** Runs that are being prepared, and their slots, so that a cancel finds them. At most one per slot. */
   readonly #preparing = new Map<number, number>();
 
@@ -47,11 +46,7 @@ export class Inference {
         if (!this.#preparing.delete(command.run)) this.#scheduler?.cancel(command.run);
         break;
       case 'threads':
-        this.#threads = command.threads;
         this.#scheduler?.setThreads(command.threads);
-        break;
-      case 'ping':
-        this.#emit({ type: 'pong', nonce: command.nonce, threads: this.#threads });
         break;
     }
   }
@@ -71,7 +66,6 @@ export class Inference {
       const progress = (share: number): void => this.#emit({ type: 'load_progress', share });
       const engine = await loadEngine(options, this.#clock, progress, this.#stopping.signal);
       this.#engine = engine;
-      this.#threads = engine.info.threads;
       const meter = new LoadMeter(this.#clock, (usage) => this.#emit(usage));
       this.#scheduler = new Scheduler(engine.context, options.slots, this.#clock, {
         started: (run, reused) => this.#emit({ type: 'started', run: run.id, promptTokens: run.promptTokens, reused }),

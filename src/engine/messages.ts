@@ -47,7 +47,6 @@ export type EngineCommand =
   | { readonly type: 'cancel'; readonly run: number }
   /** Compute threads from now on; acts on a live context. */
   | { readonly type: 'threads'; readonly threads: number }
-  | { readonly type: 'ping'; readonly nonce: number }
   /** Cancel all, wait until idle, free the model, exit 0. */
   | { readonly type: 'stop' };
 
@@ -103,5 +102,4 @@ export type EngineEvent =
       readonly cpuMs: number;
       /** Cores that all other programs kept busy, of those that this process may use. */
       readonly othersCores: number;
-    }
-  | { readonly type: 'pong'; readonly nonce: number; readonly threads: number };
+    };

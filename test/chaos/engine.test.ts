@@ -64,7 +64,7 @@ describe('an engine', () => {
     await died;
     if (first.pid !== undefined) signalProcess(first.pid, 'SIGKILL');
     expect(await first.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
-    first.send({ type: 'ping', nonce: 1 }); // harmless
+    first.send({ type: 'cancel', run: 1 }); // harmless
     first.kill();
     expect(first.exits).toHaveLength(1);
 

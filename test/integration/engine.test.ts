@@ -341,12 +341,9 @@ describe('tools', () => {
 });
 
 describe('the engine', () => {
-  it('answers a ping while it computes, and changes its threads on a live context', async () => {
+  it('says the same when its threads change while it computes', async () => {
     const run = keyed.start({ prompt: `KEY3;${'x'.repeat(600)}`, options: { ...greedy, maxTokens: 60 } }, { slot: 1 });
     keyed.send({ type: 'threads', threads: 2 });
-    keyed.send({ type: 'ping', nonce: 77 });
-    const pong = await keyed.when((event) => event.type === 'pong');
-    expect(pong).toMatchObject({ threads: 2 });
     keyed.send({ type: 'threads', threads: 1 });
     expect((await run.answer).text).toBe(expectedKeyed(3, 60));
   });
