@@ -1,53 +1,22 @@
 /**
- * Parent: the engine's group, before its slots; permanent. Receives the model from its model actor, orders and cancels from
- * slots. Sends them on to the engine process, and the process's word back to the slots. Token text goes to the order's own
- * callback: it never passes a machine.
+ * Parent: the engine's group, before its slots; permanent. Receives the model from its model actor, what may be in memory from residency, and
+ * orders and cancels from slots, which it hands on to its process (process.actor.ts). Tells slots, scheduler, residency and the board
+ * whether there is an engine.
  */
 import type { AnyActorLogic, AnyActorRef } from 'xstate';
-import type { EngineEvent } from '../engine/messages.js';
-import { runCapabilities, type RunRequest } from '../protocol/run.js';
-import { engineMachine, type ProcessCommand } from '../machines/engine.machine.js';
-import type { LoadedModel, ServedModel } from '../machines/model.js';
-import type { RunOrder } from '../machines/run.js';
+import { engineMachine } from '../machines/engine.machine.js';
+import type { ServedModel } from '../machines/model.js';
+import { runCapabilities } from '../protocol/run.js';
 import { reservedSequences } from '../rules/slots.js';
-import { nextMeanGapMs, wedgedAfterMs } from '../rules/wedge.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
-import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
-import { describeExit, type EngineExit } from './engine-exit.js';
 import { names } from './names.js';
-import type { EngineProcess } from './ports.js';
+import { createProcess } from './process.actor.js';
 import type { WorkerDeps } from './worker/worker-ports.js';
-
-/** What any model answers. Short, so that those who wait for their engine hardly wait for it. */
-const proofRequest: RunRequest = { prompt: 'Hello', options: { maxTokens: 1, temperature: 0 } };
-
-/** How often a slot hears that its run goes on. Well under the time after which it would be wedged. */
-const progressMs = 1_000;
-
-/** A run in the process. `slot` is undefined once nobody waits for it any more. */
-interface Run {
-  readonly order: RunOrder;
-  readonly sequence: number;
-  slot: string | undefined;
-  /** Tokens of its prompt that the sequence held already. */
-  reused: number;
-  /** Its first token has come. */
-  started: boolean;
-  /** The last sign of it, and the running mean of the time between two of them. */
-  signAtMs: number;
-  meanGapMs: number | undefined;
-  /** When its slot was last told. */
-  toldAtMs: number;
-}
 
 export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
   const { board, log } = deps;
-  const tellSlots = (
-    system: AnyActorRef['system'],
-    self: AnyActorRef,
-    event: { type: string; model?: string },
-  ): void => {
+  const tellSlots = (system: AnyActorSystem, self: AnyActorRef, event: { type: string; model?: string }): void => {
     for (let slot = 0; slot < deps.slots + reservedSequences; slot++)
       tell(system, names.slot(place, slot), event, self);
   };
@@ -108,202 +77,5 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
         deps.onModelRefused(place, reason ?? '');
       },
     },
-  });
-}
-
-/** The process, as long as the machine wants it. Its end, however it comes, is told once; its runs are never forgotten. */
-function createProcess(deps: WorkerDeps, place: number) {
-  return guardedCallback<undefined, ProcessCommand>(({ system, self, sendBack, receive, guard }) => {
-    const { clock, engines } = deps;
-    const runs = new Map<number, Run>();
-    /** What each sequence served last: the same client may find its prefix there. */
-    const lastAccount = new Map<number, string>();
-    let served: ServedModel | undefined;
-    let lastRun = 0;
-    /** The run that shows that this process works. */
-    let proof: number | undefined;
-    let isGone = false;
-
-    const tellSlot = (slot: string | undefined, event: { type: string; [key: string]: unknown }): void => {
-      if (slot !== undefined) tell(system, slot, event, self);
-    };
-    const runIn = (sequence: number): readonly [number, Run] | undefined =>
-      [...runs].find(([, run]) => run.sequence === sequence);
-
-    const process: EngineProcess = engines.spawn({
-      message: guard((event: EngineEvent) => onEvent(event)),
-      exited: guard((how: EngineExit) => {
-        isGone = true;
-        const reason = `the engine process ended (${describeExit(how)})`;
-        sendBack({ type: 'process.exited', reason, underRequest: runs.size > 0 });
-      }),
-    });
-
-    function onEvent(event: EngineEvent): void {
-      switch (event.type) {
-        case 'up':
-          return sendBack({ type: 'process.up' });
-        case 'load_progress':
-          return sendBack({ type: 'process.progress', share: event.share });
-        case 'loaded':
-          return sendBack({ type: 'process.loaded', loaded: event.model satisfies LoadedModel });
-        case 'load_failed':
-          return sendBack({ type: 'process.refused', reason: event.message });
-        case 'pong':
-          return;
-        case 'usage': {
-          const { windowMs, othersCores } = event;
-          return void tell(system, names.pace(place), { type: 'engine.used', sample: { windowMs, othersCores } }, self);
-        }
-        default:
-          return onRunEvent(event);
-      }
-    }
-
-    function onRunEvent(event: Extract<EngineEvent, { run: number }>): void {
-      if (event.run === proof) return onProof(event);
-      const run = runs.get(event.run);
-      if (run === undefined) return;
-      const name = run.order.run;
-      onSign(run);
-      switch (event.type) {
-        case 'started':
-          run.reused = event.reused;
-          return tellSlot(run.slot, { type: 'run.started', run: name, promptTokens: event.promptTokens });
-        case 'prefill':
-          return onPrefill(run, event.done, event.total);
-        case 'tokens':
-          return onTokens(run, event.text, event.tokens);
-        case 'ended': {
-          const { finishReason, promptTokens, completionTokens, toolCalls, weighing } = event;
-          const usage = {
-            finishReason,
-            promptTokens,
-            completionTokens,
-            ...(toolCalls === undefined ? {} : { toolCalls }),
-            ...(weighing === undefined ? {} : { weighing }),
-          };
-          sendBack({ type: 'process.proved' });
-          return endRun(event.run, run, { type: 'run.ended', run: name, usage });
-        }
-        case 'failed':
-          return endRun(event.run, run, {
-            type: 'run.failed',
-            run: name,
-            failure: { code: event.code, message: event.message },
-          });
-      }
-    }
-
-    function onProof(event: Extract<EngineEvent, { run: number }>): void {
-      if (event.type === 'ended') sendBack({ type: 'process.proved' });
-      if (event.type === 'failed')
-        sendBack({ type: 'engine.restart', reason: `the model does not answer: ${event.message}` });
-    }
-
-    /** How far its prompt is goes to the scheduler, which tells its client; the slot hears only that the run goes on. */
-    function onPrefill({ slot, order, reused }: Run, done: number, total: number): void {
-      if (slot !== undefined)
-        tell(system, names.scheduler, { type: 'run.progress', run: order.run, done, total, reused }, self);
-    }
-
-    function onTokens(run: Run, text: string, count: number): void {
-      if (run.slot === undefined) return;
-      if (!run.started) {
-        tellSlot(run.slot, { type: 'run.firstToken', run: run.order.run });
-        tellPace(run, run.signAtMs);
-      }
-      run.started = true;
-      run.order.tokens(text, count);
-    }
-
-    /** Prompts are read in turns: one that waits for its turn is as alive as the one that has it. */
-    function onSign(run: Run): void {
-      const now = clock.monotonicMs();
-      run.meanGapMs = nextMeanGapMs(run.meanGapMs, now - run.signAtMs);
-      run.signAtMs = now;
-      for (const alive of run.started ? [run] : runs.values())
-        if ((alive === run || !alive.started) && now - alive.toldAtMs >= progressMs)
-          tellPace(alive, now, run.meanGapMs);
-    }
-
-    function tellPace(run: Run, now: number, meanGapMs = run.meanGapMs): void {
-      run.toldAtMs = now;
-      const patienceMs = wedgedAfterMs(meanGapMs);
-      tellSlot(run.slot, { type: 'run.progress', run: run.order.run, patienceMs });
-    }
-
-    function endRun(number: number, run: Run, event: { type: string; [key: string]: unknown }): void {
-      runs.delete(number);
-      if (run.slot !== undefined) tellSlot(run.slot, event);
-      else greet(run.sequence);
-    }
-
-    /** A slot that has started anew waits until the sequence is free of what its earlier incarnation had in it. */
-    function greet(slot: number): void {
-      const name = names.slot(place, slot);
-      const inherited = runIn(slot);
-      if (inherited === undefined) {
-        if (served !== undefined) tellSlot(name, { type: 'engine.ready', model: served.sha256 });
-        return;
-      }
-      const [number, run] = inherited;
-      if (run.slot === undefined) return;
-      run.slot = undefined;
-      process.send({ type: 'cancel', run: number });
-      tell(system, names.scheduler, { type: 'run.lost', run: run.order.run }, self);
-    }
-
-    receive((command) => {
-      switch (command.type) {
-        case 'process.load':
-          served = command.model;
-          process.send({
-            type: 'load',
-            modelPath: command.model.path,
-            slots: deps.slots + reservedSequences,
-            contextSize: command.model.contextSize,
-            ...deps.engine,
-          });
-          break;
-        case 'process.prove':
-          proof = ++lastRun;
-          process.send({ type: 'run', run: proof, slot: 0, reuse: false, request: proofRequest });
-          break;
-        case 'slot.order': {
-          const { slot, order } = command;
-          const now = clock.monotonicMs();
-          const watch = { reused: 0, started: false, signAtMs: now, meanGapMs: undefined, toldAtMs: now };
-          if (runs.size === 0) tell(system, names.pace(place), { type: 'engine.working' }, self);
-          runs.set(++lastRun, { order, sequence: slot, slot: names.slot(place, slot), ...watch });
-          const reuse = lastAccount.get(slot) === order.account;
-          lastAccount.set(slot, order.account);
-          process.send({ type: 'run', run: lastRun, slot, reuse, request: order.request });
-          break;
-        }
-        case 'slot.cancel': {
-          const inIt = runIn(command.slot);
-          if (inIt !== undefined) process.send({ type: 'cancel', run: inIt[0] });
-          break;
-        }
-        case 'slot.hello':
-          greet(command.slot);
-          break;
-        case 'pace.changed':
-          process.send({ type: 'threads', threads: command.threads });
-          break;
-        case 'process.stop':
-          process.send({ type: 'stop' });
-          break;
-      }
-    });
-
-    return () => {
-      if (!isGone) process.kill();
-      // Where this machine crashed, its slots go down with it and cannot say so.
-      for (const { order, slot } of runs.values())
-        if (slot !== undefined) tell(system, names.scheduler, { type: 'run.lost', run: order.run }, self);
-      runs.clear();
-    };
   });
 }

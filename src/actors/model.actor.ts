@@ -12,6 +12,7 @@ import { tell } from '../runtime/tell.js';
 import { describeExit, type EngineExit } from './engine-exit.js';
 import { fetchWatch } from './models/fetch-watch.js';
 import { names } from './names.js';
+import { proofRequest } from './process.actor.js';
 import type { Turns } from './worker/turns.js';
 import type { WorkerDeps } from './worker/worker-ports.js';
 
@@ -115,13 +116,7 @@ function createProbe({ engines }: WorkerDeps) {
         if (event.type === 'up') process.send({ type: 'load', modelPath: input.path, ...probeLoad });
         else if (event.type === 'load_failed') refuse(event.message);
         else if (event.type === 'loaded')
-          process.send({
-            type: 'run',
-            run: 1,
-            slot: 0,
-            reuse: false,
-            request: { prompt: 'Hello', options: { maxTokens: 1 } },
-          });
+          process.send({ type: 'run', run: 1, slot: 0, reuse: false, request: proofRequest });
         else if (event.type === 'failed') refuse(event.message);
         else if (event.type === 'ended') decide({ type: 'file.probed' });
       }),
