@@ -10,15 +10,14 @@ import { requestMachine } from '../machines/request.machine.js';
 import type { RunOrder } from '../machines/run.js';
 import {
   keyOf,
-  otherPrompt,
   demandFor,
   resumeTextOf,
   runOf,
   streamsOf,
-  type RequestEnd,
   type RequestRecord,
   type SchedulerInput,
 } from '../machines/scheduler.js';
+import { otherPrompt, type RequestEnd } from '../machines/scheduler-ends.js';
 import { schedulerMachine } from '../machines/scheduler.machine.js';
 import { lengthOf, waitingByTier } from '../rules/queue.js';
 import { reservedSequences, usageOf } from '../rules/slots.js';
@@ -107,8 +106,8 @@ export function schedulerInput(deps: WorkerDeps): SchedulerInput {
     models: () => deps.board.models,
     loadLeftMs: (model) => deps.board.loadLeftMs(model),
     isNewer: (peer, other) => deps.outboxes.isNewer(peer, other),
-    canMove: (key: string, resumeText: string) => deps.transcripts.hasSaid(key, resumeText),
-    hasResult: (key: string, resumeText: string) => deps.transcripts.result(key, resumeText) !== undefined,
+    canMove: (key, resumeText) => deps.transcripts.hasSaid(key, resumeText),
+    hasResult: (key, resumeText) => deps.transcripts.result(key, resumeText) !== undefined,
     nextArrival: () => arrivals++,
   };
 }

@@ -14,6 +14,7 @@
 import { setup, type AnyEventObject } from 'xstate';
 import { limits } from '../protocol/limits.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import * as a from './ask.js';
 
 export interface AskInput {
@@ -152,6 +153,7 @@ const lookAgain = { after: { lookAgainMs: { target: 'looking', reenter: true } }
 
 export const askMachine = chart.createMachine({
   id: 'ask',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: ({ input }) => ({
     ...input,
     tries: [],

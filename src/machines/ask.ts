@@ -6,7 +6,7 @@ export const MAX_TRIES = 5;
 export const MAX_MOVES = 4;
 /** Proofs of work that one request shows at most: a worker that asks for ever more is left. */
 export const MAX_PROOFS = 2;
-/** Who is wedged but speaks is repaired by its own worker in about this time. */
+/** A worker whose engine hangs, while it speaks itself, has repaired that in about this time. */
 const repairMs = 60_000;
 
 /** How a worker failed this request, or what else it was left for. */

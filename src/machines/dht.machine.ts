@@ -2,6 +2,8 @@
  * The DHT node of the process. Child of the networks supervisor, which restarts the topics with it: a handle is good for as
  * long as this actor lives, and no longer. Opening is tried a few times; then, or when a node fails that was online, this
  * actor fails, with the reason.
+ *
+ * Invariants: one node at a time; a handle is given out only while its node is online.
  */
 import { not, setup } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';

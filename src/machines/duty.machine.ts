@@ -2,9 +2,12 @@
  * Whether this worker works for others: on duty, paused by its owner, or outside of its schedule. rules/duty.ts decides; this
  * chart looks when there is reason to, and tells the others what is new. Child of services, permanent; what the owner said lives
  * outside of it, so one that restarts knows.
+ *
+ * Invariants: what is announced is what rules/duty.ts says of that moment; a change that comes with time is announced within MAX_REST_MS of it.
  */
 import { setup } from 'xstate';
 import type { Duty } from '../rules/duty.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 
 /** At the next change of the schedule, but at least this often: somebody may set the machine's clock, or close its lid. */
 const MAX_REST_MS = 10_000;
@@ -64,6 +67,7 @@ const resting = <const Self extends string>(self: Self) =>
 
 export const dutyMachine = chart.createMachine({
   id: 'duty',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: ({ input }) => ({ ...input, duty: input.dutyNow() }),
   initial: 'looking',
   on: {

@@ -14,6 +14,7 @@
 import { setup } from 'xstate';
 import type { Residence } from '../rules/residency.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import type { LoadedModel, ServedModel } from './model.js';
 import type { RunOrder } from './run.js';
 
@@ -136,6 +137,7 @@ const stands = (residence: Residence) => ({ type: 'tellResidence', params: { res
 
 export const engineMachine = chart.createMachine({
   id: 'engine',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: { model: undefined, loaded: undefined, deaths: 0, ownDeaths: 0, reason: undefined },
   initial: 'waiting',
   on: {
@@ -243,12 +245,12 @@ export const engineMachine = chart.createMachine({
       always: { guard: 'hopeless', target: 'quarantined' },
       after: { backoffMs: 'running' },
     },
-    /** llama.cpp said no, and why. Another file under the same name may do better. */
+    /** llama.cpp said no, and why. No timeout: only another file under the same name may do better. */
     refused: {
       entry: 'announceRefused',
       on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },
     },
-    /** It killed its process again and again, by itself. Stays until the worker is restarted or the model replaced. */
+    /** It killed its process again and again, by itself. No timeout: it stays so until the worker is restarted or the model replaced. */
     quarantined: {
       entry: 'announceQuarantined',
       on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },

@@ -1,11 +1,13 @@
 /**
- * The fetch of one model that is not on this machine: from the first source that can give it, each with what an earlier try left.
+ * The fetch of one model that is not on this machine: from the first source that can give it, each with what an earlier try left. Invoked by
+ * the model's machine, or the root of a program that only fetches; its output says how it ended.
  *
  * Invariants: not a byte is fetched before it is known that there is room for all; nothing is put in its place that was not verified as a
  * whole; a source that fails, stalls or brings the wrong bytes is left for the next one, and when none is left, the reason of each is told.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import type { FetchedModel, FetchOutcome, ModelSource } from './fetch.js';
 
 export interface FetchContext {
@@ -91,6 +93,7 @@ const step = ({ context }: { context: FetchContext }) => ({ wanted: context.want
 
 const machine = chart.createMachine({
   id: 'fetch',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: ({ input }) => ({ wanted: input.wanted, sources: [], reasons: [], outcome: undefined }),
   initial: 'locating',
   on: { 'sys.shutdown': { target: '.stopped', actions: 'noteStopped' } },

@@ -1,8 +1,10 @@
 /**
- * The state of the machine this worker runs on, from samples 2 s apart; what they mean is rules/health.ts.
+ * The state of the machine this worker runs on, from samples 2 s apart. Child of services, permanent; what they mean is decided in
+ * rules/health.ts. Invariant: one sample at a time, and each is published once.
  */
 import { setup } from 'xstate';
 import { nextHealth, type Health, type HealthSample, type PublicHealth } from '../rules/health.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 
 export const SAMPLE_MS = 2_000;
 
@@ -29,6 +31,7 @@ const judge = base.assign(({ context, event }) =>
 
 export const healthMachine = base.extend({ actions: { judge } }).createMachine({
   id: 'health',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: ({ input }) => ({ ...input.published(), doubt: undefined }),
   initial: 'resting',
   on: { 'sys.shutdown': '.stopped' },

@@ -1,10 +1,13 @@
 /**
  * A server of this worker's owner: the admin page at its address, the control channel at its socket. Child of services, permanent. A
  * worker whose address is taken works on without it, says so once, and tries again: whoever held the address may leave.
+ *
+ * Invariants: one server at a time; of failures in a row the first alone is reported.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import { backoffMs, type Backoff } from '../rules/backoff.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 
 const reopening: Backoff = { firstMs: 1_000, longestMs: 60_000 };
 
@@ -41,6 +44,7 @@ const chart = base.extend({
 
 export const listenerMachine = chart.createMachine({
   id: 'listener',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: { failures: 0 },
   initial: 'open',
   on: { 'sys.shutdown': '.closed' },

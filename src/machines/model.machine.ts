@@ -1,12 +1,13 @@
 /**
  * A model that this worker was told to serve: found, or fetched; hashed, tried in a disposable engine, given to its engine, and offered to
- * the mesh.
+ * the mesh. Child of models, permanent.
  *
  * Invariants: nothing reaches an engine, or another node, that was not whole, hashed, and either built here or survived a probe. What was
  * fetched and did not survive it is not kept.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import { fetchMachine } from './fetch.machine.js';
 import type { FetchedModel, FetchOutcome } from './fetch.js';
 import type { ServedModel } from './model.js';
@@ -107,6 +108,7 @@ const step = ({ context }: { context: ModelContext }) => ({ wanted: context.want
 
 export const modelMachine = chart.createMachine({
   id: 'model',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: ({ input }) => ({
     wanted: input.wanted,
     path: '',
@@ -131,7 +133,7 @@ export const modelMachine = chart.createMachine({
       },
       after: { locateMs: { target: 'failed', actions: 'blameSearch' } },
     },
-    /** From the mesh or its address. The fetch has its own timeouts, and gives up by itself. */
+    /** From the mesh or its address. No timeout here: the fetch has its own, and gives up by itself. */
     fetching: {
       invoke: { id: 'fetch', src: 'fetch', input: ({ context }) => ({ wanted: context.wanted }) },
       on: {
@@ -179,6 +181,7 @@ export const modelMachine = chart.createMachine({
       on: { 'model.wanted': { actions: 'announceReady' } },
       initial: 'sharing',
       states: {
+        /** No timeout: this is where a model that is served lives. */
         sharing: {
           invoke: { id: 'share', src: 'share', input: ({ context }) => ({ model: context.model }) },
           on: { 'share.failed': { target: 'unshared', actions: 'announceUnshared' } },
@@ -189,6 +192,7 @@ export const modelMachine = chart.createMachine({
     },
     /** It could not be fetched this time. */
     lacking: { entry: 'announceRefused', after: { fetchAgainMs: 'locating' } },
+    /** No timeout: nothing about this file changes by itself. The worker serves its other models. */
     failed: { entry: 'announceRefused' },
     stopped: { type: 'final' },
   },

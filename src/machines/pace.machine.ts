@@ -1,6 +1,6 @@
 /**
- * How many threads one engine computes with, so that the machine's owner keeps the cores he takes (rules/pace.ts). Beside
- * its engine, under whose name it goes.
+ * How many threads one engine computes with, so that the machine's owner keeps the cores he takes (rules/pace.ts). Child of the engine's
+ * group, after its slots; permanent.
  *
  * While the engine computes it tells by itself, some twice a second, what it and the others used. While it rests, what the
  * whole machine does is what the others do, and the samples of `health` say that: so watching a resting machine costs
@@ -10,6 +10,7 @@
  */
 import { setup } from 'xstate';
 import { fullPace, nextPace, type Pace, type PaceLimits, type PaceSample } from '../rules/pace.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 
 export interface PaceContext {
   readonly limits: PaceLimits;
@@ -52,6 +53,7 @@ const chart = base.extend({
 
 export const paceMachine = chart.createMachine({
   id: 'pace',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: ({ input }) => ({ limits: input, pace: fullPace(input) }),
   entry: 'setThreads',
   initial: 'resting',
@@ -70,7 +72,7 @@ export const paceMachine = chart.createMachine({
       states: {
         /** The next sample still holds the end of what the engine computed. */
         settling: { on: { 'machine.used': 'watching' } },
-        /** No timeout, here and there: a machine that nobody samples changes nothing. */
+        /** No timeout, here or above: while nobody samples the machine, nothing changes. */
         watching: {
           on: {
             'machine.used': [{ guard: 'changes', actions: ['judge', 'setThreads'] }, { actions: 'judge' }],

@@ -6,6 +6,7 @@
  * the run, not yet of the request.
  */
 import { setup } from 'xstate';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import type { RunFailure, RunUsage } from './run.js';
 import type { RequestRecord } from './scheduler.js';
 
@@ -84,6 +85,7 @@ const chart = base.extend({
 
 export const requestMachine = chart.createMachine({
   id: 'request',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: ({ input }) => ({ ...input, promptTokens: 0, outcome: { kind: 'lost' } }),
   initial: 'running',
   output: ({ context: { record, promptTokens, outcome } }) => ({ key: record.key, promptTokens, outcome }),

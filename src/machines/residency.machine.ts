@@ -1,9 +1,10 @@
 /**
  * Which of the worker's models are loaded just now. Child of services, before the engines; permanent. It starts knowing nothing, and asks
- * the engines. What goes and what comes is decided in rules/residency.ts.
+ * the engines. What goes and what comes is decided in rules/residency.ts, which states what holds of it.
  */
 import { setup } from 'xstate';
 import { planResidency, type Residence, type Resident, type ResidencyPlan } from '../rules/residency.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 
 /** By the place of the model in the list of those wanted. */
 export type Residents = ReadonlyMap<number, Resident & { readonly model: string }>;
@@ -110,6 +111,7 @@ const chart = base.extend({
 
 export const residencyMachine = chart.createMachine({
   id: 'residency',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: ({ input }) => ({ ...input, residents: new Map(), held: [] }),
   entry: 'askEngines',
   initial: 'settled',

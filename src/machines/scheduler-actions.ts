@@ -1,60 +1,14 @@
-/** What the scheduler's chart does, each step by its name. Decisions are rules/'s and scheduler.ts's; effects are the actor's. */
-import { setup } from 'xstate';
-import { limits } from '../protocol/limits.js';
-import type { PromptMessage } from '../protocol/messages.js';
+/** What the scheduler's chart does, each step by its name. Decisions are in rules/ and scheduler-*.ts; effects are the actor's. */
 import { admitRequest, askedModel, offeredModel, type Refusal } from '../rules/admission.js';
 import { remainingPrefillMs } from '../rules/estimate.js';
 import * as queues from '../rules/queue.js';
 import { nextStart } from '../rules/slots.js';
 import { nearest } from '../runtime/near-match.js';
-import { requestMachine, type RequestOutput } from './request.machine.js';
-import { expected, noteArrival, noteEnd, outlook, toldOf, type Told } from './scheduler-outlook.js';
 import * as blame from './scheduler-blame.js';
+import * as ends from './scheduler-ends.js';
+import { expected, noteArrival, noteEnd, outlook, toldOf } from './scheduler-outlook.js';
+import { base, type Context, type Event, type Of } from './scheduler-setup.js';
 import * as s from './scheduler.js';
-
-type Context = s.SchedulerContext;
-type Event =
-  | s.SchedulerEvent
-  | { type: 'xstate.done.actor.request'; output: RequestOutput }
-  | { type: 'xstate.error.actor.request'; actorId: string };
-type Of<Type extends Event['type']> = Extract<Event, { type: Type }>;
-
-const base = setup({
-  types: { context: {} as Context, events: {} as Event, input: {} as s.SchedulerInput },
-  actors: { request: requestMachine },
-  actions: {
-    /** A new scheduler knows of nothing: slots and duty report, and peers are told that what they waited for is gone. */
-    startClean: () => {},
-    /** Answers a prompt that did not become a request. */
-    refuse: (_, _params: { peer: string; id: string; why: Refusal }) => {},
-    /** From now on the peer is owed an end, and a sign of life every 250 ms. */
-    open: (_, _params: { record: s.RequestRecord }) => {},
-    /** The same request was asked for again, on a newer connection of its account. */
-    move: (_, _params: { record: s.RequestRecord; peer: string; streams: boolean; resumeText: string }) => {},
-    repeatResult: (_, _params: { account: string; prompt: PromptMessage; peer: string }) => {},
-    /** Where these requests stand. Whether it is news to their clients is known where they are written to. */
-    tell: (_, _params: readonly Told[]) => {},
-    /** The one end of a request. */
-    finish: (_, _params: { record: s.RequestRecord; end: s.RequestEnd; queuedMs: number; totalMs: number }) => {},
-    /** Tells the slot to stop a run. */
-    cancelRun: (_, _params: { slot: string; run: string }) => {},
-    /** Its request killed an engine. */
-    strike: (_, _params: { account: string }) => {},
-    publish: (_, _params: Context) => {},
-  },
-  guards: {
-    nothingLeft: ({ context }) => s.nothingLeft(context),
-    someoneWaits: ({ context }) => queues.lengthOf(context.queue) > 0,
-    nobodyWaits: ({ context }) => queues.lengthOf(context.queue) === 0,
-    /** A finished id asked for again within a minute gets its result again. */
-    isFinished: ({ context, event }) =>
-      event.type === 'prompt.received' &&
-      context.hasResult(s.keyOf(event.account, event.prompt.id), s.resumeTextOf(event.prompt)),
-    isUnfinished: ({ context, event }) =>
-      event.type === 'prompt.received' && s.recordOf(context, s.keyOf(event.account, event.prompt.id)) !== undefined,
-  },
-  delays: { tickMs: limits.queueStatusMinGapMs, drainMs: ({ context }) => context.drainMs },
-});
 
 const namesOf = (models: readonly s.OfferedModel[]): readonly string[] => models.map(({ name }) => name);
 
@@ -67,7 +21,7 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const unfinished = s.unfinishedOf(context, account);
   const refuse = (why: Refusal): void => enqueue({ type: 'refuse', params: { peer, id: prompt.id, why } });
   const refusal =
-    s.closedFor(context, isOwner) ??
+    ends.closedFor(context, isOwner) ??
     blame.guiltyRefusal(context, s.keyOf(account, prompt.id)) ??
     context.gate({ account, address, isOwner, tier, prompt, unfinished, avgResponseMs }) ??
     context.orderRefusal(account, prompt);
@@ -99,7 +53,8 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const inflow = noteArrival(context, record);
   if (startsAtOnce === true) return enqueue.assign({ queue: joined, inflow });
   const [rest, displaced] = queues.enqueue(queue, record, { nowMs: now, sharePercent });
-  if (displaced !== undefined) enqueue({ type: 'finish', params: s.finished(displaced, s.displacedEnd(context), now) });
+  if (displaced !== undefined)
+    enqueue({ type: 'finish', params: ends.finished(displaced, ends.displacedEnd(context), now) });
   enqueue.assign({ queue: rest, inflow });
 });
 
@@ -108,7 +63,7 @@ const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const { peer, account, prompt } = event as Of<'prompt.received'>;
   const record = s.recordOf(context, s.keyOf(account, prompt.id));
   if (record === undefined) return;
-  const problem = s.repeatProblem(context, record, { peer, prompt });
+  const problem = ends.repeatProblem(context, record, { peer, prompt });
   if (problem !== undefined) {
     enqueue({ type: 'refuse', params: { peer, id: prompt.id, why: { code: 'bad_request', message: problem } } });
     return;
@@ -184,58 +139,63 @@ const endExpired = base.enqueueActions(({ context, enqueue }) => {
   const now = context.monotonicMs();
   let { queue } = context;
   for (const record of queues.expired(queue, now)) {
-    enqueue({ type: 'finish', params: s.finished(record, s.expiredInQueue, now) });
+    enqueue({ type: 'finish', params: ends.finished(record, ends.expiredInQueue, now) });
     queue = queues.remove(queue, record.key);
   }
   if (queue !== context.queue) enqueue.assign({ queue });
 });
 
 /** Ends those of the line for whom there is a reason to. */
-const endWaiting = (reasonFor: (record: s.RequestRecord, event: Event) => s.RequestEnd | undefined) =>
+const endWaiting = (reasonFor: (record: s.RequestRecord, event: Event) => ends.RequestEnd | undefined) =>
   base.enqueueActions(({ context, event, enqueue }) => {
     const now = context.monotonicMs();
     let { queue } = context;
     for (const record of queues.waitingIn(context.queue)) {
       const end = reasonFor(record, event);
       if (end === undefined) continue;
-      enqueue({ type: 'finish', params: s.finished(record, end, now) });
+      enqueue({ type: 'finish', params: ends.finished(record, end, now) });
       queue = queues.remove(queue, record.key);
     }
     enqueue.assign({ queue });
   });
 
 const endOrphans = endWaiting((record, event) =>
-  record.model === (event as Of<'model.gone'>).model ? s.modelGone : undefined,
+  record.model === (event as Of<'model.gone'>).model ? ends.modelGone : undefined,
 );
 
-const handBack = endWaiting(() => s.shuttingDown);
+const handBack = endWaiting(() => ends.shuttingDown);
 
 /** Off duty, what waits goes back to its clients; the owner's own goes on. */
 const handBackOthers = endWaiting(({ isOwner }, event) => {
   const { open, reason } = event as Of<'duty.changed'>;
-  return open || isOwner ? undefined : { ...s.shuttingDown, message: reason };
+  return open || isOwner ? undefined : { ...ends.shuttingDown, message: reason };
 });
 
 /** Waiting ones end here, with the text they had; running ones at their next token or slice. */
-const cancelOne = base.enqueueActions(({ context, event, enqueue }) => {
+const cancelThose = (recordsFor: (context: Context, event: Event) => readonly s.RequestRecord[]) =>
+  base.enqueueActions(({ context, event, enqueue }) => {
+    const now = context.monotonicMs();
+    let { queue, running } = context;
+    for (const record of recordsFor(context, event)) {
+      const run = running.get(record.key);
+      if (run === undefined) {
+        enqueue({ type: 'finish', params: ends.finished(record, ends.cancelledBeforeItsEnd(0), now) });
+        queue = queues.remove(queue, record.key);
+      } else {
+        running = s.update(running, record.key, { ...run, record: { ...record, cancelled: true } });
+        enqueue.sendTo(run.child, { type: 'request.cancel' });
+      }
+    }
+    enqueue.assign({ queue, running });
+  });
+
+const cancelOne = cancelThose((context, event) => {
   const { account, id } = event as Of<'prompt.cancelled'>;
   const record = s.recordOf(context, s.keyOf(account, id));
-  if (record === undefined) return;
-  const running = context.running.get(record.key);
-  if (running !== undefined) {
-    const cancelled = { ...running, record: { ...record, cancelled: true } };
-    enqueue.assign({ running: s.update(context.running, record.key, cancelled) });
-    enqueue.sendTo(running.child, { type: 'request.cancel' });
-    return;
-  }
-  enqueue({ type: 'finish', params: s.finished(record, s.cancelledBeforeItsEnd(0), context.monotonicMs()) });
-  enqueue.assign({ queue: queues.remove(context.queue, record.key) });
+  return record === undefined ? [] : [record];
 });
 
-const cancelAllOfPeer = base.enqueueActions(({ context, event, enqueue }) => {
-  for (const { account, id } of s.recordsOfPeer(context, (event as Of<'peer.lost'>).peer))
-    enqueue.raise({ type: 'prompt.cancelled', account, id });
-});
+const cancelAllOfPeer = cancelThose((context, event) => s.recordsOfPeer(context, (event as Of<'peer.lost'>).peer));
 
 /** A running request came to its end, or lost its slot. */
 const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
@@ -251,14 +211,14 @@ const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
   const slots = isSlotGone ? s.withoutSlotOf(context.slots, slot, key) : context.slots;
   if (isSlotGone) enqueue({ type: 'cancelRun', params: { slot, run: s.runOf(record) } });
   const isServed = context.models().some(({ sha256 }) => sha256 === record.model);
-  const outcomeEnd = s.settle(settled, outcome, promptTokens);
-  const end = outcomeEnd === 'again' && !isServed ? s.modelGone : outcomeEnd;
+  const outcomeEnd = ends.settle(settled, outcome, promptTokens);
+  const end = outcomeEnd === 'again' && !isServed ? ends.modelGone : outcomeEnd;
   if (end === 'again') {
     const losses = outcome.kind === 'lost' ? blame.lossesAfter(settled) : record.losses;
     const again = { ...record, runs: record.runs + 1, losses };
     enqueue.assign({ running, slots, queue: queues.put(context.queue, again, now) });
   } else {
-    enqueue({ type: 'finish', params: s.finished(record, end, now) });
+    enqueue({ type: 'finish', params: ends.finished(record, end, now) });
     enqueue.assign({ running, slots, ...noteEnd(context, settled, end, now) });
   }
   enqueue.raise({ type: 'queue.changed' });
@@ -287,7 +247,7 @@ const handBackRunning = base.enqueueActions(({ context, enqueue }) => {
   const now = context.monotonicMs();
   for (const { record, slot } of context.running.values()) {
     enqueue({ type: 'cancelRun', params: { slot, run: s.runOf(record) } });
-    enqueue({ type: 'finish', params: s.finished(record, s.shuttingDown, now) });
+    enqueue({ type: 'finish', params: ends.finished(record, ends.shuttingDown, now) });
   }
   enqueue.assign({ running: new Map() });
 });

@@ -2,8 +2,8 @@
 import * as estimate from '../rules/estimate.js';
 import { lengthOf, positionOf, standingOf, waitingIn } from '../rules/queue.js';
 import { isPrivileged, slotLimit } from '../rules/slots.js';
-import { resumeTextOf, update, type RequestEnd, type RequestRecord, type Running } from './scheduler.js';
-import type { SchedulerContext } from './scheduler.js';
+import type { RequestEnd } from './scheduler-ends.js';
+import { resumeTextOf, update, type RequestRecord, type Running, type SchedulerContext } from './scheduler.js';
 
 /** What a client hears of one of its requests. */
 export interface Told {

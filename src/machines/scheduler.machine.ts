@@ -8,6 +8,7 @@
  *
  * The chart is small because a request's own life is in request.machine.ts; what is decided here is in rules/.
  */
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import { schedulerSetup } from './scheduler-actions.js';
 import * as s from './scheduler.js';
 
@@ -15,6 +16,7 @@ const publish = { type: 'publish', params: ({ context }: { context: s.SchedulerC
 
 export const schedulerMachine = schedulerSetup.createMachine({
   id: 'scheduler',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: ({ input }) => s.initialContext(input),
   entry: ['startClean', publish],
   initial: 'serving',
@@ -31,7 +33,7 @@ export const schedulerMachine = schedulerSetup.createMachine({
       { actions: ['admitPrompt', 'dispatch', 'tellNewcomer', publish] },
     ],
     'prompt.cancelled': { actions: ['cancelOne', publish] },
-    'peer.lost': { actions: 'cancelAllOfPeer' },
+    'peer.lost': { actions: ['cancelAllOfPeer', publish] },
     'slot.idle': { actions: ['noteSlot', 'dispatch', publish] },
     'slot.gone': { actions: ['forgetSlot', publish] },
     'models.held': { actions: ['noteHeld', 'dispatch', publish] },

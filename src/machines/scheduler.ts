@@ -1,15 +1,13 @@
-/** What the scheduler knows, and the sums it does with it. Pure: the chart is in scheduler.machine.ts. */
-import type { ErrorCode } from '../protocol/errors.js';
+/** What the scheduler knows, what it hears, and what is asked of what it knows. Pure: the chart is in scheduler.machine.ts. */
 import type { PromptMessage } from '../protocol/messages.js';
-import { meanResponseMs, type Refusal } from '../rules/admission.js';
+import type { Refusal } from '../rules/admission.js';
 import { noInflow, type History, type Inflow } from '../rules/estimate.js';
 import { countOf, emptyQueue, find, firstOf, lengthOf, waitingIn, type Queue, type Waiting } from '../rules/queue.js';
 import type { Slots } from '../rules/slots.js';
 import type { Tier } from '../rules/tiers.js';
-import type { RequestOutcome } from './request.machine.js';
 import type { Demand } from './residency.machine.js';
 import type { RunFailure, RunUsage } from './run.js';
-import { mayRunAgain, modelsOnTrial } from './scheduler-blame.js';
+import { modelsOnTrial } from './scheduler-blame.js';
 
 /** An admitted request. `key` is its account and id: what a client may ask for once at a time. */
 export interface RequestRecord extends Waiting {
@@ -131,50 +129,6 @@ export const initialContext = (input: SchedulerInput): SchedulerContext => ({
   draining: false,
 });
 
-export type RequestEnd =
-  | { readonly kind: 'result'; readonly usage: RunUsage }
-  | ({ readonly kind: 'error' } & Pick<Refusal, 'code' | 'message' | 'retryAfterMs'>);
-
-const errorEnd = (code: ErrorCode, message: string) => ({ kind: 'error', code, message }) as const satisfies RequestEnd;
-
-/** What those get whom a worker that stops gives back. */
-export const shuttingDown = errorEnd('shutting_down', 'This worker is being stopped; ask another one.');
-
-/** What those get who wait for a model that will not come back. */
-export const modelGone = errorEnd('slot_failed', 'The engine of this model failed, and was given up.');
-
-export const expiredInQueue = errorEnd('deadline_exceeded', 'The deadline of the request passed in the queue.');
-
-/** What one gets whose place in the queue a higher tier took. */
-export const displacedEnd = (means: Pick<SchedulerContext, 'avgResponseMs'>): RequestEnd => ({
-  ...errorEnd('queue_full', 'A request of a higher tier took the place in the queue; try later or elsewhere.'),
-  retryAfterMs: meanResponseMs(means),
-});
-
-/** What somebody is told whom this worker does not serve at all just now. */
-export function closedFor(
-  { draining, offDuty }: Pick<SchedulerContext, 'draining' | 'offDuty'>,
-  isOwner: boolean,
-): Refusal | undefined {
-  if (draining) return { code: shuttingDown.code, message: shuttingDown.message };
-  return offDuty === undefined || isOwner ? undefined : { code: 'shutting_down', message: offDuty };
-}
-
-/** What somebody is told who asks something else under an id that is known. */
-export const otherPrompt = 'order.promptHash: this id was asked with another prompt';
-
-/** Why an unfinished request cannot go on for whoever asked again; undefined where it can. */
-export function repeatProblem(
-  context: SchedulerContext,
-  record: RequestRecord,
-  asked: { readonly peer: string; readonly prompt: PromptMessage },
-): string | undefined {
-  if (context.contradicts(record.account, record.prompt.order?.promptHash, asked.prompt)) return otherPrompt;
-  if (!context.isNewer(asked.peer, record.peer)) return 'id: a request with this id is not finished yet';
-  if (context.canMove(record.key, resumeTextOf(asked.prompt))) return undefined;
-  return 'resume.text: this is not what the unfinished request with this id has said';
-}
-
 export function newRecord(
   context: SchedulerContext,
   asked: Pick<Asking, 'account' | 'prompt' | 'tier' | 'isOwner'> & {
@@ -202,16 +156,6 @@ export function newRecord(
     runs: 0,
     losses: 0,
     cancelled: false,
-  };
-}
-
-/** An end, with the times that a result states. */
-export function finished(record: RequestRecord, end: RequestEnd, nowMs: number) {
-  return {
-    record,
-    end,
-    queuedMs: (record.startedAtMs ?? nowMs) - record.arrivedAtMs,
-    totalMs: nowMs - record.arrivedAtMs,
   };
 }
 
@@ -306,30 +250,3 @@ export function freeChildId(running: SchedulerContext['running']): string {
   const used = new Set([...running.values()].map(({ child }) => child));
   for (let n = 0; ; n++) if (!used.has(`request.${n}`)) return `request.${n}`;
 }
-
-/**
- * How a request ends; or `again`, where its slot was lost for the first time, or where its run was stopped for a client that
- * is back by now.
- */
-export function settle(running: Running, outcome: RequestOutcome, promptTokens: number): RequestEnd | 'again' {
-  const { record } = running;
-  switch (outcome.kind) {
-    case 'scored':
-      return { kind: 'result', usage: outcome.usage };
-    case 'cancelled':
-      return record.cancelled ? { kind: 'result', usage: outcome.usage } : 'again';
-    case 'failed':
-      return { kind: 'error', ...outcome.failure };
-    case 'expired':
-      return errorEnd('deadline_exceeded', 'The deadline of the request passed while it was answered.');
-    case 'lost':
-      if (record.cancelled) return cancelledBeforeItsEnd(promptTokens);
-      return mayRunAgain(running) ? 'again' : errorEnd('slot_failed', 'The engine died twice under this request.');
-  }
-}
-
-/** The end of a request that was cancelled where no run could say so. The tokens it sent are counted where they were sent. */
-export const cancelledBeforeItsEnd = (promptTokens: number): RequestEnd => ({
-  kind: 'result',
-  usage: { finishReason: 'cancelled', promptTokens, completionTokens: 0 },
-});

@@ -8,6 +8,7 @@
  */
 import { setup } from 'xstate';
 import { UNKNOWN_PACE_MS } from '../rules/wedge.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import type { RunFailure, RunOrder, RunUsage } from './run.js';
 
 export type SlotEvent =
@@ -84,8 +85,18 @@ const chart = base.extend({
   },
 });
 
+/** Each sign of the run leads back to `heard`; without one, both halves of its patience pass. */
+const watched = {
+  initial: 'heard',
+  states: {
+    heard: { after: { halfPatienceMs: 'quiet' } },
+    quiet: { after: { halfPatienceMs: '#slot.wedged' } },
+  },
+} as const;
+
 export const slotMachine = chart.createMachine({
   id: 'slot',
+  options: { maxIterations: MAX_MICROSTEPS },
   context: { model: '', run: undefined, patienceMs: UNKNOWN_PACE_MS },
   initial: 'offline',
   on: {
@@ -133,19 +144,11 @@ export const slotMachine = chart.createMachine({
             'run.progress': { guard: 'ofThisRun', target: '.heard', actions: 'notePatience' },
             'run.firstToken': { guard: 'ofThisRun', target: 'decoding', actions: 'report' },
           },
-          initial: 'heard',
-          states: {
-            heard: { after: { halfPatienceMs: 'quiet' } },
-            quiet: { after: { halfPatienceMs: '#slot.wedged' } },
-          },
+          ...watched,
         },
         decoding: {
           on: { 'run.progress': { guard: 'ofThisRun', target: '.heard', actions: 'notePatience' } },
-          initial: 'heard',
-          states: {
-            heard: { after: { halfPatienceMs: 'quiet' } },
-            quiet: { after: { halfPatienceMs: '#slot.wedged' } },
-          },
+          ...watched,
         },
       },
     },

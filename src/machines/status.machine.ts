@@ -1,6 +1,12 @@
-/** The pace of `status`: at once on a change, but at most four times a second, and a heartbeat when nothing changes. */
+/**
+ * The pace of `status`. Child of services, permanent; what it says is the board's (actors/worker/status-board.ts).
+ *
+ * Invariants: a change is told at once, or at the end of the gap after the last one, so at most four times a second; where nothing changes,
+ * the same is told again after each heartbeat.
+ */
 import { setup, stateIn } from 'xstate';
 import { limits } from '../protocol/limits.js';
+import { MAX_MICROSTEPS } from '../runtime/limits.js';
 
 export type StatusEvent = { type: 'status.changed' } | { type: 'sys.shutdown' };
 
@@ -15,6 +21,7 @@ export const statusMachine = setup({
   delays: { heartbeatMs: limits.statusHeartbeatMs, minGapMs: limits.statusMinGapMs },
 }).createMachine({
   id: 'status',
+  options: { maxIterations: MAX_MICROSTEPS },
   entry: ['watch', 'broadcast'],
   initial: 'quiet',
   on: { 'sys.shutdown': '.stopped' },

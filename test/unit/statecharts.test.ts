@@ -4,10 +4,11 @@ import type { ELK } from 'elkjs';
 import bundled from 'elkjs/lib/elk.bundled.js';
 import { and, assign, not, setup } from 'xstate';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { MAX_MICROSTEPS } from '../../src/runtime/limits.js';
 import { layOut, metrics, type Box, type Drawing } from '../../src/runtime/statechart-layout.js';
-import { statechartPages } from '../../src/runtime/statechart-pages.js';
+import { statechartPages, type MachineModule } from '../../src/runtime/statechart-pages.js';
 import { toSvg } from '../../src/runtime/statechart-svg.js';
-import { allStates, toChart } from '../../src/runtime/statechart.js';
+import { allStates, machinesOf, toChart } from '../../src/runtime/statechart.js';
 
 const root = join(import.meta.dirname, '../..');
 const elk = new (bundled as unknown as new () => ELK)(); // CommonJS: the types put the class one level too deep
@@ -120,16 +121,26 @@ describe('a drawing', () => {
   });
 });
 
-it('docs/statecharts shows the machines as they are (`npm run statecharts` writes it anew)', async () => {
+async function machineModules(): Promise<MachineModule[]> {
   const machines = join(root, 'src/machines');
   const files = readdirSync(machines).filter((file) => file.endsWith('.machine.ts'));
-  const modules = await Promise.all(
+  return Promise.all(
     files.map(async (file) => ({
       path: `src/machines/${file}`,
       exports: (await import(join(machines, file))) as Record<string, unknown>,
     })),
   );
-  const pages = await statechartPages(modules, elk);
+}
+
+it('every machine ends a step that goes in circles', async () => {
+  const machines = (await machineModules()).flatMap(({ exports }) => machinesOf(exports));
+  const unlimited = machines.filter(([, { options }]) => options.maxIterations !== MAX_MICROSTEPS);
+  expect(machines.length).toBeGreaterThan(10);
+  expect(unlimited.map(([name]) => name)).toEqual([]);
+});
+
+it('docs/statecharts shows the machines as they are (`npm run statecharts` writes it anew)', async () => {
+  const pages = await statechartPages(await machineModules(), elk);
   const committed = new Map(
     readdirSync(join(root, 'docs/statecharts')).map((name) => [
       name,

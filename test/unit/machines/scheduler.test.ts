@@ -8,17 +8,18 @@ import { describe, expect, it } from 'vitest';
 import { requestMachine } from '../../../src/machines/request.machine.js';
 import { schedulerMachine } from '../../../src/machines/scheduler.machine.js';
 import { modelsOnTrial } from '../../../src/machines/scheduler-blame.js';
+import type { RequestEnd } from '../../../src/machines/scheduler-ends.js';
 import {
   keyOf,
   runOf,
   type Asking,
-  type RequestEnd,
   type SchedulerContext,
   type SchedulerEvent,
 } from '../../../src/machines/scheduler.js';
 import { admitClient } from '../../../src/rules/admission.js';
 import { limits } from '../../../src/protocol/limits.js';
 import type { PromptMessage } from '../../../src/protocol/messages.js';
+import { MAX_MICROSTEPS } from '../../../src/runtime/limits.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import { claimWith } from '../../support/ledger-cases.js';
 import { crash } from '../../support/crash.js';
@@ -67,7 +68,7 @@ class Office {
   readonly ref: AnyActorRef;
 
   /** @param slots the model of each; with a '+' it is a reserve */
-  constructor(slots: readonly string[] = ['m0', 'm0', 'm1'], said = '') {
+  constructor(slots: readonly string[] = ['m0', 'm0', 'm1'], said = '', capacity = queueCapacity) {
     slots.forEach((name, i) =>
       this.slots.set(`slot.${i}`, {
         model: `sha of ${name.replace('+', '')}`,
@@ -109,7 +110,7 @@ class Office {
       },
     });
     const input = {
-      queueCapacity,
+      queueCapacity: capacity,
       drainMs,
       owner,
       monotonicMs: this.clock.monotonicMs,
@@ -394,6 +395,15 @@ describe('the scheduler', () => {
     office.end('slot.0', 'cancelled');
     expect(office.ends.map(({ key }) => key)).toEqual(['a/2', 'a/1']);
     expect(office.slots.get('slot.0')?.run).toBe('a/3#2.0');
+  });
+
+  it('lets go of more of them at once than a step may raise events', () => {
+    const count = MAX_MICROSTEPS + 1;
+    const office = new Office([], '', count);
+    for (let n = 0; n < count; n++) office.prompt(`${n}`, {}, { account: owner });
+    office.send({ type: 'peer.lost', peer: 'p' });
+    expect(office.violations).toEqual([]);
+    expect(office.outcomes).toEqual(Array(count).fill('cancelled'));
   });
 
   it('ends requests at their deadlines, in the queue and in a slot', () => {
