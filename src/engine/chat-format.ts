@@ -60,8 +60,17 @@ const same = (text: string): Record<ChatRole, string> => ({ system: text, user: 
 
 /** In order of how telling their marks are. */
 export const CHAT_FORMATS: readonly ChatFormat[] = [
+  headed('phi4', '<|im_start|>', '<|im_sep|>', '<|im_end|>', {
+    evidence: ['<|im_start|>', '<|im_sep|>', '<|im_end|>'],
+  }),
   headed('chatml', '<|im_start|>', '\n', '<|im_end|>\n'),
   headed('llama3', '<|start_header_id|>', '<|end_header_id|>\n\n', '<|eot_id|>'),
+  headed('llama4', '<|header_start|>', '<|header_end|>\n\n', '<|eot|>'),
+  // gpt-oss: the answer itself, without the thinking that would come on another channel.
+  headed('harmony', '<|start|>', '<|message|>', '<|end|>', {
+    assistant: 'assistant<|channel|>final',
+    evidence: ['<|start|>', '<|channel|>', '<|message|>', '<|end|>'],
+  }),
   headed('gemma', '<start_of_turn>', '\n', '<end_of_turn>\n', { systemTurn: false, assistant: 'model' }),
   headed('granite', '<|start_of_role|>', '<|end_of_role|>', '<|end_of_text|>\n'),
   marked(

@@ -43,7 +43,7 @@ export class Tokenizer {
 
   /** A prompt as it is, with the token that the model expects before everything. */
   prompt(text: string): Token[] {
-    return this.#beginning().concat(this.#tokenize(text));
+    return this.#atLeastOne(this.#beginning().concat(this.#tokenize(text)));
   }
 
   conversation(messages: readonly ChatMessage[]): Token[] {
@@ -53,7 +53,7 @@ export class Tokenizer {
         tokens = tokens.concat(this.#tokenize(part, marks, tokens.length === 0 ? undefined : 'trimLeadingSpace'));
       if (tokens.length > this.#contextSize) throw promptTooLong(`more than ${this.#contextSize}`, this.#contextSize);
     }
-    return tokens;
+    return this.#atLeastOne(tokens);
   }
 
   /** A text that goes on from what stands before it. */
@@ -81,6 +81,15 @@ export class Tokenizer {
   #beginning(): Token[] {
     const { bos, shouldPrependBosToken } = this.#model.tokens;
     return shouldPrependBosToken && bos !== null ? [bos] : [];
+  }
+
+  /** A model says what comes after a token. Where there is none, it gets the one that stands between texts. */
+  #atLeastOne(tokens: Token[]): Token[] {
+    const { bos, eos } = this.#model.tokens;
+    const start = bos ?? eos;
+    if (tokens.length > 0) return tokens;
+    if (start === null) throw new RunFailure('bad_request', 'prompt: is empty, and this model cannot begin by itself');
+    return [start];
   }
 
   #tokenize(text: string, marks = false, option?: 'trimLeadingSpace'): Token[] {

@@ -1,10 +1,12 @@
 /** A real engine process, real llama.cpp, and models whose answers are known to the last character. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { RunOptions } from '../../src/engine/messages.js';
-import { DEMO_UNICODE_TEXT, expectedCount } from '../../src/gguf/demo-model.js';
+import { DEMO_UNICODE_TEXT, demoModel, expectedCount } from '../../src/gguf/demo-model.js';
 import { SLICE_UNIT_TOKENS } from '../../src/engine/prefill-pace.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
+import { bool, writeGguf } from '../../src/gguf/writer.js';
 import { ModelFolder, TestEngine } from '../support/engine-harness.js';
 
 const greedy = { temperature: 0 } as const;
@@ -164,6 +166,19 @@ describe('a prompt', () => {
     const { end } = await demo.ask({ prompt: 'x'.repeat(1_000_000) }); // tokenised as a whole it would take 50 s
     expect(end).toMatchObject({ type: 'failed', code: 'prompt_too_long', message: expect.stringContaining('1024') });
     expect((await running.answer).text).toBe(expectedCount(5, 500));
+  });
+
+  it('that is empty is answered, also by a model that puts nothing before a text', async () => {
+    const { metadata, tensors } = demoModel();
+    const path = join(models.path, 'no-beginning.gguf');
+    await writeGguf(path, { metadata: { ...metadata, 'tokenizer.ggml.add_bos_token': bool(false) }, tensors });
+    const engine = new TestEngine();
+    await engine.load(path);
+    const request = { prompt: '', options: { ...greedy, maxTokens: 3 } };
+    const [alone, usual] = [await engine.ask(request), await demo.ask(request)];
+    expect(alone.end).toMatchObject({ type: 'ended', promptTokens: 1 });
+    expect(alone.text).toBe(usual.text);
+    await engine.stop();
   });
 
   it('that nearly fills the context is answered until it is full', async () => {

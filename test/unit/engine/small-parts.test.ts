@@ -174,6 +174,9 @@ describe('chat formats', () => {
   it.each([
     ["{% for m in messages %}{{'<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>'}}{% endfor %}", 'chatml'],
     ["{{ '<|start_header_id|>' + role + '<|end_header_id|>\\n\\n' + content + '<|eot_id|>' }}", 'llama3'],
+    ["{{ '<|im_start|>' + role + '<|im_sep|>' + content + '<|im_end|>' }}", 'phi4'],
+    ["{{ '<|header_start|>' + role + '<|header_end|>\\n\\n' + content + '<|eot|>' }}", 'llama4'],
+    ["{{ '<|start|>assistant<|channel|>final<|message|>' + content + '<|end|>' }}", 'harmony'],
     ["{{ '<start_of_turn>' + role + '\\n' + content + '<end_of_turn>\\n' }}", 'gemma'],
     ["{{ '<|user|>\\n' + content + '<|end|>\\n<|assistant|>\\n' }}", 'phi3'],
     ["{{ '<|user|>\\n' + content + eos_token + '<|assistant|>' }}", 'zephyr'],
