@@ -24,6 +24,21 @@ const BLOCK_TENSORS: readonly RegExp[] = [
   /^ffn_down(_exps|\.\d+)?\.weight$/,
 ];
 
+/** What a file may be besides a model (`general.type`, and what was written before there was that). */
+const OTHER_KINDS: ReadonlyMap<unknown, string> = new Map([
+  ['adapter', 'it is an adapter (LoRA), which changes a model and is none'],
+  ['mmproj', 'it is the part by which a model sees or hears (mmproj), and no model'],
+  ['clip', 'it is the part by which a model sees or hears (mmproj), and no model'],
+  ['imatrix', 'it holds statistics for quantizing a model, and no model'],
+  ['vocab', 'it holds the vocabulary of a model, and no model'],
+]);
+
+/** These turn text into vectors or sound. */
+const ARCHITECTURES_WITHOUT_TEXT = new Set([
+  ...['bert', 'nomic-bert', 'nomic-bert-moe', 'jina-bert-v2', 'jina-bert-v3', 'modern-bert', 'neo-bert', 'eurobert'],
+  ...['gemma-embedding', 't5encoder', 'wavtokenizer-dec'],
+]);
+
 /** llama.cpp stops at 512 (LLAMA_MAX_LAYERS); twice that leaves room for newer versions. */
 const MAX_BLOCKS = 1024;
 /** A special token's id that says "there is none". */
@@ -37,9 +52,13 @@ export function checkModel(header: GgufHeader): void {
     throw new GgufError(code, header.path, reason);
   };
   const architecture = header.scalars.get('general.architecture');
+  const kind = OTHER_KINDS.get(header.scalars.get('general.type')) ?? OTHER_KINDS.get(architecture);
+  if (kind !== undefined) fail('other_kind', kind);
   if (typeof architecture !== 'string' || architecture === '') {
     fail('bad_metadata', 'it does not say which architecture it has (general.architecture)');
   }
+  if (ARCHITECTURES_WITHOUT_TEXT.has(architecture))
+    fail('other_kind', `it is a model for embeddings (${architecture})`);
   if (header.tensors.length === 0) fail('tensor_mismatch', 'it holds no tensors');
   const numbers = new Numbers(header, architecture, fail);
   checkFloats(header, fail);
@@ -50,8 +69,7 @@ export function checkModel(header: GgufHeader): void {
   if (!PLAIN_TRANSFORMERS.has(architecture)) return;
   checkHeads(numbers, fail);
   checkTokenizerPresent(header, fail);
-  const isPart = Number(header.scalars.get('split.count') ?? 0) > 1;
-  if (!isPart) checkTensors(header, numbers, fail);
+  checkTensors(header, numbers, fail);
 }
 
 /** Metadata of the file's architecture, as numbers. */

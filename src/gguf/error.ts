@@ -19,6 +19,10 @@ export type GgufErrorCode =
   | 'tensor_mismatch'
   /** The tokenizer is absent, incomplete or contradicts itself. */
   | 'bad_tokenizer'
+  /** Something that goes with a model, or makes no text: nothing is wrong with the file. */
+  | 'other_kind'
+  /** One part of a model that lies in several files, alone or not the first. */
+  | 'not_whole'
   /** A good model, and too large for the memory of this machine. */
   | 'too_large';
 
@@ -32,6 +36,9 @@ const ADVICE: Readonly<Record<GgufErrorCode, string>> = {
   bad_tensor: 'llama.cpp cannot load it: get the model from another source, or convert it again.',
   tensor_mismatch: 'The file is incomplete or was converted wrongly: get the model from another source.',
   bad_tokenizer: 'The file was converted wrongly: get the model from another source.',
+  other_kind: 'Give the model itself: a file that writes text.',
+  not_whole:
+    'Put all parts into one folder under their own names, and give the first; or make them one file with llama-gguf-split --merge.',
   too_large: '`qmesh models recommend` says what fits.',
 };
 

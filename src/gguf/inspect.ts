@@ -4,6 +4,7 @@
  */
 import { checkModel } from './checks.js';
 import { type GgufHeader, readHeader, type TensorInfo } from './reader.js';
+import { withOtherParts } from './split.js';
 
 export interface TokenizerInfo {
   /** Kind: `llama` (SentencePiece), `gpt2` (byte pairs), `bert`, … */
@@ -17,6 +18,7 @@ export interface TokenizerInfo {
 
 export interface GgufInfo {
   readonly path: string;
+  /** Of all its files. */
   readonly fileBytes: number;
   readonly version: number;
   readonly architecture: string;
@@ -45,7 +47,7 @@ export interface GgufInfo {
 
 /** @throws GgufError where the file is no model, is damaged, or would make llama.cpp abort. */
 export async function inspectGguf(path: string): Promise<GgufInfo> {
-  const header = await readHeader(path);
+  const header = await withOtherParts(await readHeader(path));
   checkModel(header);
   return describe(header);
 }
@@ -77,7 +79,7 @@ function describe(header: GgufHeader): GgufInfo {
     architecture,
     name: text('general.name'),
     fileType: number('general.file_type'),
-    contextLength: own('context_length'),
+    contextLength: tokensIn(own('context_length')),
     blockCount: own('block_count'),
     embeddingLength,
     feedForwardLength: most('feed_forward_length'),
@@ -101,6 +103,10 @@ function describe(header: GgufHeader): GgufInfo {
     tensorBytes: header.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0),
   });
 }
+
+/** A number of tokens; what cannot be one says nothing. */
+const tokensIn = (value: number | undefined): number | undefined =>
+  Number.isSafeInteger(value) && Number(value) > 0 ? value : undefined;
 
 type Present<T> = { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> } & {
   [K in keyof T as undefined extends T[K] ? never : K]: T[K];

@@ -4,8 +4,9 @@
  */
 import { constants } from 'node:fs';
 import { copyFile, link, mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { inspectGguf } from '../../gguf/inspect.js';
+import { partOf } from '../../gguf/split.js';
 import { whyNoRoom } from '../../rules/model-fetch.js';
 import { isCode } from '../../runtime/errors.js';
 import type { FileHash } from '../../runtime/hash-file.js';
@@ -36,6 +37,8 @@ export interface AddedModel extends FileHash {
 /** @throws GgufError where it is no good model, and Error: what is wrong; what next. */
 export async function addModel(options: AddOptions): Promise<AddedModel> {
   const { from, name, folder, memory } = options;
+  if (partOf(basename(from)) !== undefined)
+    throw new Error(`it is one of several files of a model; put all of them into ${folder} as they are called`);
   await inspectGguf(from);
   const path = join(folder, `${name}.gguf`);
   if (await isSameFile(from, path)) return { path, ...(await options.hash(path)), how: 'here already' };

@@ -1,15 +1,18 @@
 /** The models on this machine, as files: which there are, and what their headers say. A header is read once, and again when its file changes. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GgufError } from '../../gguf/error.js';
+import { GgufError, type GgufErrorCode } from '../../gguf/error.js';
 import { inspectGguf, type GgufInfo } from '../../gguf/inspect.js';
 import { memoryOf } from '../../gguf/memory.js';
+import { partOf } from '../../gguf/split.js';
 import { messageOf } from '../../runtime/errors.js';
 import { isSame, type FileState, type HeaderFacts, type KnownFile, type ModelMemory } from './model-memory.js';
 
 const extension = '.gguf';
 /** Headers that are read at a time: each costs a window of memory. */
 const maxReaders = 8;
+/** Who may not read it today may do so tomorrow, or another part may be there, and the file would be the same. */
+const mayPass: ReadonlySet<GgufErrorCode> = new Set(['unreadable', 'not_whole']);
 /** What so many headers said is written down at once: who stops a long first look does not begin anew. */
 const readsToKeep = 32;
 
@@ -30,7 +33,8 @@ export async function findModelFiles(folders: readonly string[]): Promise<Map<st
   for (const folder of folders)
     for (const file of (await readdir(folder).catch(() => [])).sort()) {
       const name = nameOf(file);
-      if (name !== undefined && !found.has(name)) found.set(name, join(folder, file));
+      // Of a model in several files the first stands for all.
+      if (name !== undefined && partOf(name)?.isFirst !== false && !found.has(name)) found.set(name, join(folder, file));
     }
   return found;
 }
@@ -93,8 +97,7 @@ async function look(
       return { name, path, file, sha256, header, problem: undefined };
     } catch (error) {
       const problem = whyNot(error, path);
-      // Who may not read it today may do so tomorrow, and the file would be the same.
-      if (error instanceof GgufError && error.code !== 'unreadable') news.set(path, { ...file, problem });
+      if (error instanceof GgufError && !mayPass.has(error.code)) news.set(path, { ...file, problem });
       return { name, path, file, sha256, header: undefined, problem };
     }
   } catch (error) {

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { CatalogEntry } from '../../gguf/catalog.js';
 import { inspectGguf } from '../../gguf/inspect.js';
 import { estimateMemoryBytes } from '../../gguf/memory.js';
+import { partOf } from '../../gguf/split.js';
 import type { ModelCard } from '../../protocol/model-card.js';
 import type { ModelContent } from '../../protocol/model-content.js';
 import type { BlockTree } from './block-tree.js';
@@ -37,6 +38,7 @@ export async function shareModel(
   content: ModelContent,
   { coresFolder, mesh, upload, catalog, readTree, sent }: ShareOptions,
 ): Promise<SharedModel> {
+  if (partOf(basename(path)) !== undefined) throw new Error('it lies in several files, and only models of one file are offered');
   const info = await inspectGguf(path);
   const seed = await openSeed(coresFolder, path, content, () => readTree(path), upload);
   if (sent !== undefined) seed.core.on('upload', (_index: number, bytes: number) => sent(bytes));

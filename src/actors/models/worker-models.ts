@@ -2,8 +2,10 @@
  * What a worker does on the models network: it fetches what it lacks, and offers what it has. Data outside the actors: the topic's actor
  * brings connections, each model's actor asks for its own model, and both may start anew.
  */
+import { basename } from 'node:path';
 import type { NoiseStream } from 'hyperswarm';
 import type { CatalogEntry } from '../../gguf/catalog.js';
+import { partOf } from '../../gguf/split.js';
 import type { fetchMachine } from '../../machines/fetch.machine.js';
 import type { ServedModel } from '../../machines/model.js';
 import type { ModelContent } from '../../protocol/model-content.js';
@@ -50,7 +52,7 @@ export class WorkerModels implements ModelsPort {
   }
 
   share({ path }: ServedModel, failed: (error: Error) => void): () => void {
-    if (!this.#options.shares) return () => {};
+    if (!this.#options.shares || partOf(basename(path)) !== undefined) return () => {};
     let isWanted = true;
     const shared = this.#open(path);
     shared.catch((error: unknown) => {

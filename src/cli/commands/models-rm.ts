@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { askWorker } from '../../actors/control/ask.js';
 import { findModelFiles } from '../../actors/models/model-library.js';
 import { ModelMemory } from '../../actors/models/model-memory.js';
+import { filesOf } from '../../gguf/split.js';
 import { modelFolders } from '../../model-folders.js';
 import { canAsk, confirm } from '../confirm.js';
 import { CommandError, exitCode } from '../failure.js';
@@ -45,14 +46,14 @@ async function remove(wanted: string, { yes = false, json = false, ...options }:
   const path = files.get(name);
   if (path === undefined) throw noSuchModel(wanted, files.keys(), folders);
   await assertNotServed(name, values.home);
-  const { size } = statSync(path);
+  const size = filesOf(path).reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
   if (!yes && !(await isSure(name, path, size))) {
     process.stderr.write('Nothing was deleted.\n');
     return;
   }
   await assertNotServed(name, values.home); // a worker may have started while the question stood
   try {
-    rmSync(path);
+    for (const file of filesOf(path)) rmSync(file, { force: true });
   } catch (error) {
     throw new CommandError(`${path} cannot be deleted`, (error as Error).message, 'Delete it as a user who may.', {
       code: 'not_deleted',

@@ -1,0 +1,60 @@
+/**
+ * Models that lie in several files, as llama.cpp's `gguf-split` makes them: `NAME-00001-of-00003.gguf` and so on. The first has all the
+ * metadata; llama.cpp is given that one, and finds the others beside it by their names. So a part means something only under its name.
+ */
+import { basename, dirname, join } from 'node:path';
+import { GgufError } from './error.js';
+import { type GgufHeader, readHeader } from './reader.js';
+
+const PART_NAME = /^(.+)-(\d{5})-of-(\d{5})(?:\.gguf)?$/i;
+/** More parts are no model that anybody has made. */
+const MAX_PARTS = 256;
+
+/** Whether a file, or a model, is called like a part; `isFirst` where it stands for the whole. */
+export function partOf(name: string): { readonly isFirst: boolean } | undefined {
+  const number = PART_NAME.exec(name)?.[2];
+  return number === undefined ? undefined : { isFirst: Number(number) === 1 };
+}
+
+/** All files of a model, by the name of its first. */
+export function filesOf(path: string): readonly string[] {
+  const [, prefix, number, total] = PART_NAME.exec(basename(path)) ?? [];
+  if (prefix === undefined || total === undefined || Number(number) !== 1 || Number(total) > MAX_PARTS) return [path];
+  return Array.from({ length: Number(total) }, (_, at) =>
+    join(dirname(path), `${prefix}-${String(at + 1).padStart(5, '0')}-of-${total}.gguf`),
+  );
+}
+
+/** A model's header with the tensors of all its parts. @throws GgufError where it is not the first part, or others are missing. */
+export async function withOtherParts(first: GgufHeader): Promise<GgufHeader> {
+  const { path } = first;
+  const count = numberIn(first, 'split.count') ?? 1;
+  if (count === 1) return first;
+  const number = (numberIn(first, 'split.no') ?? 0) + 1;
+  const wanting = (reason: string): GgufError => new GgufError('not_whole', path, reason);
+  if (number !== 1) throw wanting(`it is part ${number} of ${count} of a model; the first part stands for the whole`);
+  const files = filesOf(path);
+  if (files.length !== count)
+    throw wanting(`it is the first of ${count} parts, and not called so: llama.cpp finds the others by its name`);
+  const others = await Promise.all(
+    files.slice(1).map(async (file, at) => {
+      const part = await readHeader(file).catch((error: unknown) => {
+        const why = error instanceof GgufError ? error.reason : String(error);
+        throw wanting(`of its ${count} parts, ${basename(file)} is of no use: ${why}`);
+      });
+      if (numberIn(part, 'split.no') !== at + 1 || numberIn(part, 'split.count') !== count)
+        throw wanting(`${basename(file)} is not part ${at + 2} of ${count} of it`);
+      return part;
+    }),
+  );
+  return {
+    ...first,
+    fileBytes: others.reduce((sum, { fileBytes }) => sum + fileBytes, first.fileBytes),
+    tensors: [first, ...others].flatMap(({ tensors }) => tensors),
+  };
+}
+
+function numberIn({ scalars }: GgufHeader, key: string): number | undefined {
+  const value = scalars.get(key);
+  return typeof value === 'number' ? value : undefined;
+}
