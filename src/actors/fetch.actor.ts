@@ -2,18 +2,14 @@
  * Parent: whoever wants a model that is not here; it is over when the model is in its place, or cannot be had. Tells its course to
  * `FetchWatch`, which a progress bar or a log listens to.
  */
-import { statfs, stat } from 'node:fs/promises';
-import { mkdirSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import type { CatalogEntry } from '../gguf/catalog.js';
 import { fetchMachine } from '../machines/fetch.machine.js';
 import type { ModelSource } from '../machines/fetch.js';
-import { whyNoRoom } from '../rules/model-fetch.js';
 import type { Clock } from '../runtime/clock.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import type { Random } from '../runtime/random.js';
-import { sourcesOf } from './models/fetch-sources.js';
-import { incomingFolder, PartPlace } from './models/part-place.js';
+import { sourcesOf, wantedInMesh } from './models/fetch-sources.js';
+import { findWhyNoRoom } from './models/fetch-room.js';
 import { createTransfer } from './models/transfer.js';
 import type { MeshView, ModelMesh } from './models/model-mesh.js';
 import type { BlocksRead } from './models/read-blocks.js';
@@ -66,7 +62,7 @@ export function createFetch(deps: FetchDeps): typeof fetchMachine {
   let hubSha256: string | undefined;
   const findRoom = guardedCallback<Step>(({ input, sendBack, guard }) => {
     if (input.source === undefined) return;
-    findWhyNoRoom(deps, input.source).then(
+    findWhyNoRoom(deps.modelsFolder, input.source).then(
       guard((reason: string | undefined) =>
         sendBack(reason === undefined ? { type: 'room.found' } : { type: 'fetch.refused', reason }),
       ),
@@ -100,7 +96,8 @@ export function createFetch(deps: FetchDeps): typeof fetchMachine {
 /** Listens to the mesh for a while: who is there tells its cards within milliseconds, but has to be found first. */
 function createFindSources({ mesh, catalog, clock, watch }: FetchDeps) {
   return guardedCallback<{ readonly wanted: string }>(({ input, sendBack, every, guard, after, defer }) => {
-    if (mesh !== undefined) defer(mesh.want(input.wanted));
+    const name = wantedInMesh(input.wanted, catalog);
+    if (mesh !== undefined && name !== undefined) defer(mesh.want(name));
     const startMs = clock.monotonicMs();
     let told = '';
     const tell = (view: MeshView): void => {
@@ -141,18 +138,4 @@ export function describeMesh({ peers, offered }: MeshView): string {
   if (offered.length === 0) return `${nodes} nothing`;
   const more = offered.length > shownNames ? ` and ${offered.length - shownNames} more` : '';
   return `${nodes} ${offered.slice(0, shownNames).join(', ')}${more}`;
-}
-
-async function findWhyNoRoom({ modelsFolder }: FetchDeps, source: ModelSource): Promise<string | undefined> {
-  const folder = incomingFolder(modelsFolder);
-  mkdirSync(folder, { recursive: true });
-  const { bavail, bsize } = await statfs(folder);
-  const part = await stat(new PartPlace(modelsFolder, source).path).catch(() => undefined);
-  return whyNoRoom({
-    fileBytes: (source.kind === 'mesh' ? source.content.bytes : (source.bytes ?? source.aboutBytes)) ?? 0,
-    alreadyBytes: (part?.blocks ?? 0) * 512, // what it takes, not how long it is: a part has holes
-    freeDiskBytes: bavail * bsize,
-    neededMemoryBytes: source.memoryBytes,
-    memoryBytes: totalmem(),
-  });
 }

@@ -32,7 +32,7 @@ export interface ModelCard extends ModelContent {
 }
 
 const card = fields({
-  name: name.regex(/^[a-z0-9][a-z0-9._-]*$/, 'must be lower-case letters, digits, . _ and -'),
+  name: name.toLowerCase().regex(/^[a-z0-9][a-z0-9._-]*$/, 'must be letters, digits, . _ and -'),
   sha256,
   bytes: count.min(1).max(maxModelBytes),
   tree: sha256,

@@ -12,8 +12,14 @@ export const modelsChannel = 'qmesh-models/2';
 export const maxModelsMessageBytes = 64 * 1024;
 export const maxWanted = 64;
 
+/** Of more than are looked at, the first. */
+const firstNames = z.preprocess(
+  (models) => (Array.isArray(models) ? (models as unknown[]).slice(0, maxWanted) : models),
+  list(name, maxWanted),
+);
+
 const shelf = fields({ v: z.literal(2), type: z.literal('shelf'), node: publicKey, drive: publicKey, signature });
-const wanted = fields({ v: z.literal(2), type: z.literal('wanted'), models: list(name, maxWanted) });
+const wanted = fields({ v: z.literal(2), type: z.literal('wanted'), models: firstNames });
 
 export type ShelfMessage = z.infer<typeof shelf>;
 /** Names or SHA-256. */
@@ -40,7 +46,7 @@ export const isGenuineShelf = ({ node, drive, signature }: ShelfMessage, { netwo
 export const createWanted = (models: readonly string[]): WantedMessage => ({
   v: 2,
   type: 'wanted',
-  models: models.slice(0, maxWanted),
+  models: models.filter((model) => name.safeParse(model).success).slice(0, maxWanted),
 });
 
 export const encodeModelsMessage = (message: ShelfMessage | WantedMessage): Uint8Array =>

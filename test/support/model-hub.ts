@@ -11,9 +11,17 @@ export type Fault =
   | { readonly stopAfter: number }
   | { readonly dripAfter: number }
   | { readonly redirect: string }
+  | { readonly answers: (file: Buffer) => OddAnswer }
   | 'never answers'
   | 'ignores ranges'
   | undefined;
+
+/** Whatever a server may say. */
+export interface OddAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body: Buffer;
+}
 
 export interface SeenRequest {
   readonly path: string;
@@ -57,6 +65,11 @@ export class ModelHub {
     if (fault === 'never answers') return;
     if (typeof fault === 'object' && 'status' in fault) {
       response.writeHead(fault.status, fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter }).end();
+      return;
+    }
+    if (typeof fault === 'object' && 'answers' in fault) {
+      const { status, headers, body } = fault.answers(this.file);
+      response.writeHead(status, headers).end(body);
       return;
     }
     if (typeof fault === 'object' && 'redirect' in fault) {

@@ -13,6 +13,11 @@ export interface SourceQuestion {
   readonly offers: readonly Offer[];
 }
 
+/** What the others are told that this node looks for: an address says who asks whom, and goes to nobody. */
+export function wantedInMesh(wanted: string, catalog: readonly CatalogEntry[]): string | undefined {
+  return isAddress(wanted) ? catalog.find(({ uri }) => uri === wanted)?.name : wanted;
+}
+
 /** In the order in which they are to be tried; the mesh first. What many offer comes before what one offers under the same name. */
 export function sourcesOf({ wanted, catalog, offers }: SourceQuestion): readonly ModelSource[] {
   const entry = catalog.find(({ name, uri }) => name === wanted.toLowerCase() || uri === wanted);

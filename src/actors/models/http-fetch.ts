@@ -16,7 +16,15 @@ import type { Clock } from '../../runtime/clock.js';
 import { asError } from '../../runtime/errors.js';
 import type { Random } from '../../runtime/random.js';
 import { whyNotWritten } from './block-file.js';
-import { HttpFault, HttpRefusal, httpLimits, requestFile, type FileAnswer, type HttpLimits } from './http-request.js';
+import {
+  HttpFault,
+  HttpRefusal,
+  httpLimits,
+  requestFile,
+  StalePart,
+  type FileAnswer,
+  type HttpLimits,
+} from './http-request.js';
 import type { Throttle } from './throttle.js';
 
 const magic = Buffer.from('GGUF');
@@ -28,6 +36,8 @@ export interface HttpFetchOptions {
   /** Where known for sure. */
   readonly bytes: number | undefined;
   readonly token: string | undefined;
+  /** Why a file of so many bytes cannot be taken: asked where only the server says how many, before the first of them. */
+  readonly whyNot?: (totalBytes: number) => Promise<string | undefined>;
   readonly download: Throttle;
   readonly clock: Clock;
   readonly random: Random;
@@ -83,6 +93,7 @@ class HttpFetch {
           return await this.#try(file);
         } catch (error) {
           if (this.#signal.aborted || !(error instanceof HttpFault)) throw error;
+          if (error instanceof StalePart) forgetPart(this.#options.partPath);
           barrenTries = this.#bytes - before >= fruitfulBytes ? 1 : barrenTries + 1;
           if (barrenTries >= maxBarrenTries)
             throw new HttpRefusal(`${error.message}; tried ${maxBarrenTries} times`, { cause: error });
@@ -103,16 +114,27 @@ class HttpFetch {
     if (origin !== undefined && this.#bytes === origin.totalBytes) return origin.sha256 ?? undefined;
     const request = { address, token, from: this.#bytes, etag: origin?.etag };
     const answer = await requestFile(request, limits, clock, this.#signal);
+    try {
+      await this.#take(file, answer);
+    } finally {
+      answer.close();
+    }
+    return answer.sha256;
+  }
+
+  async #take(file: FileHandle, answer: FileAnswer): Promise<void> {
+    const { address, bytes, whyNot, partPath } = this.#options;
     const { totalBytes } = answer;
-    if (this.#options.bytes !== undefined && totalBytes !== undefined && totalBytes !== this.#options.bytes)
-      throw new HttpRefusal(`${address.host} has a file of ${totalBytes} bytes, not of ${this.#options.bytes}`);
+    if (bytes !== undefined && totalBytes !== undefined && totalBytes !== bytes)
+      throw new HttpRefusal(`${address.host} has a file of ${totalBytes} bytes, not of ${bytes}`);
     if (answer.start !== this.#bytes || answer.start === 0) await this.#restart(file, answer);
+    const problem = totalBytes === undefined ? undefined : await whyNot?.(totalBytes);
+    if (problem !== undefined) throw new HttpRefusal(problem);
     await this.#append(file, answer);
-    const expected = this.#options.bytes ?? totalBytes;
+    const expected = bytes ?? totalBytes;
     if (expected !== undefined && this.#bytes < expected)
       throw new HttpFault(`${address.host} ended after ${this.#bytes} of ${expected} bytes`);
-    await file.sync().catch(cannotWrite(this.#options.partPath));
-    return answer.sha256;
+    await file.sync().catch(cannotWrite(partPath));
   }
 
   async #restart(file: FileHandle, { etag, totalBytes, sha256 }: FileAnswer): Promise<void> {

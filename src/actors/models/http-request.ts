@@ -37,6 +37,9 @@ export class HttpFault extends Error {
   }
 }
 
+/** What an earlier try left is of no use to this server: it is to be asked for the whole. */
+export class StalePart extends HttpFault {}
+
 export interface FileRequest {
   readonly address: URL;
   /** Sent to the address's own origin only. */
@@ -55,6 +58,8 @@ export interface FileAnswer {
   /** The hub's word for it. */
   readonly sha256: string | undefined;
   readonly pieces: AsyncIterable<Uint8Array>;
+  /** Ends the connection; to be called in any case. */
+  close(): void;
 }
 
 /** @throws HttpRefusal, HttpFault; so does the iteration of the pieces. */
@@ -69,10 +74,12 @@ export async function requestFile(
   try {
     const { response, linked } = await follow(request, watchdog);
     const answer = read(response, request);
+    const isAllHere = answer.start === answer.totalBytes;
     return {
       ...answer,
       sha256: linked,
-      pieces: watched(response, limits, watchdog),
+      pieces: isAllHere ? nothing() : watched(response, limits, watchdog),
+      close: () => watchdog.stop(),
     };
   } catch (error) {
     watchdog.stop();
@@ -100,12 +107,13 @@ async function follow(
     await response.body?.cancel();
     if (!URL.canParse(location, url.href)) throw new HttpRefusal(`${url.host} sends us to what is no address`);
     url = new URL(location, url);
+    url.username = url.password = ''; // fetch takes none
     if (!isPrivate(url)) throw new HttpRefusal(`${address.host} sends us to ${url.host} without encryption`);
   }
   throw new HttpRefusal(`${address.host} sends us on more than ${maxRedirects} times`);
 }
 
-function read(response: Response, { address, from }: FileRequest): Omit<FileAnswer, 'sha256' | 'pieces'> {
+function read(response: Response, { address, from }: FileRequest): Omit<FileAnswer, 'sha256' | 'pieces' | 'close'> {
   const { status, headers } = response;
   const where = `${address.host}${address.pathname}`;
   if (status === 401 || status === 403)
@@ -115,18 +123,26 @@ function read(response: Response, { address, from }: FileRequest): Omit<FileAnsw
   if (status === 404 || status === 410) throw new HttpRefusal(`${where} does not exist (${status})`);
   if (status === 429 || status >= 500 || status === 408)
     throw new HttpFault(`${address.host} answered ${status}`, retryAfterMs(headers.get('retry-after')));
-  if (status === 416) throw new HttpRefusal(`${where} became shorter than what was fetched of it; remove the part, and fetch again`);
+  const { start, total } = /^bytes (?:(?<start>\d+)-\d+|\*)\/(?<total>\d+|\*)$/.exec(headers.get('content-range') ?? '')?.groups ?? {};
+  const totalOfRange = total === undefined || total === '*' ? undefined : Number(total);
+  // All of it had come already, from a server that does not say beforehand how much that is.
+  if (status === 416 && from > 0 && totalOfRange === from) return { start: from, totalBytes: from, etag: undefined };
+  const encoding = headers.get('content-encoding') ?? 'identity';
+  if (status === 416 || (status === 206 && (start === undefined || Number(start) !== from || encoding !== 'identity'))) {
+    if (from === 0) throw new HttpRefusal(`${where} answers with a part where the whole was asked for`);
+    throw new StalePart(`${where} answers with another part than was asked for; all of it is fetched again`);
+  }
   if (status !== 200 && status !== 206) throw new HttpRefusal(`${where} answered ${status}`);
+  // What is packed on its way has no length that is known beforehand, and no part of it can be asked for.
+  if (encoding !== 'identity') return { start: 0, totalBytes: undefined, etag: undefined };
   // A strong tag only: with a weak one, two halves of two files could be joined.
   const etag = /^"[^"]*"$/.exec(headers.get('etag') ?? '')?.[0];
-  if (status === 200) {
-    const length = headers.get('content-length');
-    return { start: 0, totalBytes: length === null ? undefined : Number(length), etag };
-  }
-  const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get('content-range') ?? '') ?? [];
-  if (Number(start) !== from || total === undefined) throw new HttpRefusal(`${where} answers with another part than was asked`);
-  return { start: from, totalBytes: Number(total), etag };
+  if (status === 206) return { start: from, totalBytes: totalOfRange, etag };
+  const length = headers.get('content-length');
+  return { start: 0, totalBytes: length === null ? undefined : Number(length), etag };
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** Seconds, at most two minutes. A date is taken as no answer: clocks differ. */
 function retryAfterMs(text: string | null): number | undefined {
@@ -156,8 +172,6 @@ async function* watched(response: Response, limits: HttpLimits, watchdog: Watchd
     }
   } catch (error) {
     throw watchdog.explain(error, host);
-  } finally {
-    watchdog.stop();
   }
 }
 

@@ -2,6 +2,7 @@
 import type { ModelSource } from '../../machines/fetch.js';
 import { guardedCallback } from '../../runtime/guarded-callback.js';
 import type { FetchDeps } from '../fetch.actor.js';
+import { findWhyNoRoom } from './fetch-room.js';
 import { fetchFromHttp } from './http-fetch.js';
 import { fetchFromMesh } from './mesh-fetch.js';
 import { addressOf } from './model-address.js';
@@ -84,12 +85,13 @@ function fromMesh(deps: FetchDeps, source: MeshSource, partPath: string, on: Cou
 }
 
 function fromAddress(
-  { hub, token, download, clock, random, watch }: FetchDeps,
-  { uri, bytes }: AddressSource,
+  { modelsFolder, hub, token, download, clock, random, watch }: FetchDeps,
+  source: AddressSource,
   partPath: string,
   on: Course,
   hearHub: (sha256: string | undefined) => void,
 ): () => Promise<void> {
+  const { uri, bytes } = source;
   const fetch = fetchFromHttp(
     {
       address: addressOf(uri, hub),
@@ -97,6 +99,7 @@ function fromAddress(
       bytes,
       // Meant for the hub: an address that somebody pasted does not get it.
       token: uri.startsWith('hf:') ? token : undefined,
+      whyNot: (totalBytes) => findWhyNoRoom(modelsFolder, source, totalBytes),
       download,
       clock,
       random,

@@ -39,10 +39,14 @@ export async function verifyAndPlace(
   }
 }
 
+/** File systems take 255 bytes; a name that others gave may have more. */
+const maxFileNameChars = 200;
+
 /** Under its name, unless something else has that: whoever asked for a file by its hash did not choose what others call it. */
 function freePath(folder: string, name: string, sha256: string): string {
-  const path = join(folder, `${name}.gguf`);
-  return existsSync(path) ? join(folder, `${name}-${sha256.slice(0, 8)}.gguf`) : path;
+  const short = name.slice(0, maxFileNameChars);
+  const path = join(folder, `${short}.gguf`);
+  return existsSync(path) ? join(folder, `${short}-${sha256.slice(0, 8)}.gguf`) : path;
 }
 
 function blameWrongBytes(

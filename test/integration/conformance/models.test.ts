@@ -86,7 +86,6 @@ describe('a node of ours', () => {
     ['a shelf for another connection', (peer) => stranger.shelf(peer, { key: strangers })],
     ['a shelf for another network', (peer) => stranger.shelf(peer, { network: `acme/${modelsTopic}` })],
     ['a shelf without a signature', (peer) => ({ ...stranger.shelf(peer), signature: undefined })],
-    ['more names than there may be', () => wanted(Array.from({ length: 65 }, (_, i) => `model-${i}`))],
     ['a name that is none', () => wanted([5])],
     ['more bytes than there may be', () => ({ ...wanted(['a']), filler: 'x'.repeat(65_536) })],
     ['no JSON', () => Buffer.from('{"v": 2,')],
@@ -102,7 +101,7 @@ describe('a node of ours', () => {
     const peer = stranger.dial((await ours()).key);
     await until(() => peer.heard.length > 0, 'its shelf', 10_000);
     peer.send({ v: 2, type: 'of a later version', models: 5 });
-    peer.send({ ...wanted(Array.from({ length: 64 }, (_, i) => `model-${i}`)), filler: 'x'.repeat(60_000) });
+    peer.send({ ...wanted(Array.from({ length: 900 }, (_, i) => `model-${i}`)), filler: 'x'.repeat(48_000) });
     for (let i = 0; i < 3; i++) peer.send({ ...stranger.shelf(peer), unheardOf: [] });
     await delay(500);
     expect(stranger.peers).toContain(peer);

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fetchFromHttp, type HttpFetchOptions } from '../../../src/actors/models/http-fetch.js';
 import { addressOf } from '../../../src/actors/models/model-address.js';
@@ -162,6 +163,42 @@ describe('a model from a hub', () => {
     expect(arrived()).toBe(true);
   });
 
+  it.each([
+    ['another part than was asked for', { status: 206, headers: { 'content-range': 'bytes 5-9/10' }, body: 'GGUFx' }],
+    ['a part in packed form', { status: 206, headers: { 'content-encoding': 'gzip' }, body: 'x' }],
+    ['that there is no such part', { status: 416, headers: { 'content-range': 'bytes */7' }, body: 'Out of range' }],
+  ])('begins anew where the hub answers %s', async (_, { body, ...odd }) => {
+    hub.faults = [{ resetAfter: 2 * mebibyte }, { answers: () => ({ ...odd, body: Buffer.from(body) }) }];
+    expect((await start().end).done).toBeDefined();
+    expect(arrived()).toBe(true);
+    expect(hub.seen.map(({ range }) => range !== undefined)).toEqual([false, true, false]);
+  });
+
+  it('is known to be all there where the server had not said how much that is, and has no more', async () => {
+    const headers = { etag: '"whole"' };
+    hub.faults = [{ answers: () => ({ status: 200, headers, body: file }) }];
+    await start({ bytes: undefined }).end;
+    const end = { 'content-range': `bytes */${file.length}` };
+    hub.faults = [{ answers: () => ({ status: 416, headers: end, body: Buffer.from('no more') }) }];
+    expect((await start({ bytes: undefined }).end).done).toBeDefined();
+    expect(arrived()).toBe(true);
+  });
+
+  it('is unpacked where the server packs it unasked', async () => {
+    const headers = { 'content-encoding': 'gzip', etag: '"packed"' };
+    hub.faults = [{ answers: () => ({ status: 200, headers, body: gzipSync(file, { level: 1 }) }) }];
+    expect(await start({ bytes: undefined }).end).toEqual({ done: { sha256: undefined }, retries: [] });
+    expect(arrived()).toBe(true);
+  });
+
+  it('is not begun where the server says that it has more bytes than there is room for', async () => {
+    const asked: number[] = [];
+    const whyNot = (bytes: number) => Promise.resolve(asked.push(bytes) > 0 ? 'the disk is too small' : undefined);
+    expect(await start({ bytes: undefined, whyNot }).end).toEqual({ failed: 'the disk is too small', retries: [] });
+    expect(asked).toEqual([file.length]);
+    expect(statSync(part).size).toBe(0);
+  });
+
   it('begins anew over a part of which nobody knows what it is', async () => {
     writeFileSync(part, 'left by something else');
     expect((await start().end).done).toBeDefined();
@@ -198,7 +235,11 @@ describe('an address', () => {
     expect(addressOf('https://example.com/a.gguf', 'https://hub.example').href).toBe('https://example.com/a.gguf');
   });
 
-  it.each(['http://example.com/a.gguf', 'hf:user/a.gguf', 'ftp://example.com/a.gguf', 'model'])('is not %s', (wrong) =>
-    expect(() => addressOf(wrong, undefined)).toThrow(wrong),
-  );
+  it.each([
+    ...['http://example.com/a.gguf', 'hf:user/a.gguf', 'hf:user/repository:Q4_K_M', 'ftp://example.com/a.gguf', 'model'],
+    'hf:user/repository/large-00001-of-00003.gguf',
+  ])('is not %s', (wrong) => expect(() => addressOf(wrong, undefined)).toThrow(wrong));
+
+  it('has no password in it, and the refusal does not say which', () =>
+    expect(() => addressOf('https://me:secret@example.com/a.gguf', undefined)).toThrow(/^(?!.*secret).*password/));
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sourcesOf } from '../../../../src/actors/models/fetch-sources.js';
+import { sourcesOf, wantedInMesh } from '../../../../src/actors/models/fetch-sources.js';
 import type { Offer } from '../../../../src/actors/models/shelves.js';
 import type { CatalogEntry } from '../../../../src/gguf/catalog.js';
 
@@ -48,6 +48,12 @@ describe('the sources of a model', () => {
     expect(kinds(sha('a'), [offer('p', 'any-name', 'a')])).toEqual(['a']);
     expect(kinds('https://example.com/Some.gguf?x=1', [])).toEqual(['https://example.com/Some.gguf?x=1']);
     expect(sources('https://example.com/Some.gguf?x=1', [])[0]?.name).toBe('some');
+  });
+
+  it('are looked for in the mesh by name and by hash: an address is nobody else’s business', () => {
+    expect(wantedInMesh('Any-Name', [entry])).toBe('Any-Name');
+    expect(wantedInMesh(entry.uri, [entry])).toBe('known');
+    expect(wantedInMesh('https://example.com/a.gguf?key=secret', [entry])).toBeUndefined();
   });
 
   it('say what memory it takes: by the catalog, else the least that a card tells, and never less than the file has', () => {

@@ -1,0 +1,26 @@
+/** Whether there is room for a model on this machine, by what is known of it so far: its source says, or the server with its first answer. */
+import { mkdirSync } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import type { ModelSource } from '../../machines/fetch.js';
+import { whyNoRoom } from '../../rules/model-fetch.js';
+import { incomingFolder, PartPlace } from './part-place.js';
+
+/** @param toldBytes what the server says of the file's length. */
+export async function findWhyNoRoom(
+  modelsFolder: string,
+  source: ModelSource,
+  toldBytes?: number,
+): Promise<string | undefined> {
+  const folder = incomingFolder(modelsFolder);
+  mkdirSync(folder, { recursive: true });
+  const { bavail, bsize } = await statfs(folder);
+  const part = await stat(new PartPlace(modelsFolder, source).path).catch(() => undefined);
+  return whyNoRoom({
+    fileBytes: toldBytes ?? (source.kind === 'mesh' ? source.content.bytes : (source.bytes ?? source.aboutBytes)) ?? 0,
+    alreadyBytes: (part?.blocks ?? 0) * 512, // what it takes, not how long it is: a part has holes
+    freeDiskBytes: bavail * bsize,
+    neededMemoryBytes: source.memoryBytes ?? toldBytes, // its weights, at the least
+    memoryBytes: totalmem(),
+  });
+}
