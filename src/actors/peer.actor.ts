@@ -8,13 +8,14 @@ import { peerMachine } from '../machines/peer.machine.js';
 import { decodeMessage, type DecodeOutcome } from '../protocol/decode.js';
 import { inferenceError } from '../protocol/errors.js';
 import { verifyHello } from '../protocol/hello.js';
-import type { InferenceMessage } from '../protocol/messages.js';
+import type { InferenceMessage, PromptMessage } from '../protocol/messages.js';
 import { topicName } from '../protocol/topics.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
 import { listenToFrames } from './network/framed-connection.js';
 import { names } from './names.js';
 import type { Connection } from './ports.js';
+import { LateAcks } from './worker/late-acks.js';
 import type { WorkerDeps } from './worker/worker-ports.js';
 
 /**
@@ -63,6 +64,15 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
       log.debug('frame.dropped', { peer, ...what });
     };
 
+    const admit = (account: string, prompt: PromptMessage): void => {
+      const address = connection.remoteAddress;
+      if (tell(system, names.scheduler, { type: 'prompt.received', peer, account, address, prompt }, self)) return;
+      const message = 'The worker is recovering from a fault; ask again.';
+      outboxes.send(peer, inferenceError({ id: prompt.id, code: 'internal', message }));
+    };
+    const lateAcks = new LateAcks({ peer, outboxes, desk: deps.desk, admit: guard(admit) });
+    defer(() => lateAcks.close());
+
     const take = (message: InferenceMessage): void => {
       switch (message.type) {
         case 'hello':
@@ -77,25 +87,9 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
           }
           return;
         case 'prompt':
-          if (
-            tell(
-              system,
-              names.scheduler,
-              { type: 'prompt.received', peer, account, address: connection.remoteAddress, prompt: message },
-              self,
-            )
-          )
-            return;
-          outboxes.send(
-            peer,
-            inferenceError({
-              id: message.id,
-              code: 'internal',
-              message: 'The worker is recovering from a fault; ask again.',
-            }),
-          );
-          return;
+          return lateAcks.take(account, message);
         case 'cancel':
+          lateAcks.goOn(message.id);
           tell(system, names.scheduler, { type: 'prompt.cancelled', account, id: message.id }, self);
           return;
         case 'receipt_ack':

@@ -2,11 +2,12 @@
  * Results that their clients have not acknowledged. Work without an ack scores nothing, so a worker gives a client only so much
  * of it: with more than 2 outstanding it is refused until it acks, or for 10 minutes.
  *
- * What was sent just now counts only a little later: of several answers that end at once, the acks are still on their way
- * when the next request comes. Constant work for each step.
+ * Of what was sent just now the ack may still be on its way: of several answers that end at once, the client has seen none when it
+ * asks the next thing. So who owes too many is refused once they are older than that, and until then the request waits. Constant
+ * work for each step.
  *
  * Invariants: a result is outstanding until it is settled or 10 minutes have passed, and at most once; a client that acks within
- * `onItsWayMs` is never refused.
+ * `onItsWayMs` is never refused, and waits until it is known that it does.
  */
 
 /** More than these, and the client is refused. */
@@ -48,9 +49,19 @@ export class Outstanding {
 
   /** How long this client is refused, if it does not ack; 0: it is not. */
   refusedForMs(client: string, nowMs: number): number {
-    const due = [...(this.#byClient.get(client)?.values() ?? [])].filter((sinceMs) => sinceMs + onItsWayMs <= nowMs);
+    const due = this.#sinceMsOf(client).filter((sinceMs) => sinceMs + onItsWayMs <= nowMs);
     const enough = due.at(-1 - maxOutstanding);
     return enough === undefined ? 0 : Math.max(0, enough + outstandingMs - nowMs);
+  }
+
+  /** After how long it is known whether this client is refused, if nothing comes by then; 0: it is known. */
+  undecidedForMs(client: string, nowMs: number): number {
+    const enough = this.#sinceMsOf(client)[maxOutstanding];
+    return enough === undefined ? 0 : Math.max(0, enough + onItsWayMs - nowMs);
+  }
+
+  #sinceMsOf(client: string): number[] {
+    return [...(this.#byClient.get(client)?.values() ?? [])];
   }
 
   /** Gives up what is too old. @returns whose it was, once for each. */

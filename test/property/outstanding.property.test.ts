@@ -14,7 +14,7 @@ const step = fc.oneof(
 );
 
 describe('outstanding results', () => {
-  it('refuse exactly those who have more than two that are due, and each is given up once', () => {
+  it('refuse exactly those who have more than two that are due, once that is known, and each is given up once', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps: Step[]) => {
         const books = new Outstanding();
@@ -39,6 +39,13 @@ describe('outstanding results', () => {
             // And no longer than said: when that is over, as many are left as are borne.
             const left = due.filter(({ sinceMs }) => sinceMs + outstandingMs > nowMs + refusedMs);
             if (refusedMs > 0) expect(left.length).toBeLessThanOrEqual(maxOutstanding);
+            // Who waits for what is undecided is refused then and not before, if nothing comes.
+            const undecidedMs = books.undecidedForMs(client, nowMs);
+            const owed = open.filter((one) => one.client === client).length;
+            expect(undecidedMs > 0).toBe(owed > maxOutstanding && refusedMs === 0);
+            if (undecidedMs === 0) continue;
+            expect(books.refusedForMs(client, nowMs + undecidedMs - 1)).toBe(0);
+            expect(books.refusedForMs(client, nowMs + undecidedMs)).toBeGreaterThan(0);
           }
         }
       }),

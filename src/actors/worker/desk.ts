@@ -60,6 +60,8 @@ export class Desk {
   readonly #outstanding = new Outstanding();
   /** Orders whose requests run or wait. */
   readonly #open = new Set<string>();
+  /** Client → those who wait to know whether it acks. */
+  readonly #awaited = new Map<string, Set<() => void>>();
   #beingSigned = 0;
 
   constructor(options: DeskOptions) {
@@ -109,6 +111,33 @@ export class Desk {
     this.#expire();
     const refusedMs = this.#outstanding.refusedForMs(account, this.#options.clock.monotonicMs());
     return refusedMs > 0 ? unacknowledged(refusedMs) : undefined;
+  }
+
+  /**
+   * Calls `known` once it is known whether this client owes too many acks: it has sent some, or it is late.
+   * @returns what ends the wait; undefined where it is known.
+   */
+  whenAcked(client: string, known: () => void): (() => void) | undefined {
+    const { clock } = this.#options;
+    const undecidedMs = (): number => this.#outstanding.undecidedForMs(client, clock.monotonicMs());
+    if (undecidedMs() === 0) return undefined;
+    const waiting = this.#awaited.get(client) ?? new Set();
+    this.#awaited.set(client, waiting);
+    let timer: TimerHandle;
+    const end = (): void => {
+      clock.clearTimeout(timer);
+      waiting.delete(look);
+      if (waiting.size === 0) this.#awaited.delete(client);
+    };
+    const look = (): void => {
+      end();
+      const leftMs = undecidedMs();
+      if (leftMs === 0) return known();
+      timer = clock.setTimeout(look, leftMs);
+      this.#awaited.set(client, waiting.add(look));
+    };
+    look();
+    return end;
   }
 
   /** Whether the same id was asked before with another prompt. That is struck: a client that means well does not. */
@@ -184,10 +213,11 @@ export class Desk {
       const problem = ackProblem(ack, open, clock.now());
       if (problem === 'forged') conduct.strike(account, 'bad_signature');
       if (problem !== undefined) return log.debug('ack.refused', { receipt: ack.receipt, problem });
+      this.#outstanding.settle(ack.receipt); // also where it cannot be kept here: its client has done its part
+      for (const look of [...(this.#awaited.get(open.order.client) ?? [])]) look();
       const claim = { ...open, ack };
       ledger.write([{ kind: 'claim', hash: ack.receipt, claim }], (error) => {
         if (error !== undefined) return log.warn('ack.not_kept', { error, receipt: ack.receipt });
-        this.#outstanding.settle(ack.receipt);
         made(claim);
       });
     });

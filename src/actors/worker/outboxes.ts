@@ -200,8 +200,8 @@ export class Outboxes {
   }
 }
 
-/** Of a request that nobody has said anything about yet; who opens it does so at once. */
-const unknownPosition = { position: 0, length: 0, tier: 'guest', estimatedWaitMs: 0 };
+/** Of a request that nobody has said anything about yet: it waits. */
+const unknownPosition = { position: 1, length: 1, tier: 'guest', estimatedWaitMs: 0 };
 
 const queueStatus = ({ id, position, length, tier, estimatedWaitMs }: Position): QueueStatusMessage => ({
   v: protocolVersion,

@@ -256,6 +256,27 @@ describe('acks', () => {
     expect(strikes).toEqual(Array(3).fill('client: unacknowledged_result'));
   });
 
+  it('that may be on their way are waited for, until they come or it is late', () => {
+    const receipts = serveMany(3);
+    const heard: string[] = [];
+    const wait = (name: string) =>
+      desk.whenAcked(who, () => void heard.push(`${name}: ${codeOf(nth(8)) ?? 'admitted'}`));
+    expect([typeof wait('a'), typeof wait('b')]).toEqual(['function', 'function']);
+    wait('c')?.();
+    expect(desk.whenAcked(stranger.publicKeyHex, () => {})).toBeUndefined();
+    ack(receipts[1]!);
+    expect(heard).toEqual(['a: admitted', 'b: admitted']);
+    expect(wait('d')).toBeUndefined();
+
+    serveMany(1);
+    wait('e');
+    clock.advance(onItsWayMs - 100);
+    expect(heard).toHaveLength(2);
+    clock.advance(100);
+    expect(heard[2]).toBe('e: insufficient_credit');
+    expect(wait('f')).toBeUndefined();
+  });
+
   it('are taken after a restart, and not owed: nobody knows whether the results were sent', () => {
     const receipts = serveMany(3);
     desk = open();

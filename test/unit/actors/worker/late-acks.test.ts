@@ -1,0 +1,94 @@
+/** Prompts that wait for acks of their client: what becomes of them, whatever else is said of the same id meanwhile. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { LateAcks } from '../../../../src/actors/worker/late-acks.js';
+import { Outboxes } from '../../../../src/actors/worker/outboxes.js';
+import { limits } from '../../../../src/protocol/limits.js';
+import { VirtualClock } from '../../../../src/runtime/virtual-clock.js';
+import { FakeConnection } from '../fake-connection.js';
+
+let clock: VirtualClock;
+let outboxes: Outboxes;
+let connection: FakeConnection;
+let admitted: string[];
+/** What waits; undefined: it is known that the client acks. */
+let known: Set<() => void> | undefined;
+let lateAcks: LateAcks;
+
+const take = (id: string): void => lateAcks.take('client', { v: 2, type: 'prompt', id, prompt: '' });
+function letGo(): void {
+  for (const goOn of [...(known ?? [])]) {
+    known?.delete(goOn);
+    goOn();
+  }
+}
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  outboxes = new Outboxes(clock);
+  connection = new FakeConnection();
+  outboxes.connect('peer', connection);
+  admitted = [];
+  known = new Set();
+  lateAcks = new LateAcks({
+    peer: 'peer',
+    outboxes,
+    desk: {
+      whenAcked(_, goOn) {
+        known?.add(goOn);
+        return known && (() => void known?.delete(goOn));
+      },
+    },
+    admit: (account, { id }) => void admitted.push(`${account} ${id} ${outboxes.owes('peer', id)}`),
+  });
+});
+
+describe('a prompt', () => {
+  it('goes on at once where nothing is to be waited for', () => {
+    known = undefined;
+    take('a');
+    expect(admitted).toEqual(['client a false']);
+  });
+
+  it('waits, hears signs of life, and goes on once', () => {
+    take('a');
+    clock.advance(limits.keepaliveMs);
+    expect(connection.written).toMatchObject([{ type: 'queue_status', id: 'a', position: 1 }]);
+    expect(admitted).toEqual([]);
+    letGo();
+    letGo();
+    expect(admitted).toEqual(['client a false']);
+    clock.advance(limits.keepaliveMs);
+    expect(connection.written).toHaveLength(1);
+  });
+
+  it.each([
+    ['asked again', () => take('a'), ['client a false', 'client a false']],
+    ['cancelled', () => lateAcks.goOn('a'), ['client a false']],
+  ])('goes on when it is %s', (_, say, expected) => {
+    take('a');
+    known = undefined;
+    say();
+    expect(admitted).toEqual(expected);
+  });
+
+  it('of an id that is unfinished does not wait, and what is owed for that stays owed', () => {
+    outboxes.open('peer', 'a');
+    take('a');
+    expect(admitted).toEqual(['client a true']);
+  });
+
+  it('is forgotten with its connection, or where it was ended meanwhile', () => {
+    take('a');
+    outboxes.abandonAll('internal', 'The worker lost it.');
+    letGo();
+    take('b');
+    outboxes.disconnect('peer');
+    lateAcks.close();
+    expect([admitted, known?.size]).toEqual([[], 0]);
+  });
+
+  it('waits with so many others at most as a client may have unfinished', () => {
+    for (let n = 0; n <= limits.maxUnfinishedPerClient; n++) take(`${n}`);
+    expect(admitted).toEqual([`client ${limits.maxUnfinishedPerClient} false`]);
+  });
+});
