@@ -35,6 +35,8 @@ export interface ScoreOptions {
   /** Of the key pair of this node's end of all score connections: a worker's follows from its seed, a program that looks up has a fresh one. */
   readonly scoreKeySeed: Uint8Array;
   readonly checks: ScoreChecks;
+  /** Given where others ask who is banned, too. */
+  readonly bans?: Bans;
   /** Nothing is held against anybody by one that looks up. */
   readonly conduct?: Pick<Conduct, 'strike' | 'isBanned'>;
 }
@@ -52,10 +54,10 @@ export function scoreDeps({ policy, conduct, ...options }: ScoreOptions): ScoreD
   const own = scoreRole === 'worker' ? identity.publicKeyHex : undefined;
   const validators = new Validators({ policy, own, peers: scorePeers, clock });
   return {
+    bans: new Bans(clock),
     ...options,
     scorePeers,
     validators,
-    bans: new Bans(clock),
     scoreKey: keyPairFromSeed(scoreKeySeed).publicKeyHex,
     refusesNode: (node) => conduct?.isBanned(node) ?? false,
     faulted: (node, what) => conduct?.strike(node, what),

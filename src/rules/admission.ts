@@ -33,8 +33,10 @@ export interface ClientView {
   readonly tier: Tier;
   /** Whom the owner serves at all, by QMESH_ALLOW and QMESH_DENY. */
   readonly access: 'open' | 'denied' | 'not_named';
-  /** 0: it is not banned. */
+  /** For what it did to this worker. 0: it is not banned. */
   readonly banLeftMs: number;
+  /** By evidence, everywhere: nobody attests what is done for it, so who serves it is not paid. 0: it is not. */
+  readonly provenBanLeftMs: number;
   /** Until its bucket lets the next one in. */
   readonly bucketWaitMs: number;
   /** Its unfinished requests here. */
@@ -56,6 +58,12 @@ export function admitClient(view: ClientView): Refusal | undefined {
       'banned',
       `This client broke the rules of this worker too often, and is refused for another ${seconds(view.banLeftMs)}.`,
       view.banLeftMs,
+    );
+  if (view.provenBanLeftMs > 0)
+    return refuse(
+      'banned',
+      'This account signed two versions of one receipt or acknowledgement, and is refused by every worker for 30 days.',
+      view.provenBanLeftMs,
     );
   if (view.bucketWaitMs > 0)
     return refuse(

@@ -33,6 +33,8 @@ export interface ConductOptions {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly health: () => { readonly score: number; readonly state: string };
+  /** Of an account that is proven to have signed two versions of one thing (`rules/evidence.ts`); 0: it is not. */
+  readonly provenBanLeftMs: (account: string) => number;
 }
 
 export class Conduct {
@@ -88,6 +90,7 @@ export class Conduct {
       ...asking,
       access: this.#access(account),
       banLeftMs: banLeftMs(this.#standings.get(account) ?? cleanStanding, nowMs),
+      provenBanLeftMs: this.#options.provenBanLeftMs(account),
       bucketWaitMs: this.#buckets.waitMs(who, tier, nowMs),
       health: state,
       proof: () => (proof = prompt.work ? this.#challenges.check(account, prompt.id, prompt.work, nowMs) : 'missing'),

@@ -14,7 +14,12 @@ export class Bans {
   }
 
   has(account: string): boolean {
-    return (this.#until.get(account) ?? 0) > this.#clock.now();
+    return this.leftMs(account) > 0;
+  }
+
+  /** 0: it is not banned. */
+  leftMs(account: string): number {
+    return Math.max(0, (this.#until.get(account) ?? 0) - this.#clock.now());
   }
 
   /** @returns whether it is news: it ends later than what was known, and not before now. */

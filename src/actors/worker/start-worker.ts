@@ -6,6 +6,7 @@ import type { SupervisionEvent } from '../../runtime/supervision.js';
 import { Conduct } from '../conduct/conduct.js';
 import { Desk } from './desk.js';
 import { Outboxes } from './outboxes.js';
+import { Bans } from '../scores/bans.js';
 import { scoreDeps, scoreKeySeedOf } from '../score.tree.js';
 import { checksHere } from '../scores/checks.js';
 import { StatusBoard } from './status-board.js';
@@ -29,10 +30,12 @@ export function startWorker(options: WorkerOptions, ports: WorkerPorts, treeOpti
     queueCapacity: options.queueCapacity,
     hasLedger: ports.ledger !== undefined,
   });
+  const bans = new Bans(clock);
   const conduct = new Conduct({
     ...ports,
     ...options,
     owner: options.identity.publicKeyHex,
+    provenBanLeftMs: (account) => bans.leftMs(account),
     health: () => board.health,
     store: ports.conductStore,
   });
@@ -45,6 +48,7 @@ export function startWorker(options: WorkerOptions, ports: WorkerPorts, treeOpti
           ...ports,
           ledger,
           conduct,
+          bans,
           policy: options.validators,
           scoreRole: 'worker',
           scoreKeySeed: scoreKeySeedOf(options.seed, options.networkPrefix),

@@ -119,6 +119,7 @@ class Office {
           ...asking,
           access: 'open',
           banLeftMs: 0,
+          provenBanLeftMs: 0,
           bucketWaitMs: 0,
           health: 'idle',
           proof: () => 'missing',

@@ -35,6 +35,7 @@ const welcome: ClientView = {
   tier: 'guest',
   access: 'open',
   banLeftMs: 0,
+  provenBanLeftMs: 0,
   bucketWaitMs: 0,
   unfinished: 0,
   avgResponseMs: undefined,
@@ -45,6 +46,7 @@ const unwelcome: ClientView = {
   ...welcome,
   access: 'denied',
   banLeftMs: 90_000,
+  provenBanLeftMs: 900_000,
   bucketWaitMs: 2_500,
   unfinished: limits.maxUnfinishedPerClient,
   health: 'moderate',
@@ -55,6 +57,7 @@ describe('who asks', () => {
     const repairs: readonly (readonly [refusal: object, repair: Partial<ClientView>])[] = [
       [{ code: 'banned', message: expect.stringContaining('owner of this worker does not serve') }, { access: 'open' }],
       [{ code: 'banned', retryAfterMs: 90_000 }, { banLeftMs: 0 }],
+      [{ code: 'banned', message: expect.stringContaining('two versions') }, { provenBanLeftMs: 0 }],
       [{ code: 'rate_limited', retryAfterMs: 2_500 }, { bucketWaitMs: 0 }],
       [{ code: 'rate_limited', retryAfterMs: 1_000 }, { unfinished: limits.maxUnfinishedPerClient - 1 }],
       [{ code: 'work_required' }, { proof: () => 'good' }],

@@ -35,6 +35,7 @@ class Desk {
       allow: [],
       deny: [],
       health: () => this.health,
+      provenBanLeftMs: () => 0,
       ...options,
     });
   }
