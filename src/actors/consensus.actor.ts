@@ -33,6 +33,8 @@ export interface ConsensusDeps extends DocketDeps {
 const lookMs = 1_000;
 /** While more and more is counted, digests are compared this often all the same. */
 const longestBusyMs = 5_000;
+/** Whoever dialled begins to compare. Where nothing comes of that for so long, the other side does. */
+const dialledMs = 2_000;
 /** Whoever gained something by a round begins another one so soon. */
 const gainedMs = 200;
 
@@ -127,9 +129,10 @@ function createDocket(deps: ConsensusDeps) {
           if (peer !== undefined && isCertificate && docket.relation(hash) !== 'busy') reconciler.refuse(peer, hash);
         },
         unsound(peer, { receipt }, hash, why) {
-          if (receipt.worker === identity.publicKeyHex) log.error('claim.unsound', { receipt: hash, why });
-          else docket.answer(receipt.worker, hash, why);
-          fault(peer);
+          const { worker } = receipt;
+          if (worker === identity.publicKeyHex) log.error('claim.unsound', { receipt: hash, why });
+          else docket.answer(worker, new Set(peer === undefined ? [] : [peer]), hash, why);
+          if (why === 'bad_signature') fault(peer);
         },
         attestation: (peer, attestation) => solos.attest(attestation) || docket.attest(peer, attestation),
         evidence: publish,
@@ -163,6 +166,7 @@ function createDocket(deps: ConsensusDeps) {
       look();
       docket.offerAll(peer);
       if (scorePeers.isDialled(peer)) reconciler.open(peer);
+      else after(dialledMs, () => reconciler.openUnasked(peer));
     };
 
     receive((sent) => {

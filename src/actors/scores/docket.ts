@@ -11,7 +11,7 @@ import type { Attestation, Claim } from '../../protocol/signed-objects.js';
 import { claimLifeMs } from '../../rules/attestation.js';
 import type { ClaimFacts } from '../../rules/claim.js';
 import { isSolo } from '../../rules/quorum.js';
-import { verdictRules, type Verdict } from '../../rules/verdicts.js';
+import { verdictRules, type Fault } from '../../rules/verdicts.js';
 import { chartTable, ChartRun, type ChartHost } from '../../runtime/chart-table.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { GuardedScope } from '../../runtime/guarded-callback.js';
@@ -178,9 +178,9 @@ export class Docket {
     return this.#inFlight.get(hash)?.claim;
   }
 
-  /** Tells the worker that this node does not attest it, and why. */
-  answer(worker: string, receipt: string, verdict: Verdict): void {
-    if (this.#deps.validators.attests) this.#word.answer(worker, this.#promises.word(receipt, verdict));
+  /** Tells the worker, and the peers that brought it, that this node does not attest it, and why. */
+  answer(worker: string, askedBy: ReadonlySet<string>, receipt: string, why: Fault): void {
+    if (this.#deps.validators.attests) this.#word.answer(worker, askedBy, this.#promises.word(receipt, why));
   }
 
   #start(claim: Gathering): void {
@@ -202,14 +202,18 @@ export class Docket {
 
   #judge(claim: Gathering): void {
     claim.timesJudged++;
-    claim.verdict = this.#promises.judge(claim.facts);
-    if (claim.verdict === 'valid') {
+    const before = claim.verdict;
+    const verdict = (claim.verdict = this.#promises.judge(claim.facts));
+    if (verdict === 'valid') {
       if (!claim.isAttested && this.#deps.validators.attests) {
         claim.isAttested = true;
         this.#promises.give(claim.facts.entry);
       }
       claim.run?.send('receipt.accepted');
-    } else claim.run?.send(verdictRules[claim.verdict].isFinal ? 'receipt.refused' : 'receipt.doubted');
+    } else {
+      if (verdict !== before) this.answer(claim.facts.entry.worker, claim.knownBy, claim.hash, verdict);
+      claim.run?.send(verdictRules[verdict].isFinal ? 'receipt.refused' : 'receipt.doubted');
+    }
   }
 
   #sign(claim: Gathering): void {
@@ -222,6 +226,7 @@ export class Docket {
       if (attestation.receipt !== hash) {
         this.#promises.yield(facts.entry, attestation.receipt);
         claim.verdict = 'double_receipt';
+        this.answer(facts.entry.worker, claim.knownBy, hash, claim.verdict);
         return claim.run?.send('receipt.refused');
       }
       const vote = voteOf(attestation, undefined);
@@ -284,9 +289,7 @@ export class Docket {
       this.#deps.log.warn('claim.lost', { receipt: hash, end, verdict });
     this.#promises.drop(facts.entry);
     if (isKept || isAttested) this.#deps.ledger.write([{ kind: 'claim.closed', hash }], () => {});
-    if (end !== 'rejected') return;
-    this.#inFlight.reject(hash);
-    this.answer(facts.entry.worker, hash, verdict ?? 'valid');
+    if (end === 'rejected') this.#inFlight.reject(hash);
   }
 
   #makeRoom(newcomer: Gathering): boolean {

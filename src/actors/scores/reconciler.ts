@@ -35,6 +35,8 @@ export interface ReconcilerOptions {
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #refused = new Map<string, HashTree>();
+  /** Peers that have asked, or were. */
+  readonly #compared = new Set<string>();
   /** Peers that certificates are being read for. */
   readonly #answering = new Set<string>();
   /** Who is asked, since when, and when it brought something last. */
@@ -51,8 +53,14 @@ export class Reconciler {
     this.#ask(peer, openRound(this.#holdings(peer)));
   }
 
+  /** The same, with one that is here and has not been heard or asked yet. */
+  openUnasked(peer: string): void {
+    if (this.#options.peers.node(peer) !== undefined && !this.#compared.has(peer)) this.open(peer);
+  }
+
   hear(peer: string, request: ScoreRequestMessage): void {
     const { peers } = this.#options;
+    this.#compared.add(peer);
     if (this.#answering.has(peer) || !peers.hasRoom(peer)) return;
     const { request: next, send } = answer(this.#holdings(peer), request);
     // Who only looks up has nothing that this node lacks: it is told at once.
@@ -89,6 +97,7 @@ export class Reconciler {
     if (this.#turn?.peer === peer) this.#turn = undefined;
     this.#waiting.delete(peer);
     this.#refused.delete(peer);
+    this.#compared.delete(peer);
     this.#answering.delete(peer);
   }
 
@@ -123,6 +132,7 @@ export class Reconciler {
   }
 
   #ask(peer: string, request: ScoreRequestMessage): void {
+    this.#compared.add(peer);
     if (request.keys !== undefined) this.#options.peers.await(peer);
     this.#options.peers.send(peer, request);
   }

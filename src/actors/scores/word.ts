@@ -57,7 +57,8 @@ export class Word {
     this.#gossip[how]({
       kind: 'receipt',
       item: claim.claim,
-      isKnownTo: (peer) => (only ?? peer) !== peer || this.#hasClaim(claim, peer),
+      isKnownTo: (peer) =>
+        (only ?? peer) !== peer || this.#hasClaim(claim, peer) || (how === 'forward' && !this.#isGathering(claim.hash)),
     });
   }
 
@@ -84,16 +85,16 @@ export class Word {
     });
   }
 
-  /** To this worker alone: nothing follows from it for anybody else. */
-  answer(worker: string, attestation: Attestation): void {
-    const isKnownTo = (peer: string): boolean => this.#peers.node(peer) !== worker;
+  /** To the worker and to those who asked: nothing follows from it for anybody else. */
+  answer(worker: string, askedBy: ReadonlySet<string>, attestation: Attestation): void {
+    const isKnownTo = (peer: string): boolean => !askedBy.has(peer) && this.#peers.node(peer) !== worker;
     this.#gossip.tell({ kind: 'attestation', item: attestation, isKnownTo });
   }
 
-  #hasClaim({ hash, knownBy, attestedBy, facts }: Gathering, peer: string): boolean {
+  #hasClaim({ knownBy, attestedBy, facts }: Gathering, peer: string): boolean {
     const node = this.#peers.node(peer) ?? '';
     const hasShown = knownBy.has(peer) || node === facts.entry.worker || attestedBy.has(node);
-    return hasShown || !this.#peers.isWorker(peer) || !this.#isGathering(hash);
+    return hasShown || !this.#peers.isWorker(peer);
   }
 }
 

@@ -230,6 +230,12 @@ describe('what is compared', () => {
     expect((certificates as Claim[]).map(receiptHash)).toEqual([lacking]);
   });
 
+  it('is asked about by the worker, too, where who dialled it does not begin', async () => {
+    const peer = await dial(new Account());
+    const { ranges } = await peer.wire.frame(({ type }) => type === 'score_request', 10_000);
+    expect(ranges).toEqual([rangeOf('')]);
+  });
+
   it('may be asked for by who only looks up, also while others are asked', async () => {
     const peers = await Promise.all([dial(validator), ...[1, 2, 3].map(() => dial(new Account(), 'client'))]);
     for (const peer of peers) {
@@ -327,6 +333,21 @@ describe('what does not stand up', () => {
     const answer = await peer.attestation(receiptHash(claim));
     expect(answer).toMatchObject({ verdict, validator: worker.account.node });
     expect(isSignedBy(worker.account.node, 'attestation', answer)).toBe(true);
+  });
+
+  it('is told to who brings it, too, also what may yet be attested; and nobody is banned for it', async () => {
+    const bearer = new Account();
+    const peer = await dial(bearer);
+    const poor = claimOf(new Account(), new Account(), { order: { maxPrice: 1 } });
+    peer.update({ receipts: [poor] });
+    expect(await peer.attestation(receiptHash(poor))).toMatchObject({ verdict: 'overdrawn' });
+    const wrong = Array.from({ length: 12 }, () =>
+      claimOf(new Account(), new Account(), { receipt: { score: 6_264 } }),
+    );
+    peer.update({ receipts: wrong });
+    for (const claim of wrong)
+      expect(await peer.attestation(receiptHash(claim))).toMatchObject({ verdict: 'wrong_score' });
+    expect(await (await dial(bearer)).counted('f'.repeat(64))).toEqual([]);
   });
 
   it('is not far from what does', async () => {
@@ -448,6 +469,8 @@ describe('two versions of one thing', () => {
     const [a, b] = twice(server, client);
     peer.verify([], [{ kind: 'double_ack', a, b }]);
     await expectBanned(peer, claimOf(new Account(), client));
+    const { end } = await (await worker.ask(client)).ask({ id: 'again', prompt: 'count from 5' });
+    expect(end).toMatchObject({ type: 'inference_error', code: 'banned' });
   });
 
   it('are found by the worker itself, of which it attests one', async () => {
