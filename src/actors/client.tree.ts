@@ -69,17 +69,15 @@ export function clientTree(deps: ClientDeps, accept: AcceptLink): SupervisorSpec
 
 export type AcceptLink = (connection: Connection, system: AnyActorSystem) => void;
 
-/** Each connection to a worker gets an actor of its own, under a name from a finite pool. */
+/** Each connection to a worker gets an actor of its own. */
 export function acceptLinks(deps: ClientDeps): AcceptLink {
-  const places = new Places(deps.maxConnections);
+  const places = new Places(names.links, names.link, deps.maxConnections);
   return (connection, system) => {
-    const place = places.take();
-    if (place === undefined) return connection.destroy();
-    const logic = createLink(deps, connection, () => places.free(place));
-    const spec = { id: names.link(place), logic, restart: 'temporary', shutdownMs: flushMs };
-    if (tell(system, names.links, { type: 'sup.start', spec })) return;
-    places.free(place);
-    connection.destroy();
+    const link = places.start(system, (_, gone) => ({
+      logic: createLink(deps, connection, gone),
+      shutdownMs: flushMs,
+    }));
+    if (link === undefined) connection.destroy();
   };
 }
 
@@ -90,25 +88,22 @@ export class Asks {
 
   constructor(deps: ClientDeps) {
     this.#deps = deps;
-    this.#places = new Places(deps.maxRequests);
+    this.#places = new Places(names.asks, names.ask, deps.maxRequests);
   }
 
   /** @returns what cancels it; undefined where too many are unfinished already, or the client is closing. */
   start(system: AnyActorSystem, request: ClientRequest, on: AskCallbacks): (() => void) | undefined {
-    const place = this.#places.take();
-    if (place === undefined) return undefined;
-    const id = names.ask(place);
     let isOver = false;
-    const logic = createAsk(this.#deps, request, on, () => {
-      isOver = true;
-      this.#places.free(place);
-    });
-    const spec = { id, logic, input: askInput(this.#deps, request), restart: 'temporary' };
-    if (tell(system, names.asks, { type: 'sup.start', spec }))
-      return () => {
-        if (!isOver) tell(system, id, { type: 'ask.cancel' });
-      };
-    this.#places.free(place);
-    return undefined;
+    const ask = this.#places.start(system, (_, gone) => ({
+      logic: createAsk(this.#deps, request, on, () => {
+        isOver = true;
+        gone();
+      }),
+      input: askInput(this.#deps, request),
+    }));
+    if (ask === undefined) return undefined;
+    return () => {
+      if (!isOver) tell(system, ask, { type: 'ask.cancel' });
+    };
   }
 }

@@ -1,7 +1,9 @@
 /**
- * The names under which actors of the worker's tree find each other and of a client's (XState systemIds, given by supervisors only).
- * An actor never holds another's reference: it tells a name, and bears that nobody answers.
+ * The names under which the actors of a worker's tree, and of a client's, find each other (XState systemIds, given by supervisors only).
+ * An actor never holds another's reference: it tells a name, and must expect that nobody answers.
  */
+import type { NetworkName } from '../protocol/topics.js';
+
 export const names = {
   storage: 'storage',
   models: 'models',
@@ -21,7 +23,7 @@ export const names = {
   networks: 'networks',
   dht: 'dht',
   topics: 'topics',
-  topic: (network: 'inference' | 'scores' | 'models') => `topic.${network}`,
+  topic: (network: NetworkName) => `topic.${network}`,
   peers: 'peers',
   peer: (place: number) => `peer.${place}`,
   scorePeers: 'score-peers',

@@ -1,17 +1,42 @@
-/** A finite pool of numbers for actors that come and go: names are recycled, since XState remembers each for ever. */
+/**
+ * Actors that come and go under one supervisor, one for each connection or request. Their names are from a finite pool and are recycled, since
+ * XState remembers each name for ever.
+ */
+import type { AnyActorSystem } from '../runtime/actor-system.js';
+import type { ActorSpec } from '../runtime/supervision.js';
+import { tell } from '../runtime/tell.js';
+
+/** Connections beyond those that may stay, for as long as one that makes room takes to close. */
+export const spareConnections = 8;
+
 export class Places {
+  readonly #supervisor: string;
+  readonly #nameOf: (place: number) => string;
   readonly #free: number[];
 
-  constructor(capacity: number) {
-    this.#free = Array.from({ length: capacity }, (_, place) => capacity - 1 - place);
+  constructor(supervisor: string, nameOf: (place: number) => string, count: number) {
+    this.#supervisor = supervisor;
+    this.#nameOf = nameOf;
+    this.#free = Array.from({ length: count }, (_, place) => count - 1 - place);
   }
 
-  /** The lowest that was freed last; undefined when all are taken. */
-  take(): number | undefined {
-    return this.#free.pop();
-  }
-
-  free(place: number): void {
-    this.#free.push(place);
+  /**
+   * Starts a temporary actor.
+   *
+   * @param make gets its name, and what it has to call once it is over, however it ended.
+   * @returns the name; undefined where all places are taken, or the supervisor is down.
+   */
+  start(
+    system: AnyActorSystem,
+    make: (name: string, gone: () => void) => Omit<ActorSpec, 'id' | 'restart'>,
+  ): string | undefined {
+    const place = this.#free.pop();
+    if (place === undefined) return undefined;
+    const id = this.#nameOf(place);
+    const gone = (): void => void this.#free.push(place);
+    const spec: ActorSpec = { ...make(id, gone), id, restart: 'temporary' };
+    if (tell(system, this.#supervisor, { type: 'sup.start', spec })) return id;
+    gone();
+    return undefined;
   }
 }

@@ -7,12 +7,11 @@ import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
 import type { Random } from '../runtime/random.js';
 import type { ChildSpec } from '../runtime/supervision.js';
-import { tell } from '../runtime/tell.js';
 import type { Conduct } from './conduct/conduct.js';
 import { createConsensus, type ConsensusDeps } from './consensus.actor.js';
 import type { Ledger } from './scores/ledger.js';
 import { names } from './names.js';
-import { Places } from './places.js';
+import { Places, spareConnections } from './places.js';
 import type { Connection } from './ports.js';
 import { createScorePeer, type ScorePeerDeps } from './score-peer.actor.js';
 import { Bans } from './scores/bans.js';
@@ -32,12 +31,12 @@ export interface ScoreOptions {
   readonly networkPrefix: string;
   readonly maxConnections: number;
   readonly scoreRole: 'worker' | 'client';
-  /** Of the key pair of this node's end of all score connections: a worker's follows from its seed, a program that looks up has a fresh one. */
+  /** Seed of the key pair of this node's end of its score connections: a worker derives it from its own, a program that looks up has a fresh one. */
   readonly scoreKeySeed: Uint8Array;
   readonly checks: ScoreChecks;
-  /** Given where others ask who is banned, too. */
+/** Given where others ask who is banned, too. */
   readonly bans?: Bans;
-  /** Nothing is held against anybody by one that looks up. */
+  /** Absent in a program that only looks up: it holds nothing against anybody. */
   readonly conduct?: Pick<Conduct, 'strike' | 'isBanned'>;
 }
 
@@ -66,8 +65,6 @@ export function scoreDeps({ policy, conduct, ...options }: ScoreOptions): ScoreD
 }
 
 const flushMs = 2_000;
-/** Connections beyond the places, for as long as one that makes room takes to close. */
-const spareConnections = 8;
 
 /** The key pair of a worker on the score network follows from its seed: another worker knows it again. */
 export const scoreKeySeedOf = (seed: Uint8Array, networkPrefix: string): Uint8Array =>
@@ -103,19 +100,17 @@ export const scoreTopic = (deps: ScoreDeps): ChildSpec => ({
   shutdownMs: flushMs,
 });
 
-/** Each connection gets an actor of its own, under a name from a finite pool. */
+/** Each connection gets an actor of its own. Where all places are taken, one that only looks up makes room. */
 function acceptScorePeers(deps: ScoreDeps): (connection: Connection, system: AnyActorSystem) => void {
-  const places = new Places(deps.maxConnections + spareConnections);
+  const places = new Places(names.scorePeers, names.scorePeer, deps.maxConnections + spareConnections);
   let accepted = 0;
   return (connection, system) => {
     if (deps.scorePeers.size >= deps.maxConnections) deps.scorePeers.makeRoom();
-    const place = deps.scorePeers.size < deps.maxConnections ? places.take() : undefined;
-    if (place === undefined) return connection.destroy();
-    const id = names.scorePeer(place);
-    const logic = createScorePeer(deps, `${id}/${++accepted}`, connection, () => places.free(place));
-    const spec = { id, logic, restart: 'temporary', shutdownMs: flushMs };
-    if (tell(system, names.scorePeers, { type: 'sup.start', spec })) return;
-    places.free(place);
-    connection.destroy();
+    if (deps.scorePeers.size >= deps.maxConnections) return connection.destroy();
+    const peer = places.start(system, (name, gone) => ({
+      logic: createScorePeer(deps, `${name}/${++accepted}`, connection, gone),
+      shutdownMs: flushMs,
+    }));
+    if (peer === undefined) connection.destroy();
   };
 }

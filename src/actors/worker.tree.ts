@@ -8,7 +8,6 @@ import { networks as networkNames, networkSeed, topicKey, topicName, type Networ
 import { reservedSequences } from '../rules/slots.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import type { ChildSpec, SupervisorSpec } from '../runtime/supervision.js';
-import { tell } from '../runtime/tell.js';
 import { createAdmin } from './admin.actor.js';
 import { createControl } from './control.actor.js';
 import { createDhtActor } from './dht.actor.js';
@@ -19,7 +18,7 @@ import { createModel } from './model.actor.js';
 import { names } from './names.js';
 import { createPace, paceInput } from './pace.actor.js';
 import { createPeer } from './peer.actor.js';
-import { Places } from './places.js';
+import { Places, spareConnections } from './places.js';
 import { createResidency, residencyInput } from './residency.actor.js';
 import { createScheduler, schedulerInput } from './scheduler.actor.js';
 import { consensus, scorePeers, scoreTopic } from './score.tree.js';
@@ -33,8 +32,6 @@ import type { WorkerDeps } from './worker/worker-ports.js';
 const engineStopMs = 6_000;
 const flushMs = 2_000;
 const dhtCloseMs = 3_000;
-/** Connections beyond the places, for as long as one that makes room takes to close. */
-const spareConnections = 8;
 /** A trial loads a whole model, beside those that are being served. */
 const maxTrialsAtOnce = 2;
 
@@ -171,23 +168,18 @@ function topic(
   };
 }
 
-/** Each connection gets an actor of its own, under a name from a finite pool. Where all places are taken, an idle one makes room. */
+/** Each connection gets an actor of its own. Where all places are taken, an idle one makes room. */
 function acceptPeers(deps: WorkerDeps): OnConnection {
-  const places = new Places(deps.maxConnections + spareConnections);
+  const places = new Places(names.peers, names.peer, deps.maxConnections + spareConnections);
   let accepted = 0;
   return (connection, system) => {
     if (deps.outboxes.size >= deps.maxConnections) deps.outboxes.makeRoom();
     if (deps.outboxes.size >= deps.maxConnections) return connection.destroy();
-    const place = places.take();
-    if (place === undefined) return connection.destroy();
-    const id = names.peer(place);
-    const logic = createPeer(deps, `${id}/${++accepted}`, connection, () => places.free(place));
-    if (
-      tell(system, names.peers, { type: 'sup.start', spec: { id, logic, restart: 'temporary', shutdownMs: flushMs } })
-    )
-      return;
-    places.free(place);
-    connection.destroy();
+    const peer = places.start(system, (name, gone) => ({
+      logic: createPeer(deps, `${name}/${++accepted}`, connection, gone),
+      shutdownMs: flushMs,
+    }));
+    if (peer === undefined) connection.destroy();
   };
 }
 
