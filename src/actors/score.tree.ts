@@ -34,7 +34,7 @@ export interface ScoreOptions {
   /** Seed of the key pair of this node's end of its score connections: a worker derives it from its own, a program that looks up has a fresh one. */
   readonly scoreKeySeed: Uint8Array;
   readonly checks: ScoreChecks;
-/** Given where others ask who is banned, too. */
+  /** Given where others ask who is banned, too. */
   readonly bans?: Bans;
   /** Absent in a program that only looks up: it holds nothing against anybody. */
   readonly conduct?: Pick<Conduct, 'strike' | 'isBanned'>;
