@@ -24,7 +24,7 @@ const meshHeardMs = 6_000;
 const lookPeriodMs = 100;
 
 export interface FetchWatch {
-  /** Nobody of these has it. Called again when they are others. */
+  /** None of the nodes that are there has it. Called again when others are there. */
   searching(mesh: MeshView): void;
   /** A source is about to be tried. */
   source(source: ModelSource): void;
@@ -131,7 +131,7 @@ function whyNoSource(wanted: string, mesh: ModelMesh | undefined): string {
 
 const shownNames = 5;
 
-/** Who is there, in words. */
+/** How many nodes are there and what they offer, in words. */
 export function describeMesh({ peers, offered }: MeshView): string {
   if (peers === 0) return 'no node that may be asked is there';
   const nodes = peers === 1 ? '1 node is there, and offers' : `${peers} nodes are there, and offer`;

@@ -71,9 +71,9 @@ export interface TopicOptions {
 
 export interface TopicEvents {
   connection(connection: Connection): void;
-  /** Where it is given, it gets each connection bare, for a protocol that needs the stream itself (Hypercore's), and `connection` gets none. */
+  /** Where given, it gets every connection as its bare stream, for a protocol that needs that (Hypercore's); `connection` gets none then. */
   stream?(stream: NoiseStream): void;
-  /** Whoever was found when the topic was joined is connected, or cannot be reached. A simulated network does not say so. */
+  /** Every peer that was found when the topic was joined is connected by now, or cannot be reached. A simulated network does not say so. */
   looked?(): void;
   failed(error: Error): void;
   closed(): void;

@@ -29,7 +29,7 @@ export interface TopicActorOptions extends TopicOptions {
   readonly log: Logger;
   /** Takes a connection over: listens to it, or destroys it. `system` is where others can be told of it. */
   readonly onConnection: (connection: Connection, system: AnyActorSystem) => void;
-  /** Where it is given, it gets each connection bare, if the network has such, and `onConnection` none. */
+  /** Where given, it gets every connection as its bare stream, if the network has streams; `onConnection` gets none then. */
   readonly onStream?: ((stream: NoiseStream) => void) | undefined;
 }
 

@@ -43,7 +43,7 @@ export type EngineEvent =
   | { type: 'engine.unload' }
   /** It is not loaded now, and will be when it is asked for. */
   | { type: 'engine.stays' }
-  /** Who sees to the memory has forgotten where this engine stands. */
+  /** The residency machine started anew, and does not know where this engine stands. */
   | { type: 'residence.asked' }
   | { type: 'process.up' }
   | { type: 'process.progress'; share: number }

@@ -130,7 +130,7 @@ const machine = chart.createMachine({
               on: { 'fetch.advanced': { target: 'moving', reenter: true } },
               after: { stallMs: 'stalled' },
             },
-            /** Nobody sends. Who does not answer is left meanwhile for others, and new ones may come. */
+            /** Nobody sends. Seeders that do not answer are dropped meanwhile for others, and new ones may come. */
             stalled: {
               entry: 'announceStall',
               on: { 'fetch.advanced': 'moving' },

@@ -12,7 +12,7 @@ import * as s from './scheduler.js';
 
 const namesOf = (models: readonly s.OfferedModel[]): readonly string[] => models.map(({ name }) => name);
 
-/** In the order of docs/rules.md: the worker is closed, who asks may not, what is asked for cannot be. */
+/** Refused in the order of docs/rules.md: the worker is closed; this client may not ask; this request cannot be answered here. */
 const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const { peer, account, address, prompt } = event as Of<'prompt.received'>;
   const isOwner = account === context.owner;
@@ -106,7 +106,7 @@ const dispatch = base.enqueueActions(({ context, enqueue }) => {
   if (next.queue !== context.queue || next.running !== context.running) enqueue.assign(next);
 });
 
-/** Who has just come, or come back, hears at once where it stands. */
+/** A request that has just come, or come back, hears at once where it stands. */
 const tellNewcomer = base.enqueueActions(({ context, event, enqueue }) => {
   const { account, prompt, peer } = event as Of<'prompt.received'>;
   const told = toldOf(context, s.keyOf(account, prompt.id));
@@ -145,7 +145,7 @@ const endExpired = base.enqueueActions(({ context, enqueue }) => {
   if (queue !== context.queue) enqueue.assign({ queue });
 });
 
-/** Ends those of the line for whom there is a reason to. */
+/** Ends every waiting request that `reasonFor` gives an end. */
 const endWaiting = (reasonFor: (record: s.RequestRecord, event: Event) => ends.RequestEnd | undefined) =>
   base.enqueueActions(({ context, event, enqueue }) => {
     const now = context.monotonicMs();
@@ -224,7 +224,7 @@ const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue.raise({ type: 'queue.changed' });
 });
 
-/** Who of those in it killed an engine is known before they are lost one by one. */
+/** Which of its requests killed an engine is decided before they are lost one by one. */
 const judge = base.enqueueActions(({ context, event, enqueue }) => {
   const { model } = event as Of<'engine.died'>;
   const { culprit, running, queue, guilty } = blame.judged(context, model, context.monotonicMs());

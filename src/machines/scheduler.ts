@@ -79,9 +79,9 @@ export interface SchedulerInput {
   readonly contradicts: (account: string, before: string | undefined, prompt: PromptMessage) => boolean;
   /** Whether every result that was given has left. */
   readonly nothingUnsent: () => boolean;
-  /** Whether who asks may ask; it counts what it lets through. */
+  /** Why this client may not ask now; undefined where it may, and that is counted. */
   readonly gate: (asking: Asking) => Refusal | undefined;
-  /** The share of this machine that may be lent, in percent. */
+  /** The share of slots and queue that may be filled, in percent. */
   readonly healthCapacity: () => number;
   /** Until a model is loaded that is not; 0 where it is. */
   readonly loadLeftMs: (model: string) => number;
@@ -180,7 +180,7 @@ export type SchedulerEvent =
   | { type: 'engine.died'; model: string }
   /** Something may now be possible that was not before. */
   | { type: 'queue.changed' }
-  /** Whether others than the owner are served; if not, why. */
+  /** Whether clients other than the owner are served; if not, why. */
   | { type: 'duty.changed'; open: boolean; reason: string }
   /** What still runs is not waited for. */
   | { type: 'drain.cut' }
@@ -224,13 +224,13 @@ export function without<Key, Value>(map: ReadonlyMap<Key, Value>, key: Key): Rea
   return copy;
 }
 
-/** Those that may be given to somebody. */
+/** The slots of models in which something may be started now. */
 export function openSlots({ slots, held, running }: Pick<SchedulerContext, 'slots' | 'held' | 'running'>): Slots {
   const closed = [...held, ...modelsOnTrial(running)];
   return closed.length === 0 ? slots : new Map([...slots].filter(([, { model }]) => !closed.includes(model)));
 }
 
-/** Who waits for and runs in each of these models. */
+/** For each of these models, since when its first request waits and how many run in it. */
 export const demandFor = (
   { queue, running }: Pick<SchedulerContext, 'queue' | 'running'>,
   models: readonly { readonly sha256: string }[],

@@ -9,15 +9,15 @@ import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import { MAX_MICROSTEPS } from '../runtime/limits.js';
 import type { DhtHandle } from './dht.machine.js';
 
-/** Who looks for others: a program that somebody just started waits for the first connection. */
+/** Of a node that looks for others: somebody has just started a program that waits for its first connection. */
 const EAGER_REFRESHES_MS = [250, 500, 1_000, 2_000] as const;
-/** Who only waits to be found needs this where the DHT came later than it did. */
+/** Of a node that only waits to be found: it has to announce itself again where the DHT came up later than it did. */
 const PATIENT_REFRESHES_MS = [2_000, 4_000, 8_000] as const;
-/** While nobody is connected. Who only looks is there to ask somebody: a worker that comes back has to be found within seconds. */
+/** Later, while nobody is connected. A node that only looks wants to ask somebody: a worker that comes back has to be found within seconds. */
 export const WATCHDOG_REFRESH_MS = { asking: 2_000, serving: 15_000 } as const;
-/** While somebody is: those who came together found only some of each other at first, and who was lost may be back in a moment. */
+/** While somebody is: nodes that came together found only some of each other at first, and one that was lost may be back in a moment. */
 const FIRST_LOOK_AROUNDS_MS = [1_000, 2_000, 4_000, 8_000] as const;
-/** Later, others may have come. Who only waits to be found leaves all of that to the transport. */
+/** Later, others may have come. A node that only waits to be found leaves that to the transport. */
 const EAGER_LOOK_AROUND_MS = 30_000;
 const PATIENT_LOOK_AROUND_MS = 600_000;
 /** A connection that lives shorter starts no new round of quick refreshes: peers that close at once are not chased. */

@@ -13,8 +13,8 @@ export type DecodeOutcome<Message = InferenceMessage> =
   /** A later version may send it: ignored. */
   | { readonly kind: 'unknown_type'; readonly type: string }
   /**
-   * `id` is there where it could be read: a prompt is owed a `bad_request` with this message, which names the field, and whoever waits
-   * for an answer waits for it in vain.
+   * `id` is there where it could be read: a prompt with it is owed a `bad_request` that says this `message`, which names the field; a part of an
+   * answer with it will never come in a form that can be read.
    */
   | {
       readonly kind: 'invalid';

@@ -8,14 +8,14 @@ const numbers = {
   maxFrameBytes: 1_048_576,
   /** Objects and arrays inside one another, the message itself being the first. */
   maxNestingDepth: 32,
-  /** A peer may hold one frame incomplete for so long: longer is a slow-loris. */
+  /** For how long a peer may hold one frame incomplete: longer is a slow-loris attack. */
   incompleteFrameMs: 10_000,
   /** A peer that does not read is closed beyond this: the transport has no end-to-end backpressure. */
   maxUnsentBytes: 8 * 1_048_576,
-  /** A worker reads so many frames of one connection at once, and then so many a second. The rest waits; its owner's never does. */
+  /** A worker reads so many frames of one connection at once, then so many a second; more have to wait. Its owner's never wait. */
   maxFramesAtOnce: 512,
   maxFramesPerSecond: 64,
-  /** Of a frame this many bytes count as one frame more. */
+  /** A frame counts as one more for each of these bytes that it is long. */
   frameStepBytes: 16_384,
 
   // Pace of a worker's messages

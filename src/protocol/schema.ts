@@ -48,8 +48,8 @@ export function list<Item extends z.ZodType>(item: Item, maxItems: number, minIt
 }
 
 /**
- * An object in which an optional field that is null counts as absent: so many JSON writers mean it. Unknown fields go, and are not
- * looked at: a frame has room for a hundred thousand of them.
+ * An object in which an optional field that is null counts as absent, since that is what many JSON writers mean by it. Unknown fields are
+ * dropped without a look at each: a frame has room for a hundred thousand of them.
  */
 export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   const object = z.object(shape);
@@ -59,7 +59,7 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.preprocess((value) => withoutNulls(value, isOptional), object);
 }
 
-/** An object with these fields and no others; how many it has is looked at first, for the reason that `list` does. */
+/** An object with these fields and no others. How many it has is checked first, for the same reason as in `list`. */
 export function exactly<Shape extends z.ZodRawShape>(shape: Shape) {
   const known = Object.keys(shape);
   return jsonObject

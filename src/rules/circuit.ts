@@ -10,8 +10,8 @@
  *
  * Half-open is `open` with its pause over: no timer is needed to get there.
  *
- * Invariants: while a probe is unfinished nothing else is allowed; a probe always ends in one of the three ways above (its success is the beginning of an answer), so a
- * circuit never stays shut for ever; only the probe's own end counts while it is out, whatever older requests still say.
+ * Invariants: while a probe is out nothing else is sent; a probe always ends in one of the three ways above (it succeeds as soon as an answer
+ * begins), so no circuit stays open for ever; while it is out only its own end counts, whatever older requests still bring.
  */
 
 export type Circuit =

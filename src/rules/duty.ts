@@ -26,7 +26,7 @@ export interface DutyRules {
   readonly wallTime: (atMs: number) => WallTime;
 }
 
-/** What a pause or a resume that is asked for now means. */
+/** What the owner's word is after a pause or a resume; undefined: only the schedule counts. @param forMs of a pause; without it, until a resume. */
 export function ownerWord(
   rules: DutyRules,
   asked: 'pause' | 'resume',
@@ -40,6 +40,7 @@ export function ownerWord(
   return untilMs === undefined ? { says: 'work' } : { says: 'work', untilMs };
 }
 
+/** Whether the worker is on duty at `nowMs` (Unix time), and when that changes by itself. */
 export function dutyAt(rules: DutyRules, word: OwnerWord | undefined, nowMs: number): Duty {
   const counts = word !== undefined && (word.untilMs === undefined || nowMs < word.untilMs);
   if (counts && word.says === 'pause') return { state: 'paused', untilMs: word.untilMs };

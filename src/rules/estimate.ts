@@ -2,10 +2,10 @@
  * How long a request still has to wait for its first token, from what runs, who stands before it and what requests took lately.
  * How far off the estimates are is measured by the bench `queue-estimate` (docs/rules.md).
  *
- * Everybody is laid onto the slots in the order of the line; who may be overtaken waits longer, by as much of the slots as those who
- * overtake have been asking for lately.
+ * Requests are laid onto the slots in the order of the line. One that may be overtaken waits longer, by the share of the slots that requests of
+ * the lines before its own have been asking for lately.
  *
- * Invariants: never negative; nobody is told less than one who stands before it for the same slots and has as much to read.
+ * Invariants: never negative; no request is told less than one that stands before it for the same slots and has as much to read.
  */
 import { standingOf, type Waiting } from './queue.js';
 
@@ -64,9 +64,10 @@ export const holdMs = (pace: Pace, size: Size): number =>
   prefillMs(pace, size) +
   (pace.decodeMs * Math.min(pace.answerTokens, size.maxTokens ?? Infinity)) / Math.max(1, pace.answerTokens);
 
-/** Who has held a slot for longer than it was thought to is thought to hold it for this share of that time again. */
+/** A request that has held its slot for longer than expected is expected to hold it for this share of that time more. */
 const overrun = 0.25;
 
+/** How much longer something takes that was expected to take `expectedMs` and has taken `elapsedMs` so far. */
 export const remainingMs = (expectedMs: number, elapsedMs: number): number =>
   Math.max(expectedMs - elapsedMs, overrun * elapsedMs);
 
@@ -101,8 +102,8 @@ export function noteArrival(inflow: Inflow, line: number, heldMs: number, nowMs:
 }
 
 /**
- * Turns a wait without newcomers into one with them: those who come for an earlier line take their share of the slots, fewer of them
- * each time that waiting raises.
+ * @returns a function that turns a wait without newcomers into one with them: those of earlier lines take their share of the slots, and
+ * there are fewer of them after each time that waiting raises the request by a line.
  */
 export function overtaking(inflow: Inflow, slots: number, nowMs: number) {
   const left = Math.exp((inflow.atMs - nowMs) / inflowMs) / Math.max(1, slots);
@@ -138,7 +139,7 @@ export interface SlotOutlook {
   readonly freeInMs: number;
 }
 
-/** So many of the line are laid onto the slots one by one. What stands further back waits in proportion. */
+/** How many of the line are laid onto the slots one by one. Those further back are told a wait in proportion to their place. */
 const maxLaid = 256;
 
 /**

@@ -1,10 +1,10 @@
 /**
- * Who makes room at a worker whose places for connections are all taken: identities are free, so a stranger can take as many places
- * as he likes, and must not keep everybody else out with them.
+ * Which connection is closed to make room where a worker's places are all taken. Identities are free, so a stranger can take as many places
+ * as he likes, and must not keep everybody else out by it.
  *
- * Invariants: nobody leaves who has a request unfinished, is to be kept, or was idle for less than `minIdleMs` (or a mesh with more
- * clients than places would dial without end); of the others one leaves of the address that holds the most places, and of these the
- * one that has been idle for longest.
+ * Invariants: no connection is closed that has an unfinished request, is to be kept, or has been idle for less than `minIdleMs` (or a mesh
+ * with more clients than places would dial without end); of the others it is one from the address that holds the most places, and of
+ * those the one that has been idle the longest.
  */
 export const evictionRules = { minIdleMs: 10_000 } as const;
 
@@ -17,6 +17,7 @@ export interface Seated {
   readonly idleSinceMs: number;
 }
 
+/** The connection to close; undefined where none may be closed. */
 export function whoLeaves<Peer extends Seated>(seated: readonly Peer[], nowMs: number): Peer | undefined {
   const held = new Map<string | undefined, number>();
   for (const { address } of seated) held.set(address, (held.get(address) ?? 0) + 1);

@@ -57,12 +57,14 @@ export const unknownHealth: PublicHealth = { score: 100, state: 'idle', capacity
 
 const share = (value: number): number => Math.min(100, Math.max(0, value));
 
+/** 0 (needed by its owner) to 100 (at rest). The weights are those of docs/rules.md, Health. */
 export function healthScore({ cpu, memory, load, queue, battery }: HealthSample): number {
   const score = Math.round(100 - (0.3 * share(cpu) + 0.3 * share(memory) + 0.2 * share(load) + 0.2 * share(queue)));
   const isLow = battery !== undefined && battery.isDischarging && battery.percent < LOW_BATTERY_PERCENT;
   return isLow ? Math.min(score, MAX_SCORE_ON_LOW_BATTERY) : score;
 }
 
+/** The state that a score falls into, and the share of slots and queue that may be filled in it, in percent. */
 export function healthState(score: number): { readonly state: HealthState; readonly capacity: number } {
   for (const { state, from, capacity } of states) if (score >= from) return { state, capacity };
   return { state: 'overloaded', capacity: 0 };

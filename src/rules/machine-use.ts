@@ -34,7 +34,10 @@ export const nothingUsed: MachineUse = { cpu: 0, load: 0, busyShare: 0, ownLoad:
 /** The kernel's load average of one minute forgets at this pace. */
 export const LOAD_AVERAGE_MS = 60_000;
 
-/** @param countsOwn whether what is ours counts as the others' */
+/**
+ * What was used between two readings. Load averages are kept as the kernel keeps its own: they decay with LOAD_AVERAGE_MS.
+ * @param countsOwn whether what is ours counts as the others'
+ */
 export function machineUse(
   last: { readonly reading: MachineReading; readonly use: MachineUse },
   now: MachineReading,

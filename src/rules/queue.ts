@@ -1,7 +1,7 @@
 /**
  * The queue of requests that wait for a slot. Eight lines, one behind the other: the owner's own requests, the six tiers, the
- * guests; in each of them, who came first goes first. Who has waited 12 times the target wait of a tier is moved up one line and
- * keeps its arrival, again after 12 times the target of the next, but never into Master.
+ * guests; in each of them the first to come goes first. A request that has waited 12 times the target wait of its line is moved up to the next
+ * line and keeps its arrival there; again after 12 times that line's target, and so on, but never into Master.
  *
  * Invariants: nothing is lost or doubled; the capacity is kept; within a line the earlier goes first, and of those that a slot
  * can serve none of a later line goes before one of an earlier line; a removed or expired request never leaves by `take`; a
@@ -61,7 +61,7 @@ export interface Queue<Item extends Waiting> {
   readonly byKey: OrderedTree<Keyed, Entry<Item>>;
   readonly byDeadline: Index<Item>;
   readonly byRaise: Index<Item>;
-  /** Those who came as guests, wherever they stand by now. */
+  /** How many came as guests, wherever they stand by now. */
   readonly guests: number;
 }
 
@@ -205,7 +205,7 @@ export function take<Item extends Waiting>(
 export const firstOf = <Item extends Waiting>(queue: Queue<Item>, model: string): Item | undefined =>
   queue.ofModel.get(model)?.first?.item;
 
-/** Everybody where they stand at `nowMs`. Nothing to do for most: then it is the same queue. */
+/** The queue with every request in the line where it stands at `nowMs`: mostly the very same queue. */
 export function raise<Item extends Waiting>(queue: Queue<Item>, nowMs: number): Queue<Item> {
   let raised = queue;
   for (const entry of queue.byRaise) {

@@ -1,6 +1,6 @@
 /**
- * The workers that were met on the score network for long enough to be asked (`seen` of rules/quorum.ts). Who was away for
- * less than that time goes on from where it was, so that a connection that breaks moves nobody's quorum for a minute; while
+ * The workers that were met on the score network for long enough to be asked (`seen` of rules/quorum.ts). One that was away for
+ * less than that time goes on from where it was, so that a connection that breaks changes nobody's quorum for a minute; while
  * it is away it is not asked, so that nobody waits for it.
  *
  * Invariant: nobody is seen who is not here, or who came for the first time less than `seenAfterMs` ago.

@@ -1,6 +1,6 @@
 /**
- * Who may have which slot. All but one sequence of an engine are slots like any other; the last is kept for Masters and the
- * worker's owner, who start in it at once when every slot is taken.
+ * Which request gets which slot. All sequences of an engine but one are slots like any other; the last is kept for Masters and the
+ * worker's owner, whose requests start in it at once when every slot is taken.
  *
  * Invariants: the reserve serves nobody else, and them only where no slot of their model may be given; no more slots are filled
  * than the machine's health allows; of those that could start, the first in line starts first.
@@ -23,7 +23,7 @@ export interface SlotView {
 
 export type Slots = ReadonlyMap<string, SlotView>;
 
-/** What of slots and reserve is there, and what is taken. */
+/** How many slots there are and how many are taken, the reserve not counted. */
 export function usageOf(slots: Slots): { readonly total: number; readonly busy: number } {
   const ordinary = [...slots.values()].filter(({ isReserve }) => !isReserve);
   return { total: ordinary.length, busy: ordinary.filter(({ key }) => key !== undefined).length };
@@ -33,7 +33,7 @@ export function usageOf(slots: Slots): { readonly total: number; readonly busy: 
 export const slotLimit = (slots: Slots, sharePercent: number): number =>
   Math.ceil((usageOf(slots).total * sharePercent) / 100);
 
-/** Where a machine is needed by its owner altogether, it is not lent to a Master either. */
+/** Whether a request may have the reserve. A machine that its owner needs altogether is not lent to a Master either. */
 export const isPrivileged = ({ tier, isOwner }: Pick<Waiting, 'tier' | 'isOwner'>, sharePercent: number): boolean =>
   isOwner || (tier === 'master' && sharePercent > 0);
 

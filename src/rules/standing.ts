@@ -4,7 +4,7 @@
  */
 import { tierOf, type Tier } from './tiers.js';
 
-/** Who offers less than a point asks as a guest, and pays what it offers. */
+/** A client that offers less than a point asks as a guest, and pays what it offers. */
 export const leastPriceForTier = 1_000;
 
 export interface Offer {

@@ -1,7 +1,7 @@
 /**
  * The fold of `rules/ledger.ts`, one receipt at a time: constant work for each, and memory for accounts only. It keeps
  * sums that can be taken back, since a receipt is taken back when another one of the same order with a lower hash appears.
- * Who holds the entries (a map, a database) says which one of the order counted until then.
+ * The caller, who holds the entries in a map or a database, says which one of the order counted until then.
  *
  * Memory: an account takes some hundred bytes, and a counter for each of its clients and days. Invariant: after any
  * sequence of `settle`, `stateOf` says what `foldLedger` says of the same set.

@@ -1,9 +1,9 @@
 /**
- * A clock that notices that this process, or the whole machine, slept: a tick comes much too late. Then
+ * A clock that notices when this process, or the whole machine, has slept: a tick comes much too late. Then
  *
  * - its timers do not count that time. A watchdog that gives an engine a minute to load must not kill it because somebody closed
  *   the lid meanwhile; with the timers of the system all of them would fire at once on waking, before anybody could be heard;
- * - whoever listens is told, since the other ends of all connections have gone on without us.
+ * - listeners are told, since the other ends of all connections have gone on without us.
  *
  * Time itself goes on: `now` and `monotonicMs` are those of the clock below, so that what is stale is seen to be.
  */
@@ -16,7 +16,7 @@ const LATE_MS = 3_000;
 const EARLY_MS = 2;
 
 interface Timer {
-  /** By the time awake. */
+  /** On a clock that stands still while the machine sleeps. */
   readonly dueMs: number;
   readonly fire: () => void;
   handle: TimerHandle;

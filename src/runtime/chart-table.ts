@@ -16,7 +16,7 @@ import {
   type AnyStateNode,
 } from 'xstate';
 
-/** In this order. A timer is named by the event that it brings. */
+/** One thing that a step does. A timer is named by the event that it sends when it fires. */
 type Act =
   | { readonly kind: 'effect'; readonly name: string }
   | { readonly kind: 'start'; readonly timer: string; readonly delay: string }
@@ -24,6 +24,7 @@ type Act =
 
 interface Step {
   readonly to: State;
+  /** In this order. */
   readonly acts: readonly Act[];
 }
 
@@ -55,7 +56,7 @@ export function chartTable(machine: AnyStateMachine): ChartTable {
   }
 
   const delays = Object.entries(machine.implementations.delays as Record<string, Delay>);
-  /** Without a context there is no delay, and without a delay a timer would fire here. */
+  /** Delays come from a context, of which there is none yet. Any number does, as no timer is armed; without one XState would step on at once. */
   const still = machine.provide({ delays: Object.fromEntries(delays.map(([name]) => [name, 1])) });
   const states = new Map<string, State>();
   const stepTo = (snapshot: AnyMachineSnapshot, actions: readonly { readonly type: string }[]): Step => ({
@@ -99,7 +100,7 @@ export interface ChartHost<Of extends object> {
   readonly effects: Readonly<Record<string, (of: Of) => void>>;
   /** @returns what cancels it */
   readonly after: (delayMs: number, fn: () => void) => () => void;
-  /** `of` has come to a final state: its name. */
+  /** `of` has reached a final state, whose name is `state`. */
   readonly ended: (of: Of, state: string) => void;
 }
 
@@ -120,7 +121,7 @@ export class ChartRun<Of extends object> {
     this.#state = table.first.to;
   }
 
-  /** To be called once. Some of what it does may call `send` at once. */
+  /** To be called once. Its effects may call `send` before this returns. */
   start(): void {
     this.#take(this.#table.first);
   }
@@ -135,7 +136,7 @@ export class ChartRun<Of extends object> {
     else this.#next?.push(event);
   }
 
-  /** Nothing happens any more. */
+  /** Clears its timers. It does nothing from then on. */
   stop(): void {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();

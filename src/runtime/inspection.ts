@@ -1,7 +1,7 @@
 /**
  * Two ways to follow a tree through XState's inspector from its start: lines that a person can follow (`QMESH_INSPECT=1`), and one hash over
- * everything that happened, by which two runs of a simulation are compared. Neither ever throws, since XState would throw it at the
- * sender of an event. Without an inspector all this costs nothing.
+ * everything that happened, by which two runs of a simulation are compared. Neither ever throws, since XState would pass the error on to
+ * the sender of the event. Without an inspector all this costs nothing.
  */
 import { createHash } from 'node:crypto';
 import type { AnyActorRef, AnyEventObject, InspectionEvent } from 'xstate';

@@ -1,6 +1,6 @@
 /**
- * The last lines of the log, for who looks at a page instead of a file. Kept in a ring of bounded size, and of each line only what
- * the caller names: a log may say more than a page should.
+ * The last lines of the log, for people who look at a page instead of a file. Kept in a ring of bounded size, and of each line only the
+ * fields that the caller names: a log may say more than a page should.
  */
 import type { Clock } from './clock.js';
 import { reasonOf } from './errors.js';

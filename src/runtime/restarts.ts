@@ -1,6 +1,6 @@
 /**
- * How often each actor has failed, and why last: what its supervisors reported, kept outside the tree, so that who begins to look
- * after a crash still sees it.
+ * How often each actor has failed, and why it failed last, as its supervisors reported it. Kept outside the tree, so that somebody who begins
+ * to look after a crash still sees it.
  */
 import type { Clock } from './clock.js';
 import { reasonOf } from './errors.js';

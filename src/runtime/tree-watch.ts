@@ -1,6 +1,6 @@
 /**
- * A running tree as data: who is there, in which states, and what happens from now on. For pages and terminals that show a program
- * at work. What a reader needs of it, in the names of the charts. While nobody watches, a tree pays nothing.
+ * A running tree as data: which actors there are, in which states, and what happens from now on. For pages and terminals that show a program
+ * at work; states are named as the charts name them. A tree that nobody watches pays nothing for it.
  */
 import { StateMachine, type AnyActorLogic, type AnyActorRef, type AnyEventObject } from 'xstate';
 import { childrenOf, lookAt, parentOf, statusOf, type AnyActorSystem, type Seen } from './actor-system.js';

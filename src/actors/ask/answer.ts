@@ -11,7 +11,7 @@ export interface AskAnswer {
   /** Of the worker that ended it; undefined where it was cancelled before any did. */
   readonly result: InferenceResultMessage | undefined;
   readonly tries: readonly Try[];
-  /** Who said any of the text. */
+  /** The workers that any of the text is from. */
   readonly authors: readonly string[];
   /** The receipt of the worker that ended it, if this client has signed for it. */
   readonly settled: Settled | undefined;
@@ -25,9 +25,9 @@ export interface AnswerEvents {
 /** Calls the application's end once. */
 export class Answer {
   text = '';
-  /** Who has the request now. */
+  /** The worker that has the request now. */
   worker: string | undefined;
-  /** Why that one is no longer believed in. */
+  /** Why that worker is not expected to answer any more. */
   doubt: AskFailure | undefined;
   settled: Settled | undefined;
   readonly #on: AnswerEvents;

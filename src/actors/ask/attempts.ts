@@ -40,7 +40,7 @@ export class Attempts {
     this.answer = new Answer(on);
   }
 
-  /** Who is asked next; that nobody will be; or undefined, where somebody may yet come. */
+  /** The worker to ask next, or that none can answer; undefined where one may yet come. */
   choose({ tries, doubt, patienceMs }: AskContext): AskEvent | undefined {
     const now = this.#deps.clock.monotonicMs();
     const known = this.#known();
@@ -53,7 +53,7 @@ export class Attempts {
     return failure && { type: 'worker.refused', failure };
   }
 
-  /** For a request in a line: who would end it earlier. */
+  /** For a request that waits in a line: a worker that would end it earlier, if there is one. */
   chooseElsewhere({ tries }: AskContext): AskEvent | undefined {
     const { worker, position } = this.answer;
     if (worker === undefined) return undefined;
@@ -191,7 +191,7 @@ export class Attempts {
     return (this.#barredUntilMs.get(worker) ?? now) - now;
   }
 
-  /** The pinned worker serves other models, or for a while everybody does who is known. */
+  /** The pinned worker does not serve the model, or for a while no known worker has. */
   #missing(fresh: readonly Candidate[], tries: readonly Try[], now: number): AskFailure | undefined {
     const { model, pin } = this.#request;
     const pinned = fresh.find(({ worker }) => worker === pin);
@@ -207,7 +207,7 @@ export class Attempts {
     return modelNowhere(model, fresh);
   }
 
-  /** Where all said to come again later than anybody waits, nobody waits. */
+  /** All able workers said to come again later than this request's patience: it does not wait for them. */
   #vain(fresh: readonly Candidate[], tries: readonly Try[], now: number, patienceMs: number): AskFailure | undefined {
     const able = fresh.filter((candidate) => hasModel(candidate, this.#model));
     const isVain = able.length > 0 && able.every(({ worker }) => this.#barredMs(worker, now) > patienceMs);

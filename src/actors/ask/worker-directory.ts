@@ -42,7 +42,7 @@ export interface AnswerSink {
   unreadable(problem: string): void;
   /** So much time passed, by the client's own watch, while the worker was there. */
   listened(elapsedMs: number): void;
-  /** The worker owes a word and says none. */
+  /** The worker owes a sign of life and gives none. */
   fellSilent(): void;
   /** A worker that had fallen silent is there again. */
   spoke(): void;
@@ -76,7 +76,7 @@ interface Entry {
   silence: 'none' | 'suspected' | 'certain';
 }
 
-/** Who wants to know which workers there are; called in the midst of things, so it only takes note. */
+/** For an application that wants to know which workers there are. Called in the midst of a step, so it may only take note. */
 export interface DirectoryWatch {
   /** It said how it is. */
   heard(worker: string, status: StatusMessage): void;
@@ -87,7 +87,7 @@ export interface DirectoryWatch {
 export class WorkerDirectory {
   /** One watch, the latest. */
   watch: DirectoryWatch | undefined;
-  /** What spot checks have found: who is in it for that is asked last. */
+  /** What spot checks have found: workers that failed them are asked last. */
   readonly suspicions: Suspicions;
   readonly #clock: Clock;
   /** By worker ID, which is the key that the connection proves. */
@@ -233,5 +233,5 @@ export class WorkerDirectory {
   }
 }
 
-/** Whether something has to be heard of this worker: an answer, or from a silent one that was left what it says to the cancel. */
+/** Whether something is expected of this worker: an answer, or of a silent one that was given up, any sign of life. */
 const isOwing = ({ waiting, silence }: Entry): boolean => waiting.size > 0 || silence !== 'none';

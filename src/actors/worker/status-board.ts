@@ -48,7 +48,7 @@ const guessedLoadMs = (memoryBytes: number): number => 1_000 + memoryBytes / 400
 export class StatusBoard {
   /** Address of the admin page, while there is one. */
   admin: string | undefined;
-  /** Who waits, for who looks: counted then, and not at each change. */
+  /** How many wait, by tier. A function, so that it is counted when somebody asks and not at each change. */
   waiting: () => WaitingByTier = () => ({});
   readonly #workerId: string;
   readonly #agent: string;
