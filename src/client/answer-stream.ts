@@ -14,6 +14,7 @@ export interface Answer {
   readonly text: string;
   readonly finishReason: InferenceResultMessage['finishReason'];
   readonly model: InferenceResultMessage['model'] | undefined;
+  /** Tokens of the prompt, and of the whole answer, whoever had a part in it. */
   readonly usage: InferenceResultMessage['usage'] | undefined;
   /** As the worker measured them. */
   readonly timing: InferenceResultMessage['timing'] | undefined;
@@ -78,16 +79,17 @@ export class AnswerStream implements AsyncIterable<AnswerChunk> {
   readonly #chunks: AnswerChunk[] = [];
   /** Readers that wait for more. */
   readonly #waiting: (() => void)[] = [];
+  #tokens = 0;
   #isOver = false;
 
   constructor(result: Promise<Answer>, cancel: () => void) {
     this.#cancel = cancel;
-    this.result = result;
+    this.result = result.then((answer) => ({ ...answer, usage: this.#usageOf(answer) }));
     const end = (): void => {
       this.#isOver = true;
       this.#wake();
     };
-    result.then(end, end); // an error is told by iterating or by awaiting, and is never unhandled
+    this.result.then(end, end); // an error is told by iterating or by awaiting, and is never unhandled
   }
 
   /** Stops the answer. The result then holds what had come, with `finishReason: 'cancelled'`. */
@@ -98,6 +100,7 @@ export class AnswerStream implements AsyncIterable<AnswerChunk> {
   /** @internal */
   push(chunk: AnswerChunk): void {
     this.#chunks.push(chunk);
+    this.#tokens += chunk.tokens;
     this.#wake();
   }
 
@@ -114,6 +117,11 @@ export class AnswerStream implements AsyncIterable<AnswerChunk> {
     } finally {
       if (!this.#isOver) this.#cancel();
     }
+  }
+
+  /** A worker that took over counts its own part only; a call of a tool is in no chunk. */
+  #usageOf({ usage }: Answer): Answer['usage'] {
+    return usage && { ...usage, completionTokens: Math.max(this.#tokens, usage.completionTokens) };
   }
 
   #wake(): void {

@@ -29,6 +29,6 @@ export interface Usage {
 export function usageOf(ended: readonly Ended[], n: number): Usage {
   const prompts = ended.filter(({ index }) => index % n === 0);
   const prompt_tokens = prompts.reduce((sum, { usage }) => sum + (usage?.promptTokens ?? 0), 0);
-  const completion_tokens = ended.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
+  const completion_tokens = ended.reduce((sum, { usage }) => sum + (usage?.completionTokens ?? 0), 0);
   return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
 }

@@ -11,8 +11,6 @@ export type MeshClient = Pick<QMeshClient, 'stream' | 'workers'>;
 /** A choice that is whole. */
 export interface Ended extends Answer {
   readonly index: number;
-  /** Over all workers that had a part in it. */
-  readonly completionTokens: number;
 }
 
 /** New text of a choice, or its end. */
@@ -84,15 +82,8 @@ export class Choices {
   }
 
   async *#piecesOf(stream: AnswerStream, index: number): AsyncGenerator<Piece, void, undefined> {
-    let told = 0;
-    for await (const { text, tokens } of stream) {
-      told += tokens;
-      yield { index, text };
-    }
-    const answer = await stream.result;
-    // A worker that took over counts its own part only; a call of a tool is in no piece.
-    const completionTokens = Math.max(told, answer.usage?.completionTokens ?? 0);
-    yield { index, end: { ...answer, index, completionTokens } };
+    for await (const { text } of stream) yield { index, text };
+    yield { index, end: { ...(await stream.result), index } };
   }
 
   /** The same, with an `undefined` wherever nothing came for `silenceMs`. */

@@ -79,37 +79,39 @@ export class ChatSession implements ChatState {
     const { client, request, screen } = this.#options;
     const { model: _model, ...rest } = request;
     const notes: string[] = [];
-    let isBegun = false;
+    let tail = '';
     const on: RequestOptions = {
       signal,
       onPosition: (position) => {
-        if (!isBegun) screen.wait(positionNote(position) ?? '…');
+        if (tail === '') screen.wait(positionNote(position) ?? '…');
       },
       onFailover: (failover) => notes.push(failoverNote(failover)),
     };
     screen.wait('…');
     const messages = this.conversation.messages(question);
     const stream = client.stream({ ...rest, messages, ...(this.model !== undefined && { model: this.model }) }, on);
-    const answer = await this.#read(stream, () => (isBegun = true));
+    const answer = await this.#read(stream, (text) => (tail = text)).finally(() => {
+      if (tail !== '' && !tail.endsWith('\n')) screen.text('\n'); // what is said of it is not part of it
+    });
     if (answer.text !== '' || answer.finishReason !== 'cancelled')
       this.conversation.add({ question, answer: answer.text });
-    if (!answer.text.endsWith('\n')) screen.text('\n');
     screen.say(`[${[...notes, ...summary(answer)].join(' · ')}]`);
     return answer;
   }
 
-  async #read(stream: AnswerStream, begun: () => void): Promise<Answer> {
+  async #read(stream: AnswerStream, heard: (text: string) => void): Promise<Answer> {
     for await (const { text } of stream) {
-      begun();
+      heard(text);
       this.#options.screen.text(text);
     }
     return stream.result;
   }
 }
 
-function summary({ model, worker, usage, timing, finishReason }: Answer): string[] {
+function summary({ model, worker, usage, timing, tries, finishReason }: Answer): string[] {
   const tokens = usage?.completionTokens ?? 0;
-  const decodeMs = timing === undefined ? 0 : timing.totalMs - timing.queuedMs - (timing.firstTokenMs ?? 0);
+  const isOfOne = tries.length < 2; // the timing is the last worker's
+  const decodeMs = timing === undefined || !isOfOne ? 0 : timing.totalMs - timing.queuedMs - (timing.firstTokenMs ?? 0);
   return [
     ...(finishReason === 'cancelled' ? ['stopped'] : finishReason === 'length' ? ['cut at its limit of tokens'] : []),
     ...(model === undefined ? [] : [model.name]),

@@ -127,12 +127,8 @@ async function oneMessage(client: QMeshClient, options: Options): Promise<void> 
         exit: exitCode.usage,
       },
     );
-  let last = '';
   const session = newSession(client, options, {
-    text: (text) => {
-      last = text;
-      process.stdout.write(text);
-    },
+    text: (text) => void process.stdout.write(text),
     wait: () => {},
     say: () => {},
   });
@@ -141,7 +137,6 @@ async function oneMessage(client: QMeshClient, options: Options): Promise<void> 
   try {
     await session.ask(question, abort.signal);
   } catch (error) {
-    if (last !== '') process.stdout.write('\n');
     throw error instanceof RequestError ? explain(error) : error;
   }
   if (abort.signal.aborted) process.exitCode = exitCode.interrupted;

@@ -48,7 +48,7 @@ function session(reply: Reply, served: readonly string[] = ['demo']) {
         const outcome = reply(request, options ?? {});
         const result = outcome instanceof RequestError ? Promise.reject(outcome) : Promise.resolve(outcome);
         const stream = new AnswerStream(result, () => {});
-        if (!(outcome instanceof RequestError)) stream.push({ text: outcome.text, tokens: 1 });
+        if (outcome.text !== '') stream.push({ text: outcome.text, tokens: 1 });
         return stream;
       },
     },
@@ -87,6 +87,13 @@ describe('a conversation', () => {
     await take('two');
     expect(said[0]).toMatch(/^no answer: Why\. Start one in another terminal: qmesh worker/);
     expect(contents(asked[1])).toEqual(['two']);
+  });
+
+  it('says what went wrong on a line of its own, where an answer breaks off', async () => {
+    const { take, text, said } = session(() => new RequestError('worker_lost', 'Why.', 'six sev', []));
+    await take('count');
+    expect(text()).toBe('six sev\n');
+    expect(said).toHaveLength(1);
   });
 
   it('forgets the oldest where the context of the model is full', async () => {

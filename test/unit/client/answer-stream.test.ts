@@ -71,6 +71,15 @@ describe('a stream of an answer', () => {
     expect((await stream.result).text).toBe('ab');
   });
 
+  it('counts the tokens of all workers that had a part in it', async () => {
+    let resolve: (value: Answer) => void = () => {};
+    const stream = new AnswerStream(new Promise<Answer>((settle) => (resolve = settle)), () => {});
+    stream.push({ text: 'one two', tokens: 2 });
+    stream.push({ text: ' three', tokens: 1 });
+    resolve({ ...answer('one two three'), usage: { promptTokens: 4, completionTokens: 1 } }); // as the last one counts
+    expect((await stream.result).usage).toEqual({ promptTokens: 4, completionTokens: 3 });
+  });
+
   it('left early is cancelled, once', async () => {
     const { stream, push, end, cancels } = open();
     push('a', 'b');
