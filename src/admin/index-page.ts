@@ -11,7 +11,7 @@ export const indexPage = `<!doctype html>
 <script type="module" src="/page/main.js"></script>
 </head>
 <body>
-<a class="skip" href="#main">To the content</a>
+<a class="skip" href="#main">Skip to content</a>
 <header>
   <div class="who">
     <h1>QMesh worker <code id="worker">…</code></h1>
@@ -26,12 +26,12 @@ export const indexPage = `<!doctype html>
   </nav>
   <div class="tools">
     <button type="button" id="pause" aria-pressed="false">Pause</button>
-    <button type="button" id="save" title="One file that opens in any browser, without this worker">Save recording</button>
+    <button type="button" id="save" title="Saves one file that opens in any browser, without this worker">Save recording</button>
   </div>
 </header>
 <p id="connection" role="alert" hidden></p>
 <div id="timeline" hidden>
-  <label for="moment">Moment</label>
+  <label for="moment">Time</label>
   <input id="moment" type="range" min="0" max="0" value="0">
   <output id="moment-time" for="moment"></output>
 </div>
@@ -45,7 +45,7 @@ export const indexPage = `<!doctype html>
   <section id="messages" aria-label="Messages" hidden></section>
   <section id="log" aria-label="Log" hidden></section>
 </main>
-<noscript><p>This page shows a worker as it works, and needs scripts for it. <a href="/metrics">/metrics</a> has the figures as text.</p></noscript>
+<noscript><p>This page shows a worker at work, and needs JavaScript. <a href="/metrics">/metrics</a> has the figures as text.</p></noscript>
 </body>
 </html>
 `;

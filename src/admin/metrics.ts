@@ -58,15 +58,20 @@ export class Metrics {
       'end',
       ({ done }) => done.ended,
     );
-    this.#counter('qmesh_requests_refused_total', 'Requests that were not let in, by the code that they were told.', 'code', ({ done }) => done.refused); // prettier-ignore
+    this.#counter('qmesh_requests_refused_total', 'Requests that were refused, by the code of the refusal.', 'code', ({ done }) => done.refused); // prettier-ignore
     this.#counter('qmesh_frames_dropped_total', 'Frames of clients that were no message and were owed no answer.', undefined, ({ done }) => ({ '': done.droppedFrames })); // prettier-ignore
     this.#counter('qmesh_tokens_total', 'Tokens read and written.', 'kind', ({ done }) => ({
       prompt: done.promptTokens,
       completion: done.tokens,
     }));
-    this.#counter('qmesh_engine_restarts_total', 'Engine processes that ended unasked.', undefined, ({ done }) => ({
-      '': done.engineLosses,
-    }));
+    this.#counter(
+      'qmesh_engine_restarts_total',
+      'Engine processes that ended unexpectedly.',
+      undefined,
+      ({ done }) => ({
+        '': done.engineLosses,
+      }),
+    );
     this.#counter('qmesh_actor_restarts_total', 'Restarts by supervisors.', undefined, ({ done }) => ({
       '': done.actorRestarts,
     }));

@@ -75,7 +75,7 @@ main { padding: 1rem 1.5rem 3rem; outline: none; }
 }
 .figure strong { font-size: 1.9rem; font-weight: 650; letter-spacing: -.02em; font-variant-numeric: tabular-nums; }
 .figure span { color: var(--quiet); }
-meter { width: 100%; height: .5rem; display: block; border: 0; border-radius: 3px; background: var(--line); -webkit-appearance: none; appearance: none; }
+meter { width: 100%; height: 8px; overflow: hidden; display: block; border: 0; border-radius: 3px; background: var(--line); -webkit-appearance: none; appearance: none; }
 meter::-webkit-meter-inner-element { display: block; height: 100%; }
 meter::-webkit-meter-bar { background: var(--line); border: 0; border-radius: 3px; height: 100%; }
 meter::-webkit-meter-optimum-value { background: var(--accent); border-radius: 3px; }
@@ -184,8 +184,8 @@ dd { font-variant-numeric: tabular-nums; }
 .sequence time { position: absolute; left: .6rem; top: .6rem; font: .75rem var(--mono); color: var(--quiet); }
 .sequence .mark { position: absolute; left: calc(var(--time) + (var(--from) + .5) * var(--lane)); width: calc(var(--span, 0) * var(--lane)); top: 1.55rem; z-index: 1; border-top: 1.5px solid var(--accent); }
 .sequence .mark::after { content: ''; position: absolute; top: -5px; border: 4px solid transparent; border-width: 4px 7px; }
-.right > .mark::after { right: -7px; border-left-color: var(--accent); transform: translateX(-7px); }
-.left > .mark::after { left: -7px; border-right-color: var(--accent); transform: translateX(7px); }
+.right > .mark::after { right: -7px; border-left-color: var(--accent); }
+.left > .mark::after { left: -7px; border-right-color: var(--accent); }
 .sequence .own > .mark { border: 0; }
 .sequence .own > .mark::after { border: 0; width: 8px; height: 8px; border-radius: 50%; background: var(--accent); left: -4px; top: -4px; transform: none; }
 .sequence .words { position: absolute; left: calc(var(--time) + (var(--from) + .5) * var(--lane) + .55rem); top: .22rem; line-height: 1.25; max-width: max(calc(var(--span, 0) * var(--lane) - 1.1rem), 15rem); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; background: linear-gradient(var(--card), var(--card)) 0 / 100% 100%; padding: 0 .15rem; }
@@ -221,7 +221,7 @@ dd { font-variant-numeric: tabular-nums; }
   .sequence li { width: auto; height: auto; background: none; display: grid; grid-template-columns: 6.2rem 1fr auto; gap: .5rem; padding: .3rem .6rem; align-items: baseline; }
   .sequence li + li { border-top: 1px solid var(--line); }
   .sequence time, .sequence .words, .sequence li.own > .words, .sequence button.request { position: static; max-width: none; transform: none; white-space: normal; overflow-wrap: anywhere; line-height: 1.4; }
-  .sequence .moved > .words, .sequence .started > .words, .sequence .failed > .words { transform: none; border: 0; padding: 0; }
+  .sequence .moved > .words, .sequence .started > .words, .sequence .failed > .words { transform: none; border: 0; border-radius: 0; padding: 0 .15rem; }
   .sequence .unseen { position: static; width: auto; height: auto; clip-path: none; white-space: normal; color: var(--quiet); }
   ul.slots { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }

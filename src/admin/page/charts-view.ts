@@ -91,7 +91,8 @@ export class ChartsView implements View {
     const hidden =
       this.#workers.render(sought.filter((actor) => !isSupervisor(actor))) +
       this.#supervisors.render(sought.filter(isSupervisor));
-    put(this.#note, hidden === 0 ? html`` : html`${hidden} more: name one in the filter to see it.`);
+    const more = hidden === 0 ? '' : `${hidden} more: use the filter to see them.`;
+    put(this.#note, html`${sought.length === 0 ? 'No actor matches the filter.' : more}`);
   }
 
   #renderDetail(app: App, name: string, actor: Actor | undefined): void {
@@ -121,7 +122,7 @@ function ofActor(app: App, name: string): Pick<App, 'shownItems' | 'actors' | 'f
 const absent = (name: string): Markup =>
   html`<p class="path"><a href="#charts">all</a></p>
     <h2><span class="dot over"></span>${name}</h2>
-    <p>It is not there just now.</p>`;
+    <p>It is not running at the moment.</p>`;
 
 function about({ actors }: App, actor: Actor): Markup {
   const path: Actor[] = [];
@@ -135,7 +136,7 @@ function about({ actors }: App, actor: Actor): Markup {
     <p>
       <b>${stateText(actor)}</b>${
         machine === undefined
-          ? ' · no machine of its own: it runs for the actor above it'
+          ? ' · has no state machine: it works for the actor above it'
           : html` · machine <code>${machine}</code>`
       }${
         request === undefined

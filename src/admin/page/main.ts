@@ -92,7 +92,7 @@ class Page implements App {
     element('#timeline', HTMLElement).hidden = at === undefined;
     const button = element('#pause', HTMLButtonElement);
     button.setAttribute('aria-pressed', String(at !== undefined));
-    button.textContent = at === undefined ? 'Pause' : 'Go on';
+    button.textContent = at === undefined ? 'Pause' : 'Resume';
     const item = this.history.items[Math.max(0, (at ?? 0) - 1)];
     element('#moment-time', HTMLOutputElement).value = item === undefined ? '' : time(item.atMs);
     if (!isNew) return;
@@ -180,7 +180,9 @@ function live(): void {
       const running = page;
       element('#save', HTMLButtonElement).addEventListener('click', () => {
         save(running.saved(), running.charts).catch(() =>
-          running.sayConnection('The recording could not be made: the worker does not answer. Try again when it does.'),
+          running.sayConnection(
+            'The recording could not be made, because the worker does not answer. Try again when it does.',
+          ),
         );
       });
     } else page.begin(hello);
@@ -190,9 +192,7 @@ function live(): void {
   on('happened', (data) => page?.happen(data as Happened));
   on('view', (data) => page?.look(data as WorkerView));
   events.addEventListener('error', () =>
-    page?.sayConnection(
-      'The worker does not answer. What is shown is what was seen last; the page tries again by itself.',
-    ),
+    page?.sayConnection('The worker does not answer. This is what was seen last; the page keeps trying.'),
   );
 }
 

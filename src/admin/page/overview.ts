@@ -96,7 +96,7 @@ const health = ({ health: { score, state, capacity } }: WorkerView): Markup => h
   ${figure(score, state)}
   <meter min="0" max="100" low="40" high="60" optimum="100" value="${score}" aria-label="Health score"></meter>
   <p class="note">
-    ${capacity === 100 ? 'The whole machine may be lent.' : `${capacity} % of slots and queue may be filled.`}
+    ${capacity === 100 ? 'The whole machine can be lent.' : `The machine is in use: ${capacity} % of slots and queue may be filled.`}
   </p>
 `;
 
@@ -133,7 +133,7 @@ function slots({ slots, usage: { busy, total }, performance: { tokensPerSecond }
           </li>`,
       )}
     </ul>
-    <p class="note">${tokensPerSecond === null ? '' : `${number(tokensPerSecond)} tokens a second to one request.`}</p>
+    <p class="note">${tokensPerSecond === null ? '' : `${number(tokensPerSecond)} tokens/s for each request.`}</p>
   `;
 }
 
@@ -151,7 +151,7 @@ const engines = ({ engines, done }: WorkerView): Markup => html`
     )}
   </ul>
   <p class="note">
-    ${done.engineLosses === 0 ? 'No engine was lost.' : `${number(done.engineLosses)} engine ${done.engineLosses === 1 ? 'process' : 'processes'} ended unasked.`}
+    ${done.engineLosses === 0 ? 'No engine has crashed.' : `${number(done.engineLosses)} engine ${done.engineLosses === 1 ? 'process' : 'processes'} ended unexpectedly.`}
   </p>
 `;
 
@@ -180,9 +180,9 @@ const connections = ({ peers }: WorkerView): Markup => html`
 
 const points = ({ points }: WorkerView): Markup =>
   points === null
-    ? html`<p class="note">There is no ledger: everybody is a guest here.</p>`
+    ? html`<p class="note">There is no ledger: everyone is a guest here.</p>`
     : html`${figure(number(points.balanceMillipoints / 1_000), points.balanceMillipoints === 1_000 ? 'point' : 'points')}
-        <p class="note">Worth the tier <b>${points.tier}</b> where this node asks.</p>`;
+        <p class="note">When this node asks, that puts it in the <b>${points.tier}</b> tier.</p>`;
 
 function work({ done, uptimeMs }: WorkerView): Markup {
   const { ended, refused, tokens, promptTokens, actorRestarts } = done;
@@ -192,12 +192,12 @@ function work({ done, uptimeMs }: WorkerView): Markup {
   return html`
     ${figure(number(answered), answered === 1 ? 'answer' : 'answers')}
     ${facts([
-      ['ended otherwise', number(all - answered)],
-      ['not let in', number(turnedAway)],
+      ['not completed', number(all - answered)],
+      ['refused', number(turnedAway)],
       ['tokens written', number(tokens)],
       ['tokens read', number(promptTokens)],
-      ['restarts of actors', number(actorRestarts)],
-      ['up for', duration(uptimeMs)],
+      ['actor restarts', number(actorRestarts)],
+      ['uptime', duration(uptimeMs)],
     ])}
   `;
 }

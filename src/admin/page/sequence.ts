@@ -6,7 +6,7 @@ import type { Item } from '../wire.js';
 import type { App, View } from './app.js';
 import { fits, searchable } from './history.js';
 import { html, put, type Markup } from './markup.js';
-import { short, time } from './words.js';
+import { short, stateText, time } from './words.js';
 
 const maxRows = 250;
 /** More would not be read side by side; the most talkative stay. */
@@ -108,8 +108,8 @@ function lanesOf(rows: readonly Row[], order: readonly string[]): { lanes: strin
 }
 
 function noteOf(rows: number, hidden: number): Markup {
-  if (rows === 0) return html`Nothing that fits has happened yet.`;
-  return hidden === 0 ? html`` : html`${hidden} more actors spoke: name one in the filter to see it.`;
+  if (rows === 0) return html`Nothing that matches has happened yet.`;
+  return hidden === 0 ? html`` : html`${hidden} more actors took part: use the filter to see them.`;
 }
 
 function elementOf(row: Row, lanes: readonly string[]): HTMLLIElement {
@@ -150,11 +150,7 @@ function wordsOf(row: Row): Markup {
         row.about === undefined ? '' : html` <i>${row.about}</i>`
       }`;
     case 'moved':
-      return html`${quiet(`${row.actor.name} is now `)}${
-        row.actor.status === 'active'
-          ? row.actor.states.map((state) => state.slice(state.indexOf('.') + 1)).join(', ')
-          : row.actor.status
-      }`;
+      return html`${quiet(`${row.actor.name} is now `)}${stateText(row.actor)}`;
     case 'started':
       return html`${quiet(`${row.actor.name} `)}started`;
     case 'failed':

@@ -184,8 +184,8 @@ function sayWhatIsUnusual({ bootstrap, admin, validators }: Settings, log: Logge
   if (bootstrap.kind !== 'local' && validators.length === 0)
     log.warn('points.unprotected', {
       note:
-        'No validators are named, so whoever is met may attest points: enough among friends, and no defence against identities made in bulk. ' +
-        'A mesh in earnest names them: QMESH_VALIDATORS.',
+        'No validators are named, so everyone this node meets can attest points. That is fine among friends, but no defence against identities made in bulk. ' +
+        'To name some: QMESH_VALIDATORS.',
     });
   const address = parseAdmin(admin);
   if (typeof address === 'object' && !isLoopback(address))

@@ -38,10 +38,10 @@ export const judgeGraphics = (devices: DevicesAnswer, cards: readonly Card[], gp
   const here = cards.map(({ name }) => name).join(', ');
   if (gpuLayers === 0)
     return here === '' && gpu === false
-      ? ok('There is none, and GPU_LAYERS=0 asks for none: the processor computes.')
+      ? ok('There is none, and GPU_LAYERS=0 wants none: the processor does the work.')
       : warn(
-          `${here || 'A graphics card'} is here and not used, since GPU_LAYERS is 0.`,
-          'Take GPU_LAYERS away to use it.',
+          `${here || 'A graphics card'} is here but not used, because GPU_LAYERS is 0.`,
+          'Remove GPU_LAYERS to use it.',
         );
   if (gpu !== false && 'names' in devices) {
     const which = `${devices.names.join(', ')} (${gpu}), ${showBytes(devices.freeBytes)} of ${showBytes(devices.memoryBytes)} free`;
@@ -49,9 +49,9 @@ export const judgeGraphics = (devices: DevicesAnswer, cards: readonly Card[], gp
       `${which}. ${gpuLayers < 0 ? 'As many layers as fit go there.' : `${gpuLayers} layers go there, as set.`}`,
     );
   }
-  if (here === '') return ok('There is none that could compute: the processor does.');
+  if (here === '') return ok('There is none that llama.cpp could use: the processor does the work.');
   const advice = drivers.find(([maker]) => maker.test(here))?.[1] ?? 'Install its driver, and start again.';
-  return warn(`${here} is here and not used: llama.cpp does not find it, so the processor computes.`, advice);
+  return warn(`${here} is here but not used: llama.cpp does not find it, so the processor does the work.`, advice);
 };
 
 export const checkGraphics: Check = async ({ values, recommendation }) =>
@@ -67,7 +67,7 @@ export const checkModels: Check = async ({ values }) => {
   const models = await libraryOf(values);
   const broken = models.filter(({ problem }) => problem !== undefined);
   if (models.length === 0)
-    return ok('None is here: a worker makes its demo model. Which fits this machine: qmesh models recommend');
+    return ok('There are none here, so a worker makes its demo model. To find one that fits: qmesh models recommend');
   if (broken.length === 0) return ok(`${models.length} on this machine, none of them broken.`);
   const named = broken
     .slice(0, maxNamed)
@@ -75,7 +75,7 @@ export const checkModels: Check = async ({ values }) => {
   const more = broken.length > maxNamed ? ` and ${broken.length - maxNamed} more` : '';
   return warn(
     `${broken.length} of ${models.length} are broken: ${named.join(', ')}${more}.`,
-    'See all with: qmesh models list. Fetch them again, or delete them: qmesh models rm NAME',
+    'See all with: qmesh models list. Fetch them again, or delete them with: qmesh models rm NAME',
   );
 };
 
@@ -90,8 +90,11 @@ export const checkServing: Check = async ({ values, recommendation }) => {
     const model = findIn(models, wanted);
     if (model !== undefined) return judgeModel(model, machine, values, devices);
     return catalog.some(({ name }) => name === wanted.toLowerCase())
-      ? warn(`${wanted} is not here.`, `A worker fetches it first; or do so now: qmesh models pull ${wanted}`)
-      : fail(`${wanted} is not here.`, 'See what is: qmesh models list. What others offer: qmesh models list --mesh');
+      ? warn(`${wanted} is not here.`, `A worker fetches it first; to do it now: qmesh models pull ${wanted}`)
+      : fail(
+          `${wanted} is not here.`,
+          'See what is here: qmesh models list. See what others offer: qmesh models list --mesh',
+        );
   });
   return { ...worst(findings), says: `${findings.map(({ says }) => says).join(' ')} Computed ${threads}.` };
 };
@@ -111,7 +114,8 @@ function judgeModel(
     return fail(`${name} is broken: ${problem ?? ''}`, 'Fetch it again: qmesh models rm, then pull.');
   const shape = { ...header.memory, trainedTokens: header.trainedTokens };
   const layout = chooseLayout(machine, shape, { contextSize: values.context, slots: values.slots });
-  if ('problem' in layout) return fail(`${name} does not fit: ${layout.problem}.`, 'What does: qmesh models recommend');
+  if ('problem' in layout)
+    return fail(`${name} does not fit: ${layout.problem}.`, 'See what fits: qmesh models recommend');
   const { contextSize, slots, memoryBytes, why } = layout;
   return ok(
     `${name}: ${slots} ${slots === 1 ? 'slot' : 'slots'} (${why.slots}), contexts of ${contextSize.toLocaleString('en')} tokens ` +

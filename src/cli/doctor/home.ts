@@ -20,10 +20,13 @@ export const checkHome: Check = ({ values: { home } }) => {
     rmSync(probe);
     const mode = statSync(home).mode & 0o777;
     if (process.platform !== 'win32' && (mode & 0o022) !== 0)
-      return warn(`Others may write in ${home} (mode ${mode.toString(8)}).`, `Keep it to yourself: chmod 700 ${home}`);
-    return ok(made === undefined ? `${home} can be written.` : `${home} is made when it is needed.`);
+      return warn(
+        `Other users may write to ${home} (mode ${mode.toString(8)}).`,
+        `Keep it to yourself: chmod 700 ${home}`,
+      );
+    return ok(made === undefined ? `${home} is writable.` : `${home} will be made when it is needed.`);
   } catch (error) {
-    return fail(`${home} cannot be written (${messageOf(error)}).`, `Make it writable, ${elsewhere}.`);
+    return fail(`${home} is not writable (${messageOf(error)}).`, `Make it writable, ${elsewhere}.`);
   } finally {
     if (made !== undefined) rmSync(made, { recursive: true });
   }
@@ -40,15 +43,15 @@ export const checkIdentity: Check = ({ values: { home } }) => {
       );
     if (process.platform !== 'win32' && (mode & 0o077) !== 0)
       return warn(
-        `Others on this machine may read ${file} (mode ${mode.toString(8)}): who has it is this node.`,
+        `Other users may read ${file} (mode ${mode.toString(8)}), and whoever has it can act as this node.`,
         `chmod 600 ${file}. If somebody did read it, move it away to get a new identity.`,
       );
-    return ok('There is one, readable by you only. Keep a backup: it is your points.');
+    return ok('There is one, and only you can read it. Keep a backup: it is the key to your points.');
   } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENOTDIR')) return ok('There is none yet; the first start makes one.');
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return ok('There is none yet; the first start creates one.');
     return fail(
       `${file} cannot be read (${messageOf(error)}).`,
-      `Make it a file of yours with mode 600, ${elsewhere}.`,
+      `Make it a file that belongs to you, with mode 600, ${elsewhere}.`,
     );
   }
 };
@@ -56,18 +59,18 @@ export const checkIdentity: Check = ({ values: { home } }) => {
 export const checkWorker: Check = async ({ values: { home } }) => {
   try {
     const answer = await askWorker({ path: home }, { do: 'status' });
-    if (answer === 'none') return ok('None runs on this home. Start one with: qmesh worker');
+    if (answer === 'none') return ok('None is running on this home. Start one with: qmesh worker');
     if (answer === 'silent')
       return fail(
-        'One runs on this home and does not answer.',
+        'One is running on this home, but does not answer.',
         'Look at its log, or end its process and start it again.',
       );
     if ('error' in answer)
       return fail(`It answers: ${answer.error.message}`, 'Start it again: qmesh stop, then qmesh worker');
     const { pid, uptimeMs, health, models } = answer.report;
     const served = models.map(({ name }) => name).join(', ') || 'no model yet';
-    return ok(`One runs, pid ${pid}, since ${showDuration(uptimeMs)}; ${health.state}; serves ${served}.`);
+    return ok(`One is running: pid ${pid}, up ${showDuration(uptimeMs)}, ${health.state}, serves ${served}.`);
   } catch (error) {
-    return fail(`It cannot be asked (${messageOf(error)}).`, 'Run this as the user whose worker it is.');
+    return fail(`It cannot be asked (${messageOf(error)}).`, 'Run this as the user who runs the worker.');
   }
 };

@@ -6,14 +6,17 @@ export const checkPoints: Check = ({ values }) => {
   const mistake = policyMistake(values);
   if (mistake !== undefined) return fail(`${mistake}.`, 'What the two mean: docs/ledger.md');
   const minters = mintersOf(values);
-  const created = minters === 'everyone' ? 'every worker earns them' : `${minters.size} named workers alone earn them`;
+  const created = minters === 'everyone' ? 'every worker earns them' : `${minters.size} named workers earn them`;
   const policy = policyOf(values);
   if (policy.validators !== 'seen')
     return ok(
-      `They count once ${policy.threshold} of ${policy.validators.length} named validators attest; ${created}.`,
+      `They count once ${policy.threshold} of ${policy.validators.length} named validators attest them; ${created}.`,
     );
-  const says = `They count once most of the workers that were met attest; ${created}.`;
+  const says = `They count once most of the workers met so far attest them; ${created}.`;
   return values.bootstrap.kind === 'public'
-    ? warn(`${says} In the world anybody can be many workers.`, 'Name validators that you trust: QMESH_VALIDATORS')
-    : ok(`${says} Good among friends; with strangers name validators (QMESH_VALIDATORS).`);
+    ? warn(
+        `${says} On the public mesh anybody can run many workers.`,
+        'Name validators that you trust: QMESH_VALIDATORS',
+      )
+    : ok(`${says} Fine among friends; among strangers, name validators (QMESH_VALIDATORS).`);
 };

@@ -29,8 +29,9 @@ const leastMemoryBytes = 400e6;
 const scarceMemoryBytes = 1.5e9;
 
 export const checkMemory = ({ memoryBytes, freeMemoryBytes }: MachineFacts = readMachine()): Finding => {
-  const what = `${showBytes(freeMemoryBytes)} of ${showBytes(memoryBytes)} can be had now.`;
-  if (freeMemoryBytes < leastMemoryBytes) return fail(what, 'Close other programs: hardly any model can be loaded.');
+  const what = `${showBytes(freeMemoryBytes)} of ${showBytes(memoryBytes)} are available now.`;
+  if (freeMemoryBytes < leastMemoryBytes)
+    return fail(what, 'Close other programs: hardly any model can be loaded like this.');
   return freeMemoryBytes < scarceMemoryBytes
     ? warn(what, 'Close other programs, or serve one of the smallest models: qmesh models recommend')
     : ok(what);
@@ -41,7 +42,7 @@ export const checkDisk: Check = async ({ values, recommendation }) => {
   const free = await freeDiskBytes(folder);
   const what = `${showBytes(free)} are free where models are kept (${folder}).`;
   if (free < spareDiskBytes)
-    return fail(what, 'Make room: even points and logs need some. Other folders for models: QMESH_MODELS');
+    return fail(what, 'Make room: even points and logs need some. Models can be kept elsewhere: QMESH_MODELS');
   const best = bestOf(await recommendation());
   return best === undefined || (!best.model.isHere && free < best.model.bytes + spareDiskBytes)
     ? warn(what, 'That is little for models. Make room, or set QMESH_MODELS to a folder on another disk.')

@@ -22,7 +22,7 @@ export const checkMesh: Check = async (subject) => {
     case 'nodes':
       return judge(await around(subject.values, bootstrap.nodes), 'of this mesh');
     case 'public':
-      if (!subject.isPublic) return skip('Set to the world, which is asked only with: qmesh doctor --public');
+      if (!subject.isPublic) return skip('Set to the public mesh, which is asked only with: qmesh doctor --public');
       return judge(await around(subject.values, publicNodes()), 'of the world');
   }
 };
@@ -31,10 +31,10 @@ async function checkLocal(port: number): Promise<Finding> {
   const address = { host: loopback, port };
   if (await isHeld(address)) return ok(`The mesh of this machine is there, on UDP port ${port}.`);
   const problem = await whyNotUdp(port);
-  if (problem === undefined) return ok(`Nobody is in this machine's mesh yet; its UDP port ${port} is free.`);
+  if (problem === undefined) return ok(`Nobody is in this machine's mesh yet, and its UDP port ${port} is free.`);
   return fail(
-    `UDP port ${port} on ${loopback} cannot be had (${problem}), and who has it is not QMesh.`,
-    'Free it, or meet on another one: QMESH_BOOTSTRAP=local:PORT',
+    `UDP port ${port} on ${loopback} is taken (${problem}), by something other than QMesh.`,
+    'Free it, or use another one: QMESH_BOOTSTRAP=local:PORT',
   );
 }
 
@@ -77,29 +77,30 @@ function judge(seen: readonly NodeSeen[], whose: string): Finding {
 export const checkNat: Check = async (subject) => {
   const { values, isPublic } = subject;
   const nodes = nodesToAsk(values.bootstrap, isPublic);
-  if (values.bootstrap.kind === 'local' && !isPublic) return ok('The mesh is on this machine: nothing stands between.');
-  if (nodes.length === 0) return skip('Only the world could tell, which is asked with: qmesh doctor --public');
+  if (values.bootstrap.kind === 'local' && !isPublic)
+    return ok('The mesh is on this machine, with no router in between.');
+  if (nodes.length === 0) return skip('Only public nodes could tell; to ask them: qmesh doctor --public');
   const seenAs = (await around(values, nodes)).flatMap((seen) => seen.seenAs ?? []);
   const own = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
   const place = seenAs[0] === undefined ? '' : ` Others see ${seenAs[0].host}.`;
   switch (natOf(seenAs, own)) {
     case 'loopback':
-      return ok('The nodes to start from are on this machine: nothing stands between.');
+      return ok('The bootstrap nodes are on this machine, with no router in between.');
     case 'none':
       return ok(
         `No router translates addresses; ${isPrivate(seenAs[0]?.host ?? '') ? 'a private network' : 'on the internet'}.${place}`,
       );
     case 'consistent':
-      return ok(`A router translates addresses, in a way that can be passed.${place}`);
+      return ok(`A router translates addresses, in a way that others can get through.${place}`);
     case 'translated':
       return ok(`A router translates addresses; one node alone cannot tell how.${place}`);
     case 'random':
       return warn(
-        `A router takes another port for every peer.${place}`,
-        'Nodes behind another such router cannot be met. Forward a UDP port to this machine, or use a network without it.',
+        `A router uses another port for every peer.${place}`,
+        'Nodes behind another such router cannot be reached. Forward a UDP port to this machine, or use a network without it.',
       );
     case 'unknown':
-      return skip('Nobody answered who could tell.');
+      return skip('Nobody who could tell has answered.');
   }
 };
 
@@ -112,13 +113,13 @@ export const checkAdmin = async ({ values }: Pick<Subject, 'values'>): Promise<F
   const address = parseAdmin(values.admin);
   if (address === undefined || address === 'off') return skip('Switched off (QMESH_ADMIN).');
   const problem = await whyNotTcp(address.host, address.port);
-  if (problem === undefined) return ok(`http://${address.host}:${address.port} is free for it.`);
+  if (problem === undefined) return ok(`http://${address.host}:${address.port} is free.`);
   const worker = await askWorker({ path: values.home }, { do: 'status' }).catch(() => 'none' as const);
   if (problem.isTaken && worker !== 'none')
     return ok(`http://${address.host}:${address.port}, held by the worker that runs here.`);
   return warn(
-    `${address.host}:${address.port} cannot be had (${problem.message}).`,
-    'Give it another address with QMESH_ADMIN=host:port, or end the program that has it.',
+    `${address.host}:${address.port} is not available (${problem.message}).`,
+    'Choose another address with QMESH_ADMIN=host:port, or end the program that uses it.',
   );
 };
 

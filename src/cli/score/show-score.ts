@@ -125,7 +125,7 @@ export function policyWords({ policy, openClaims, solo }: ScoreReport): PolicyWo
             `The workers that this node has met${present === null ? '' : ` (${present} now, ${threshold ?? 0} must agree)`}.`,
           ),
           warning('That is no defence against identities made in bulk: for friends and trials, not for strangers.'),
-          plain('A mesh in earnest names its validators: --validators, the same on all nodes.'),
+          plain('To name validators: --validators, the same on all nodes.'),
         ]
       : [plain(`${threshold ?? 0} of ${validators} named validators must agree.`)]),
     minters === 'everyone'

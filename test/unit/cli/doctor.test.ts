@@ -135,7 +135,7 @@ describe('what computes', () => {
     const on = await subject({ model: 'good' });
     const models = join(on.values.home, 'models');
     mkdirSync(models);
-    expect(await checkModels(on)).toMatchObject({ status: 'ok', says: expect.stringContaining('None') });
+    expect(await checkModels(on)).toMatchObject({ status: 'ok', says: expect.stringContaining('none here') });
     await writeModel('bench-tiny', join(models, 'good.gguf'));
     expect((await checkModels(on)).status).toBe('ok');
     expect(await checkServing(on)).toMatchObject({ status: 'ok', says: expect.stringContaining('4 slots') });
@@ -158,7 +158,7 @@ describe('the home', () => {
     expect(await checkHome(await subject({ home: join(file, 'home') }))).toMatchObject({ status: 'fail' });
     const absent = join(home, 'a/b');
     expect((await checkHome(await subject({ home: absent }))).status).toBe('ok');
-    expect((await checkHome(await subject({ home: absent }))).says).toContain('is made'); // and the first look left nothing
+    expect((await checkHome(await subject({ home: absent }))).says).toContain('will be made'); // and the first look left nothing
     chmodSync(home, 0o777);
     expect(await checkHome(await subject({ home }))).toMatchObject({
       status: 'warn',
