@@ -1,10 +1,11 @@
 /**
  * Logs: pino's JSON lines on stdout, readable ones on a terminal. A line is an event with fields, `log.info('worker.ready', { workerId })`,
- * so that programs can act on it. Writing never blocks the event loop nor keeps the process alive, and what is not yet written when
- * the process exits is written then.
+ * so that programs can act on it. Writing never blocks the event loop (log-output.ts), and what is not yet written when the process
+ * exits is written then.
  */
 import { pino, type DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { standardOutput } from './log-output.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -36,7 +37,7 @@ const SECRETS = ['authorization', 'apiKey', 'identitySeed', 'keySeed', 'password
 const MAX_CAUSES = 4;
 
 export function createLogger({ level, pretty, destination }: LoggerOptions): Logger {
-  const output = destination ?? pino.destination({ dest: 1, sync: false });
+  const output = destination ?? standardOutput();
   const isPretty = pretty ?? (destination === undefined && process.stdout.isTTY);
   const options = {
     level,
