@@ -32,6 +32,7 @@ export const commandErrors: Readonly<Record<string, string>> = {
   bad_config: 'Settings are wrong. Each one is named, with where it came from and what was expected.',
   ...homeErrors,
   ...scoreErrors,
+  output_failed: 'The output cannot be written, most often because a disk is full.',
   network_failed: 'The mesh cannot be joined: a port is taken, or an address does not belong to this machine.',
   dht_failed: 'The bootstrap node cannot start.',
   no_model: 'None of the models can be served. The reasons are in the message.',

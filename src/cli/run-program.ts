@@ -1,19 +1,50 @@
 /** Runs a command line to its end, and this process with it. */
 import { CommanderError, type Command } from 'commander';
+import { isCode, messageOf } from '../runtime/errors.js';
 import { CommandError, exitCode, report } from './failure.js';
 import { styleHelp } from './manual.js';
 
 /** Whatever happens becomes an exit code; see failure.ts. */
 export async function runProgram(program: Command): Promise<never> {
   const json = process.argv.includes('--json');
+  endWithoutReader();
+  endWhereNobodyCatches();
   styleHelp(program);
   failAsOurs(program);
   try {
     await program.parseAsync();
+    await new Promise<void>((written) => process.stdout.write('', () => written())); // or it fails, which ends this process
   } catch (error) {
     process.exit(error instanceof CommanderError ? usage(error, program, json) : report(error, json));
   }
   process.exit(process.exitCode ?? exitCode.done);
+}
+
+/** `qmesh score log | head`, a disk that is full: what is left to say has nowhere to go. */
+function endWithoutReader(): void {
+  process.stdout.on('error', (error) => {
+    if (isCode(error, 'EPIPE')) process.exit(exitCode.failed); // who asked has seen enough
+    const next = 'Make room where it goes, and run it again.';
+    const failure = new CommandError('the output cannot be written', messageOf(error), next, { code: 'output_failed' });
+    process.exit(report(failure, false));
+  });
+  process.stderr.on('error', () => {}); // nobody is left to be told
+}
+
+/** An exception, or a rejection, that no supervisor saw: where it comes from is all there is to say. */
+function endWhereNobodyCatches(): void {
+  process.on('uncaughtException', (error: unknown) => {
+    const why = (error instanceof Error && error.stack) || messageOf(error);
+    process.exit(
+      report(
+        new CommandError('something went wrong', why, 'Please report this. A service manager may start it again.', {
+          code: 'internal',
+          exit: exitCode.fault,
+        }),
+        false,
+      ),
+    );
+  });
 }
 
 /** What commander has to say about a command line that is wrong, in the shape of every other error. */

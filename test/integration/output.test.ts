@@ -1,0 +1,51 @@
+/** Where output goes wrong: the disk behind it is full, nobody reads it, or what is to be said was foreseen by nobody. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { processEnv } from '../support/own-temporary-folder.js';
+
+const dist = resolve(import.meta.dirname, '../..', process.env.QMESH_DIST ?? 'dist');
+let home: string;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'qmesh-output-'));
+});
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+/** @param stdout where it goes; closed unread where nothing is given. */
+async function run(args: readonly string[], stdout?: number): Promise<{ code: unknown; stderr: string }> {
+  const child = spawn(process.execPath, args, {
+    env: { ...processEnv, HOME: home, QMESH_HOME: home, QMESH_BOOTSTRAP: 'local:1' },
+    stdio: ['ignore', stdout ?? 'pipe', 'pipe'],
+  });
+  child.stdout?.destroy();
+  let stderr = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const [code] = (await once(child, 'close')) as unknown[];
+  return { code, stderr };
+}
+
+const qmesh = join(dist, 'cli/qmesh.js');
+
+it('a command whose reader has gone ends without a word', async () => {
+  expect(await run([qmesh, 'config', 'show'])).toEqual({ code: 1, stderr: '' });
+});
+
+it.runIf(existsSync('/dev/full'))('a command that cannot write says so', async () => {
+  const full = openSync('/dev/full', 'w');
+  const { code, stderr } = await run([qmesh, 'config', 'show'], full);
+  closeSync(full);
+  expect(stderr).toMatch(/^qmesh: the output cannot be written\n  ENOSPC: .*\n  Make room .*\n$/);
+  expect(code).toBe(1);
+});
+
+it('what nobody foresaw ends with 70, and says where it comes from', async () => {
+  const fault = `process.once('newListener', () => setImmediate(() => { throw new Error('unforeseen') }))`;
+  const { code, stderr } = await run(['--import', `data:text/javascript,${fault}`, qmesh, 'dht', '--port', '0']);
+  expect(stderr).toMatch(/^qmesh: something went wrong\n  Error: unforeseen\n +at /);
+  expect(code).toBe(70);
+});
