@@ -1,16 +1,18 @@
-/** SIGINT and SIGTERM: the first asks to stop, a second one ends the process at once. */
+/** What asks a program to stop: the first of these signals does; a second one ends the process at once. */
+
+/** SIGHUP: the terminal that it was started from was closed. */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Resolves at the first signal. From then on a second one exits with 130. */
 export function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const first = (signal: NodeJS.Signals): void => {
-      for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      for (const name of stopSignals) {
         process.off(name, first);
         process.on(name, () => process.exit(130));
       }
       resolve(signal);
     };
-    process.on('SIGINT', first);
-    process.on('SIGTERM', first);
+    for (const name of stopSignals) process.on(name, first);
   });
 }

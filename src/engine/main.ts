@@ -18,6 +18,7 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 // A terminal sends these to the whole process group; when an engine ends is for its parent to say.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
+process.on('SIGHUP', () => {});
 
 const pool = new Piscina<InferenceTask, void>({
   filename: new URL('inference-thread.js', import.meta.url).href,

@@ -339,8 +339,8 @@ describe('with a worker', () => {
     expect(numbers.length).toBeLessThan(900);
   });
 
-  it('SIGTERM ends it in good order, and nobody answers any more', async () => {
-    worker.child.kill('SIGTERM');
+  it('its terminal is closed: it ends in good order, and nobody answers any more', async () => {
+    worker.child.kill('SIGHUP');
     const { code, stdout, stderr } = await worker.ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('"event":"worker.stopped"');
