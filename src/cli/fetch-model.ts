@@ -55,13 +55,9 @@ type Fetched = Extract<FetchOutcome, { kind: 'fetched' }>['model'];
 
 /** Its hash was just computed from its bytes. */
 function remember(home: string, { path, content }: Fetched): void {
-  try {
-    const { size, mtimeMs } = statSync(path);
-    const facts = { ...content, bytes: size, changedMs: mtimeMs, origin: content.sha256 };
-    new ModelMemory(home).learn(new Map([[path, facts]]));
-  } catch {
-    // a home that cannot be written: the file is hashed again when it is served
-  }
+  const { size, mtimeMs } = statSync(path);
+  const facts = { ...content, bytes: size, changedMs: mtimeMs, origin: content.sha256 };
+  new ModelMemory(home).learn(new Map([[path, facts]]));
 }
 
 export type EndingWatch = FetchWatch & { end(): void };

@@ -70,8 +70,12 @@ export function lockHome({ path }: Home): HomeLock {
         'stop it, or set QMESH_HOME to another folder',
     );
   }
-  ftruncateSync(fd);
-  writeSync(fd, `${process.pid}\n`);
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`);
+  } catch {
+    // a full disk: the lock holds without it
+  }
   let isHeld = true;
   return {
     release(): void {

@@ -63,8 +63,9 @@ function readSeed(file: string, log: Logger): Uint8Array | undefined {
 /** Whoever can read the seed is this node. Somebody may have copied the file carelessly: mended, and said. */
 function tighten(file: string, log: Logger): void {
   if (process.platform === 'win32') return;
-  const mode = statSync(file).mode & 0o777;
-  if ((mode & 0o077) === 0) return;
+  const stat = statSync(file);
+  const mode = stat.mode & 0o777;
+  if (!stat.isFile() || (mode & 0o077) === 0) return;
   chmodSync(file, 0o600);
   log.warn('identity.exposed', {
     file,
@@ -98,11 +99,12 @@ function publishId({ path }: Home, id: string): void {
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw notWritable(path, error);
   }
+  const draft = `${file}.${process.pid}`; // a worker and clients of one home may come here at the same moment
   try {
-    const draft = `${file}.${process.pid}`;
     writeFileSync(draft, text);
     renameSync(draft, file);
   } catch (error) {
+    rmSync(draft, { force: true });
     throw notWritable(path, error);
   }
 }

@@ -13,7 +13,7 @@ import { memoryOf } from '../../gguf/memory.js';
 import { writeModel } from '../../gguf/models.js';
 import type { ModelContent } from '../../protocol/model-content.js';
 import { chooseLayout, usualSlots, type Layout, type MachineFacts } from '../../rules/choose.js';
-import { asError } from '../../runtime/errors.js';
+import { asError, messageOf } from '../../runtime/errors.js';
 import { nearest } from '../../runtime/near-match.js';
 import { createThreadPool, type ThreadPool } from '../../runtime/thread-pool.js';
 import { readMachine } from '../host/machine-facts.js';
@@ -144,11 +144,17 @@ export class ModelDisk implements ModelFiles {
   async #demo(): Promise<string> {
     const folder = this.#options.folders[0] ?? this.#options.home;
     const path = join(folder, `${DEMO_MODEL_NAME}${extension}`);
-    if (!existsSync(path)) {
+    if (existsSync(path)) return path;
+    try {
       mkdirSync(folder, { recursive: true });
       await writeModel('demo', path);
-      this.rememberProbe((await this.contentOf(path)).sha256);
+    } catch (error) {
+      throw new Error(
+        `The demo model cannot be written into ${folder} (${messageOf(error)}). Mend that, or name another folder with QMESH_MODELS.`,
+        { cause: error },
+      );
     }
+    this.rememberProbe((await this.contentOf(path)).sha256);
     return path;
   }
 

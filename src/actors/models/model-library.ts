@@ -58,11 +58,7 @@ export async function listModels(
   let read = 0;
   const keep = (): void => {
     read += news.size;
-    try {
-      memory.learn(news);
-    } catch {
-      // a home that cannot be written: they are read again the next time
-    }
+    memory.learn(news);
     news.clear();
   };
   const reader = async (): Promise<void> => {

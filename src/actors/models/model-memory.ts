@@ -1,6 +1,7 @@
 /**
  * What was learnt of model files, in `models.json` of the home: their hashes and headers, by path, size and time of change, and which survived a
- * probe. Several processes may write it; who loses learns it again. What cannot be read or understood is as good as empty.
+ * probe. Several processes may write it; who loses learns it again. What cannot be read or understood is as good as empty, and what
+ * cannot be written counts as long as this process runs: a full disk keeps no model from being served.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,6 +49,8 @@ interface Memory {
 
 export class ModelMemory {
   readonly #path: string;
+  /** What could not be written. */
+  #unwritten: Memory | undefined;
 
   /** @param home the folder. */
   constructor(home: string) {
@@ -59,7 +62,7 @@ export class ModelMemory {
     return new Map(Object.entries(this.#read().files).map(([path, file]) => [path, current(file)]));
   }
 
-  /** Adds to what is known of each file that has not changed; of one that has, its origin alone stays. @throws where it cannot be written. */
+  /** Adds to what is known of each file that has not changed; of one that has, its origin alone stays. */
   learn(news: ReadonlyMap<string, FileState & Facts>): void {
     if (news.size === 0) return;
     const { files, harmless } = this.#read();
@@ -87,6 +90,7 @@ export class ModelMemory {
   }
 
   #read(): Memory {
+    if (this.#unwritten !== undefined) return this.#unwritten;
     try {
       const { files, harmless } = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Memory>;
       return { files: files ?? {}, harmless: harmless ?? [] };
@@ -96,7 +100,12 @@ export class ModelMemory {
   }
 
   #write(memory: Memory): void {
-    replaceFile(this.#path, JSON.stringify(memory, null, 2));
+    try {
+      replaceFile(this.#path, JSON.stringify(memory, null, 2));
+      this.#unwritten = undefined;
+    } catch {
+      this.#unwritten = memory;
+    }
   }
 }
 

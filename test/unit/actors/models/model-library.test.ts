@@ -79,6 +79,16 @@ describe('a folder of 200 models, some of them broken', () => {
     expect(await list()).toEqual({ models: before, read: 1 });
     expect([...(await findModelFiles([models])).keys()]).toEqual(['one']);
   });
+
+  it('where it cannot be written, it counts as long as this process runs', async () => {
+    await mkdir(join(home, 'models.json'));
+    await writeModel('bench-tiny', join(models, 'one.gguf'));
+    memory.rememberHarmless('ab');
+    expect((await list()).read).toBe(1);
+    expect((await list()).read).toBe(0);
+    expect(memory.isHarmless('ab')).toBe(true);
+    expect(readdirSync(home).sort()).toEqual(['models', 'models.json']); // and no draft is left
+  });
 });
 
 describe('adding a model', () => {
