@@ -19,6 +19,8 @@ declare module 'hypercore' {
     readonly remotePublicKey: Uint8Array;
     /** Requests sent to it and not answered. */
     readonly inflight: number;
+    /** Not documented: how blocks are sent to it. */
+    readonly wireData: { send(answer: { readonly block: { readonly value: Uint8Array } | null }): boolean };
   }
 
   export interface HypercoreOptions {

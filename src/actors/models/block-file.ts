@@ -1,6 +1,7 @@
 /** A file as a row of blocks: where a core's blocks are read from and written to, so that they exist once on this disk. */
 import { constants, fstatSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { lendBuffer } from './block-buffers.js';
 import { blockBytes, blockLength } from './block-tree.js';
 
 /** The disk, not the peer, is to blame. */
@@ -76,7 +77,7 @@ export async function openPartFile(path: string, bytes: number): Promise<BlockFi
 }
 
 async function readBlock(file: FileHandle, bytes: number, index: number): Promise<Uint8Array> {
-  const block = Buffer.allocUnsafe(blockLength(bytes, index));
+  const block = lendBuffer(blockLength(bytes, index));
   for (let filled = 0; filled < block.length; ) {
     const position = index * blockBytes + filled;
     const { bytesRead } = await file.read(block, filled, block.length - filled, position);

@@ -1,10 +1,5 @@
-/**
- * The hash tree over a file's blocks, as Hypercore builds it, and the key that follows from it. The key is the hash of a manifest
- * that nobody can sign for and that names the tree: whoever has the same file has the same key, and no other bytes ever have it.
- */
-import Hypercore, { type Manifest } from 'hypercore';
+/** The hash tree over a file's blocks, as Hypercore builds it. A thread that hashes imports this, and need not wait for Hypercore. */
 import crypto from 'hypercore-crypto';
-import type { ModelContent } from '../../protocol/model-content.js';
 
 /** Measured: 1 MiB is half as fast again as 64 KiB over a Noise stream, and a block is proven and kept as a whole. */
 export const blockBytes = 1 << 20;
@@ -77,16 +72,3 @@ export class TreeBuilder {
     this.#roots.push(node);
   }
 }
-
-export const manifestOf = ({ tree, bytes }: Pick<ModelContent, 'tree' | 'bytes'>): Manifest => ({
-  version: 1,
-  hash: 'blake2b',
-  allowPatch: false,
-  quorum: 0,
-  signers: [],
-  prologue: { hash: Buffer.from(tree, 'hex'), length: blockCount(bytes) },
-  linked: null,
-  userData: null,
-});
-
-export const keyOf = (content: Pick<ModelContent, 'tree' | 'bytes'>): Uint8Array => Hypercore.key(manifestOf(content));

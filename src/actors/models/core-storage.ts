@@ -12,11 +12,13 @@
  * A core of a file that is here already is planted: its tree is written as if it had been fetched, and not a block is copied.
  * test/unit/actors/models/core-storage.test.ts fails where a new version of either package does any of this in another way.
  */
-import Hypercore, { type CoreStorage, type CoreWriter, type OneCoreStorage } from 'hypercore';
+import Hypercore, { type CoreStorage, type CoreWriter, type OneCoreStorage, type Peer } from 'hypercore';
 import type { ModelContent } from '../../protocol/model-content.js';
 import { giveBack } from './block-buffers.js';
-import { blockCount, keyOf, manifestOf, nodesOf, type BlockTree } from './block-tree.js';
+import { giveBackMessage } from './block-stream.js';
+import { blockCount, nodesOf, type BlockTree } from './block-tree.js';
 import type { BlockFile } from './block-file.js';
+import { keyOf, manifestOf } from './model-key.js';
 
 /** The tree of a 4 GB model has 400 KB. The default, 64 MiB, is laid out on the disk as long as the core is open. */
 const writeBufferBytes = 1 << 20;
@@ -132,6 +134,19 @@ export function holdHotswaps(core: Hypercore): () => void {
   };
 }
 
+/** A block that was read for a peer is copied into what is sent to it, and its memory is free for the next one. */
+export function reuseSentBlocks(core: Hypercore): void {
+  core.on('peer-add', ({ wireData }: Peer) => {
+    assertHas(wireData, 'peer.wireData', 'send');
+    const send = wireData.send.bind(wireData);
+    wireData.send = (answer) => {
+      const isSent = send(answer);
+      if (answer.block !== null) giveBack(answer.block.value);
+      return isSent;
+    };
+  });
+}
+
 function withBlocksIn(blocks: Blocks, core: OneCoreStorage): OneCoreStorage {
   assertHas(core, 'core storage', 'read', 'write', 'close');
   const read = core.read.bind(core);
@@ -161,7 +176,7 @@ function writerWithBlocksIn({ file, kept }: Blocks, writer: CoreWriter): CoreWri
     const flushed = await flush();
     for (const [index, block] of put) {
       kept.add(index);
-      giveBack(block);
+      giveBackMessage(block);
     }
     return flushed;
   };

@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import Hypercore from 'hypercore';
 import type { ModelContent } from '../../protocol/model-content.js';
 import { openPartFile, openWholeFile, type BlockFile } from './block-file.js';
-import { keyOf, manifestOf, type BlockTree } from './block-tree.js';
-import { openCoreStorage, plantCore } from './core-storage.js';
+import type { BlockTree } from './block-tree.js';
+import { keyOf, manifestOf } from './model-key.js';
+import { openCoreStorage, plantCore, reuseSentBlocks } from './core-storage.js';
 import type { Throttle } from './throttle.js';
 
 /**
@@ -89,6 +90,7 @@ async function openCore(
         inflightRange: requestsAtOnePeer,
       });
       await core.ready();
+      reuseSentBlocks(core);
     } catch (error) {
       await storage.close();
       throw error;

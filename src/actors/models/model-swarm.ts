@@ -4,7 +4,7 @@
  */
 import type { NoiseStream } from 'hyperswarm';
 import type { Clock } from '../../runtime/clock.js';
-import { lendBuffers } from './block-buffers.js';
+import { carryBlocks } from './block-stream.js';
 import type { ModelCore } from './model-core.js';
 
 /** One that sent bad blocks. It may mend its file; nobody waits for that. */
@@ -59,7 +59,7 @@ export function createModelSwarm({ clock, mayBring }: ModelSwarmOptions): ModelS
         stream.destroy();
         return;
       }
-      lendBuffers(stream);
+      carryBlocks(stream);
       connections.set(peerKey, stream); // a second one replaces the first, which the transport is about to end
       stream.on('close', () => {
         bringing.delete(stream);

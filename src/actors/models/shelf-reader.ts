@@ -5,7 +5,7 @@
 import Hyperdrive from 'hyperdrive';
 import type Corestore from 'corestore';
 import { cardsFolder, decodeCard, maxCardBytes, maxCards, type ModelCard } from '../../protocol/model-card.js';
-import { keyOf } from './block-tree.js';
+import { keyOf } from './model-key.js';
 
 /** A shelf with more changes is not read: its owner opens a new one each time its process starts. */
 const maxChanges = 4_096;

@@ -3,7 +3,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspectGguf } from '../../gguf/inspect.js';
 import type { FetchedModel, ModelSource } from '../../machines/fetch.js';
-import { keyOf } from './block-tree.js';
+import { keyOf } from './model-key.js';
 import type { FetchDeps } from '../fetch.actor.js';
 import { forgetPart } from './http-fetch.js';
 import { PartPlace } from './part-place.js';

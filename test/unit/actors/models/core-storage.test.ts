@@ -4,8 +4,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import Hypercore from 'hypercore';
-import { afterEach, describe, expect, it } from 'vitest';
-import { keyOf } from '../../../../src/actors/models/block-tree.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { keyOf } from '../../../../src/actors/models/model-key.js';
 import { openFetch, openSeed } from '../../../../src/actors/models/model-core.js';
 import { unlimited } from '../../../../src/actors/models/throttle.js';
 import { closeMesh, connect, mebibyte, MeshNode, writeRandomFile } from '../../../support/model-mesh.js';
@@ -66,6 +66,17 @@ describe('core-storage', () => {
     expect(diskBytes(fetcher.cores)).toBeLessThan(8 * mebibyte);
     await fetch.stop();
     expect(diskBytes(fetcher.cores)).toBeLessThan(mebibyte);
+  });
+
+  it('takes no new memory for each block: neither to read it, nor to send it, nor to write it', async () => {
+    const [seeder, fetcher] = [new MeshNode(), new MeshNode()];
+    const seed = await seeder.seed(writeRandomFile(24 * mebibyte));
+    await connect(seeder, fetcher);
+    const taken = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    const fetch = await fetcher.fetch(seed.content);
+    expect(await fetch.end).toBe('done');
+    expect(taken.mock.calls.filter(([bytes]) => bytes > mebibyte).length).toBeLessThan(20); // of 3 × 24
+    taken.mockRestore();
   });
 
   it('finds what it had, when it is opened again', async () => {

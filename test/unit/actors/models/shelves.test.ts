@@ -5,7 +5,7 @@ import Hyperdrive from 'hyperdrive';
 import Hypercore, { type Encoding } from 'hypercore';
 import type { NoiseStream } from 'hyperswarm';
 import { afterEach, describe, expect, it } from 'vitest';
-import { keyOf } from '../../../../src/actors/models/block-tree.js';
+import { keyOf } from '../../../../src/actors/models/model-key.js';
 import { Shelves } from '../../../../src/actors/models/shelves.js';
 import { keyPairFromSeed } from '../../../../src/protocol/keys.js';
 import { cardPath, decodeCard, encodeCard, maxCardBytes, type ModelCard } from '../../../../src/protocol/model-card.js';

@@ -1,0 +1,20 @@
+/**
+ * The key of a model's core. It is the hash of a manifest that nobody can sign for and that names the file's hash tree: whoever has the
+ * same file has the same key, and no other bytes ever have it.
+ */
+import Hypercore, { type Manifest } from 'hypercore';
+import type { ModelContent } from '../../protocol/model-content.js';
+import { blockCount } from './block-tree.js';
+
+export const manifestOf = ({ tree, bytes }: Pick<ModelContent, 'tree' | 'bytes'>): Manifest => ({
+  version: 1,
+  hash: 'blake2b',
+  allowPatch: false,
+  quorum: 0,
+  signers: [],
+  prologue: { hash: Buffer.from(tree, 'hex'), length: blockCount(bytes) },
+  linked: null,
+  userData: null,
+});
+
+export const keyOf = (content: Pick<ModelContent, 'tree' | 'bytes'>): Uint8Array => Hypercore.key(manifestOf(content));
