@@ -153,6 +153,9 @@ async function fund(peer: ScorePeer): Promise<void> {
 const read = <Value>(ask: (found: Found<Value>) => void): Promise<Value | undefined> =>
   new Promise((resolve, reject) => ask((error, value) => (error === undefined ? resolve(value) : reject(error))));
 
+/** Certificates that stood up, to the byte: what has not changed since is not checked again, for each takes five signatures. */
+const sound = new Map<string, string>();
+
 /** What a worker that does not run has on its disk; all of it stands up. */
 async function diskOf({ home }: WorkerProcess) {
   const opened = await openScoreStore(join(home, scoreFolder));
@@ -164,8 +167,11 @@ async function diskOf({ home }: WorkerProcess) {
   expect(states).toEqual(foldLedger(entries));
   for (const { hash } of entries) {
     const certificate = (await read<StoredCertificate>((found) => store.certificate(hash, found)))!;
+    const bytes = JSON.stringify(certificate);
+    if (sound.get(hash) === bytes) continue;
     expect(examine(certificate, topicName)).toMatchObject({ kind: 'sound', facts: { entry: { hash } } });
     expect(isCertified(certificate, quorum), hash).toBe(true);
+    sound.set(hash, bytes);
   }
   const claims = (await read<OpenClaim[]>((found) => store.claims(found))) ?? [];
   expect(await read<object[]>((found) => store.evidence(found))).toEqual([]);
