@@ -15,7 +15,7 @@ export interface Quote {
   readonly promptChars: number;
   /** What such a request can score at most. All in thousandths of a point. */
   readonly mostMillipoints: number;
-  /** What it would cost at most: what is offered. 0 asks as a guest. */
+  /** What it would cost at most: what is offered. 0 asks as a guest, and so does what no worker believes, where the balance is not known. */
   readonly costMillipoints: number;
   /** As the worker of this home says, or as it was known last; null where it never was. */
   readonly balanceMillipoints: number | null;
@@ -34,9 +34,9 @@ export async function quote(text: PromptText, { home: path, maxPrice }: Settings
 
 /** All in millipoints. @param maxPrice what the user wants to pay at most */
 export function quoteFor(promptChars: number, balance: number | undefined, maxPrice: number): Quote {
-  const free = Math.max(0, balance ?? 0);
+  const free = balance === undefined ? Infinity : Math.max(0, balance);
   const cost = offerFor({ promptChars, free, maxPrice });
-  const tier = tierForOffer({ maxPrice: cost, balance: free, held: 0 }) ?? 'guest';
+  const tier = balance === undefined ? 'guest' : (tierForOffer({ maxPrice: cost, balance: free, held: 0 }) ?? 'guest');
   return {
     promptChars,
     mostMillipoints: mostFor(promptChars),
@@ -49,6 +49,11 @@ export function quoteFor(promptChars: number, balance: number | undefined, maxPr
 
 export function quoteText(told: Quote, maxPoints: number): string {
   const { mostMillipoints, costMillipoints, balanceMillipoints, tier, targetWaitMs } = told;
+  if (balanceMillipoints === null && costMillipoints > 0)
+    return [
+      `It costs at most ${points(costMillipoints)}, and no more than it scores, if this account has that much.`,
+      'Your points are not known in this home: a worker that knows of less is asked as a guest, behind all who pay.',
+    ].join('\n');
   const cost =
     costMillipoints > 0
       ? `It costs at most ${points(costMillipoints)}, and no more than it scores.`
@@ -60,7 +65,7 @@ export function quoteText(told: Quote, maxPoints: number): string {
 }
 
 function reason(balance: number | null, most: number, cost: number, maxPoints: number): string[] {
-  if (balance === null) return ['Your points are not known: no worker runs in this home. Start one with: qmesh worker'];
+  if (balance === null) return [];
   const have = `You have ${points(balance)}.`;
   if (cost > 0) return [have];
   if (maxPoints * 1_000 < leastPriceForTier)

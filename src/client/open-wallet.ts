@@ -72,7 +72,7 @@ export async function openWallet(source: WalletSource, ambient: Ambient): Promis
     first = undefined;
     const isThere = isLookedUp && lookup !== undefined && lookup.workers > 0;
     const told = (await asked) ?? (isThere ? lookup.balanceOf(identity.publicKeyHex) : undefined);
-    if (told === undefined) return known?.read();
+    if (told === undefined) return known === undefined ? 0 : known.read();
     known?.write(told);
     return told;
   };
@@ -82,11 +82,12 @@ export async function openWallet(source: WalletSource, ambient: Ambient): Promis
     network,
     maxPrice,
     post: new AckPost(home === undefined ? acksInMemory : acksIn(home, log), ambient),
-    balance: (found) => void balance().then(found, () => found(undefined)),
+    balance: (found) => void balance().then(found, () => found(0)),
     paid(millipoints) {
       const before = known?.read();
       if (before !== undefined) known?.write(before - millipoints);
     },
+    foundEmpty: () => known?.write(0),
   });
   await new Promise<void>((done) => wallet.refresh(done));
   const stopWaiting = lookup?.whenInStep(lookUpMs, () => {

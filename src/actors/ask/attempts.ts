@@ -220,7 +220,9 @@ export class Attempts {
     const untilMs =
       this.#deps.clock.monotonicMs() + (code === 'banned' ? Math.max(retryAfterMs, aBanMs) : retryAfterMs);
     if (worker !== undefined) this.#barredUntilMs.set(worker, untilMs);
-    this.#isGuest ||= code === 'insufficient_credit';
+    if (code !== 'insufficient_credit') return;
+    this.#isGuest = true;
+    if (retryAfterMs === 0) this.#deps.wallet?.refused(); // otherwise it is acks that it waits for
   }
 
   #prompt(worker: string, proof: Proof | undefined): PromptMessage {

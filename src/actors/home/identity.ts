@@ -19,6 +19,7 @@ import { keyPairFromSeed, seedBytes, type KeyPair } from '../../protocol/keys.js
 import { CodedError, isCode, messageOf } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';
 import type { Random } from '../../runtime/random.js';
+import { balanceIn } from '../wallet/known-balance.js';
 import { notWritable, type Home, type HomeErrorCode } from './home.js';
 
 export interface Identity {
@@ -32,10 +33,13 @@ export interface Identity {
 /** The identity of a home; a new one where there is none. @throws CodedError */
 export function loadIdentity(home: Home, random: Random, log: Logger): Identity {
   const file = join(home.path, 'identity.key');
-  const seed = readSeed(file, log) ?? createSeed(home, file, random, log);
+  const known = readSeed(file, log);
+  const seed = known ?? createSeed(home, file, random, log);
   const keyPair = keyPairFromSeed(seed);
-  publishId(home, keyPair.publicKeyHex);
-  return { seed, keyPair, id: keyPair.publicKeyHex };
+  const id = keyPair.publicKeyHex;
+  publishId(home, id);
+  if (known === undefined) balanceIn(home, id, log).write(0);
+  return { seed, keyPair, id };
 }
 
 /** Undefined where there is no file yet. */

@@ -39,6 +39,8 @@ export interface WalletOptions {
   readonly balance: (found: (millipoints: number | undefined) => void) => void;
   /** Hears what is signed away. */
   readonly paid?: (millipoints: number) => void;
+  /** Hears that an account of which nothing was known has nothing. */
+  readonly foundEmpty?: () => void;
   readonly post: AckPost;
   readonly clock: Clock;
   readonly random: Random;
@@ -80,20 +82,22 @@ export class Wallet {
   readonly #ordered = new Map<string, Ordered>();
   /** By the hash of the order. */
   readonly #reserved = new Map<string, Reserved>();
-  #balance = 0;
+  /** Undefined where nobody could say yet: then it is offered, and a worker that knows of less says so. */
+  #balance: number | undefined = 0;
   #askedAtMs = -Infinity;
 
   constructor(options: WalletOptions) {
     this.#options = options;
   }
 
-  /** Millipoints, as they were known last. */
-  get balance(): number {
+  /** Millipoints, as they were known last; undefined where they never were. */
+  get balance(): number | undefined {
     return this.#balance;
   }
 
   /** The balance, less what is spoken for. */
   get free(): number {
+    if (this.#balance === undefined) return Infinity;
     let spoken = 0;
     for (const { millipoints } of this.#reserved.values()) spoken += millipoints;
     return Math.max(0, this.#balance - spoken);
@@ -105,7 +109,7 @@ export class Wallet {
     const askedAtMs = clock.monotonicMs();
     this.#askedAtMs = askedAtMs;
     balance((millipoints) => {
-      this.#balance = millipoints ?? 0;
+      this.#balance = millipoints;
       for (const [hash, { endedAtMs = Infinity }] of this.#reserved)
         if (endedAtMs + certifiedAfterMs <= askedAtMs) this.#reserved.delete(hash);
       known();
@@ -143,6 +147,13 @@ export class Wallet {
     );
     this.#note(worker, order, { salt, resumeText: prompt.resume?.text ?? '' });
     return { order, salt };
+  }
+
+  /** A worker refused what was offered: it knows of less. Who knows better goes on offering elsewhere. */
+  refused(): void {
+    if (this.#balance !== undefined) return;
+    this.#balance = 0;
+    this.#options.foundEmpty?.();
   }
 
   /** New text came from this worker. */

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { lockHome, openHome } from '../../actors/home/home.js';
 import { loadIdentity, type Identity } from '../../actors/home/identity.js';
-import { balanceIn } from '../../actors/wallet/known-balance.js';
+import { balanceIn, keepInStep } from '../../actors/wallet/known-balance.js';
 import { ModelMissing, type ModelDisk } from '../../actors/models/model-disk.js';
 import { names } from '../../actors/names.js';
 import { startWorker } from '../../actors/worker/start-worker.js';
@@ -13,6 +13,7 @@ import { isLoopback } from '../../runtime/address.js';
 import { topicName } from '../../protocol/topics.js';
 import { messageOf } from '../../runtime/errors.js';
 import { createLogger, type Logger } from '../../runtime/log.js';
+import { systemClock } from '../../runtime/clock.js';
 import { systemRandom } from '../../runtime/random.js';
 import { tell } from '../../runtime/tell.js';
 import type { Settings } from '../../settings.js';
@@ -111,12 +112,14 @@ async function serve(values: Settings, identity: Identity, place: Place): Promis
     const ledger = await ledgerIn(home, mintersOf(values), log);
     const checks = checksInThreads(topicName('inference', values.network));
     const modelsPort = await openModels(values, identity, disk, log);
+    const known = balanceIn(home, identity.id, log);
+    const stopKeeping = ledger && keepInStep(known, identity.id, ledger, systemClock);
     try {
       await run(values, options, { ...place, disk, ledger, checks, modelsPort }, stopAsked);
     } finally {
       await modelsPort.close();
       await checks.close();
-      if (ledger !== undefined) balanceIn(home, identity.id, log).write(ledger.balanceOf(identity.id));
+      stopKeeping?.();
       await closeLedger(ledger);
     }
   } finally {

@@ -45,7 +45,12 @@ it.each([
   [1_000, 10, /^It costs at most 1 point, .*\nIts tier is bronze/],
   [999, 10, /^It costs nothing: .*\nYou have 0.999 points. .* can score 7.24 points/],
   [5_000, 0, /^It costs nothing: .*\nYou have 5 points. You wish to pay 0; /],
-  [undefined, 10, /^It costs nothing: .*\nYour points are not known: no worker runs in this home./],
+  [
+    undefined,
+    10,
+    /^It costs at most 7.24 points, .* if this account has that much.\nYour points are not known in this home: /,
+  ],
+  [undefined, 0, /^It costs nothing: it is asked as a guest.\n/],
 ])('says to one who has %s millipoints and pays up to %s points what it comes to', (balance, maxPoints, said) => {
   expect(quoteText(quoteFor('count from 5'.length, balance, maxPoints * 1_000), maxPoints)).toMatch(
     new RegExp(said.source, 's'),

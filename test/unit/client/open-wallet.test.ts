@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openHome, type Home } from '../../../src/actors/home/home.js';
+import { loadIdentity } from '../../../src/actors/home/identity.js';
 import { balanceIn } from '../../../src/actors/wallet/known-balance.js';
 import type { Connection } from '../../../src/actors/ports.js';
 import { openWallet } from '../../../src/client/open-wallet.js';
@@ -62,12 +63,31 @@ it('offers what was known last, and leaves what is left of it', async () => {
   expect((await open()).wallet.balance).toBe(13_735);
 });
 
-it('is a guest where nothing was ever known, of another account, or it cannot be read', async () => {
+it('offers all the same where nothing was ever known, of another account, or it cannot be read', async () => {
   const offer = async (): Promise<number> =>
     (await open()).wallet.order(worker.publicKeyHex, prompt, false)!.order.maxPrice;
-  expect(await offer()).toBe(0);
+  expect(await offer()).toBe(7_240);
   balanceIn(home, worker.publicKeyHex, nullLogger).write(20_000);
-  expect(await offer()).toBe(0);
+  expect(await offer()).toBe(7_240);
   writeFileSync(join(path, 'balance.json'), '{"account":');
+  expect(await offer()).toBe(7_240);
+
+  const { wallet } = await open();
+  wallet.refused();
+  expect(wallet.order(worker.publicKeyHex, prompt, false)!.order.maxPrice).toBe(0);
   expect(await offer()).toBe(0);
+});
+
+it('is not believed to be empty for a refusal where it is known', async () => {
+  known().write(20_000);
+  const { wallet } = await open();
+  wallet.refused();
+  expect([wallet.balance, known().read()]).toEqual([20_000, 20_000]);
+});
+
+it('of an account that was made here a moment ago has nothing to offer', async () => {
+  const { keyPair } = loadIdentity(home, systemRandom, nullLogger);
+  const source = { identity: keyPair, home, networkPrefix: '', maxPrice: 10_000, scores: undefined };
+  const { wallet } = await openWallet(source, { clock: systemClock, random: systemRandom, log: nullLogger });
+  expect(wallet.order(worker.publicKeyHex, prompt, false)!.order.maxPrice).toBe(0);
 });

@@ -110,12 +110,17 @@ describe('an order', () => {
     expect(wallet.free).toBe(20_000 - 7_240);
   });
 
-  it('offers what is left, and nothing where that buys no tier, where nobody knows the balance, or where a guest asks', () => {
+  it('offers what is left, and nothing where that buys no tier, or where a guest asks', () => {
     expect([1, 2, 3, 4].map((n) => order(prompt(`r${n}`)).order.maxPrice)).toEqual([7_240, 7_240, 5_520, 0]);
     expect(order(prompt('r5'), true).order.maxPrice).toBe(0);
+  });
+
+  it('offers what it may cost where nobody knows the balance, until a worker says that there is not as much', () => {
     balance = undefined;
     wallet = open();
-    expect(order().order.maxPrice).toBe(0);
+    expect([order().order.maxPrice, wallet.balance]).toEqual([7_240, undefined]);
+    wallet.refused();
+    expect([order(prompt('r2')).order.maxPrice, wallet.balance]).toEqual([0, 0]);
   });
 
   it('is not made for one own worker, nor where the prompt has no hash', () => {
