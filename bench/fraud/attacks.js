@@ -218,7 +218,8 @@ function neverAcks() {
   let taken = 0;
   for (let nowMs = 0; nowMs < 3_600_000; nowMs += 1_000) {
     outstanding.expire(nowMs);
-    if (outstanding.refusedForMs('leech', nowMs) > 0) continue;
+    // Who is not refused yet and might be waits until that is decided.
+    if (outstanding.undecidedForMs('leech', nowMs) > 0 || outstanding.refusedForMs('leech', nowMs) > 0) continue;
     outstanding.add(`r${taken++}`, 'leech', nowMs);
   }
   return [
@@ -227,7 +228,7 @@ function neverAcks() {
       policy: 'any',
       gain: 0,
       honest: 0,
-      detected: 'after 2 s: with more than 2 results not acknowledged it is refused for 10 minutes',
+      detected: 'at the fourth question: with more than 2 results not acknowledged it is refused for 10 minutes',
       harm: `${taken} answers an hour that score nothing, of 3,600 asked for, at each worker and for each name`,
     },
   ];
