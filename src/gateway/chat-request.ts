@@ -13,7 +13,7 @@ const responseFormat = z.discriminatedUnion(
   'type',
   [
     z.object({ type: z.literal('text') }),
-    z.object({ type: z.literal('json_object') }),
+    z.object({ type: z.literal('json_object'), schema: z.unknown().optional() }), // as llama.cpp's own server has it
     z.object({
       type: z.literal('json_schema'),
       json_schema: z.object({
@@ -56,7 +56,7 @@ type Body = z.infer<typeof body>;
 export function readChat(given: unknown): Asked {
   const asked = read(body, given);
   const { offered, forced } = toolWish(asked.tools, asked.tool_choice);
-  const jsonSchema = schemaOf(asked);
+  const { schema: jsonSchema, param: schemaAt } = schemaOf(asked);
   if (jsonSchema !== undefined && offered.length > 0)
     throw unsupportedParameter(
       'response_format',
@@ -79,7 +79,7 @@ export function readChat(given: unknown): Asked {
     ...streamingOf(asked),
     isCall: forced.length > 0,
     maxCalls: asked.parallel_tool_calls === false ? 1 : limits.maxToolCalls,
-    rename: (field) => renamed(field, forcedAt),
+    rename: (field) => renamed(field, forcedAt, schemaAt),
   };
 }
 
@@ -92,20 +92,28 @@ function maxTokensOf({ max_tokens: older, max_completion_tokens: newer }: Body):
 /** Any object at all. */
 const anyObject: Schema = { type: 'object', additionalProperties: true };
 
-function schemaOf({ response_format: format }: Body): Record<string, unknown> | undefined {
-  if (format === undefined || format.type === 'text') return undefined;
-  if (format.type === 'json_object') return anyObject;
-  const { schema, strict } = format.json_schema;
-  return workable(schema ?? true, 'response_format.json_schema.schema', strict === true);
+/** What the answer is held to, and where the program says so. */
+function schemaOf({ response_format: format }: Body): { readonly schema?: Schema; readonly param: string } {
+  if (format?.type === 'json_schema') {
+    const param = 'response_format.json_schema.schema';
+    const { schema, strict } = format.json_schema;
+    return { param, schema: workable(schema ?? true, param, strict === true) };
+  }
+  const param = 'response_format.schema';
+  if (format?.type !== 'json_object') return { param };
+  return { param, schema: format.schema === undefined ? anyObject : workable(format.schema, param, false) };
 }
 
-/** @param forcedAt of the tools of which one must be called, their places among all tools */
-function renamed(field: string, forcedAt: readonly number[]): string {
+/**
+ * @param forcedAt of the tools of which one must be called, their places among all tools
+ * @param schemaAt where the program gave the schema of its answer
+ */
+function renamed(field: string, forcedAt: readonly number[], schemaAt: string): string {
   const call = /^options\.jsonSchema(?:\.oneOf\[(\d+)\])?\.properties\.arguments(?<rest>.*)$/.exec(field);
   if (forcedAt.length > 0 && call !== null)
     return `tools[${forcedAt[Number(call[1] ?? 0)] ?? 0}].function.parameters${call.groups?.rest ?? ''}`;
   return field
-    .replace(/^options\.jsonSchema/, 'response_format.json_schema.schema')
+    .replace(/^options\.jsonSchema/, schemaAt)
     .replace(/^(tools\[\d+\])\.parameters/, '$1.function.parameters')
     .replace(/^options\.(\w+)/, (_, name: string) => snakeCase(name));
 }

@@ -273,6 +273,16 @@ describe('a JSON schema', () => {
     );
   });
 
+  it('may stand beside json_object, where some libraries put it', () => {
+    const schema = { type: 'object', properties: { next: { type: 'integer' } }, required: ['next'] };
+    const asked = readChat({ ...hi, response_format: { type: 'json_object', schema } });
+    expect(asked.requests[0]?.options?.jsonSchema).toEqual(schema);
+    expect(asked.rename('options.jsonSchema.properties.next')).toBe('response_format.schema.properties.next');
+    expect(refusal(readChat, { ...hi, response_format: { type: 'json_object', schema: 5 } })).toMatchObject({
+      param: 'response_format.schema',
+    });
+  });
+
   it('has properties of any name, keywords included', () => {
     const names = ['minimum', 'anyOf', 'pattern', 'definitions', 'constructor', 'toString'];
     const properties = Object.fromEntries(names.map((name) => [name, { type: 'string' }]));
