@@ -23,6 +23,14 @@ const programs = {
   ai: { ai: '6.0.324', '@ai-sdk/openai-compatible': '2.0.91', zod: '4.6.7' },
   langchain: { langchain: '1.5.14', '@langchain/openai': '1.6.0', '@langchain/core': '1.4.0', zod: '4.6.7' },
   llamaindex: { '@llamaindex/openai': '0.4.23', '@llamaindex/workflow': '1.1.25', llamaindex: '0.12.1', zod: '4.6.7' },
+  langgraph: {
+    '@langchain/langgraph': '1.7.3',
+    '@langchain/openai': '1.6.0',
+    '@langchain/core': '1.4.0',
+    zod: '4.6.7',
+  },
+  agents: { '@openai/agents': '0.20.0', zod: '4.6.7' },
+  instructor: { '@instructor-ai/instructor': '1.7.0', openai: '6.49.0', zod: '3.25.76' },
   qwen: { '@qwen-code/qwen-code': '0.15.10' },
 };
 
