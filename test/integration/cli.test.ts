@@ -319,13 +319,13 @@ describe('with a worker', () => {
 
   it('an unknown model is said to be unknown, with those that are served', async () => {
     const why = 'No worker here serves nope; they serve qmesh-demo.';
-    expectError(await cli.run(['ask', 'hi', '--model', 'nope'], env), 1, 'no answer', why, 'Leave --model away');
+    expectError(await cli.run(['ask', 'hi', '--model', 'nope'], env), 1, 'no answer', why, 'Leave out --model');
   });
 
   it('a pinned worker that lacks the model is named at once', async () => {
     const why = `The worker ${ready.workerId} does not serve nope.`;
     const ended = await cli.run(['ask', 'hi', '--pin', ready.workerId, '--model', 'nope'], env);
-    expectError(ended, 1, 'no answer', why, 'Leave --model away');
+    expectError(ended, 1, 'no answer', why, 'Leave out --model');
   });
 
   it('Ctrl-C ends the answer where it is', async () => {

@@ -6,7 +6,7 @@ import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
 import { paintFor } from '../paint.js';
 import { clientSettings, joinAsClient, number } from '../request-flags.js';
-import { topPage } from '../top/page.js';
+import { fittedTo, topPage } from '../top/page.js';
 import { takeSnapshot, type TopSnapshot, type TopSources } from '../top/snapshot.js';
 
 interface Options extends Readonly<Record<string, unknown>> {
@@ -21,6 +21,8 @@ const lookEveryMs = 50;
 /** After the first one, for the others. */
 const settleMs = 300;
 const maxSpeeds = 60;
+/** Below the page: a gap, how to leave, and where the cursor stands. */
+const footRows = 3;
 const screen = { enter: '\x1b[?1049h', leave: '\x1b[?1049l' } as const;
 
 export const topCommand = (): Command =>
@@ -90,7 +92,9 @@ async function live(sources: TopSources, everySeconds: number): Promise<void> {
   let last: TopSnapshot | undefined;
   let speeds: readonly number[] = [];
   const draw = (): void => {
-    if (last !== undefined) update(`${topPage({ snapshot: last, speeds, paint })}\n\n${paint.dim('q leaves')}`);
+    if (last === undefined) return;
+    const page = topPage({ snapshot: last, speeds, paint });
+    update(`${fittedTo({ columns: stdout.columns, rows: stdout.rows - footRows }, page)}\n\n${paint.dim('q leaves')}`);
   };
   stdout.write(screen.enter);
   stdout.on('resize', draw);

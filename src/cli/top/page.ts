@@ -33,6 +33,21 @@ export function topPage({ snapshot, speeds, paint }: TopPage): string {
   ].join('\n');
 }
 
+/** As much of a page as a screen shows: its first lines, and of each what fits, in their colours. */
+export const fittedTo = (
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+  page: string,
+): string =>
+  page
+    .split('\n')
+    .slice(0, Math.max(1, rows))
+    .map((line) => {
+      let room = columns;
+      return line.replace(styleOrChar, (all, style?: string) => (style !== undefined || room-- > 0 ? all : ''));
+    })
+    .join('\n');
+const styleOrChar = /(\p{Cc}\[[\d;]*m)|./gu;
+
 function ours(report: WorkerReport, at: number, speeds: readonly number[], paint: Paint): string[] {
   const { workerId, health, slots, queue, waiting, performance, models, peers, uptimeMs, agent, pid } = report;
   const tone = health.score >= 60 ? paint.good : health.score >= 30 ? paint.warn : paint.bad;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { WorkerReport } from '../../../src/actors/control/messages.js';
 import { paintFor } from '../../../src/cli/paint.js';
-import { sparkline, topPage } from '../../../src/cli/top/page.js';
+import { fittedTo, sparkline, topPage } from '../../../src/cli/top/page.js';
 import type { MeshWorker, TopSnapshot } from '../../../src/cli/top/snapshot.js';
 
 const paint = paintFor({ isTTY: false, hasColors: () => false });
@@ -75,4 +75,10 @@ it('a sparkline shows the latest values against their highest', () => {
   expect(sparkline([0, 0])).toBe('');
   expect(sparkline([1, 2, 4, 8])).toBe('▂▃▅█');
   expect(sparkline(Array.from({ length: 100 }, (_, i) => i))).toHaveLength(20);
+});
+
+it('is cut to a small screen, and keeps its colours', () => {
+  const red = '\x1b[31mred\x1b[39m';
+  expect(fittedTo({ columns: 5, rows: 2 }, `${red} and blue\nlonger\nlast`)).toBe(`${red} a\nlonge`);
+  expect(fittedTo({ columns: 80, rows: 24 }, `${red}\nlast`)).toBe(`${red}\nlast`);
 });
