@@ -53,6 +53,23 @@ export const isStalled = (
   limits = { seederStallMs, onlySeederStallMs },
 ): boolean => open > 0 && silentMs >= (isOnlyOne ? limits.onlySeederStallMs : limits.seederStallMs);
 
+/** A fellow that owes a block for longer is not waited for: others are asked for what it has. */
+const fellowSilenceMs = 5_000;
+/** Nor is one that takes so many times as long for a block as who has it all. */
+const fellowSlowness = 4;
+
+export interface FellowPace {
+  /** Since it brought something, while it owes a block. */
+  readonly silentMs: number;
+  /** What it takes for a block, and what a seeder takes; undefined before the first. */
+  readonly blockMs: number | undefined;
+  readonly seederBlockMs: number | undefined;
+}
+
+/** Whether a block is left to a fellow that has it, so that the seeder all hang on sends it once. */
+export const isWorthWaiting = ({ silentMs, blockMs = 0, seederBlockMs = Infinity }: FellowPace): boolean =>
+  silentMs < fellowSilenceMs && blockMs <= seederBlockMs * fellowSlowness;
+
 /** Tries in a row that brought next to nothing; then the source has failed. */
 export const maxBarrenTries = 6;
 /** A try that brought this much counts as the first again: the line breaks, but it works. */

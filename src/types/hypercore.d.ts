@@ -21,6 +21,16 @@ declare module 'hypercore' {
     readonly inflight: number;
     /** Not documented: how blocks are sent to it. */
     readonly wireData: { send(answer: { readonly block: { readonly value: Uint8Array } | null }): boolean };
+    /** Not documented, nor is what follows. So many blocks from the first on it has, without a gap. */
+    readonly remoteContiguousLength: number;
+    /** The same, as it was told last. */
+    readonly _remoteContiguousLength: number;
+    readonly remoteBitfield: { findFirst(value: boolean, from: number): number };
+    /** What it has beyond that, and is not here. */
+    readonly missingBlocks: { get(index: number): boolean };
+    readonly core: { readonly state: { readonly length: number } };
+    /** Asks it for a block of a download; false where it does not. */
+    _requestRangeBlock(index: number, length: number): boolean;
   }
 
   export interface HypercoreOptions {

@@ -66,8 +66,13 @@ export class MeshNode {
     return core;
   }
 
-  async fetch(content: ModelContent, options: Partial<MeshFetchOptions> = {}): Promise<RunningFetch> {
-    const core = await openFetch(this.cores, this.part, content, unlimited);
+  /** @param upload for what it passes on meanwhile. */
+  async fetch(
+    content: ModelContent,
+    options: Partial<MeshFetchOptions> = {},
+    upload = unlimited,
+  ): Promise<RunningFetch> {
+    const core = await openFetch(this.cores, this.part, content, upload);
     closers.push(() => core.close());
     return new RunningFetch({
       core,

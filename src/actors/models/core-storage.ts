@@ -8,6 +8,8 @@
  *  3. a flush writes the blocks first and the database after them, so what the database says is there, is there;
  *  4. a peer with fewer than 16 open requests is always asked for what others are just sending. With blocks of 1 MiB far fewer are open
  *     than that, and two thirds of a file came twice: `replicator.hotswaps.pick` gives nothing, until the end of a fetch drags on.
+ *  5. which block is asked of which peer, Hypercore decides by chance, by a peer's `_requestRangeBlock`: that one asks back first. What a
+ *     peer has stands in `_remoteContiguousLength` and `remoteBitfield`, what of it is not here in `missingBlocks`.
  *
  * A core of a file that is here already is planted: its tree is written as if it had been fetched, and not a block is copied.
  * test/unit/actors/models/core-storage.test.ts fails where a new version of either package does any of this in another way.
@@ -121,15 +123,22 @@ function firstBits(count: number): Uint8Array {
   return page;
 }
 
-/** No block is asked of a second peer while a first one is at it. @returns what lets it be, from then on. */
-export function holdHotswaps(core: Hypercore): () => void {
+/** No block is asked of a second peer while a first one is at it. @returns what lets so many be, once. */
+export function holdHotswaps(core: Hypercore): (blocks: number) => void {
   const { replicator } = core.core;
   assertHas(replicator, 'replicator', 'updateAll');
   assertHas(replicator.hotswaps, 'replicator.hotswaps', 'pick');
   const pick = replicator.hotswaps.pick.bind(replicator.hotswaps);
-  replicator.hotswaps.pick = () => [];
-  return () => {
-    replicator.hotswaps.pick = pick;
+  let left = 0;
+  replicator.hotswaps.pick = function* (peer) {
+    for (const block of left > 0 ? pick(peer) : []) {
+      const before = peer.inflight;
+      yield block;
+      if (peer.inflight > before && --left <= 0) return;
+    }
+  };
+  return (blocks) => {
+    left = blocks;
     replicator.updateAll();
   };
 }
@@ -145,6 +154,47 @@ export function reuseSentBlocks(core: Hypercore): void {
       return isSent;
     };
   });
+}
+
+export const hasAny = (peer: Peer): boolean =>
+  peer._remoteContiguousLength > 0 || peer.remoteBitfield.findFirst(true, 0) !== -1;
+export const hasAll = (peer: Peer): boolean => peer.remoteContiguousLength >= peer.core.state.length;
+/** It has this block, and could be asked for it. */
+export const canBring = (peer: Peer, index: number): boolean =>
+  index < peer._remoteContiguousLength || peer.missingBlocks.get(index);
+
+/** Asks for a block of a peer only where it may be; `asked` hears of each. Where that is judged anew, `updateAll` looks again. */
+export function guardRequests(
+  core: Hypercore,
+  on: { mayAsk(peer: Peer, index: number): boolean; asked(peer: Peer): void },
+): { stop(): void; lookAgain(): void } {
+  const { replicator } = core.core;
+  assertHas(replicator, 'replicator', 'updateAll');
+  const guarded = new Map<Peer, Peer['_requestRangeBlock']>();
+  const guard = (peer: Peer): void => {
+    assertHas(peer, 'peer', '_requestRangeBlock');
+    assertHas(peer.missingBlocks, 'peer.missingBlocks', 'get');
+    assertHas(peer.remoteBitfield, 'peer.remoteBitfield', 'findFirst');
+    const request = peer._requestRangeBlock.bind(peer);
+    guarded.set(peer, request);
+    peer._requestRangeBlock = (index, length) => {
+      const isAsked = on.mayAsk(peer, index) && request(index, length);
+      if (isAsked) on.asked(peer);
+      return isAsked;
+    };
+  };
+  const forget = (peer: Peer): void => void guarded.delete(peer);
+  core.peers.forEach(guard);
+  core.on('peer-add', guard);
+  core.on('peer-remove', forget);
+  return {
+    lookAgain: () => replicator.updateAll(),
+    stop() {
+      core.off('peer-add', guard);
+      core.off('peer-remove', forget);
+      for (const [peer, request] of guarded) peer._requestRangeBlock = request;
+    },
+  };
 }
 
 function withBlocksIn(blocks: Blocks, core: OneCoreStorage): OneCoreStorage {

@@ -2,7 +2,8 @@
  * The blocks of one model, from all seeders at once, into its file.
  *
  *  1. what an earlier process left is kept: the core's database says which blocks are in the file;
- *  2. the missing ones are asked for in random order, so that nodes that fetch the same model soon have different parts to give each other;
+ *  2. the missing ones are asked for in random order, so that nodes that fetch the same model soon have different parts to give each other,
+ *     which they do not ask of those who have it all (block-choice.ts);
  *  3. every block is proven against the key as it comes; who sends a bad one is banned, who sends nothing is dropped, and both are named;
  *  4. nothing is asked for faster than the limit allows.
  *
@@ -16,7 +17,8 @@ import { asError } from '../../runtime/errors.js';
 import type { Random } from '../../runtime/random.js';
 import { blockCount, blockLength } from './block-tree.js';
 import { BlockLengthError, DiskError } from './block-file.js';
-import { holdHotswaps } from './core-storage.js';
+import { BlockChoice } from './block-choice.js';
+import { guardRequests, holdHotswaps } from './core-storage.js';
 import type { ModelCore } from './model-core.js';
 import type { ModelSwarm } from './model-swarm.js';
 import type { Throttle } from './throttle.js';
@@ -27,8 +29,9 @@ import type { Throttle } from './throttle.js';
  */
 const openBlocks = 64;
 const watchPeriodMs = 1_000;
-/** Nothing came for this long: more is asked for; and where that is all, the last blocks are asked of others, too, and some will come twice. */
+/** Nothing came for this long: more is asked for; and where that is all, so many of the last blocks are asked of others, too, again and again. */
 const hurryAfterMs = 2_000;
+const hurriedBlocks = 2;
 
 export interface FetchProgress {
   /** In the file and proven. */
@@ -66,7 +69,7 @@ class MeshFetch {
   readonly #blocks: number;
   /** Not asked for yet; the next one is the last. */
   #missing: number[] = [];
-  #open = 0;
+  readonly #open = new Set<number>();
   #mayBeOpen = openBlocks;
   #bytes = 0;
   #isOver = false;
@@ -74,7 +77,9 @@ class MeshFetch {
   #isAsking = false;
   #watch: TimerHandle;
   #lastBlockMs = 0;
-  #hurry: (() => void) | undefined;
+  #hurry: ((blocks: number) => void) | undefined;
+  readonly #choice: BlockChoice;
+  #requests: { stop(): void; lookAgain(): void } | undefined;
   /** When a seeder brought its last block, or was first seen with requests. */
   readonly #lastMs = new Map<string, number>();
   #leave: () => void = () => {};
@@ -83,6 +88,7 @@ class MeshFetch {
     this.#options = options;
     this.#on = on;
     this.#blocks = blockCount(options.core.content.bytes);
+    this.#choice = new BlockChoice(options.clock, () => options.core.core.peers);
   }
 
   start(): void {
@@ -94,6 +100,7 @@ class MeshFetch {
     this.#isOver = true;
     this.#options.clock.clearTimeout(this.#watch);
     this.#leave();
+    this.#requests?.stop();
     const { core } = this.#options.core;
     core.off('append', this.#ask);
     core.off('peer-add', this.#ask);
@@ -118,6 +125,10 @@ class MeshFetch {
     core.on('download', this.#downloaded);
     core.on('verification-error', this.#refused);
     this.#hurry = holdHotswaps(core);
+    this.#requests = guardRequests(core, {
+      mayAsk: (peer, index) => this.#isHeldUp || this.#choice.mayAsk(peer, index),
+      asked: (peer) => this.#choice.asked(peer),
+    });
     this.#leave = this.#options.swarm.fetch(this.#options.core);
     this.#watchSeeders();
     this.#ask();
@@ -133,10 +144,10 @@ class MeshFetch {
   };
 
   async #askAll(): Promise<void> {
-    while (!this.#isOver && this.#open < this.#mayBeOpen) {
-      const index = this.#missing.pop();
+    while (!this.#isOver && this.#open.size < this.#mayBeOpen) {
+      const index = this.#choice.next(this.#missing, this.#open);
       if (index === undefined) return;
-      this.#open++;
+      this.#open.add(index);
       await this.#options.download.take(this.#lengthOf(index));
       void this.#get(index);
     }
@@ -150,16 +161,17 @@ class MeshFetch {
       return;
     }
     if (this.#isOver) return;
-    this.#open--;
+    this.#open.delete(index);
     this.#lastBlockMs = this.#options.clock.monotonicMs();
     this.#bytes += this.#lengthOf(index);
     this.#say();
-    if (this.#open === 0 && this.#missing.length === 0) this.#finish();
+    if (this.#open.size === 0 && this.#missing.length === 0) this.#finish();
     else this.#ask();
   }
 
   readonly #downloaded = (_index: number, _bytes: number, peer: Peer): void => {
     this.#lastMs.set(keyOfPeer(peer), this.#options.clock.monotonicMs());
+    this.#choice.brought(peer);
   };
 
   /** Hypercore has proven that this block is not the file's, or could not write it. */
@@ -174,7 +186,8 @@ class MeshFetch {
     this.#watch = clock.setTimeout(() => this.#watchSeeders(), watchPeriodMs);
     const { peers } = this.#options.core.core;
     const nowMs = clock.monotonicMs();
-    if (nowMs - this.#lastBlockMs > hurryAfterMs) this.#askForMore();
+    if (this.#isHeldUp) this.#askForMore();
+    this.#requests?.lookAgain();
     const keys = new Set(peers.map(keyOfPeer));
     for (const key of this.#lastMs.keys()) if (!keys.has(key)) this.#lastMs.delete(key);
     for (const peer of peers) {
@@ -191,11 +204,14 @@ class MeshFetch {
     }
   }
 
+  get #isHeldUp(): boolean {
+    return this.#options.clock.monotonicMs() - this.#lastBlockMs > hurryAfterMs;
+  }
+
   #askForMore(): void {
     if (this.#missing.length === 0) {
-      this.#hurry?.();
-      this.#hurry = undefined;
-    } else if (this.#open >= this.#mayBeOpen) {
+      this.#hurry?.(hurriedBlocks);
+    } else if (this.#open.size >= this.#mayBeOpen) {
       this.#mayBeOpen += openBlocks;
       this.#ask();
     }

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { book, burstMs } from '../../../src/rules/bandwidth.js';
-import { isStalled, retryDelayMs, spareDiskBytes, whyNoRoom, type Room } from '../../../src/rules/model-fetch.js';
+import {
+  isStalled,
+  isWorthWaiting,
+  retryDelayMs,
+  spareDiskBytes,
+  whyNoRoom,
+  type Room,
+} from '../../../src/rules/model-fetch.js';
 
 const room: Room = {
   fileBytes: 4e9,
@@ -31,6 +38,15 @@ describe('a fetch', () => {
     expect(isStalled({ open: 1, silentMs: 119_999, isOnlyOne: true })).toBe(false);
     expect(isStalled({ open: 1, silentMs: 120_000, isOnlyOne: true })).toBe(true);
     expect(isStalled({ open: 0, silentMs: 1e9, isOnlyOne: false })).toBe(false);
+  });
+
+  it('leaves to a fellow what it has, unless it is silent, or far slower than the seeder', () => {
+    const fellow = { silentMs: 0, blockMs: 400, seederBlockMs: 100 };
+    expect(isWorthWaiting(fellow)).toBe(true);
+    expect(isWorthWaiting({ ...fellow, blockMs: 401 })).toBe(false);
+    expect(isWorthWaiting({ ...fellow, silentMs: 5_000 })).toBe(false);
+    expect(isWorthWaiting({ ...fellow, blockMs: undefined })).toBe(true);
+    expect(isWorthWaiting({ ...fellow, seederBlockMs: undefined })).toBe(true);
   });
 
   it('waits longer after each try that brought nothing, and never longer than half a minute', () =>
