@@ -1,5 +1,6 @@
 /** `GET /v1/models`: what the workers that are connected serve now, one entry for each name. */
 import type { WorkerView } from '../client/client.js';
+import { isModel } from '../protocol/model-name.js';
 import { nearest } from '../runtime/near-match.js';
 import { ApiError } from './api-error.js';
 import type { MeshClient } from './choices.js';
@@ -38,7 +39,7 @@ export function modelList(client: MeshClient): ModelEntry[] {
 /** By name or SHA-256. @throws ApiError 404 */
 export function modelNamed(client: MeshClient, wanted: string): ModelEntry {
   const models = modelList(client);
-  const found = models.find(({ id, sha256 }) => id === wanted || sha256 === wanted);
+  const found = models.find(({ id, sha256 }) => isModel({ name: id, sha256 }, wanted));
   if (found === undefined) throw modelNotFound(client, wanted);
   return found;
 }
@@ -67,7 +68,7 @@ export function servedBy(
   wanted: string | undefined,
 ): Served | undefined {
   const models = client.workers().find((each) => each.worker === worker)?.status.models ?? [];
-  return wanted === undefined ? models[0] : models.find(({ name, sha256 }) => name === wanted || sha256 === wanted);
+  return wanted === undefined ? models[0] : models.find((model) => isModel(model, wanted));
 }
 
 /** Names in one message, at most. */

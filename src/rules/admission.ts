@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../protocol/errors.js';
 import { limits } from '../protocol/limits.js';
 import type { PromptMessage } from '../protocol/messages.js';
+import { isModel } from '../protocol/model-name.js';
 import type { Tier } from './tiers.js';
 import { isWorkAsked } from './work.js';
 
@@ -149,10 +150,6 @@ const seconds = (ms: number): string => `${Math.ceil(ms / 1000).toLocaleString('
 
 /** A spot check names the model that is claimed to have answered. */
 export const askedModel = ({ model, check }: PromptMessage): string | undefined => check?.model ?? model;
-
-/** A model is asked for by its name or by the SHA-256 of its file. */
-export const isModel = (model: { readonly name: string; readonly sha256: string }, asked: string): boolean =>
-  model.name === asked || model.sha256 === asked;
 
 /** The one that is meant; where none is named, the first. */
 export const offeredModel = <Model extends { readonly name: string; readonly sha256: string }>(

@@ -8,9 +8,9 @@
  * with one and the same view no worker gets more than twice its share, by score, of a shortlist that holds an eighth of its tier:
  * no herd after a stale status; nobody who is avoided where there is another one not tried yet.
  */
+import { isModel } from '../protocol/model-name.js';
 import { limits } from '../protocol/limits.js';
 import type { StatusMessage } from '../protocol/messages.js';
-import { isModel } from './admission.js';
 import { allows, type Circuit } from './circuit.js';
 
 export interface Candidate {

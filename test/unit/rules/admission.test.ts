@@ -113,6 +113,7 @@ describe('what is asked', () => {
     for (const [model, name] of [
       [undefined, 'counter'],
       ['plain', 'plain'],
+      ['Plain', 'plain'],
       [plain.sha256, 'plain'],
     ] as const) {
       const prompt = model === undefined ? ask() : ask({ model });
