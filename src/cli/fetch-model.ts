@@ -2,9 +2,12 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createActor } from 'xstate';
+import { wantedInMesh } from '../actors/models/fetch-sources.js';
+import { ModelDisk } from '../actors/models/model-disk.js';
 import { ModelMemory } from '../actors/models/model-memory.js';
 import { createFetch, describeMesh, type FetchWatch } from '../actors/fetch.actor.js';
-import { readCatalog } from '../gguf/catalog.js';
+import { readCatalog, type CatalogEntry } from '../gguf/catalog.js';
+import { inspectGguf } from '../gguf/inspect.js';
 import type { FetchOutcome, ModelSource } from '../machines/fetch.js';
 import { modelFolders } from '../model-folders.js';
 import { systemClock } from '../runtime/clock.js';
@@ -14,7 +17,13 @@ import { createHasher, joinMesh, limitOf } from './models-process.js';
 import { progressBar } from './progress-bar.js';
 import { showBytes } from './sizes.js';
 
-export async function fetchModel(wanted: string, values: Settings, watch: FetchWatch): Promise<FetchOutcome> {
+export async function fetchModel(wanted: string, values: Settings, watch: EndingWatch): Promise<FetchOutcome> {
+  const { models: catalog } = await readCatalog();
+  const here = await findHere(wantedInMesh(wanted, catalog), catalog, values);
+  if (here !== undefined) {
+    watch.here(here.path);
+    return { kind: 'fetched', model: here };
+  }
   const mesh = await joinMesh(values, systemRandom.bytes(32)).catch(() => undefined); // an address may do without
   const hasher = createHasher();
   const [modelsFolder = '.'] = modelFolders(values);
@@ -23,7 +32,7 @@ export async function fetchModel(wanted: string, values: Settings, watch: FetchW
       createFetch({
         modelsFolder,
         coresFolder: join(values.home, 'model-cores'),
-        catalog: (await readCatalog()).models,
+        catalog,
         mesh: mesh?.mesh,
         hub: process.env.HF_ENDPOINT,
         token: process.env.HF_TOKEN,
@@ -51,6 +60,27 @@ export async function fetchModel(wanted: string, values: Settings, watch: FetchW
   }
 }
 
+/** A good file of that name or hash on this machine; undefined where it is to be fetched. */
+async function findHere(
+  wanted: string | undefined,
+  catalog: readonly CatalogEntry[],
+  { home, models }: Settings,
+): Promise<Fetched | undefined> {
+  const folders = modelFolders({ home, models });
+  const disk = new ModelDisk({ home, folders, contextSize: undefined, slots: undefined });
+  try {
+    const path = await disk.find(wanted ?? '');
+    await inspectGguf(path);
+    const content = await disk.contentOf(path);
+    const promised = catalog.find(({ name }) => name === wanted?.toLowerCase())?.sha256;
+    return promised === undefined || promised === content.sha256 ? { path, content } : undefined;
+  } catch {
+    return undefined; // it is not here, or of no use
+  } finally {
+    await disk.close();
+  }
+}
+
 type Fetched = Extract<FetchOutcome, { kind: 'fetched' }>['model'];
 
 /** Its hash was just computed from its bytes. */
@@ -60,7 +90,11 @@ function remember(home: string, { path, content }: Fetched): void {
   new ModelMemory(home).learn(new Map([[path, facts]]));
 }
 
-export type EndingWatch = FetchWatch & { end(): void };
+export type EndingWatch = FetchWatch & {
+  /** Nothing has to be fetched. */
+  here(path: string): void;
+  end(): void;
+};
 
 /** For a person. */
 export function fetchBar(): EndingWatch {
@@ -72,6 +106,7 @@ export function fetchBar(): EndingWatch {
       bar.update(bytes, totalBytes, `from ${seeders} ${seeders === 1 ? 'source' : 'sources'}`),
     trouble: (what) => bar.say(`  ${what}`),
     verifying: () => bar.say('Verifying…'),
+    here: () => bar.say('It is here already; nothing is fetched.'),
     end: () => bar.end(),
   };
 }

@@ -44,6 +44,8 @@ const ADVICE: Readonly<Record<GgufErrorCode, string>> = {
 
 export class GgufError extends Error {
   override readonly name = 'GgufError';
+  /** What to do next, as sentences. */
+  readonly advice: string;
 
   /** @param reason a clause without a full stop: what is wrong with the file. */
   constructor(
@@ -53,5 +55,6 @@ export class GgufError extends Error {
     options?: ErrorOptions,
   ) {
     super(`${file}: ${reason}. ${ADVICE[code]}`, options);
+    this.advice = ADVICE[code];
   }
 }

@@ -2,6 +2,7 @@
  * Models that lie in several files, as llama.cpp's `gguf-split` makes them: `NAME-00001-of-00003.gguf` and so on. The first has all the
  * metadata; llama.cpp is given that one, and finds the others beside it by their names. So a part means something only under its name.
  */
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GgufError } from './error.js';
 import { type GgufHeader, readHeader } from './reader.js';
@@ -38,6 +39,7 @@ export async function withOtherParts(first: GgufHeader): Promise<GgufHeader> {
     throw wanting(`it is the first of ${count} parts, and not called so: llama.cpp finds the others by its name`);
   const others = await Promise.all(
     files.slice(1).map(async (file, at) => {
+      if (!existsSync(file)) throw wanting(`of its ${count} parts, ${basename(file)} is missing`);
       const part = await readHeader(file).catch((error: unknown) => {
         const why = error instanceof GgufError ? error.reason : String(error);
         throw wanting(`of its ${count} parts, ${basename(file)} is of no use: ${why}`);

@@ -35,6 +35,8 @@ export interface WorkerModelsOptions extends ModelMeshOptions, Omit<FetchDeps, '
 export class WorkerModels implements ModelsPort {
   readonly #options: WorkerModelsOptions;
   readonly #mesh: ModelMesh;
+  /** By SHA-256. */
+  readonly #shared = new Set<string>();
   /** Closings of cores that are under way: a core that is opened again waits for them. */
   readonly #closing = new Set<Promise<void>>();
 
@@ -51,8 +53,10 @@ export class WorkerModels implements ModelsPort {
     return createFetch({ ...this.#options, mesh: this.#mesh, watch });
   }
 
-  share({ path }: ServedModel, failed: (error: Error) => void): () => void {
-    if (!this.#options.shares || partOf(basename(path)) !== undefined) return () => {};
+  share({ path, sha256 }: ServedModel, failed: (error: Error) => void): () => void {
+    // The same file under two names has one core, and one card.
+    if (!this.#options.shares || partOf(basename(path)) !== undefined || this.#shared.has(sha256)) return () => {};
+    this.#shared.add(sha256);
     let isWanted = true;
     const shared = this.#open(path);
     shared.catch((error: unknown) => {
@@ -60,6 +64,7 @@ export class WorkerModels implements ModelsPort {
     });
     return () => {
       isWanted = false;
+      this.#shared.delete(sha256);
       const closed = shared.then((model) => model.close()).catch(() => {});
       this.#closing.add(closed);
       void closed.then(() => this.#closing.delete(closed));

@@ -7,6 +7,7 @@ import { openHome } from '../../actors/home/home.js';
 import { nameOf } from '../../actors/models/model-library.js';
 import { ModelMemory } from '../../actors/models/model-memory.js';
 import { readCatalog } from '../../gguf/catalog.js';
+import { GgufError } from '../../gguf/error.js';
 import { modelFolders } from '../../model-folders.js';
 import { systemClock } from '../../runtime/clock.js';
 import { CommandError, exitCode } from '../failure.js';
@@ -101,5 +102,8 @@ function tell(name: string, { path, bytes, sha256, how }: AddedModel, json: bool
 
 function failure(file: string, error: unknown): CommandError {
   if (error instanceof CommandError) return error;
-  return CommandError.because(error, `${file} cannot be added`, { code: 'not_added' });
+  const what = `${file} cannot be added`;
+  if (error instanceof GgufError)
+    return new CommandError(what, `${error.reason}.`, error.advice, { code: 'not_added' });
+  return CommandError.because(error, what, { code: 'not_added' });
 }

@@ -81,6 +81,7 @@ function jsonWatch(): EndingWatch {
     progress: (now) => say('progress', now),
     trouble: (what) => say('trouble', { what }),
     verifying: () => say('verifying'),
+    here: (path) => say('here', { path }),
     end: () => {},
   };
 }

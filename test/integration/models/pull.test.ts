@@ -84,6 +84,10 @@ describe('qmesh models pull', () => {
     // two blocks are on their way at a time, and one may be written and not yet in the database
     const { sent } = await seeder.says('sent');
     expect(Number(sent)).toBeLessThan(48 * mebibyte + 5 * 5 * mebibyte);
+    const again = pull(home, 'Mesh-Model');
+    expect(await again.exit).toBe(0);
+    expect(again.lines.map(({ event }) => event)).toEqual(['here', 'fetched']);
+    expect(readdirSync(join(home, 'models')).filter((name) => name.endsWith('.gguf'))).toEqual(['mesh-model.gguf']);
   }, 120_000);
 
   it('takes it from a hub where nobody in the mesh has it, and leaves nothing of a file that is not what was promised', async () => {

@@ -40,7 +40,8 @@ describe('a model in several files', () => {
   });
 
   it.each([
-    ['a part is missing', () => rm(pathOf(2)), 'model-00002-of-00002.gguf is of no use: it cannot be read'],
+    ['a part is missing', () => rm(pathOf(2)), 'model-00002-of-00002.gguf is missing'],
+    ['a part is damaged', () => writeFile(pathOf(2), 'GGUF'), 'model-00002-of-00002.gguf is of no use: it has 4 bytes'],
     ['a part is another model', () => writeFile(pathOf(2), encodeGguf({ metadata, tensors })), 'is not part 2 of 2'],
     ['it is called otherwise', () => rename(pathOf(1), join(folder, 'renamed.gguf')), 'not called so'],
   ])('is refused where %s', async (_, change, reason) => {
