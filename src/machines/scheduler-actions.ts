@@ -78,10 +78,14 @@ const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   );
 });
 
-/** Gives idle slots their next request, as long as there are both. */
+/** Gives idle slots their next request, as long as there are both. One whose deadline has passed ends here instead, and never starts. */
 const dispatch = base.enqueueActions(({ context, enqueue }) => {
   const now = context.monotonicMs();
-  const queue = queues.raise(context.queue, now);
+  let queue = queues.raise(context.queue, now);
+  for (const record of queues.expired(queue, now)) {
+    enqueue({ type: 'finish', params: ends.finished(record, ends.expiredInQueue, now) });
+    queue = queues.remove(queue, record.key);
+  }
   let next: Pick<Context, 'queue' | 'slots' | 'running'> = { queue, slots: context.slots, running: context.running };
   for (;;) {
     const start = nextStart(next.queue, s.openSlots({ ...next, held: context.held }), context.healthCapacity());
@@ -133,16 +137,6 @@ const noteFirstToken = base.enqueueActions(({ context, event, enqueue }) => {
     running: s.update(context.running, key, { ...running, firstTokenAtMs: context.monotonicMs() }),
   });
   if (running.record.losses > 0) enqueue.raise({ type: 'queue.changed' }); // it was by itself until now
-});
-
-const endExpired = base.enqueueActions(({ context, enqueue }) => {
-  const now = context.monotonicMs();
-  let { queue } = context;
-  for (const record of queues.expired(queue, now)) {
-    enqueue({ type: 'finish', params: ends.finished(record, ends.expiredInQueue, now) });
-    queue = queues.remove(queue, record.key);
-  }
-  if (queue !== context.queue) enqueue.assign({ queue });
 });
 
 /** Ends every waiting request that `reasonFor` gives an end. */
@@ -281,7 +275,6 @@ export const schedulerSetup = base.extend({
     tellLine,
     tellProgress,
     noteFirstToken,
-    endExpired,
     endOrphans,
     cancelOne,
     cancelAllOfPeer,

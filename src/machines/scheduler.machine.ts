@@ -59,9 +59,8 @@ export const schedulerMachine = schedulerSetup.createMachine({
         quiet: { always: { guard: 'someoneWaits', target: 'lined' } },
         /** Positions are told, deadlines kept and those who have waited long raised at the pace of queue_status. */
         lined: {
-          entry: 'tellLine',
           always: { guard: 'nobodyWaits', target: 'quiet' },
-          after: { tickMs: { target: 'lined', reenter: true, actions: ['endExpired', 'dispatch', publish] } },
+          after: { tickMs: { target: 'lined', reenter: true, actions: ['dispatch', 'tellLine', publish] } },
         },
       },
     },

@@ -68,7 +68,7 @@ const prompt = s
     tools: s.list(tool, limits.maxTools).exactOptional(),
     stream: z.boolean().exactOptional(),
     resume: z.object({ text: z.string() }).exactOptional(),
-    deadlineMs: z.number().min(1).max(limits.maxDeadlineMs).exactOptional(),
+    deadlineMs: s.duration.max(limits.maxDeadlineMs).exactOptional(),
     order: orderSchema.exactOptional(),
     salt: s.salt.exactOptional(),
     work: z

@@ -2,8 +2,7 @@
 import { z } from 'zod';
 import { idPattern, limits } from './limits.js';
 
-const hex = (chars: number | `1,${number}`, what: string) =>
-  z.string().regex(new RegExp(`^[0-9a-f]{${chars}}$`), `must be ${what}`);
+const hex = (chars: number, what: string) => z.string().regex(new RegExp(`^[0-9a-f]{${chars}}$`), `must be ${what}`);
 
 export const requestId = z.string().regex(idPattern, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
 /** An ed25519 public key: of a node, or of one end of a connection. */
@@ -12,10 +11,10 @@ export const sha256 = hex(64, 'a SHA-256 of 64 lower-case hex characters');
 export const signature = hex(128, 'a signature of 128 lower-case hex characters');
 export const salt = hex(32, '32 lower-case hex characters');
 export const challenge = hex(limits.workChallengeHexChars, '32 lower-case hex characters');
-export const nonce = hex(
-  `1,${limits.workNonceMaxHexChars}`,
-  `1 to ${limits.workNonceMaxHexChars} lower-case hex characters`,
-);
+/** Hashed as the text that it is, so capitals are as good as others. */
+export const nonce = z
+  .string()
+  .regex(new RegExp(`^[0-9A-Fa-f]{0,${limits.workNonceMaxHexChars}}$`), 'must be at most 32 hex characters');
 
 /** A non-negative integer below 2^53, as everything counted or signed is. */
 export const count = z.number().int().min(0);

@@ -422,6 +422,19 @@ describe('the scheduler', () => {
     expect(office.slots.get('slot.0')?.run).toBe('a/3#2.0');
   });
 
+  it('never starts a request whose deadline has passed, however soon a slot is free', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('0', { deadlineMs: 0 });
+    expect(office.outcomes).toEqual(['deadline_exceeded']);
+    office.prompt('1');
+    office.prompt('2', { deadlineMs: limits.queueStatusMinGapMs / 2 });
+    office.clock.advance(limits.queueStatusMinGapMs - 1); // not looked at yet
+    office.end('slot.0', 'stop');
+    expect(office.outcomes).toEqual(['deadline_exceeded', 'stop', 'deadline_exceeded']);
+    expect(office.slots.get('slot.0')?.run).toBe(undefined);
+  });
+
   it('a request asked again on a newer connection goes on there; on the same one, or an older, it is a mistake', () => {
     const office = new Office(['m0'], 'so far');
     office.idle();

@@ -97,7 +97,7 @@ describe('decodeMessage', () => {
     ['messages[1].content', { prompt: undefined, messages: [{ role: 'user', content: '' }, { role: 'user' }] }],
     ['model', { model: '' }],
     ['stream', { stream: 'yes' }],
-    ['deadlineMs', { deadlineMs: 0 }],
+    ['deadlineMs', { deadlineMs: -1 }],
     ['deadlineMs', { deadlineMs: 2 ** 31 }],
     ['resume.text', { resume: {} }],
     ['options', { options: [] }],
