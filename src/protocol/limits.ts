@@ -17,6 +17,8 @@ const numbers = {
   maxFramesPerSecond: 64,
   /** A frame counts as one more for each of these bytes that it is long. */
   frameStepBytes: 16_384,
+  /** Of frames that are owed no answer, an unknown type's for one, so many count as one frame. */
+  maxIgnoredPerFrame: 16,
 
   // Pace of a worker's messages
   /** Between two `status` frames that say something new: at most 4 a second. */

@@ -8,7 +8,7 @@
 import type { DecodeOutcome } from '../../protocol/decode.js';
 import { FrameDecoder, type FrameObject, type RefusalReason } from '../../protocol/frame.js';
 import { limits } from '../../protocol/limits.js';
-import { afterReading, framesAllowed, unread } from '../../rules/reading-pace.js';
+import { afterReading, costInFrames, framesAllowed, unread } from '../../rules/reading-pace.js';
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Connection } from '../ports.js';
 
@@ -72,13 +72,17 @@ export function listenToFrames<Message>(connection: Connection, clock: Clock, on
       const allowed = Math.max(framesNow(), decoder.partial ? 1 : 0);
       if (allowed === 0) break;
       const some = decoder.pushSome(left, Math.min(allowed, limits.maxFramesAtOnce));
-      const done = { frames: some.outcomes.length, bytes: left.length - some.rest.length };
+      const readBytes = left.length - some.rest.length;
       left = some.rest;
-      pace = afterReading(pace, done, clock.monotonicMs());
+      let frames = 0;
       for (const outcome of some.outcomes) {
-        if (outcome.kind === 'object') on.frame(on.decode(outcome.value));
-        else refuse(outcome.reason);
+        if (outcome.kind === 'object') {
+          const decoded = on.decode(outcome.value);
+          frames += costInFrames(decoded);
+          on.frame(decoded);
+        } else refuse(outcome.reason);
       }
+      pace = afterReading(pace, { frames, bytes: readBytes }, clock.monotonicMs());
     }
     return left;
   };

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { decodeMessage } from '../../../src/protocol/decode.js';
 import { limits } from '../../../src/protocol/limits.js';
-import { afterReading, framesAllowed, unread } from '../../../src/rules/reading-pace.js';
+import { afterReading, costInFrames, framesAllowed, unread } from '../../../src/rules/reading-pace.js';
 import { requestCostMs } from '../../../src/rules/token-bucket.js';
 
 const { maxFramesAtOnce, maxFramesPerSecond } = limits;
@@ -59,4 +60,16 @@ it('reads long frames as slowly as many short ones', () => {
     }
   const allowed = (maxFramesAtOnce + seconds * maxFramesPerSecond) * limits.frameStepBytes;
   expect(bytes).toBeLessThanOrEqual(allowed + limits.maxFrameBytes);
+});
+
+it.each<[what: string, frame: Record<string, unknown>, isAnswered: boolean]>([
+  ['of an unknown type', { v: 3, type: 'later', id: 'a' }, false],
+  ['of no type', {}, false],
+  ['a prompt without a readable id', { v: 2, type: 'prompt', id: 'a b', prompt: 'x' }, false],
+  ['a prompt', { v: 2, type: 'prompt', id: 'a', prompt: 'x' }, true],
+  ['a prompt that does not fit', { v: 2, type: 'prompt', id: 'a', prompt: 5 }, true],
+  ['a prompt of another version', { v: 3, type: 'prompt', id: 'a' }, true],
+  ['a cancel', { v: 2, type: 'cancel', id: 'a' }, true],
+])('counts a frame %s as one only where it causes work', (_, frame, isAnswered) => {
+  expect(costInFrames(decodeMessage(frame))).toBe(isAnswered ? 1 : 1 / limits.maxIgnoredPerFrame);
 });

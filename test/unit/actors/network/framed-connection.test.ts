@@ -64,6 +64,15 @@ it('reads everything at once of whom nothing holds back', () => {
   expect(clock.pending).toBe(0);
 });
 
+it('reads thousands at once that are owed no answer: a client that is newer, or talks too much, waits no longer for it', () => {
+  const { connection, heard } = listen(() => true);
+  const later = encodeFrame({ v: 3, type: 'later' });
+  connection.say(Buffer.concat([...Array<Uint8Array>(4_000).fill(later), cancel(1)]));
+  expect(heard.at(-1)).toBe('r1');
+  connection.say(Buffer.concat([...Array<Uint8Array>(10_000).fill(later), cancel(2)]));
+  expect(heard.at(-1)).not.toBe('r2'); // and yet not without end
+});
+
 it('closes who sends more than may wait, in large pieces or in single bytes, and reads nothing more of it', () => {
   for (const pieceBytes of [65_536, 1]) {
     const { clock, connection, heard, ends } = listen(() => true);
