@@ -2,6 +2,7 @@
 import type { AskContext, AskEvent } from '../../machines/ask.machine.js';
 import { doubts, failures, type AskFailure, type Proof, type Try } from '../../machines/ask.js';
 import { FrameTooLargeError } from '../../protocol/frame.js';
+import { limits } from '../../protocol/limits.js';
 import { protocolVersion, type InferenceErrorMessage, type PromptMessage } from '../../protocol/messages.js';
 import { hasModel, isFresh, selectElsewhere, selectWorker, type Candidate, type Wish } from '../../rules/selection.js';
 import type { Random } from '../../runtime/random.js';
@@ -238,7 +239,9 @@ export class Attempts {
       id: this.id,
       ...fields,
       ...(model && { model }),
-      ...(deadlineMs === undefined ? {} : { deadlineMs: Math.max(1, deadlineMs - spentMs) }),
+      ...(deadlineMs === undefined
+        ? {}
+        : { deadlineMs: Math.min(Math.max(1, deadlineMs - spentMs), limits.maxDeadlineMs) }),
       ...(text === '' ? {} : { resume: { text } }),
       ...(proof && { work: proof }),
     };

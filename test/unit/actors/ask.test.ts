@@ -104,6 +104,16 @@ function meshOf(...workers: string[]) {
 
 const typesOf = (messages: readonly InferenceMessage[]): string[] => messages.map(({ type }) => type);
 
+it.each([
+  [1e12, limits.maxDeadlineMs],
+  [500, 500],
+  [0, 1],
+])('a deadline of %d ms is told in a form that any worker takes', (deadlineMs, told) => {
+  const mesh = meshOf('w');
+  mesh.ask({ deadlineMs });
+  expect(mesh.written('w').at(-1)).toMatchObject({ type: 'prompt', deadlineMs: told });
+});
+
 describe('a request that waits in a line', () => {
   it('moves to a worker with a free slot, and what the one before still says is not heard', () => {
     const mesh = meshOf('busy');
