@@ -211,7 +211,7 @@ export class Gateway {
     if (choices > 0 && others + choices > maxChoicesOpen)
       throw new ApiError(
         429,
-        `This server answers at most ${maxChoicesOpen} requests at a time; try again in a moment.`,
+        `This server is busy: it gives at most ${maxChoicesOpen} answers at a time; try again in a moment.`,
         {
           code: 'too_many_requests',
           retryAfterMs: 1_000,

@@ -113,7 +113,7 @@ function summary({ model, worker, usage, timing, tries, finishReason }: Answer):
   const isOfOne = tries.length < 2; // the timing is the last worker's
   const decodeMs = timing === undefined || !isOfOne ? 0 : timing.totalMs - timing.queuedMs - (timing.firstTokenMs ?? 0);
   return [
-    ...(finishReason === 'cancelled' ? ['stopped'] : finishReason === 'length' ? ['cut at its limit of tokens'] : []),
+    ...(finishReason === 'cancelled' ? ['stopped'] : finishReason === 'length' ? ['stopped at the token limit'] : []),
     ...(model === undefined ? [] : [model.name]),
     ...(worker === undefined ? [] : [workerName(worker)]),
     `${tokens} ${tokens === 1 ? 'token' : 'tokens'}`,

@@ -27,12 +27,12 @@ const none = '-';
 export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   '/model': {
     takes: '[name]',
-    does: `choose a model, ${none} for any; without a name, show what is served`,
+    does: `choose a model (${none} for any), or show what is served`,
     run: (state, name) => (name === '' ? showModels(state) : chooseModel(state, name)),
   },
   '/system': {
     takes: '[text]',
-    does: `tell the model how to answer, ${none} for nothing; without a text, show it`,
+    does: `set how the model should answer (${none} to unset), or show it`,
     run: ({ conversation }, text) => {
       if (text !== '') conversation.system = text === none ? undefined : text;
       return conversation.system === undefined ? 'No system prompt.' : `System prompt: ${conversation.system}`;
@@ -40,7 +40,7 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   },
   '/clear': {
     takes: '',
-    does: 'begin anew; the system prompt stays',
+    does: 'start over; the system prompt stays',
     run: ({ conversation }) => {
       conversation.clear();
       return 'Forgotten.';
@@ -50,14 +50,14 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   '/help': { takes: '', does: 'show this', run: () => help() },
 };
 
-/** Undefined for what is no command: a text for the model. `//…` is a text that begins with a slash. */
+/** Undefined for what is not a command: a text for the model. `//…` is a text that begins with a slash. */
 export function runSlash(state: ChatState, line: string): string | undefined {
   if (!line.startsWith('/') || line.startsWith('//')) return undefined;
   const [, word = '', argument = ''] = /^(\/\S*)\s*([\s\S]*)$/.exec(line) ?? [];
   const command = slashCommands[word];
   if (command !== undefined) return command.run(state, argument.trim());
   const meant = nearest(word, Object.keys(slashCommands));
-  return `${word} is no command${meant === undefined ? '' : `; did you mean ${meant}?`} (/help shows them; // begins a text with a slash)`;
+  return `${word} is not a command${meant === undefined ? '' : `; did you mean ${meant}?`} (/help lists them; start with // to send text that begins with a slash)`;
 }
 
 /** What a line may become: commands, and the models that are served. */
@@ -72,20 +72,20 @@ function help(): string {
     ([name, { takes, does }]) => [`${name} ${takes}`.trim(), does] as const,
   );
   const keys = [
-    ['Ctrl-C', 'stop the answer, or throw away what is being typed'],
+    ['Ctrl-C', 'stop the answer, or discard what you are typing'],
     ['Ctrl-D', 'leave'],
-    ['\\ at the end', 'the message goes on in the next line'],
-    ['"""', 'begins and ends a message of several lines'],
-    ['Up, Tab', 'what was typed before; complete a command'],
+    ['\\ at the end', 'continue the message on the next line'],
+    ['"""', 'begin or end a message of several lines'],
+    ['Up, Tab', 'earlier lines; complete a command'],
   ] as const;
   return [...rows, ...keys].map(([name, does]) => `${name.padEnd(16)} ${does}`).join('\n');
 }
 
 function showModels({ model, served }: ChatState): string {
   const names = served();
-  if (names.length === 0) return 'No worker serves anything now.';
+  if (names.length === 0) return 'No worker is serving anything right now.';
   const shown = names.map((name) => (name === model ? `${name} (chosen)` : name)).join(', ');
-  return `Served now: ${shown}${model === undefined ? '. None is chosen: any may answer.' : ''}`;
+  return `Served now: ${shown}${model === undefined ? '. None is chosen, so any may answer.' : ''}`;
 }
 
 /** One that nobody serves now may be served later: it is taken, and said. */
@@ -95,7 +95,7 @@ function chooseModel(state: ChatState, name: string): string {
   const served = state.served();
   if (served.includes(name)) return `${name} answers from now on.`;
   const meant = nearest(name, served);
-  return `No worker serves ${name} now${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+  return `No worker is serving ${name} right now${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
 
 function save({ conversation, now }: ChatState, file: string): string {

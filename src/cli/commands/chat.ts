@@ -111,8 +111,8 @@ async function greeting(session: ChatSession): Promise<string> {
   while (session.served().length === 0 && systemClock.monotonicMs() < untilMs)
     await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, lookEveryMs));
   const names = session.served();
-  const who = names.length === 0 ? 'no worker is found yet (qmesh worker starts one)' : names.join(', ');
-  return `qmesh chat: ${who}. /help shows the commands, Ctrl-D leaves.`;
+  const who = names.length === 0 ? 'no worker found yet (qmesh worker starts one)' : names.join(', ');
+  return `qmesh chat: ${who}. /help lists the commands, Ctrl-D leaves.`;
 }
 
 async function oneMessage(client: QMeshClient, options: Options): Promise<void> {

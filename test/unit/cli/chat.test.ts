@@ -140,8 +140,8 @@ describe('commands', () => {
     await take('/model');
     await take('/model smal');
     expect(said).toEqual([
-      'Served now: big, small. None is chosen: any may answer.',
-      'No worker serves smal now; did you mean small?',
+      'Served now: big, small. None is chosen, so any may answer.',
+      'No worker is serving smal right now; did you mean small?',
     ]);
     await take('/model small');
     await take('hello');
@@ -170,7 +170,7 @@ describe('commands', () => {
   it('are never sent to a model, unless they begin with two slashes', async () => {
     const { take, asked, said } = session(() => answerOf('yes'));
     await take('/sytem x');
-    expect(said[0]).toMatch(/^\/sytem is no command; did you mean \/system\?/);
+    expect(said[0]).toMatch(/^\/sytem is not a command; did you mean \/system\?/);
     await take('//etc/hosts');
     expect(asked.map(contents)).toEqual([['/etc/hosts']]);
     await take('/help');
