@@ -39,6 +39,10 @@ export type ModelEvent =
 /** One step of the way; says `file.…` when it is over. `path` is '' before the file is found. */
 type StepLogic = GuardedLogic<{ readonly wanted: string; readonly path: string }, AnyEventObject>;
 
+const leastProbeMs = 120_000;
+/** 50 MB/s. A good model of 40 GB must not be taken for a bad one, and deleted, since its disk is slow. */
+const slowDiskBytesPerMs = 50_000;
+
 const base = setup({
   types: { context: {} as ModelContext, events: {} as ModelEvent, input: {} as { wanted: string } },
   actors: {
@@ -71,8 +75,8 @@ const base = setup({
   delays: {
     /** A look at the models folder; the demo model is built in less. */
     locateMs: 60_000,
-    /** A probe loads the weights and asks for one token. What takes longer than this is not for this machine. */
-    probeMs: 120_000,
+    /** A probe reads all weights and asks for one token. What takes longer than this is not for this machine. */
+    probeMs: ({ context }) => leastProbeMs + Math.floor((context.model?.bytes ?? 0) / slowDiskBytesPerMs),
     /** SHA-256 of the largest model one would serve, from a slow disk. */
     verifyMs: 1_800_000,
     /** Nobody has it, or there is no room for it: until that is looked at again. */

@@ -60,6 +60,15 @@ describe('a model', () => {
     }
   });
 
+  it('of 40 GB has the time that a slow disk takes for its trial', () => {
+    const large = { type: 'file.verified', model: { ...model, bytes: 40e9 }, mustProbe: true };
+    const staged = modelWith(found, large, turn);
+    staged.clock.advance(919_999);
+    expect(staged.did()).toEqual([]);
+    staged.clock.advance(1);
+    expect(staged.did()).toEqual(['announceRefused']);
+  });
+
   it.each([
     ['looking', [], 60_000],
     ['reading', [found], 1_800_000],
