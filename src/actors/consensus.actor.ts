@@ -121,6 +121,13 @@ function createDocket(deps: ConsensusDeps) {
         wants: (attestation) => docket.wants(attestation) || solos.wants(attestation),
         shown: (peer, attestation) => docket.shown(peer, attestation),
         known: (peer, hash, isCertificate) => docket.known(peer, hash, isCertificate),
+        askedAgain(peer, order, hash) {
+          const isKnownTo = (other: string): boolean => other !== peer;
+          const answer = guard((_: Error | undefined, item: Attestation | undefined) => {
+            if (item?.receipt === hash) gossip.tell({ kind: 'attestation', item, isKnownTo });
+          });
+          ledger.signed('attestation', order, answer);
+        },
         claim(checked) {
           lookForRival(checked);
           const { peer, hash, isCertificate } = checked;

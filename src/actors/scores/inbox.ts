@@ -45,6 +45,8 @@ export interface InboxEvents {
   shown(peer: Sender, attestation: Attestation): void;
   /** The peer has this receipt; `isCertificate`: certified, too. */
   known(peer: Sender, hash: string, isCertificate: boolean): void;
+  /** The peer still puts forward, uncertified, what is counted here. */
+  askedAgain(peer: string, order: string, hash: string): void;
   claim(checked: CheckedClaim): void;
   unsound(peer: Sender, claim: Claim, hash: string, fault: Fault): void;
   attestation(peer: Sender, attestation: Attestation): unknown;
@@ -182,6 +184,8 @@ export class Inbox {
     const relation = this.#checking.has(hash) ? 'busy' : this.#on.relation(hash);
     if (relation !== 'unknown') {
       this.#on.known(peer, hash, isCertificate);
+      if (relation === 'counted' && !isCertificate && peer !== undefined)
+        this.#on.askedAgain(peer, claim.receipt.order, hash);
       for (const attestation of attestations) this.#sortAttestation(peer, attestation, batch);
       return;
     }

@@ -112,6 +112,11 @@ describe('a claim', () => {
     const [certificate] = await other.certificates('', []);
     expect(certificate).toEqual({ ...claim, attestations: expect.arrayContaining([attestation, own]) });
     expect(certificate!.attestations).toHaveLength(2);
+
+    // Who puts it forward once more, having lost the answer, is given the same one.
+    const late = await dial(new Account());
+    late.update({ receipts: [claim] });
+    expect(await late.attestation(hash)).toEqual(attestation);
   });
 
   it('is passed on once, and to nobody who has it', async () => {
