@@ -69,6 +69,7 @@ class MeshFetch {
   readonly #blocks: number;
   /** Not asked for yet; the next one is the last. */
   #missing: number[] = [];
+  /** Asked for, and not there yet. */
   readonly #open = new Set<number>();
   #mayBeOpen = openBlocks;
   #bytes = 0;
@@ -160,8 +161,12 @@ class MeshFetch {
       if (!this.#isOver) this.#fail(error);
       return;
     }
-    if (this.#isOver) return;
-    this.#open.delete(index);
+    this.#arrived(index);
+  }
+
+  /** Said by the block itself, and by whoever asked for it: Hypercore looks at 64 of the open requests, and may not come upon this one. */
+  #arrived(index: number): void {
+    if (this.#isOver || !this.#open.delete(index)) return;
     this.#lastBlockMs = this.#options.clock.monotonicMs();
     this.#bytes += this.#lengthOf(index);
     this.#say();
@@ -169,9 +174,10 @@ class MeshFetch {
     else this.#ask();
   }
 
-  readonly #downloaded = (_index: number, _bytes: number, peer: Peer): void => {
+  readonly #downloaded = (index: number, _bytes: number, peer: Peer): void => {
     this.#lastMs.set(keyOfPeer(peer), this.#options.clock.monotonicMs());
     this.#choice.brought(peer);
+    this.#arrived(index);
   };
 
   /** Hypercore has proven that this block is not the file's, or could not write it. */
