@@ -40,7 +40,10 @@ declare module 'hyperdht' {
     readonly ephemeral: boolean;
     /** Rejects when the address cannot be bound. */
     bind(): Promise<void>;
+    /** Whether or not anybody answered. */
     fullyBootstrapped(): Promise<void>;
+    /** The other nodes that it knows. */
+    toArray(): readonly Address[];
     address(): Address | null;
     /** `to` is this node's address as the other one sees it. Rejects where nobody answers within a second, when `retry` is false. */
     ping(node: Address, options?: { retry?: boolean }): Promise<{ readonly to: Address; readonly rtt: number }>;

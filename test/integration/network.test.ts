@@ -235,6 +235,15 @@ describe('programs on the network', () => {
   });
 });
 
+it('a node says so where none of those that it starts from answers', async () => {
+  const warnings: object[] = [];
+  const log = { ...nullLogger, warn: (event: string, fields?: object) => void warnings.push({ event, ...fields }) };
+  await openDht({ bootstrap: { kind: 'nodes', nodes: [{ host: 'nobody.invalid', port: 50_000 }] }, log });
+  await until(() => warnings.length > 0, 'warned');
+  const note = expect.stringContaining('qmesh doctor') as string;
+  expect(warnings).toEqual([{ event: 'dht.alone', bootstrap: 'nobody.invalid:50000', note }]);
+});
+
 describe('a bootstrap node', () => {
   it('says what to do when its port is taken', async () => {
     await expect(startBootstrap(bootstrap.nodes[0]!.port)).rejects.toThrow(
@@ -245,7 +254,7 @@ describe('a bootstrap node', () => {
   it('is four, found from the first: as many as a node has to ask to learn how its router translates addresses', async () => {
     const dht = new HyperDHT({ bootstrap: bootstrap.nodes, host: '127.0.0.1', port: [0, 0], ephemeral: true });
     await dht.fullyBootstrapped();
-    const known = (dht as unknown as { toArray(): { host: string; port: number }[] }).toArray();
+    const known = dht.toArray();
     await dht.destroy();
     expect(known).toHaveLength(4);
     expect(known).toContainEqual(bootstrap.nodes[0]);

@@ -102,6 +102,7 @@ class HyperswarmDht implements Dht {
     const { bootstrap, clock, random, log } = this.#options;
     if (bootstrap.kind !== 'local') {
       this.#on.ready({ bootstrap: bootstrapText(this.#options), holdsLocal: false });
+      void this.#sayIfAlone(this.#node);
       return;
     }
     this.#mesh = new LocalMesh(this.#node, localAddress(bootstrap.port), clock, random, {
@@ -111,6 +112,16 @@ class HyperswarmDht implements Dht {
         for (const topic of this.#topics.keys()) topic.refresh();
       },
       failed: (error) => this.#fail(error),
+    });
+  }
+
+  /** Where nobody answers nothing fails, and whoever mistyped an address would never learn it. */
+  async #sayIfAlone(node: HyperDHT): Promise<void> {
+    await node.fullyBootstrapped().catch(() => {});
+    if (this.#isOver || node.toArray().length > 0) return;
+    this.#options.log.warn('dht.alone', {
+      bootstrap: bootstrapText(this.#options),
+      note: 'None of these nodes answers. This one joins as soon as one does; qmesh doctor says what is wrong with each.',
     });
   }
 
