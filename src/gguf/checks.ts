@@ -41,6 +41,10 @@ const ARCHITECTURES_WITHOUT_TEXT = new Set([
 
 /** llama.cpp stops at 512 (LLAMA_MAX_LAYERS); twice that leaves room for newer versions. */
 const MAX_BLOCKS = 1024;
+/** llama.cpp aborts beyond (LLAMA_MAX_EXPERTS). */
+const MAX_EXPERTS = 1024;
+/** Ways to stretch positions over a longer context (`rope.scaling.type`), as llama.cpp names them (LLAMA_ROPE_SCALING_TYPES). */
+const ROPE_SCALINGS: readonly unknown[] = ['none', 'linear', 'yarn', 'longrope'];
 /** A special token's id that says "there is none". */
 const NO_TOKEN = 0xffff_ffff;
 
@@ -65,6 +69,8 @@ export function checkModel(header: GgufHeader): void {
   if ((numbers.optional('block_count') ?? 0) > MAX_BLOCKS) {
     fail('bad_metadata', `it claims ${numbers.required('block_count')} blocks`);
   }
+  checkExperts(numbers, fail);
+  checkRopeScaling(header, architecture, fail);
   checkTokenizer(header, fail);
   if (!PLAIN_TRANSFORMERS.has(architecture)) return;
   checkHeads(numbers, fail);
@@ -97,6 +103,38 @@ class Numbers {
   isArray(key: string): boolean {
     return this.header.arrays.has(`${this.architecture}.${key}`);
   }
+
+  /** A number for all blocks, or one for each: none may be missing. */
+  requiredOfEach(key: string): void {
+    if (!this.isArray(key)) this.required(key);
+    else if (this.#items(key).some((value) => value < 1))
+      this.fail('bad_metadata', `${this.architecture}.${key} is 0 or less for one of its blocks`);
+  }
+
+  /** The largest, where blocks differ. */
+  most(key: string): number | undefined {
+    return this.isArray(key) ? Math.max(0, ...this.#items(key)) : this.optional(key);
+  }
+
+  #items(key: string): readonly number[] {
+    return this.header.arrays.get(`${this.architecture}.${key}`)?.numbers ?? [];
+  }
+}
+
+/** Of any architecture: llama.cpp asserts that a block with experts uses some of them, and one without uses none. */
+function checkExperts(numbers: Numbers, fail: Fail): void {
+  if (numbers.isArray('expert_count')) return;
+  const experts = numbers.optional('expert_count') ?? 0;
+  const used = numbers.most('expert_used_count') ?? 0;
+  if (experts > MAX_EXPERTS) fail('bad_metadata', `it claims ${experts} experts in a block`);
+  if (used > experts || (experts > 0 && used < 1)) fail('bad_metadata', `it uses ${used} of ${experts} experts`);
+}
+
+/** Of any architecture: an unknown one fails an assertion. */
+function checkRopeScaling({ scalars }: GgufHeader, architecture: string, fail: Fail): void {
+  const scaling = scalars.get(`${architecture}.rope.scaling.type`);
+  if (typeof scaling === 'string' && !ROPE_SCALINGS.includes(scaling))
+    fail('bad_metadata', `${architecture}.rope.scaling.type is ${quote(scaling)}`);
 }
 
 /** Of any architecture: a norm with such an epsilon fails an assertion, such a frequency makes every number NaN. */
@@ -115,6 +153,11 @@ function checkHeads(numbers: Numbers, fail: Fail): void {
   numbers.required('context_length');
   numbers.required('block_count');
   const embedding = numbers.required('embedding_length');
+  // each is a size of a tensor, and llama.cpp asserts that none is 0
+  for (const key of ['attention.head_count_kv', 'attention.key_length', 'attention.value_length'])
+    if (numbers.most(key) !== undefined) numbers.requiredOfEach(key);
+  numbers.requiredOfEach('attention.head_count');
+  if ((numbers.optional('expert_count') ?? 0) === 0) numbers.requiredOfEach('feed_forward_length');
   if (numbers.isArray('attention.head_count')) return;
   const heads = numbers.required('attention.head_count');
   if (numbers.optional('attention.key_length') === undefined && embedding % heads !== 0) {

@@ -1,5 +1,5 @@
 /**
- * The GGUF file format, version 3, as far as this project reads and writes it, and the one error that its readers throw.
+ * The GGUF file format, version 3, as far as this project reads and writes it.
  * Source: the GGUF specification in ggml's `docs/gguf.md`; block sizes from ggml's type table. All numbers are little-endian.
  *
  *     magic "GGUF" · u32 version · u64 tensor count · u64 metadata count

@@ -21,8 +21,9 @@ const MAX_STRING_BYTES = 64 * 2 ** 20;
 const MAX_KEPT_NUMBERS = 1024;
 
 /** The texts that somebody asks for; all others are passed over. */
-const KEPT_STRINGS = /^(general\.(architecture|name|type)|tokenizer\.(ggml\.(model|pre)|chat_template))$/;
-const KEPT_NUMBERS = /\.(head_count|head_count_kv|feed_forward_length)$/;
+const KEPT_STRINGS =
+  /^(general\.(architecture|name|type)|tokenizer\.(ggml\.(model|pre)|chat_template)|.+\.rope\.scaling\.type)$/;
+const KEPT_NUMBERS = /\.(head_count|head_count_kv|feed_forward_length|expert_used_count)$/;
 
 const SCALAR_BYTES: Readonly<Record<number, number>> = {
   [ValueType.uint8]: 1,

@@ -1,6 +1,6 @@
 /**
- * Damaged and hostile model files, each a small llama model with one thing wrong, and what must become of it. Ten of them abort
- * a process that gives them to llama.cpp unread.
+ * Damaged and hostile model files, each a small llama model with one thing wrong, and what must become of it. Some twenty of them
+ * abort a process that gives them to llama.cpp unread.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -152,6 +152,17 @@ const CASES: readonly Case[] = [
   ['heads-3', 'bad_metadata', meta({ 'llama.attention.head_count': uint32(3) })],
   ['kv-heads-0', 'bad_metadata', meta({ 'llama.attention.head_count_kv': uint32(0) })],
   ['kv-heads-3', 'bad_metadata', meta({ 'llama.attention.head_count_kv': uint32(3) })],
+  ['heads-0-in-a-block', 'bad_metadata', meta({ 'llama.attention.head_count': int32s([0]) })],
+  ['kv-heads-0-in-a-block', 'bad_metadata', meta({ 'llama.attention.head_count_kv': int32s([0]) })],
+  ['values-of-no-length', 'bad_metadata', meta({ 'llama.attention.value_length': uint32(0) })],
+  ['feed-forward-0', 'bad_metadata', meta({ 'llama.feed_forward_length': uint32(0) })],
+  ['feed-forward-0-in-a-block', 'bad_metadata', meta({ 'llama.feed_forward_length': int32s([0]) })],
+  ['feed-forward-absent', 'bad_metadata', meta({ 'llama.feed_forward_length': undefined })],
+  ['experts-all-idle', 'bad_metadata', meta({ 'llama.expert_count': uint32(8) })],
+  ['experts-too-few', 'bad_metadata', meta(experts(2, uint32(3)))],
+  ['experts-idle-in-each-block', 'bad_metadata', meta(experts(2, int32s([0])))],
+  ['experts-huge', 'bad_metadata', meta(experts(1_000_000, uint32(1)))],
+  ['experts-without-tensors', 'engine', meta(experts(2, uint32(1)))],
   ['blocks-huge', 'bad_metadata', meta({ 'llama.block_count': uint32(1_000_000) })],
   ['blocks-absent', 'bad_metadata', meta({ 'llama.block_count': undefined })],
   ['blocks-too-many', 'tensor_mismatch', meta({ 'llama.block_count': uint32(2) })],
@@ -161,6 +172,9 @@ const CASES: readonly Case[] = [
   ['epsilon-negative', 'bad_metadata', meta({ 'llama.attention.layer_norm_rms_epsilon': float32(-1) })],
   ['rope-nan', 'bad_metadata', meta({ 'llama.rope.freq_base': float32(NaN) })],
   ['rope-0', 'bad_metadata', meta({ 'llama.rope.freq_base': float32(0) })],
+  ['rope-scaling-unknown', 'bad_metadata', meta({ 'llama.rope.scaling.type': string('nonesuch') })],
+  ['rope-scaling-empty', 'bad_metadata', meta({ 'llama.rope.scaling.type': string('') })],
+  ['rope-scaling-none', 'served', meta({ 'llama.rope.scaling.type': string('none') })],
   ['rope-dimensions-1000', 'engine', meta({ 'llama.rope.dimension_count': uint32(1000) })],
   ['feed-forward-mismatch', 'engine', meta({ 'llama.feed_forward_length': uint32(128) })],
   ['embedding-mismatch', 'tensor_mismatch', meta({ 'llama.embedding_length': uint32(128) })],
@@ -208,6 +222,11 @@ const CASES: readonly Case[] = [
   ['template-endless', 'served', meta({ 'tokenizer.chat_template': string(EVIL_TEMPLATE) })],
   ['template-broken', 'served', meta({ 'tokenizer.chat_template': string('{% for m in %}{{ broken') })],
 ];
+
+/** Blocks of so many experts, of which each token uses some. */
+function experts(count: number, used: Metadata[string]): Record<string, Metadata[string]> {
+  return { 'llama.expert_count': uint32(count), 'llama.expert_used_count': used };
+}
 
 /** A vocabulary of only so many tokens, in agreement with itself. */
 function columns(count: number): Record<string, Metadata[string]> {
