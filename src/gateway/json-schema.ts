@@ -74,9 +74,7 @@ function renamed(given: Schema): Schema {
       // How libraries write "any whole number": no JSON number is held beyond
       minimum: minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum,
       maximum: maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum,
-    })
-      .filter(([key, value]) => value !== undefined && !remarks.includes(key))
-      .map(([key, value]) => [key, value] as const),
+    }).filter(([key, value]) => value !== undefined && !remarks.includes(key)),
   );
 }
 
