@@ -46,7 +46,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
       gone();
     });
 
-    outboxes.greet(peer, board.message()); // before anything that the peer says can be answered
+    outboxes.send(peer, board.message()); // before anything that the peer says can be answered
 
     const refuseFrame = (outcome: Exclude<DecodeOutcome, { kind: 'message' }>): void => {
       if (outcome.kind === 'unknown_type') return;

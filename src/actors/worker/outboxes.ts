@@ -11,31 +11,23 @@
 import { inferenceError, type ErrorCode } from '../../protocol/errors.js';
 import { encodeFrame, FrameTooLargeError } from '../../protocol/frame.js';
 import { limits } from '../../protocol/limits.js';
-import {
-  protocolVersion,
-  type QueueStatusMessage,
-  type StatusMessage,
-  type WorkerMessage,
-} from '../../protocol/messages.js';
+import { protocolVersion, type QueueStatusMessage, type WorkerMessage } from '../../protocol/messages.js';
 import { whoLeaves } from '../../rules/eviction.js';
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Connection } from '../ports.js';
 
 /** Timers are late on a busy machine: this keeps the promise of `keepaliveMs` with room to spare. */
-const quietMs = Math.floor(limits.keepaliveMs * 0.8);
-
-/** Three a second: together with the slot, which is told whenever it is given, no more than four. */
-const newsGapMs = Math.ceil((4 * limits.queueStatusMinGapMs) / 3);
+const quietMs = Math.floor(limits.keepaliveMs * 0.6);
 
 /** An estimate is said anew when it is this much off what the one told last has become by now, in ms and as a share of it. */
 const estimateOff = { ms: 500, share: 0.25 };
 
-/** Where a request stands, and what its client knows of it. */
+/** Where a request stands, as far as its client knows. */
 interface Told {
   /** The latest, which is also what is said when there is nothing else to say. */
   status: QueueStatusMessage;
-  /** What was news last, and when; undefined before the first. */
-  said: { readonly status: QueueStatusMessage; readonly atMs: number } | undefined;
+  /** The latest that was written for itself, and when; undefined before the first. */
+  readonly said: (QueueStatusMessage & { readonly atMs: number }) | undefined;
 }
 
 export type Position = Pick<QueueStatusMessage, 'id' | 'position' | 'length' | 'tier' | 'estimatedWaitMs'>;
@@ -52,9 +44,6 @@ interface Outbox {
   idleSinceMs: number;
   lastWriteMs: number;
   timer: TimerHandle;
-  /** When the peer was last told how the worker is. */
-  statusAtMs: number;
-  statusTimer: TimerHandle;
 }
 
 export class Outboxes {
@@ -81,8 +70,6 @@ export class Outboxes {
       idleSinceMs: nowMs,
       lastWriteMs: nowMs,
       timer: undefined,
-      statusAtMs: -Infinity,
-      statusTimer: undefined,
     });
   }
 
@@ -118,7 +105,6 @@ export class Outboxes {
     const box = this.#boxes.get(peer);
     if (box === undefined) return;
     this.#clock.clearTimeout(box.timer);
-    this.#clock.clearTimeout(box.statusTimer);
     this.#boxes.delete(peer);
   }
 
@@ -136,15 +122,9 @@ export class Outboxes {
     }
   }
 
-  /** The first frame of a connection. */
-  greet(peer: string, status: StatusMessage): void {
-    const box = this.#boxes.get(peer);
-    if (box !== undefined) this.#sayStatus(box, encodeFrame(status));
-  }
-
-  broadcast(status: StatusMessage): void {
-    const frame = encodeFrame(status);
-    for (const box of this.#boxes.values()) this.#sayStatus(box, frame);
+  broadcast(message: WorkerMessage): void {
+    const frame = encodeFrame(message);
+    for (const box of this.#boxes.values()) this.#writeFrame(box, frame);
   }
 
   /** A request was admitted: it is owed an end. */
@@ -152,23 +132,22 @@ export class Outboxes {
     const box = this.#boxes.get(peer);
     if (box === undefined) return;
     box.unfinished.set(id, { status: queueStatus({ ...unknownPosition, id }), said: undefined });
-    if (box.timer === undefined) this.#lookAgain(box, quietMs);
+    this.#keepAlive(box);
   }
 
-  /**
-   * Where the request stands: what is repeated later, and written now where it is news to the peer. A place in line that comes too soon
-   * after the last word is dropped: it may have changed by the time it could be said, and the line is told again.
-   */
+  /** Where the request stands. Written where it is news to the peer, and in any case what is repeated later. */
   tellPosition(peer: string, position: Position): void {
     const box = this.#boxes.get(peer);
     const told = box?.unfinished.get(position.id);
     if (box === undefined || told === undefined) return;
-    const { said } = told;
+    const status = queueStatus(position);
     const nowMs = this.#clock.monotonicMs();
-    const isOtherPlace = position.position > 0 && position.position !== said?.status.position;
-    if (said !== undefined && isOtherPlace && isTooSoon(said, nowMs)) return;
-    told.status = queueStatus(position);
-    if (isNews(told, nowMs)) this.#say(box, told);
+    if (!isNews(told, status, nowMs)) {
+      told.status = status;
+      return;
+    }
+    box.unfinished.set(position.id, { status, said: { ...status, atMs: nowMs } });
+    this.#write(box, status);
   }
 
   /** The one end of a request. No effect where it is not open: it has ended, or moved to another connection. */
@@ -209,39 +188,15 @@ export class Outboxes {
     if (box.connection.unsentBytes > limits.maxUnsentBytes) box.connection.destroy();
   }
 
-  /** Where the peer heard one a moment ago, as one that has just come did, it hears this a little later, or the one after it. */
-  #sayStatus(box: Outbox, frame: Uint8Array): void {
-    this.#clock.clearTimeout(box.statusTimer);
-    const nowMs = this.#clock.monotonicMs();
-    const waitMs = box.statusAtMs + limits.statusMinGapMs - nowMs;
-    if (waitMs > 0) {
-      box.statusTimer = this.#clock.setTimeout(() => this.#sayStatus(box, frame), waitMs);
-      return;
-    }
-    box.statusAtMs = nowMs;
-    this.#writeFrame(box, frame);
-  }
-
-  #say(box: Outbox, told: Told): void {
-    told.said = { status: told.status, atMs: this.#clock.monotonicMs() };
-    this.#write(box, told.status);
-  }
-
-  /** While requests are open here: says an estimate that came too soon to be said, or anything at all where nothing was said. */
-  #lookAgain(box: Outbox, delayMs: number): void {
+  #keepAlive(box: Outbox): void {
+    if (box.timer !== undefined) return;
     box.timer = this.#clock.setTimeout(() => {
       box.timer = undefined;
-      const [oldest, ...others] = box.unfinished.values();
+      const [oldest] = box.unfinished.values();
       if (oldest === undefined) return;
-      const nowMs = this.#clock.monotonicMs();
-      const silentMs = nowMs - box.lastWriteMs;
-      const news = [oldest, ...others].filter((told) => isNews(told, nowMs));
-      const isQuiet = news.length === 0 && silentMs >= quietMs;
-      // First: a write may find a peer that does not read, and close it with this box.
-      this.#lookAgain(box, news.length > 0 || isQuiet ? quietMs : quietMs - silentMs);
-      for (const told of news) this.#say(box, told);
-      if (isQuiet) this.#write(box, oldest.status);
-    }, delayMs);
+      this.#keepAlive(box); // first: the write may find a peer that does not read, and close it with this box
+      if (this.#clock.monotonicMs() - box.lastWriteMs >= quietMs / 2) this.#write(box, oldest.status);
+    }, quietMs);
   }
 }
 
@@ -258,19 +213,15 @@ const queueStatus = ({ id, position, length, tier, estimatedWaitMs }: Position):
   estimatedWaitMs,
 });
 
-const isTooSoon = ({ atMs }: NonNullable<Told['said']>, nowMs: number): boolean => nowMs - atMs < newsGapMs;
-
 /**
- * That it is in a slot now always is; any other position that is new, where the last news is old enough. So is an estimate: while a prompt
- * is read any that is new, since it shows that something happens; before, one that is well off what was told.
+ * A new position always is. An estimate, at most as often as limits.ts says: while a prompt is read, any that is new, since it shows
+ * that something happens; before, one that is well off what was told.
  */
-function isNews({ said, status }: Told, nowMs: number): boolean {
-  if (said === undefined) return true;
-  const { position, estimatedWaitMs } = said.status;
-  if (status.position === 0 && position > 0) return true;
-  if (isTooSoon(said, nowMs)) return false;
-  if (status.position !== position) return true;
-  if (position === 0) return status.estimatedWaitMs !== estimatedWaitMs;
-  const off = Math.abs(status.estimatedWaitMs - Math.max(0, estimatedWaitMs - (nowMs - said.atMs)));
-  return off > Math.max(estimateOff.ms, estimateOff.share * estimatedWaitMs);
+function isNews({ said }: Told, status: QueueStatusMessage, nowMs: number): boolean {
+  if (said?.position !== status.position) return true;
+  const sinceMs = nowMs - said.atMs;
+  if (sinceMs < limits.queueStatusMinGapMs) return false;
+  if (status.position === 0) return said.estimatedWaitMs !== status.estimatedWaitMs;
+  const off = Math.abs(status.estimatedWaitMs - Math.max(0, said.estimatedWaitMs - sinceMs));
+  return off > Math.max(estimateOff.ms, estimateOff.share * said.estimatedWaitMs);
 }
