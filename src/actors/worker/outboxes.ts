@@ -19,6 +19,9 @@ import type { Connection } from '../ports.js';
 /** Timers are late on a busy machine: this keeps the promise of `keepaliveMs` with room to spare. */
 const quietMs = Math.floor(limits.keepaliveMs * 0.6);
 
+/** Between two pieces of news of one request, so that with the slot, which is told whenever it is given, they are no more than four a second. */
+const newsGapMs = Math.ceil((4 * limits.queueStatusMinGapMs) / 3);
+
 /** An estimate is said anew when it is this much off what the one told last has become by now, in ms and as a share of it. */
 const estimateOff = { ms: 500, share: 0.25 };
 
@@ -135,13 +138,18 @@ export class Outboxes {
     this.#keepAlive(box);
   }
 
-  /** Where the request stands. Written where it is news to the peer, and in any case what is repeated later. */
+  /**
+   * Where the request stands. Written where it is news to the peer, and in any case what is repeated later. A new place in line that comes
+   * too soon after the last is dropped: by the time it could be said it may be another one, and the line is told again before long.
+   */
   tellPosition(peer: string, position: Position): void {
     const box = this.#boxes.get(peer);
     const told = box?.unfinished.get(position.id);
     if (box === undefined || told === undefined) return;
     const status = queueStatus(position);
     const nowMs = this.#clock.monotonicMs();
+    const { said } = told;
+    if (said !== undefined && isMoveInLine(said, status) && nowMs - said.atMs < newsGapMs) return;
     if (!isNews(told, status, nowMs)) {
       told.status = status;
       return;
@@ -213,14 +221,17 @@ const queueStatus = ({ id, position, length, tier, estimatedWaitMs }: Position):
   estimatedWaitMs,
 });
 
+const isMoveInLine = (said: QueueStatusMessage, status: QueueStatusMessage): boolean =>
+  status.position > 0 && status.position !== said.position;
+
 /**
- * A new position always is. An estimate, at most as often as limits.ts says: while a prompt is read, any that is new, since it shows
+ * A new position always is. An estimate, where the last news is old enough: while a prompt is read, any that is new, since it shows
  * that something happens; before, one that is well off what was told.
  */
 function isNews({ said }: Told, status: QueueStatusMessage, nowMs: number): boolean {
   if (said?.position !== status.position) return true;
   const sinceMs = nowMs - said.atMs;
-  if (sinceMs < limits.queueStatusMinGapMs) return false;
+  if (sinceMs < newsGapMs) return false;
   if (status.position === 0) return said.estimatedWaitMs !== status.estimatedWaitMs;
   const off = Math.abs(status.estimatedWaitMs - Math.max(0, said.estimatedWaitMs - sinceMs));
   return off > Math.max(estimateOff.ms, estimateOff.share * said.estimatedWaitMs);

@@ -64,6 +64,7 @@ export class StatusBoard {
   #said = '';
   #onChange: () => void = () => {};
   #onReady: () => void = () => {};
+  #onOffered: () => void = () => {};
 
   constructor(options: { workerId: string; agent: string; clock: Clock; queueCapacity: number; hasLedger: boolean }) {
     this.#hasLedger = options.hasLedger;
@@ -99,6 +100,7 @@ export class StatusBoard {
     if (this.#models.has(place)) return; // with what its engine said of it
     this.#models.set(place, model);
     this.#announce();
+    this.#onOffered();
   }
 
   noteResidents(residents: readonly Resident[]): void {
@@ -142,6 +144,11 @@ export class StatusBoard {
   /** Called when a model is loaded; one listener, the latest. */
   onReady(listener: () => void): void {
     this.#onReady = listener;
+  }
+
+  /** Called when a model can be asked for that is not loaded; one listener, the latest. */
+  onOffered(listener: () => void): void {
+    this.#onOffered = listener;
   }
 
   /** Called at every change of substance; one listener, the latest. */

@@ -27,7 +27,7 @@ import { closeLedger, ledgerIn } from '../worker/open-ledger.js';
 import { openAdmin, pageLog } from '../worker/open-admin.js';
 import { openModels } from '../worker/open-models.js';
 import { modelDisk, treeOptions, workerOptions, workerPorts, type Surroundings } from '../worker/setup.js';
-import { noModel, Startup } from '../worker/startup.js';
+import { noModel, Startup, type StartupEvents } from '../worker/startup.js';
 
 const flags = [
   'model',
@@ -141,13 +141,14 @@ async function run(
   let end: (how: End) => void = () => {};
   const ended = new Promise<End>((resolve) => (end = resolve));
   let admin: string | null = null;
-  const startup = new Startup(options.models.length, {
+  const startupEvents: StartupEvents = {
     up: ({ bootstrap, models }) => {
       log.info('worker.ready', { workerId: options.identity.publicKeyHex, models, bootstrap, admin });
       if (values.model.length === 0) log.info('worker.demo', { note: demoNote });
     },
     hopeless: (failure) => end({ failure }),
-  });
+  };
+  const startup = new Startup(options.models.length, startupEvents, systemClock);
   const drain = { isCut: false };
   const cutDrain = (): boolean => drain.isCut && tell(tree.system, names.scheduler, { type: 'drain.cut' });
   const onStopAsked = (how: 'drained' | 'now'): void => {
@@ -162,7 +163,9 @@ async function run(
     onAdminReady: (address) => (admin = address),
   });
   const { tree, deps } = startWorker(options, ports, treeOptions(values));
-  deps.board.onReady(() => startup.loaded(deps.board.models.map(({ name }) => name)));
+  const offered = (): string[] => deps.board.models.map(({ name }) => name);
+  deps.board.onReady(() => startup.loaded(offered()));
+  deps.board.onOffered(() => startup.offered(offered()));
   tree.onEscalation((error) => end({ failure: escalated(error) }));
   void stopAsked.then((signal) => end({ by: signal }));
 

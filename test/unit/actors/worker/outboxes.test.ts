@@ -135,17 +135,56 @@ describe('outboxes', () => {
       });
   });
 
-  it('write a position at once where it is new, and an estimate at most four times a second, where it is well off', () => {
+  it('write a position at once where it is new and the last is long enough ago, and an estimate then where it is well off', () => {
     const { clock, outboxes, connection } = office();
     const tell = (position: number, estimatedWaitMs: number): number => {
       outboxes.tellPosition('p0', { id: 'a', position, length: 3, tier: 'guest', estimatedWaitMs });
       return connection.written.splice(0).length;
     };
+    const wait = (ms: number): void => {
+      clock.advance(ms);
+      connection.written.splice(0); // repeated meanwhile
+    };
     outboxes.open('p0', 'a');
-    expect([tell(2, 8_000), tell(2, 8_000), tell(1, 5_000), tell(1, 20_000)]).toEqual([1, 0, 1, 0]);
-    clock.advance(2_000);
-    connection.written.splice(0); // repeated meanwhile
+    expect([tell(2, 8_000), tell(2, 8_000), tell(1, 5_000)]).toEqual([1, 0, 0]);
+    wait(400);
+    expect([tell(1, 5_000), tell(1, 20_000)]).toEqual([1, 0]);
+    wait(2_000);
     expect([tell(1, 3_100), tell(1, 9_000), tell(1, 20_000)]).toEqual([0, 1, 0]); // as told: 2 s less by now
+    expect([tell(2, 9_000), tell(0, 900), tell(0, 800)]).toEqual([0, 1, 0]); // a slot is told at once
+  });
+
+  it('repeat the place that was told last, not one that came too soon to be told', () => {
+    const { clock, outboxes, connection } = office();
+    outboxes.open('p0', 'a');
+    for (const position of [2, 1]) outboxes.tellPosition('p0', { ...first, id: 'a', position });
+    clock.advance(limits.keepaliveMs);
+    expect(connection.written.map((said) => 'position' in said && said.position)).toEqual([2, 2]);
+  });
+
+  it('tell news of one request at most four times a second', () => {
+    const step = fc.record({ waitMs: fc.nat(120), position: fc.nat(3), estimatedWaitMs: fc.nat(9_999) });
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60, size: 'max' }),
+        fc.array(step, { maxLength: 60, size: 'max' }),
+        (inLine, inSlot) => {
+          const { clock, outboxes, connection } = office();
+          const atMs: number[] = [];
+          outboxes.open('p0', 'a');
+          const tell = (position: number, { waitMs, estimatedWaitMs }: (typeof inLine)[number]): void => {
+            const before = connection.written.length;
+            outboxes.tellPosition('p0', { ...first, id: 'a', position, estimatedWaitMs });
+            if (connection.written.length > before) atMs.push(clock.monotonicMs());
+            clock.advance(waitMs);
+          };
+          for (const each of inLine) tell(1 + each.position, each);
+          for (const each of inSlot) tell(0, each);
+          for (const from of atMs)
+            expect(atMs.filter((at) => at >= from && at < from + 1_000).length).toBeLessThanOrEqual(4);
+        },
+      ),
+    );
   });
 
   it('while a prompt is read, say each new estimate, since it shows that something happens', () => {
@@ -155,7 +194,7 @@ describe('outboxes', () => {
       connection.written.splice(0);
       outboxes.tellPosition('p0', { id: 'a', position: 0, length: 0, tier: 'guest', estimatedWaitMs });
       const { length } = connection.written;
-      clock.advance(limits.queueStatusMinGapMs);
+      clock.advance(2 * limits.queueStatusMinGapMs);
       return length;
     });
     expect(written).toEqual([1, 1, 1, 0]);
