@@ -16,9 +16,9 @@ export interface Piece {
 /** A character has at most four bytes, and a token at least one; twice that covers tokens that hold ends of two characters. */
 const MAX_TOKENS_PER_CHARACTER = 8;
 
-const REPLACEMENT = '\uFFFD';
-
 /** `detokenize` gives U+FFFD for bytes that are not a whole character. */
+export const REPLACEMENT = '\uFFFD';
+
 export class AnswerText {
   readonly #detokenize: (tokens: readonly number[]) => string;
   readonly #stops: readonly string[];
@@ -52,8 +52,15 @@ export class AnswerText {
     this.#open.push(token);
     const text = this.#detokenize(this.#open);
     if (text.endsWith(REPLACEMENT) && this.#open.length < MAX_TOKENS_PER_CHARACTER) return NOTHING;
-    this.#held.push({ text, tokens: this.#open.length });
+    const tokens = this.#open.length;
     this.#open = [];
+    return this.add({ text, tokens });
+  }
+
+  /** Adds text of the answer: whole characters. */
+  add(piece: Piece): Piece {
+    if (this.#stopped) return NOTHING;
+    this.#held.push(piece);
     return this.#release();
   }
 

@@ -38,12 +38,14 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
   const tokens = promptTokens.length + resumedTokens.length;
   if (claimedText !== undefined && tokens > contextSize) throw promptTooLong(tokens, contextSize);
   const grammar = await grammarOf(request, llama);
+  const canBeMended = grammar === undefined && claimedText === undefined && tokens < contextSize;
   const seed = options.seed ?? Math.floor(random.next() * 2 ** 32);
   const setup = {
     ...place,
     promptTokens,
     resumedTokens,
     resumedText,
+    seamTokens: canBeMended ? Math.min(MAX_SEAM_TOKENS, resumedTokens.length) : 0,
     options,
     contextSize,
     seed,
@@ -55,6 +57,12 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
   const weigher = claimedText === undefined ? undefined : weigherOf(engine, request, { ...setup, sampler });
   return new Run({ ...setup, sampler, weigher }, tokenizer, outlet);
 }
+
+/**
+ * The end of `resume.text` is mostly the end of a token, since text leaves so; but a client may hold less of it. A word that was cut
+ * is read as up to so many tokens, so for each of these places it is asked what the model picks there.
+ */
+const MAX_SEAM_TOKENS = 8;
 
 /** Of an answer with fewer tokens than this share of what was allowed, its length is no reason to have ended. */
 const CUT_SHARE = 0.8;

@@ -3,10 +3,10 @@
  * batches (scheduler.ts) nor messages. Lifecycle: created with all its tokens known → its prompt is evaluated in slices →
  * each picked token goes to `accept` → `finish` is called exactly once, by whoever ends it.
  */
-import { AnswerText, NOTHING, type Piece } from './answer-text.js';
+import { AnswerText, NOTHING, REPLACEMENT, type Piece } from './answer-text.js';
 import type { FinishReason, RunOptions, ToolCall } from './messages.js';
 import type { NativeGrammarState, NativeSampler, SamplerConfig } from './native.js';
-import { samplerConfig } from './sampling.js';
+import { REPEAT_PENALTY_WINDOW, samplerConfig } from './sampling.js';
 import type { TokenOutlet } from './token-outlet.js';
 import type { ToolCallSieve } from './tools.js';
 import type { Weigher } from './weigher.js';
@@ -19,6 +19,8 @@ export interface RunSetup {
   /** Tokens of the answer that an earlier run produced. */
   readonly resumedTokens: readonly number[];
   readonly resumedText: string;
+  /** How many of the last of them are picked again: the text may have been cut within a token. */
+  readonly seamTokens: number;
   readonly options: RunOptions;
   readonly seed: number;
   /** The request's and the chat format's. */
@@ -46,12 +48,14 @@ export class Run {
   /** Prompt, resumed part and answer. */
   readonly tokens: number[];
   readonly sampler: NativeSampler;
-  /** How many tokens have to be in the sequence before the first one is picked. */
-  readonly prefillTokens: number;
+  /** How many tokens have to be in the sequence before the first new one is picked. */
+  prefillTokens: number;
   /** From which token on it is asked what comes next. */
   readonly logitsFrom: number;
   readonly weigher: Weigher | undefined;
   cancelled = false;
+  /** Whether it is still to be found out that the resumed text was cut within a token. */
+  seamOpen: boolean;
   /** How often another prompt's slice went before this one's. */
   passedOver = 0;
   readonly #setup: RunSetup;
@@ -72,7 +76,8 @@ export class Run {
     this.tokens = [...setup.promptTokens, ...setup.resumedTokens];
     this.prefillTokens = this.tokens.length;
     this.weigher = setup.weigher;
-    this.logitsFrom = (setup.weigher === undefined ? this.tokens.length : this.promptTokens) - 1;
+    this.seamOpen = setup.seamTokens > 0;
+    this.logitsFrom = (setup.weigher === undefined ? this.tokens.length - setup.seamTokens : this.promptTokens) - 1;
     this.#setup = setup;
     this.#vocabulary = vocabulary;
     this.#outlet = outlet;
@@ -94,13 +99,34 @@ export class Run {
   get over(): FinishReason | undefined {
     if (this.weigher !== undefined) return undefined;
     if (this.#answer.stopped) return 'stop';
+    if (this.seamOpen) return undefined;
     return this.tokens.length - this.promptTokens >= this.#limit ? 'length' : undefined;
   }
 
-  /** For the token that comes next. */
-  samplerConfig(): SamplerConfig {
+  /** For the token at this index; by default the one that comes next. */
+  samplerConfig(index = this.tokens.length): SamplerConfig {
     const { options, seed, grammar } = this.#setup;
-    return samplerConfig(options, seed, this.tokens.length - this.promptTokens, this.tokens, grammar);
+    const recent = this.tokens.slice(Math.max(0, index - REPEAT_PENALTY_WINDOW), index);
+    return samplerConfig(options, seed, index - this.promptTokens, recent, grammar);
+  }
+
+  /**
+   * What a token, picked again for a place of the resumed part, has beyond all that the client holds from there on: the text was cut
+   * within it. Undefined where it was not, and the answer goes on from the resumed tokens as they are.
+   */
+  beyondSeam(index: number, token: number): string | undefined {
+    const held = this.#vocabulary.text(this.tokens.slice(index));
+    const text = this.#vocabulary.text([token]);
+    if (this.#vocabulary.ends(token) || text.endsWith(REPLACEMENT) || !this.#setup.resumedText.endsWith(held))
+      return undefined;
+    return text.length > held.length && text.startsWith(held) ? text.slice(held.length) : undefined;
+  }
+
+  /** Takes this token in place of the resumed ones from `index` on: `beyond` is what it says that the client does not hold. */
+  mend(index: number, token: number, beyond: string): void {
+    this.tokens.splice(index, Infinity, token);
+    this.prefillTokens = index;
+    this.#outlet.push(this.#sifted(this.#answer.add({ text: beyond, tokens: 1 })));
   }
 
   /** Takes the next token; returns why the run is over with it, if it is. */

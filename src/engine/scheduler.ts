@@ -159,8 +159,9 @@ export class Scheduler {
     const start = this.#heldBy(first.slot).length;
     if (first.weigher !== undefined && start >= first.logitsFrom)
       return this.#batch([{ run: first, tokens: first.tokens.slice(start, start + MAX_WEIGHED_AT_ONCE) }]);
-    const end = first.weigher === undefined ? Infinity : first.logitsFrom;
-    const tokens = first.tokens.slice(start, Math.min(start + this.#pace.sliceTokens, end));
+    const full = start + this.#pace.sliceTokens;
+    const end = full <= first.logitsFrom ? full : first.weigher === undefined ? Infinity : first.logitsFrom; // a seam is not cut
+    const tokens = first.tokens.slice(start, end);
     const startMs = this.#clock.monotonicMs();
     await this.#batch([{ run: first, tokens }]);
     this.#pace.measured(tokens.length, this.#clock.monotonicMs() - startMs);
@@ -226,11 +227,32 @@ export class Scheduler {
       const token = await pick;
       if (token === undefined || run.cancelled) return;
       if (token < 0) throw new Error('the model gave no next token');
-      const reason = run.accept(token);
+      const isMended = run.seamOpen && (await this.#mendSeam(run, logits));
+      const reason = run.over ?? (isMended ? undefined : run.accept(token));
       if (reason !== undefined) this.#end(run, reason);
     } catch (error) {
       this.#fail(run, error);
     }
+  }
+
+  /**
+   * Where the text that a client holds was cut within a token, the run goes on with the whole of it: at each place of the seam, what
+   * the model picks there. @returns whether it was.
+   */
+  async #mendSeam(run: Run, logits: Uint32Array): Promise<boolean> {
+    run.seamOpen = false;
+    const first = run.tokens.length - logits.length + 1;
+    for (const [at, logitsIndex] of logits.subarray(0, -1).entries()) {
+      const index = first + at;
+      run.sampler.applyConfig(run.samplerConfig(index));
+      const token = await this.#context.sampleToken(logitsIndex, run.sampler);
+      const beyond = token < 0 ? undefined : run.beyondSeam(index, token);
+      if (beyond === undefined || !this.#context.removeTokenCellsFromSequence(run.slot, index, -1)) continue;
+      this.#heldBy(run.slot).length = index;
+      run.mend(index, token, beyond);
+      return true;
+    }
+    return false;
   }
 
   #end(run: Run, reason: FinishReason): void {

@@ -116,6 +116,24 @@ describe('resume', () => {
     await resumedEverywhere(keyed, 'KEY9;', options, steps);
   });
 
+  it.each([
+    ['greedy', greedy],
+    ['sampled', { temperature: 1, seed: 11 }],
+  ])('after every character, also within a token, goes on as the undisturbed run: %s', async (_name, options) => {
+    for (const [engine, prompt, whole] of [
+      [demo, 'count from 96', expectedCount(96, 8)],
+      [keyed, 'KEY9;', expectedKeyed(9, 6)],
+    ] as const) {
+      const maxTokens = engine === demo ? 8 : 6;
+      for (let held = 1; held <= whole.length; held++) {
+        const resumeText = whole.slice(0, held);
+        const { text, end } = await engine.ask({ prompt, options: { ...options, maxTokens }, resumeText });
+        expect(resumeText + text, `resumed after ${JSON.stringify(resumeText)}`).toBe(whole);
+        expect(end).toMatchObject({ finishReason: 'length' });
+      }
+    }
+  });
+
   it('goes on inside a conversation', async () => {
     const messages = [{ role: 'user', content: 'count from 5' }];
     const { text } = await demo.ask({ messages, options: { ...greedy, maxTokens: 6 }, resumeText: '6 7 8' });
