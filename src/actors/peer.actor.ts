@@ -70,7 +70,10 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
       const message = 'The worker is recovering from a fault; ask again.';
       outboxes.send(peer, inferenceError({ id: prompt.id, code: 'internal', message }));
     };
-    const lateAcks = new LateAcks({ peer, outboxes, desk: deps.desk, admit: guard(admit) });
+    const lateAcks = new LateAcks({
+      ...{ peer, outboxes, desk: deps.desk, admit: guard(admit) },
+      queueLength: () => board.queue.length,
+    });
     defer(() => lateAcks.close());
 
     const take = (message: InferenceMessage): void => {

@@ -19,12 +19,17 @@ export function checkPositions(world: World, told: string): void {
     if (!watched.has(scheduler)) {
       watched.add(scheduler);
       claimsOf.set(worker, new Map());
+      let before: ReadonlyMap<string, number> = new Map();
       const next = (snapshot: unknown): void => {
         const claims = claimsOf.get(worker);
         if (claims === undefined || claims.size === 0) return;
         const places = placesIn((snapshot as { context: SchedulerContext }).context);
-        for (const [claimed, place] of claims)
+        for (const [claimed, place] of claims) {
+          // A prompt that waits for acks of earlier answers is not in the line yet.
+          if (!places.has(claimed) && !before.has(claimed)) continue;
           expect(places.get(claimed), `${worker.name} says of ${claimed} that it stands there\n${told}`).toBe(place);
+        }
+        before = places;
         claims.clear();
       };
       scheduler.subscribe({ next, error: () => {} });

@@ -15,6 +15,8 @@ export interface LateAcksOptions {
   readonly peer: string;
   readonly outboxes: Outboxes;
   readonly desk: Pick<Desk, 'whenAcked'>;
+  /** How many requests are in line. */
+  readonly queueLength: () => number;
   /** Hands a prompt over to be admitted. */
   readonly admit: (account: string, prompt: PromptMessage) => void;
 }
@@ -29,7 +31,7 @@ export class LateAcks {
   }
 
   take(account: string, prompt: PromptMessage): void {
-    const { desk, outboxes, peer, admit } = this.#options;
+    const { desk, outboxes, peer, queueLength, admit } = this.#options;
     const { id } = prompt;
     this.goOn(id);
     if (outboxes.owes(peer, id)) return admit(account, prompt); // the same id again is for whoever admits to judge
@@ -42,6 +44,8 @@ export class LateAcks {
     if (end === undefined) return admit(account, prompt);
     this.#waiting.set(id, { goOn, end });
     outboxes.open(peer, id);
+    const last = queueLength() + 1; // where it comes, at worst, if it is admitted now
+    outboxes.tellPosition(peer, { id, position: last, length: last, tier: 'guest', estimatedWaitMs: 0 });
   }
 
   /** Something else is said of this request: whoever admits is to hear of it first. */

@@ -208,7 +208,7 @@ export class Outboxes {
   }
 }
 
-/** Of a request that nobody has said anything about yet: it waits. */
+/** Of a request that nobody has said anything about yet; whoever opens it does so at once. */
 const unknownPosition = { position: 1, length: 1, tier: 'guest', estimatedWaitMs: 0 };
 
 const queueStatus = ({ id, position, length, tier, estimatedWaitMs }: Position): QueueStatusMessage => ({

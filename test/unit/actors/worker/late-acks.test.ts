@@ -38,6 +38,7 @@ beforeEach(() => {
         return known && (() => void known?.delete(goOn));
       },
     },
+    queueLength: () => 3,
     admit: (account, { id }) => void admitted.push(`${account} ${id} ${outboxes.owes('peer', id)}`),
   });
 });
@@ -49,16 +50,18 @@ describe('a prompt', () => {
     expect(admitted).toEqual(['client a false']);
   });
 
-  it('waits, hears signs of life, and goes on once', () => {
+  it('waits, hears where it will stand at worst, and that again as a sign of life, and goes on once', () => {
     take('a');
+    const said = { type: 'queue_status', id: 'a', position: 4, length: 4 };
+    expect(connection.written).toMatchObject([said]);
     clock.advance(limits.keepaliveMs);
-    expect(connection.written).toMatchObject([{ type: 'queue_status', id: 'a', position: 1 }]);
+    expect(connection.written).toMatchObject([said, said]);
     expect(admitted).toEqual([]);
     letGo();
     letGo();
     expect(admitted).toEqual(['client a false']);
     clock.advance(limits.keepaliveMs);
-    expect(connection.written).toHaveLength(1);
+    expect(connection.written).toHaveLength(2);
   });
 
   it.each([
