@@ -124,7 +124,16 @@ class Bench {
   });
 
   start(slot: number, prompt: readonly number[], maxTokens: number, reuse = false): { run: Run; told: Promise<Told> } {
-    const setup = { id: this.#id++, slot, reuse, promptTokens: prompt, resumedTokens: [], resumedText: '', seamTokens: 0, seed: 1 };
+    const setup = {
+      id: this.#id++,
+      slot,
+      reuse,
+      promptTokens: prompt,
+      resumedTokens: [],
+      resumedText: '',
+      seamTokens: 0,
+      seed: 1,
+    };
     const run = new Run(
       {
         ...setup,
