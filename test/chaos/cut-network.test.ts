@@ -23,6 +23,8 @@ const whole = Array.from({ length: tokens }, (_, i) => `${6 + i}`).join(' ');
 /** After which token the cable is pulled. */
 const places = Array.from({ length: 12 }, (_, i) => 1 + 5 * i);
 const soakMs = 1_200_000;
+/** A guest's address is let in every 4 s, and a course may ask each worker twice. */
+const guestPauseMs = 8_000;
 
 interface Said {
   readonly event: string;
@@ -149,6 +151,7 @@ describe.skipIf(whySkipped !== undefined)(`hosts with cables${whySkipped ? ` (sk
         await until(knows(healedFrom, 2), 'the worker is back', 60_000);
         returns.push(Date.now() - healedAtMs);
         await asker.end();
+        await new Promise((resolve) => setTimeout(resolve, guestPauseMs));
       }
       process.stdout.write(`cut off, to the next token: ${figures(standstills)}\n`);
       process.stdout.write(`mended, to being known again: ${figures(returns)}\n`);
