@@ -42,6 +42,14 @@ export default tseslint.config(
         { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
       ],
       '@typescript-eslint/consistent-type-imports': 'error',
+      // A constant is a variable that happens not to change: one spelling for both. Foreign words may come apart as they are spelt.
+      '@typescript-eslint/naming-convention': [
+        'error',
+        { selector: 'variable', format: ['camelCase', 'PascalCase'], leadingUnderscore: 'allow' },
+        { selector: 'variable', modifiers: ['destructured'], format: null },
+        { selector: 'variable', filter: '^BOOTSTRAP_NODES$', format: null }, // hyperdht's own
+      ],
+      'object-shorthand': ['error', 'properties'],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       // xstate's `{} as Event` and empty callbacks of ports are idiomatic here
       '@typescript-eslint/no-empty-function': 'off',

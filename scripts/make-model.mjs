@@ -1,9 +1,9 @@
 /** Writes one of the project's own models: `node scripts/make-model.mjs demo|keyed|bench-tiny|bench-0.5b|bench-1b OUT.gguf` (after a build). */
-import { isModelKind, MODEL_KINDS, writeModel } from '../dist/gguf/models.js';
+import { isModelKind, modelKinds, writeModel } from '../dist/gguf/models.js';
 
 const [kind, path] = process.argv.slice(2);
 if (kind === undefined || path === undefined || !isModelKind(kind)) {
-  console.error(`usage: node scripts/make-model.mjs ${MODEL_KINDS.join('|')} OUT.gguf`);
+  console.error(`usage: node scripts/make-model.mjs ${modelKinds.join('|')} OUT.gguf`);
   process.exit(2);
 }
 const started = performance.now();

@@ -10,7 +10,7 @@ import type { Schedule } from './rules/schedule.js';
 import { parseAddress } from './runtime/address.js';
 import { integer, list, number, oneOf, text, toggle } from './runtime/config-values.js';
 import { defineConfig } from './runtime/config.js';
-import { LOG_LEVELS } from './runtime/log.js';
+import { logLevels } from './runtime/log.js';
 import {
   apiKey,
   bootstrap,
@@ -29,7 +29,7 @@ export interface Settings {
   readonly bootstrap: Bootstrap;
   readonly host: string;
   readonly network: string;
-  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly logLevel: (typeof logLevels)[number];
   readonly threads: number | undefined;
   readonly slots: number | undefined;
   readonly context: number | undefined;
@@ -109,7 +109,7 @@ export const settings = defineConfig<Settings>({
   logLevel: {
     env: 'QMESH_LOG_LEVEL',
     flag: '--log-level',
-    schema: oneOf(LOG_LEVELS),
+    schema: oneOf(logLevels),
     default: 'info',
     describe: 'Least severe level that is logged.',
   },

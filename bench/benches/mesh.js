@@ -7,7 +7,7 @@ import { settingsOf } from '../context.js';
 import { resultOf } from '../report.js';
 import { runRounds } from '../rounds.js';
 import { loadMetrics } from '../workload.js';
-import { RAISE_AFTER_MS } from '../../dist/rules/pace.js';
+import { raiseAfterMs } from '../../dist/rules/pace.js';
 
 export const name = 'mesh';
 export const about = 'through the whole mesh, against the engine alone, node-llama-cpp and llama-server';
@@ -16,7 +16,7 @@ export const about = 'through the whole mesh, against the engine alone, node-lla
  * To a worker, who computed a moment ago in this round is a program of the machine's owner, and it keeps off his cores until they have been
  * free for a while. So it computes by itself until then.
  */
-const settleMs = RAISE_AFTER_MS + 1_000;
+const settleMs = raiseAfterMs + 1_000;
 
 /** @param {import('../context.js').Context} context */
 export async function run(context) {

@@ -27,7 +27,7 @@ const environment = {
 const heapLimits = ['--max-semi-space-size=1', '--max-old-space-size=2048'];
 
 /** Where a native abort says why, in characters kept. */
-const MAX_STDERR_TAIL = 8 * 1024;
+const maxStderrTail = 8 * 1024;
 
 export interface ForkOptions {
   /** Built entry of the engine; tests that run from sources name it. */
@@ -66,14 +66,14 @@ function spawn(
     on.exited({ code, signal, stderrTail });
   };
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderrTail = (stderrTail + text).slice(-MAX_STDERR_TAIL);
+    stderrTail = (stderrTail + text).slice(-maxStderrTail);
   });
   child.on('message', (events) => {
     for (const event of events as readonly EngineEvent[]) if (!gone) on.message(event);
   });
   child.on('close', exited); // after `exit`, once stderr was read to its end
   child.on('error', (error) => {
-    stderrTail = (stderrTail + error.message).slice(-MAX_STDERR_TAIL);
+    stderrTail = (stderrTail + error.message).slice(-maxStderrTail);
     if (child.pid === undefined) exited(null, null); // could not be started at all
   });
   return {

@@ -3,7 +3,7 @@
  * scheduler when the capacity changes, and what the machine does to the paces of its engines.
  */
 import type { AnyActorLogic } from 'xstate';
-import { healthMachine, SAMPLE_MS, type HealthInput } from '../machines/health.machine.js';
+import { healthMachine, sampleMs, type HealthInput } from '../machines/health.machine.js';
 import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
 import type { WorkerDeps } from './worker/worker-ports.js';
@@ -14,7 +14,7 @@ export function createHealth({ board, cores, models, sampleHealth }: WorkerDeps)
       sample: ({ system, self }) => {
         const { length, capacity } = board.queue;
         const { busyShare, ...machine } = sampleHealth(board.slots.busy === 0);
-        const used = { type: 'machine.used', sample: { windowMs: SAMPLE_MS, othersCores: busyShare * cores } };
+        const used = { type: 'machine.used', sample: { windowMs: sampleMs, othersCores: busyShare * cores } };
         for (const place of models.keys()) tell(system, names.pace(place), used, self);
         self.send({ type: 'health.sampled', sample: { ...machine, queue: (100 * length) / capacity } });
       },

@@ -18,10 +18,10 @@ import { pageFiles, type PageFile } from './page-files.js';
 import { Watchers } from './watchers.js';
 
 /** Ports after the first that are tried, on the default address. */
-const SPARE_PORTS = 9;
+const sparePorts = 9;
 /** A page, a scraper and a probe each hold a connection or two. */
-const MAX_CONNECTIONS = 64;
-const MAX_REQUEST_MS = 10_000;
+const maxConnections = 64;
+const maxRequestMs = 10_000;
 
 /** No script, style or picture but our own, and nothing that frames the page. */
 const headers = {
@@ -68,7 +68,7 @@ async function listen(
   on: ListenerEvents,
   isClosed: () => boolean,
 ): Promise<void> {
-  const last = isNamed ? port : port + SPARE_PORTS;
+  const last = isNamed ? port : port + sparePorts;
   for (let tried = port; !isClosed(); tried++) {
     try {
       const url = await server.listen({ host, port: tried });
@@ -98,11 +98,11 @@ function routes({ deps, system, watchers, metrics, files, isLoopback }: Served):
   const server = Fastify({
     logger: false,
     bodyLimit: 1, // nothing is taken
-    requestTimeout: MAX_REQUEST_MS,
+    requestTimeout: maxRequestMs,
     connectionTimeout: 0, // a page's stream lasts
     routerOptions: { ignoreTrailingSlash: true },
   });
-  server.server.maxConnections = MAX_CONNECTIONS;
+  server.server.maxConnections = maxConnections;
   server.addHook('onRequest', async (request, reply) => {
     void reply.headers(headers);
     const refusal = refusalOf(request.headers, isLoopback);

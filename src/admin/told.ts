@@ -6,8 +6,8 @@ import type { AnyActorRef, AnyEventObject } from 'xstate';
 import { requestOfRun } from '../actors/worker/worker-view.js';
 import { reasonOf } from '../runtime/errors.js';
 
-const MAX_REQUEST_LENGTH = 64;
-const MAX_ABOUT_LENGTH = 120;
+const maxRequestLength = 64;
+const maxAboutLength = 120;
 
 /** Numbers and short words that say how the work goes. */
 const shownFields = new Set([
@@ -28,7 +28,7 @@ const shownFields = new Set([
 ]);
 
 /** By type of an event; there are some hundred. */
-const MAX_KNOWN_TYPES = 1_000;
+const maxKnownTypes = 1_000;
 const chartTypes = new Map<string, string>();
 
 /** Of those that hold a request's id somewhere, the id. */
@@ -62,7 +62,7 @@ function typeOf({ type }: AnyEventObject): string {
   const known = chartTypes.get(type);
   if (known !== undefined) return known;
   const named = inChart(type);
-  if (chartTypes.size < MAX_KNOWN_TYPES) chartTypes.set(type, named);
+  if (chartTypes.size < maxKnownTypes) chartTypes.set(type, named);
   return named;
 }
 
@@ -103,10 +103,10 @@ function aboutOf(event: AnyEventObject): string {
   const { usage, error } = event as { usage?: { finishReason?: unknown; completionTokens?: unknown }; error?: unknown };
   if (usage !== undefined) shown.push(`${Number(usage.completionTokens)} tokens, ${String(usage.finishReason)}`);
   if (error !== undefined) shown.push(reasonOf(error));
-  return shown.join(', ').slice(0, MAX_ABOUT_LENGTH);
+  return shown.join(', ').slice(0, maxAboutLength);
 }
 
 const isPlain = (value: unknown): value is string | number | boolean =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-const cut = (id: string): string => id.slice(0, MAX_REQUEST_LENGTH);
+const cut = (id: string): string => id.slice(0, maxRequestLength);

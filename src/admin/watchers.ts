@@ -18,15 +18,15 @@ import { descendantsOf, sightOf, sightsOf, watchTree, type Happening } from '../
 import { requestOf, requestOfMessage, told } from './told.js';
 import type { Hello, Item } from './wire.js';
 
-export const MAX_PAGES = 8;
+export const maxPages = 8;
 /** Between two batches; a worker with a thousand messages in it is working hard. */
-const MAX_BATCH_ITEMS = 1_000;
+const maxBatchItems = 1_000;
 /** Some hundred lines a second are as many as scroll by unread. */
-const EASY_BATCH_MESSAGES = 50;
-const BATCH_MS = 100;
-const VIEW_MS = 1_000;
+const easyBatchMessages = 50;
+const batchMs = 100;
+const viewMs = 1_000;
 /** Written to a page and not yet taken by it. */
-const MAX_UNREAD_BYTES = 1_048_576;
+const maxUnreadBytes = 1_048_576;
 
 /** The writing end of a page's connection. */
 export interface PageStream {
@@ -73,7 +73,7 @@ export class Watchers {
   }
 
   get isFull(): boolean {
-    return this.#pages.size >= MAX_PAGES;
+    return this.#pages.size >= maxPages;
   }
 
   /** @returns what ends it. */
@@ -103,9 +103,9 @@ export class Watchers {
     ];
     const tick = (): void => {
       this.#send(frame('view', viewOf(this.#deps, this.#system)));
-      this.#viewTimer = clock.setTimeout(tick, VIEW_MS);
+      this.#viewTimer = clock.setTimeout(tick, viewMs);
     };
-    this.#viewTimer = clock.setTimeout(tick, VIEW_MS);
+    this.#viewTimer = clock.setTimeout(tick, viewMs);
   }
 
   #end(): void {
@@ -151,7 +151,7 @@ export class Watchers {
     }
     const { type, ref } = happening;
     if (type === 'started' || this.#oneIn === 1) this.#push(this.#sighting(type, ref));
-    else if (this.#moved.size < MAX_BATCH_ITEMS) {
+    else if (this.#moved.size < maxBatchItems) {
       this.#moved.add(ref);
       this.#flushSoon();
     } else this.#leaveOut();
@@ -175,7 +175,7 @@ export class Watchers {
   }
 
   #push(item: Item): void {
-    if (this.#items.length >= MAX_BATCH_ITEMS) this.#leaveOut();
+    if (this.#items.length >= maxBatchItems) this.#leaveOut();
     else {
       this.#items.push(item);
       this.#flushSoon();
@@ -188,7 +188,7 @@ export class Watchers {
   }
 
   #flushSoon(): void {
-    this.#batchTimer ??= this.#deps.clock.setTimeout(() => this.#flush(), BATCH_MS);
+    this.#batchTimer ??= this.#deps.clock.setTimeout(() => this.#flush(), batchMs);
   }
 
   #flush(): void {
@@ -197,7 +197,7 @@ export class Watchers {
     for (const ref of this.#moved) this.#items.push(this.#sighting('moved', ref));
     this.#moved.clear();
     this.#noteGone();
-    this.#oneIn = 2 ** Math.max(0, Math.ceil(Math.log2(this.#messages / EASY_BATCH_MESSAGES)));
+    this.#oneIn = 2 ** Math.max(0, Math.ceil(Math.log2(this.#messages / easyBatchMessages)));
     this.#messages = 0;
     if (this.#items.length === 0 && this.#lost === 0) return;
     const happened = frame('happened', { items: this.#items, lost: this.#lost });
@@ -217,7 +217,7 @@ export class Watchers {
 
   #send(text: string): void {
     for (const page of this.#pages) {
-      if (page.stream.unreadBytes > MAX_UNREAD_BYTES) page.isBehind = true;
+      if (page.stream.unreadBytes > maxUnreadBytes) page.isBehind = true;
       else if (page.isBehind) {
         page.isBehind = false;
         page.stream.write(frame('hello', this.#hello()));

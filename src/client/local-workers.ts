@@ -14,7 +14,7 @@ import { ownerWordInMemory } from '../actors/home/owner-word.js';
 import type { Connection } from '../actors/ports.js';
 import { startWorker } from '../actors/worker/start-worker.js';
 import type { WorkerOptions, WorkerPorts } from '../actors/worker/worker-ports.js';
-import { DEMO_MODEL_NAME } from '../gguf/demo-model.js';
+import { demoModelName } from '../gguf/demo-model.js';
 import { keyPairFromSeed } from '../protocol/keys.js';
 import { topicKey, topicName } from '../protocol/topics.js';
 import { localWallTime, systemClock } from '../runtime/clock.js';
@@ -82,7 +82,7 @@ export class LocalWorkers implements LocalFallback {
   }
 
   start(model: string | undefined, on: { ready(worker: string): void; failed(reason: string): void }): () => void {
-    const wanted = model ?? this.#model.model ?? DEMO_MODEL_NAME;
+    const wanted = model ?? this.#model.model ?? demoModelName;
     const known = this.#workers.get(wanted);
     if (known === undefined && this.#workers.size >= maxWorkers) {
       on.failed(`This client runs ${maxWorkers} models of its own already; ask for one of those.`);

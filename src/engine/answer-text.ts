@@ -14,10 +14,10 @@ export interface Piece {
 }
 
 /** A character has at most four bytes, and a token at least one; twice that covers tokens that hold ends of two characters. */
-const MAX_TOKENS_PER_CHARACTER = 8;
+const maxTokensPerCharacter = 8;
 
 /** `detokenize` gives U+FFFD for bytes that are not a whole character. */
-export const REPLACEMENT = '\uFFFD';
+export const replacement = '\uFFFD';
 
 export class AnswerText {
   readonly #detokenize: (tokens: readonly number[]) => string;
@@ -48,10 +48,10 @@ export class AnswerText {
 
   /** Adds the next token of the answer. */
   push(token: number): Piece {
-    if (this.#stopped) return NOTHING;
+    if (this.#stopped) return noPiece;
     this.#open.push(token);
     const text = this.#detokenize(this.#open);
-    if (text.endsWith(REPLACEMENT) && this.#open.length < MAX_TOKENS_PER_CHARACTER) return NOTHING;
+    if (text.endsWith(replacement) && this.#open.length < maxTokensPerCharacter) return noPiece;
     const tokens = this.#open.length;
     this.#open = [];
     return this.add({ text, tokens });
@@ -59,14 +59,14 @@ export class AnswerText {
 
   /** Adds text of the answer: whole characters. */
   add(piece: Piece): Piece {
-    if (this.#stopped) return NOTHING;
+    if (this.#stopped) return noPiece;
     this.#held.push(piece);
     return this.#release();
   }
 
   /** The answer ends here, so what was held back cannot become a stop string any more. */
   end(): Piece {
-    if (this.#stopped) return NOTHING;
+    if (this.#stopped) return noPiece;
     const text = this.#detokenize(this.#open).replace(/\uFFFD+$/u, ''); // half a character has no text
     if (text !== '') this.#held.push({ text, tokens: this.#open.length });
     this.#open = [];
@@ -107,7 +107,7 @@ export class AnswerText {
   }
 }
 
-export const NOTHING: Piece = { text: '', tokens: 0 };
+export const noPiece: Piece = { text: '', tokens: 0 };
 
 const joined = (pieces: readonly Piece[]): Piece => ({
   text: pieces.map((piece) => piece.text).join(''),

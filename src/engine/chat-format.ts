@@ -59,7 +59,7 @@ const marked = (
 const same = (text: string): Record<ChatRole, string> => ({ system: text, user: text, assistant: text });
 
 /** In order of how telling their marks are. */
-export const CHAT_FORMATS: readonly ChatFormat[] = [
+export const chatFormats: readonly ChatFormat[] = [
   headed('phi4', '<|im_start|>', '<|im_sep|>', '<|im_end|>', {
     evidence: ['<|im_start|>', '<|im_sep|>', '<|im_end|>'],
   }),
@@ -104,7 +104,7 @@ export const CHAT_FORMATS: readonly ChatFormat[] = [
 ];
 
 /** For models that were given no format at all. */
-export const PLAIN_FORMAT: ChatFormat = {
+export const plainFormat: ChatFormat = {
   name: 'raw',
   evidence: [],
   open: (role) => `${role}:`,
@@ -115,8 +115,8 @@ export const PLAIN_FORMAT: ChatFormat = {
 
 /** @param isToken whether a text is one token of the vocabulary */
 export function detectChatFormat(template: string | undefined, isToken: (text: string) => boolean): ChatFormat {
-  const byTemplate = CHAT_FORMATS.find((format) => format.evidence.every((mark) => template?.includes(mark)));
-  return byTemplate ?? CHAT_FORMATS.find((format) => format.evidence.every(isToken)) ?? PLAIN_FORMAT;
+  const byTemplate = chatFormats.find((format) => format.evidence.every((mark) => template?.includes(mark)));
+  return byTemplate ?? chatFormats.find((format) => format.evidence.every(isToken)) ?? plainFormat;
 }
 
 /** Index of the first message whose role no format can write, or -1. */

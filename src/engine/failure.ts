@@ -11,12 +11,12 @@ export class RunFailure extends Error {
   }
 }
 
-const MAX_MESSAGE_CHARACTERS = 300;
+const maxMessageCharacters = 300;
 
 /** The first line of an error's message, folders cut off its paths. */
 export function plainMessage(error: unknown): string {
   const [line = ''] = messageOf(error).split('\n');
   return line
     .replaceAll(/(?:[A-Za-z]:)?(?:[\\/][^\\/\s'"]+)*[\\/](?=[^\\/\s'"]+)/gu, '')
-    .slice(0, MAX_MESSAGE_CHARACTERS);
+    .slice(0, maxMessageCharacters);
 }

@@ -7,15 +7,15 @@ import type { Llama, LlamaGrammar } from 'node-llama-cpp';
 import { plainMessage, RunFailure } from './failure.js';
 
 /** How the library's JSON grammars begin. Their empty lines at the end are left out: the model may only end there. */
-const ROOT_RULE = /^root ::= (?<root>.+) "\\n\\n\\n\\n" \[\\n\]\*\n?/u;
+const rootRule = /^root ::= (?<root>.+) "\\n\\n\\n\\n" \[\\n\]\*\n?/u;
 
-const TYPES = ['string', 'number', 'integer', 'boolean', 'null', 'object', 'array'];
-const MAX_SCHEMA_DEPTH = 32;
+const schemaTypes = ['string', 'number', 'integer', 'boolean', 'null', 'object', 'array'];
+const maxSchemaDepth = 32;
 /** Making the grammar of a longer one would hold the engine, and all its streams, for seconds. */
-const MAX_SCHEMA_CHARACTERS = 32 * 1024;
+const maxSchemaCharacters = 32 * 1024;
 
 /** Says nothing about the value: allowed everywhere, and passed over. */
-const ANNOTATIONS = [
+const annotations = [
   'title',
   'description',
   'default',
@@ -26,12 +26,12 @@ const ANNOTATIONS = [
   '$defs',
   'definitions',
 ];
-const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
+const keywordsOf: Readonly<Record<string, readonly string[]>> = {
   string: ['minLength', 'maxLength', 'format'],
   array: ['items', 'prefixItems', 'minItems', 'maxItems'],
   object: ['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties'],
 };
-const FORMATS = ['date-time', 'time', 'date'];
+const formats = ['date-time', 'time', 'date'];
 
 export async function jsonGrammar(llama: Llama, schema: unknown): Promise<LlamaGrammar> {
   checkJsonSchema(schema, 'options.jsonSchema');
@@ -41,8 +41,8 @@ export async function jsonGrammar(llama: Llama, schema: unknown): Promise<LlamaG
 
 /** Refuses a schema, naming the field, that the grammar could not hold an answer to. */
 export function checkJsonSchema(schema: unknown, field: string): void {
-  if (JSON.stringify(schema).length > MAX_SCHEMA_CHARACTERS)
-    refuse(field, `longer than ${MAX_SCHEMA_CHARACTERS} characters`);
+  if (JSON.stringify(schema).length > maxSchemaCharacters)
+    refuse(field, `longer than ${maxSchemaCharacters} characters`);
   check(schema, { field, depth: 0, definitions: [] });
 }
 
@@ -54,8 +54,8 @@ export async function jsonRules(
 ): Promise<{ root: string; rules: string }> {
   try {
     const { grammar } = await llama.createGrammarForJsonSchema(schema as { type: 'object' }); // one shape of many, for its types
-    const root = ROOT_RULE.exec(grammar)?.groups?.root;
-    if (root !== undefined) return { root, rules: grammar.replace(ROOT_RULE, '') };
+    const root = rootRule.exec(grammar)?.groups?.root;
+    if (root !== undefined) return { root, rules: grammar.replace(rootRule, '') };
   } catch (error) {
     refuse(field, plainMessage(error));
   }
@@ -82,7 +82,7 @@ const within = (place: Place, name: string): Place => ({
 });
 
 function check(schema: unknown, outer: Place): void {
-  if (outer.depth > MAX_SCHEMA_DEPTH) refuse(outer.field, `nested deeper than ${MAX_SCHEMA_DEPTH}`);
+  if (outer.depth > maxSchemaDepth) refuse(outer.field, `nested deeper than ${maxSchemaDepth}`);
   if (!isObject(schema)) refuse(outer.field, 'must be a JSON schema object');
   const definitions = objectAt(schema, '$defs', outer);
   const place = { ...outer, definitions: [...outer.definitions, ...Object.keys(definitions)] };
@@ -110,13 +110,13 @@ function checkRef(schema: Schema, place: Place): void {
 }
 
 function checkConst(schema: Schema, place: Place): void {
-  if (!isPlainValue(schema.const)) refuse(`${place.field}.const`, `must be ${PLAIN_VALUE}`);
+  if (!isPlainValue(schema.const)) refuse(`${place.field}.const`, `must be ${plainValue}`);
   checkKeywords(schema, ['const', 'type'], place);
 }
 
 function checkEnum(schema: Schema, place: Place): void {
   if (!Array.isArray(schema.enum) || schema.enum.length === 0 || !schema.enum.every(isPlainValue))
-    refuse(`${place.field}.enum`, `must be a list, each of its values ${PLAIN_VALUE}`);
+    refuse(`${place.field}.enum`, `must be a list, each of its values ${plainValue}`);
   checkKeywords(schema, ['enum', 'type'], place);
 }
 
@@ -130,14 +130,14 @@ function checkOneOf(schema: Schema, place: Place): void {
 function checkTyped(schema: Schema, place: Place): void {
   const { field } = place;
   const types: readonly unknown[] = Array.isArray(schema.type) ? schema.type : [schema.type];
-  if (types.length === 0 || types.some((type) => typeof type !== 'string' || !TYPES.includes(type)))
-    refuse(`${field}.type`, `must be ${TYPES.join(', ')}, or the schema must have enum, const, oneOf or $ref`);
+  if (types.length === 0 || types.some((type) => typeof type !== 'string' || !schemaTypes.includes(type)))
+    refuse(`${field}.type`, `must be ${schemaTypes.join(', ')}, or the schema must have enum, const, oneOf or $ref`);
   if (types.length > 1 && types.some((type) => type === 'object' || type === 'array'))
     refuse(`${field}.type`, 'a list of types may hold no object and no array; use oneOf');
   const [type] = types.length === 1 ? types : [];
-  checkKeywords(schema, ['type', ...(KEYWORDS[String(type)] ?? [])], place);
-  if ('format' in schema && !FORMATS.includes(String(schema.format)))
-    refuse(`${field}.format`, `must be ${FORMATS.join(', ')}`);
+  checkKeywords(schema, ['type', ...(keywordsOf[String(type)] ?? [])], place);
+  if ('format' in schema && !formats.includes(String(schema.format)))
+    refuse(`${field}.format`, `must be ${formats.join(', ')}`);
   checkAll(objectAt(schema, 'properties', place), '.properties', place);
   if ('items' in schema) check(schema.items, within(place, '.items'));
   if (Array.isArray(schema.prefixItems)) checkList(schema.prefixItems, '.prefixItems', place);
@@ -145,7 +145,7 @@ function checkTyped(schema: Schema, place: Place): void {
 }
 
 function checkKeywords(schema: Schema, allowed: readonly string[], place: Place): void {
-  const other = Object.keys(schema).find((keyword) => !allowed.includes(keyword) && !ANNOTATIONS.includes(keyword));
+  const other = Object.keys(schema).find((keyword) => !allowed.includes(keyword) && !annotations.includes(keyword));
   if (other !== undefined)
     refuse(`${place.field}.${other}`, 'is not supported here: this worker could not hold the answer to it');
 }
@@ -156,7 +156,7 @@ function objectAt(schema: Schema, name: string, place: Place): Schema {
   return value;
 }
 
-const PLAIN_VALUE = 'a string, a number, a boolean or null';
+const plainValue = 'a string, a number, a boolean or null';
 const isPlainValue = (value: unknown): boolean =>
   value === null || ['string', 'number', 'boolean'].includes(typeof value);
 

@@ -12,7 +12,7 @@ import { readProcessorTimes, type ProcessorTimes } from '../runtime/processor-ti
 import type { EngineEvent } from './messages.js';
 
 /** Two of these in a row must be seen, and acted upon, well within 2 s (rules/pace.ts). */
-export const USAGE_WINDOW_MS = 400;
+export const usageWindowMs = 400;
 
 export type Usage = Extract<EngineEvent, { readonly type: 'usage' }>;
 
@@ -43,7 +43,7 @@ export class LoadMeter {
 
   #begin(): void {
     this.#last = { ...this.#read(), atMs: this.#clock.monotonicMs() };
-    this.#clock.setTimeout(() => this.#end(), USAGE_WINDOW_MS);
+    this.#clock.setTimeout(() => this.#end(), usageWindowMs);
   }
 
   #end(): void {

@@ -9,15 +9,15 @@ import { runCapabilities } from '../protocol/run.js';
 import { plainMessage } from './failure.js';
 import type { LoadedModel, LoadOptions } from './messages.js';
 import { nativeContextOf, newSampler, type NativeContext } from './native.js';
-import { MAX_SLICE_TOKENS } from './prefill-pace.js';
+import { maxSliceTokens } from './prefill-pace.js';
 import { Samplers } from './samplers.js';
 import { Tokenizer } from './tokenizer.js';
 
 /** Of what llama.cpp says while it loads, the end is kept: there it says why it refuses. */
-const MAX_LOG_LINES = 20;
-const PROGRESS_STEPS = 20;
+const maxLogLines = 20;
+const progressSteps = 20;
 /** Its lines arrive a little later than its failure. */
-const LOG_SETTLES_MS = 20;
+const logSettlesMs = 20;
 
 export interface Engine {
   readonly llama: Llama;
@@ -29,7 +29,7 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
-/** @param onProgress called at most PROGRESS_STEPS times, with the share of the file that is loaded */
+/** @param onProgress called at most progressSteps times, with the share of the file that is loaded */
 export async function loadEngine(
   options: LoadOptions,
   clock: Clock,
@@ -39,14 +39,14 @@ export async function loadEngine(
   const log: string[] = [];
   let step = 0;
   const inSteps = (share: number): void => {
-    if (Math.floor(share * PROGRESS_STEPS) <= step) return;
-    step = Math.floor(share * PROGRESS_STEPS);
+    if (Math.floor(share * progressSteps) <= step) return;
+    step = Math.floor(share * progressSteps);
     onProgress(share);
   };
   try {
     return await load(options, inSteps, signal, log);
   } catch (error) {
-    await new Promise<void>((resolve) => void clock.setTimeout(resolve, LOG_SETTLES_MS));
+    await new Promise<void>((resolve) => void clock.setTimeout(resolve, logSettlesMs));
     throw new Error(reasonIn(log) ?? plainMessage(error), { cause: error });
   }
 }
@@ -72,7 +72,7 @@ async function load(
     logLevel: LlamaLogLevel.error,
     logger: (_level, message) => {
       log.push(message.trim());
-      if (log.length > MAX_LOG_LINES) log.shift();
+      if (log.length > maxLogLines) log.shift();
       process.stderr.write(message.endsWith('\n') ? message : `${message}\n`);
     },
   });
@@ -87,7 +87,7 @@ async function load(
   const context = await model.createContext({
     contextSize: options.contextSize,
     sequences: options.slots,
-    batchSize: Math.max(options.slots, MAX_SLICE_TOKENS),
+    batchSize: Math.max(options.slots, maxSliceTokens),
     threads,
     flashAttention: 'auto',
     failedCreationRemedy: false,

@@ -70,7 +70,7 @@ interface Internals {
   readonly _bindings: NativeBindings;
 }
 
-const CONTEXT_MEMBERS = [
+const contextMembers = [
   'initBatch',
   'addToBatch',
   'decodeBatch',
@@ -91,7 +91,7 @@ function member<K extends keyof Internals>(object: object, name: K): Internals[K
 export function nativeContextOf(context: LlamaContext): NativeContext {
   if (process.env.UV_THREADPOOL_SIZE !== '1') throw new Error('an engine is started with UV_THREADPOOL_SIZE=1');
   const native = member(context, '_ctx');
-  const missing = CONTEXT_MEMBERS.find((name) => typeof native[name] !== 'function');
+  const missing = contextMembers.find((name) => typeof native[name] !== 'function');
   if (missing !== undefined)
     throw new Error(`this build of node-llama-cpp has no ${missing}; install the version that package.json pins`);
   return native;
@@ -133,7 +133,7 @@ interface LogitsSource {
 export const greedyConfig: SamplerConfig = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
 /** Where a model rules a token out, its logarithm is this, which JSON can carry. */
-export const LEAST_LOG_PROB = -100;
+export const leastLogProb = -100;
 
 /**
  * Natural logarithms of the probabilities that the model itself, before any sampling, gives to these tokens.
@@ -151,5 +151,5 @@ export async function logProbs(
   const logits = new Map<number, number>();
   for (let i = 0; i + 1 < pairs.length; i += 2) logits.set(pairs[i] ?? -1, pairs[i + 1] ?? -Infinity);
   const max = logits.get(picked) ?? NaN;
-  return tokens.map((token) => Math.max(LEAST_LOG_PROB, (logits.get(token) ?? -Infinity) - max - Math.log(total)));
+  return tokens.map((token) => Math.max(leastLogProb, (logits.get(token) ?? -Infinity) - max - Math.log(total)));
 }

@@ -12,7 +12,7 @@ import type { RunRequest } from './messages.js';
 import type { Engine } from './model.js';
 import { advanceGrammar, newGrammarState, type NativeGrammarState } from './native.js';
 import { Run, type RunSetup } from './run.js';
-import { REPEAT_PENALTY_WINDOW, samplerConfig } from './sampling.js';
+import { repeatPenaltyWindow, samplerConfig } from './sampling.js';
 import type { TokenOutlet } from './token-outlet.js';
 import { promptTooLong, type Tokenizer } from './tokenizer.js';
 import { ToolCallSieve, toolGrammar, withToolMessage } from './tools.js';
@@ -45,7 +45,7 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
     promptTokens,
     resumedTokens,
     resumedText,
-    seamTokens: canBeMended ? Math.min(MAX_SEAM_TOKENS, resumedTokens.length) : 0,
+    seamTokens: canBeMended ? Math.min(maxSeamTokens, resumedTokens.length) : 0,
     options,
     contextSize,
     seed,
@@ -62,10 +62,10 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
  * The end of `resume.text` is mostly the end of a token, since text leaves so; but a client may hold less of it. A word that was cut
  * is read as up to so many tokens, so for each of these places it is asked what the model picks there.
  */
-const MAX_SEAM_TOKENS = 8;
+const maxSeamTokens = 8;
 
 /** Of an answer with fewer tokens than this share of what was allowed, its length is no reason to have ended. */
-const CUT_SHARE = 0.8;
+const cutShare = 0.8;
 
 function weigherOf(
   { samplers, tokenizer }: Engine,
@@ -76,7 +76,7 @@ function weigherOf(
   const { options = {} } = request;
   const tokens = [...promptTokens, ...resumedTokens];
   const mayEndOtherwise =
-    stopsOf(request, tokenizer).length > 0 || resumedTokens.length >= CUT_SHARE * (options.maxTokens ?? Infinity);
+    stopsOf(request, tokenizer).length > 0 || resumedTokens.length >= cutShare * (options.maxTokens ?? Infinity);
   return new Weigher({
     tokens,
     promptTokens: promptTokens.length,
@@ -85,7 +85,7 @@ function weigherOf(
         options,
         seed,
         index - promptTokens.length,
-        tokens.slice(Math.max(0, index - REPEAT_PENALTY_WINDOW), index),
+        tokens.slice(Math.max(0, index - repeatPenaltyWindow), index),
         undefined,
       ),
     own: sampler,

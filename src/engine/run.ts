@@ -3,10 +3,10 @@
  * batches (scheduler.ts) nor messages. Lifecycle: created with all its tokens known → its prompt is evaluated in slices →
  * each picked token goes to `accept` → `finish` is called exactly once, by whoever ends it.
  */
-import { AnswerText, NOTHING, REPLACEMENT, type Piece } from './answer-text.js';
+import { AnswerText, noPiece, replacement, type Piece } from './answer-text.js';
 import type { FinishReason, RunOptions, ToolCall } from './messages.js';
 import type { NativeGrammarState, NativeSampler, SamplerConfig } from './native.js';
-import { REPEAT_PENALTY_WINDOW, samplerConfig } from './sampling.js';
+import { repeatPenaltyWindow, samplerConfig } from './sampling.js';
 import type { TokenOutlet } from './token-outlet.js';
 import type { ToolCallSieve } from './tools.js';
 import type { Weigher } from './weigher.js';
@@ -106,7 +106,7 @@ export class Run {
   /** For the token at this index; by default the one that comes next. */
   samplerConfig(index = this.tokens.length): SamplerConfig {
     const { options, seed, grammar } = this.#setup;
-    const recent = this.tokens.slice(Math.max(0, index - REPEAT_PENALTY_WINDOW), index);
+    const recent = this.tokens.slice(Math.max(0, index - repeatPenaltyWindow), index);
     return samplerConfig(options, seed, index - this.promptTokens, recent, grammar);
   }
 
@@ -117,7 +117,7 @@ export class Run {
   beyondSeam(index: number, token: number): string | undefined {
     const held = this.#vocabulary.text(this.tokens.slice(index));
     const text = this.#vocabulary.text([token]);
-    if (this.#vocabulary.ends(token) || text.endsWith(REPLACEMENT) || !this.#setup.resumedText.endsWith(held))
+    if (this.#vocabulary.ends(token) || text.endsWith(replacement) || !this.#setup.resumedText.endsWith(held))
       return undefined;
     return text.length > held.length && text.startsWith(held) ? text.slice(held.length) : undefined;
   }
@@ -140,7 +140,7 @@ export class Run {
   /** Lets go of what was held back. */
   finish(): void {
     this.#outlet.push(this.#sifted(this.#answer.end()));
-    const { calls, rest } = this.#setup.sieve?.end() ?? { rest: NOTHING };
+    const { calls, rest } = this.#setup.sieve?.end() ?? { rest: noPiece };
     this.#calls = calls;
     if (calls === undefined) this.#outlet.push(rest);
     else this.#callTokens = rest.tokens;

@@ -7,10 +7,10 @@ import type { NativeGrammarState, SamplerConfig } from './native.js';
 import type { RunOptions } from './messages.js';
 
 /** What is used where a request says nothing: the values llama.cpp's own programs start from. */
-export const SAMPLING_DEFAULTS = { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05, repeatPenalty: 1 } as const;
+export const samplingDefaults = { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05, repeatPenalty: 1 } as const;
 
 /** How many of the latest tokens a repeat penalty looks at. */
-export const REPEAT_PENALTY_WINDOW = 64;
+export const repeatPenaltyWindow = 64;
 
 /** A 32-bit hash of (seed, position): two rounds of the finaliser of MurmurHash3. */
 export function seedAt(seed: number, position: number): number {
@@ -35,19 +35,19 @@ export function samplerConfig(
   recent: readonly number[],
   grammar: NativeGrammarState | undefined,
 ): SamplerConfig {
-  const repeatPenalty = options.repeatPenalty ?? SAMPLING_DEFAULTS.repeatPenalty;
+  const repeatPenalty = options.repeatPenalty ?? samplingDefaults.repeatPenalty;
   return {
-    temperature: options.temperature ?? SAMPLING_DEFAULTS.temperature,
-    topK: options.topK ?? SAMPLING_DEFAULTS.topK,
-    topP: options.topP ?? SAMPLING_DEFAULTS.topP,
-    minP: options.minP ?? SAMPLING_DEFAULTS.minP,
+    temperature: options.temperature ?? samplingDefaults.temperature,
+    topK: options.topK ?? samplingDefaults.topK,
+    topP: options.topP ?? samplingDefaults.topP,
+    minP: options.minP ?? samplingDefaults.minP,
     seed: seedAt(seed, position),
     ...(repeatPenalty === 1
       ? {}
       : {
           repeatPenalty,
-          repeatPenaltyMaxTokens: REPEAT_PENALTY_WINDOW,
-          repeatPenaltyTokens: Uint32Array.from(recent.slice(-REPEAT_PENALTY_WINDOW)),
+          repeatPenaltyMaxTokens: repeatPenaltyWindow,
+          repeatPenaltyTokens: Uint32Array.from(recent.slice(-repeatPenaltyWindow)),
         }),
     ...(grammar === undefined ? {} : { grammarEvaluationState: grammar }),
   };

@@ -5,7 +5,7 @@
  * Why not one batch for both: llama.cpp computes sequences with unequal numbers of tokens in turns, so a mixed batch
  * saves nothing and leaves the prompt a ragged number of rows, which cost a sixth more. Why slices: a whole 500-token
  * prompt would stop the other streams for seconds. Which prompt: the one with the fewest tokens left, so that first
- * tokens come early; one that was passed over MAX_PASSED_OVER times goes next, so that none starves.
+ * tokens come early; one that was passed over maxPassedOver times goes next, so that none starves.
  *
  * Memory of sequences may only be touched between batches, while nothing is being computed: runs are taken in, threads
  * changed and sequences cut there. Invariant: `#held[slot]` is what the sequence of that slot holds, token by token.
@@ -15,10 +15,10 @@ import type { FinishReason } from './messages.js';
 import type { NativeContext } from './native.js';
 import { PrefillPace } from './prefill-pace.js';
 import type { Run } from './run.js';
-import { MAX_WEIGHED_AT_ONCE } from './weigher.js';
+import { maxWeighedAtOnce } from './weigher.js';
 
 /** How often shorter prompts may go first. */
-export const MAX_PASSED_OVER = 24;
+export const maxPassedOver = 24;
 
 export interface SchedulerEvents {
   started(run: Run, reused: number): void;
@@ -150,15 +150,14 @@ export class Scheduler {
     const waiting = [...this.#running.values()].filter((run) => this.#left(run) > 1);
     const [first, ...others] = waiting.sort(
       (a, b) =>
-        Number(b.passedOver >= MAX_PASSED_OVER) - Number(a.passedOver >= MAX_PASSED_OVER) ||
-        this.#left(a) - this.#left(b),
+        Number(b.passedOver >= maxPassedOver) - Number(a.passedOver >= maxPassedOver) || this.#left(a) - this.#left(b),
     );
     if (first === undefined) return;
     first.passedOver = 0;
     for (const other of others) other.passedOver++;
     const start = this.#heldBy(first.slot).length;
     if (first.weigher !== undefined && start >= first.logitsFrom)
-      return this.#batch([{ run: first, tokens: first.tokens.slice(start, start + MAX_WEIGHED_AT_ONCE) }]);
+      return this.#batch([{ run: first, tokens: first.tokens.slice(start, start + maxWeighedAtOnce) }]);
     const full = start + this.#pace.sliceTokens;
     const end = full <= first.logitsFrom ? full : first.weigher === undefined ? Infinity : first.logitsFrom; // a seam is not cut
     const tokens = first.tokens.slice(start, end);

@@ -1,14 +1,14 @@
 /**
- * When text leaves: the first at once, for whoever waits for it, then what gathered, at most every OUTLET_INTERVAL_MS.
+ * When text leaves: the first at once, for whoever waits for it, then what gathered, at most every outletIntervalMs.
  * A message per token would cost more than the token on a small model, and nobody reads faster. Where tokens are picked and none of
- * their text may leave yet, as in a call of a tool, an empty piece every OUTLET_SIGN_MS says that the run goes on.
+ * their text may leave yet, as in a call of a tool, an empty piece every outletSignMs says that the run goes on.
  */
 import type { Clock, TimerHandle } from '../runtime/clock.js';
 import type { Piece } from './answer-text.js';
 
-export const OUTLET_INTERVAL_MS = 20;
+export const outletIntervalMs = 20;
 /** Well within what a client, and the watch over this engine, take for a run that hangs. */
-export const OUTLET_SIGN_MS = 1_000;
+export const outletSignMs = 1_000;
 
 export class TokenOutlet {
   readonly #clock: Clock;
@@ -38,7 +38,7 @@ export class TokenOutlet {
     const now = this.#clock.monotonicMs();
     if (this.#text === '') return this.#giveSign(now);
     if (this.#timer !== undefined) return;
-    const waitMs = this.#lastSentMs + OUTLET_INTERVAL_MS - now;
+    const waitMs = this.#lastSentMs + outletIntervalMs - now;
     if (waitMs <= 0) this.flush();
     else this.#timer = { handle: this.#clock.setTimeout(() => this.flush(), waitMs) };
   }
@@ -59,7 +59,7 @@ export class TokenOutlet {
 
   #giveSign(now: number): void {
     this.#quietSinceMs ??= now;
-    if (now - this.#quietSinceMs < OUTLET_SIGN_MS) return;
+    if (now - this.#quietSinceMs < outletSignMs) return;
     this.#quietSinceMs = now;
     this.#send('', 0);
   }

@@ -13,9 +13,9 @@ import type { ChatMessage } from './messages.js';
  * Tokenising takes up to the square of a text's length (a million equal letters: 50 s), and meanwhile no stream moves. So a
  * long text is first counted in parts of this length, and refused as soon as it cannot fit.
  */
-const COUNTED_PART_CHARACTERS = 8192;
+const countedPartCharacters = 8192;
 /** By so many tokens at most a text may come out shorter than its parts: one long word that a cut went through. */
-const TOKENS_PER_CUT = 64;
+const tokensPerCut = 64;
 
 export class Tokenizer {
   readonly chatFormat: ChatFormat;
@@ -94,12 +94,8 @@ export class Tokenizer {
 
   #tokenize(text: string, marks = false, option?: 'trimLeadingSpace'): Token[] {
     let atLeast = 0;
-    for (
-      let start = 0;
-      text.length > COUNTED_PART_CHARACTERS && start < text.length;
-      start += COUNTED_PART_CHARACTERS
-    ) {
-      atLeast += this.#model.tokenize(text.slice(start, start + COUNTED_PART_CHARACTERS)).length - TOKENS_PER_CUT;
+    for (let start = 0; text.length > countedPartCharacters && start < text.length; start += countedPartCharacters) {
+      atLeast += this.#model.tokenize(text.slice(start, start + countedPartCharacters)).length - tokensPerCut;
       if (atLeast >= this.#contextSize) throw promptTooLong(`more than ${atLeast}`, this.#contextSize);
     }
     return this.#model.tokenize(text, marks, option);

@@ -10,10 +10,10 @@ import type { Piece } from './answer-text.js';
 import { checkJsonSchema, jsonRules } from './json-grammar.js';
 import type { ChatMessage, ToolCall, ToolDefinition } from './messages.js';
 
-const NO_PARAMETERS = { type: 'object', properties: {} };
+const noParameters = { type: 'object', properties: {} };
 /** None, or a schema that says nothing: there are none. */
 const parametersOf = ({ parameters = {} }: ToolDefinition): Readonly<Record<string, unknown>> =>
-  Object.keys(parameters).length === 0 ? NO_PARAMETERS : parameters;
+  Object.keys(parameters).length === 0 ? noParameters : parameters;
 
 /** Says to the model which tools there are, before all else that is said. */
 export function withToolMessage(tools: readonly ToolDefinition[], messages: readonly ChatMessage[]): ChatMessage[] {
@@ -31,7 +31,7 @@ export function withToolMessage(tools: readonly ToolDefinition[], messages: read
 }
 
 /** Calls in one answer: a model that repeats itself ends here. */
-const MAX_CALLS = 16;
+const maxCalls = 16;
 
 /** One of the calls, several, or words that do not begin like one. */
 export async function toolGrammar(llama: Llama, tools: readonly ToolDefinition[]): Promise<LlamaGrammar> {
@@ -42,7 +42,7 @@ export async function toolGrammar(llama: Llama, tools: readonly ToolDefinition[]
   });
   const { root, rules } = await jsonRules(llama, { oneOf: calls }, 'tools');
   const grammar = [
-    `root ::= [ ]? ( call | "[" call ( "," [ ]? call ){0,${MAX_CALLS - 1}} "]" | words )`,
+    `root ::= [ ]? ( call | "[" call ( "," [ ]? call ){0,${maxCalls - 1}} "]" | words )`,
     `call ::= ${root}`,
     'words ::= ( [^{[ \\t\\r\\n] | "[" [^{] ) .*',
     rules,

@@ -3,10 +3,10 @@
  * one that it would have picked there itself. Where the text is the model's own, both are drawn from the same distribution.
  */
 import type { Weighing } from './messages.js';
-import { LEAST_LOG_PROB, logProbs, type NativeContext, type NativeSampler, type SamplerConfig } from './native.js';
+import { leastLogProb, logProbs, type NativeContext, type NativeSampler, type SamplerConfig } from './native.js';
 
 /** In one batch: each place of it takes memory for the logits of a whole vocabulary. */
-export const MAX_WEIGHED_AT_ONCE = 32;
+export const maxWeighedAtOnce = 32;
 
 export interface WeigherSetup {
   /** Prompt and claimed text. */
@@ -38,7 +38,7 @@ export class Weigher {
       if (endings.length === 0) return;
       const shares = await logProbs(context, logitsIndex, greedy, endings);
       const sum = shares.reduce((total, share) => total + Math.exp(share), 0);
-      this.#endLogProb = Math.max(LEAST_LOG_PROB, Math.log(sum));
+      this.#endLogProb = Math.max(leastLogProb, Math.log(sum));
       return;
     }
     own.applyConfig(configAt(index));

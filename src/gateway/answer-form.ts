@@ -28,7 +28,7 @@ export interface Usage {
 /** @param n choices of each prompt, which counts once, as with OpenAI */
 export function usageOf(ended: readonly Ended[], n: number): Usage {
   const prompts = ended.filter(({ index }) => index % n === 0);
-  const prompt_tokens = prompts.reduce((sum, { usage }) => sum + (usage?.promptTokens ?? 0), 0);
-  const completion_tokens = ended.reduce((sum, { usage }) => sum + (usage?.completionTokens ?? 0), 0);
-  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+  const read = prompts.reduce((sum, { usage }) => sum + (usage?.promptTokens ?? 0), 0);
+  const written = ended.reduce((sum, { usage }) => sum + (usage?.completionTokens ?? 0), 0);
+  return { prompt_tokens: read, completion_tokens: written, total_tokens: read + written };
 }

@@ -34,13 +34,13 @@ export function chatForm(
     whole: (head, ended) => ({
       ...headed(head, 'chat.completion'),
       choices: ended.map((each) => {
-        const tool_calls = toolCalls(each);
-        const content = tool_calls.length > 0 && (isCall || each.text === '') ? null : each.text;
+        const calls = toolCalls(each);
+        const content = calls.length > 0 && (isCall || each.text === '') ? null : each.text;
         return {
           index: each.index,
-          message: { role: 'assistant', content, refusal: null, ...(tool_calls.length > 0 && { tool_calls }) },
+          message: { role: 'assistant', content, refusal: null, ...(calls.length > 0 && { tool_calls: calls }) },
           logprobs: null,
-          finish_reason: finishReason(each, tool_calls.length),
+          finish_reason: finishReason(each, calls.length),
         };
       }),
       usage: usageOf(ended, n),

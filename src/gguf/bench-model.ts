@@ -11,7 +11,7 @@ import { float32Bytes, type GgufContent, type TensorSource } from './writer.js';
 export type BenchShape = 'tiny' | '0.5b' | '1b';
 
 /** 0.5b is the shape of Qwen2.5-0.5B with a vocabulary of 32,000, 1b that of Llama-3.2-1B; tiny is for smoke tests. */
-const SHAPES: Readonly<Record<BenchShape, Omit<LlamaShape, 'name' | 'contextLength' | 'ropeFreqBase' | 'fileType'>>> = {
+const shapes: Readonly<Record<BenchShape, Omit<LlamaShape, 'name' | 'contextLength' | 'ropeFreqBase' | 'fileType'>>> = {
   tiny: { embeddingLength: 128, feedForwardLength: 256, blockCount: 2, headCount: 2, headCountKv: 1, vocabSize: 2048 },
   '0.5b': {
     embeddingLength: 896,
@@ -31,33 +31,33 @@ const SHAPES: Readonly<Record<BenchShape, Omit<LlamaShape, 'name' | 'contextLeng
   },
 };
 
-const CONTEXT_LENGTH = 8192;
-const MOSTLY_Q4_0 = 2;
-const Q4_0 = { elements: 32, bytes: 18 };
+const contextLength = 8192;
+const mostlyQ4 = 2;
+const q4Block = { elements: 32, bytes: 18 };
 /** Standard deviation of Q4_0's sixteen levels −8 … 7 when all are equally likely. */
-const LEVEL_DEVIATION = 4.61;
+const levelDeviation = 4.61;
 /** Chunk written at once; whole blocks. */
-const CHUNK_BYTES = Q4_0.bytes * 65_536;
+const chunkBytes = q4Block.bytes * 65_536;
 
 /** Outputs that are never said, so that greedy decoding goes on until it is stopped: their rows are zero. */
-const SILENT_TOKENS = [TokenId.unknown, TokenId.bos, TokenId.eos, TokenId.imStart, TokenId.imEnd];
+const silentTokens = [TokenId.unknown, TokenId.bos, TokenId.eos, TokenId.imStart, TokenId.imEnd];
 
 /** @param seed 0 … 2³² − 1; equal seeds give equal files. */
 export function benchModel(size: BenchShape, seed = 1): GgufContent {
-  const dimensions = SHAPES[size];
+  const dimensions = shapes[size];
   const words = Array.from({ length: dimensions.vocabSize - TokenId.imEnd - 1 }, (_, i) => `\u2581w${i.toString(36)}`);
   const vocabulary = buildVocabulary(words, 'normal');
   const shape: LlamaShape = {
     ...dimensions,
     name: `qmesh-bench-${size}`,
-    contextLength: CONTEXT_LENGTH,
+    contextLength,
     ropeFreqBase: 10_000,
-    fileType: MOSTLY_Q4_0,
+    fileType: mostlyQ4,
   };
   const tensors = llamaTensors(shape).map(({ name, dims, norm }, index): TensorSource => {
     const [inputs = 0, outputs = 1] = dims;
     if (norm) return { name, dims, type: TensorType.f32, data: () => [float32Bytes(new Float32Array(inputs).fill(1))] };
-    const silentRows = name === 'output.weight' ? SILENT_TOKENS : [];
+    const silentRows = name === 'output.weight' ? silentTokens : [];
     return { name, dims, type: TensorType.q4_0, data: () => randomQ4(inputs, outputs, seed, index, silentRows) };
   });
   return { metadata: { ...llamaMetadata(shape), ...vocabulary.metadata }, tensors };
@@ -75,13 +75,13 @@ function* randomQ4(
   key.writeUInt32LE(seed, 0);
   key.writeUInt32LE(stream, 4);
   const generator = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
-  const scale = halfFloat(1 / (Math.sqrt(inputs) * LEVEL_DEVIATION));
-  const rowBytes = (inputs / Q4_0.elements) * Q4_0.bytes;
+  const scale = halfFloat(1 / (Math.sqrt(inputs) * levelDeviation));
+  const rowBytes = (inputs / q4Block.elements) * q4Block.bytes;
   const total = rowBytes * outputs;
-  const zeros = Buffer.alloc(CHUNK_BYTES);
-  for (let start = 0; start < total; start += CHUNK_BYTES) {
-    const chunk = generator.update(zeros.subarray(0, Math.min(CHUNK_BYTES, total - start)));
-    for (let block = 0; block < chunk.length; block += Q4_0.bytes) chunk.writeUInt16LE(scale, block);
+  const zeros = Buffer.alloc(chunkBytes);
+  for (let start = 0; start < total; start += chunkBytes) {
+    const chunk = generator.update(zeros.subarray(0, Math.min(chunkBytes, total - start)));
+    for (let block = 0; block < chunk.length; block += q4Block.bytes) chunk.writeUInt16LE(scale, block);
     for (const row of silentRows)
       chunk.fill(0, clamp(row * rowBytes - start, chunk), clamp((row + 1) * rowBytes - start, chunk));
     yield chunk;

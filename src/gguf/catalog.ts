@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
-const CATALOG_URL = new URL('../../models/catalog.json', import.meta.url);
+const catalogUrl = new URL('../../models/catalog.json', import.meta.url);
 
 const bytes = z.number().int().positive();
 
@@ -55,5 +55,5 @@ export function parseCatalog(text: string): Catalog {
 
 /** The catalog that came with the program. */
 export async function readCatalog(): Promise<Catalog> {
-  return parseCatalog(await readFile(CATALOG_URL, 'utf8'));
+  return parseCatalog(await readFile(catalogUrl, 'utf8'));
 }

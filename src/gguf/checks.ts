@@ -8,13 +8,13 @@ import { GgufError, type GgufErrorCode } from './error.js';
 import { type GgufHeader, quote } from './reader.js';
 
 /** Plain transformers whose blocks all have attention and a feed-forward part under the usual names. */
-const PLAIN_TRANSFORMERS = new Set([
+const plainTransformers = new Set([
   ...['llama', 'qwen2', 'qwen2moe', 'qwen3', 'qwen3moe', 'gemma', 'gemma2', 'gemma3'],
   ...['phi3', 'granite', 'smollm3', 'starcoder2'],
 ]);
 
 /** What every block of a plain transformer has: one name of each row. Experts and fused tensors go by longer names. */
-const BLOCK_TENSORS: readonly RegExp[] = [
+const blockTensors: readonly RegExp[] = [
   /^attn_norm\.weight$/,
   /^attn_(q|qkv)\.weight$/,
   /^attn_(k|qkv)\.weight$/,
@@ -25,7 +25,7 @@ const BLOCK_TENSORS: readonly RegExp[] = [
 ];
 
 /** What a file may be besides a model (`general.type`, and what was written before there was that). */
-const OTHER_KINDS: ReadonlyMap<unknown, string> = new Map([
+const otherKinds: ReadonlyMap<unknown, string> = new Map([
   ['adapter', 'it is an adapter (LoRA), which changes a model and is none'],
   ['mmproj', 'it is the part by which a model sees or hears (mmproj), and no model'],
   ['clip', 'it is the part by which a model sees or hears (mmproj), and no model'],
@@ -34,19 +34,19 @@ const OTHER_KINDS: ReadonlyMap<unknown, string> = new Map([
 ]);
 
 /** These turn text into vectors or sound. */
-const ARCHITECTURES_WITHOUT_TEXT = new Set([
+const architecturesWithoutText = new Set([
   ...['bert', 'nomic-bert', 'nomic-bert-moe', 'jina-bert-v2', 'jina-bert-v3', 'modern-bert', 'neo-bert', 'eurobert'],
   ...['gemma-embedding', 't5encoder', 'wavtokenizer-dec'],
 ]);
 
 /** llama.cpp stops at 512 (LLAMA_MAX_LAYERS); twice that leaves room for newer versions. */
-const MAX_BLOCKS = 1024;
+const maxBlocks = 1024;
 /** llama.cpp aborts beyond (LLAMA_MAX_EXPERTS). */
-const MAX_EXPERTS = 1024;
+const maxExperts = 1024;
 /** Ways to stretch positions over a longer context (`rope.scaling.type`), as llama.cpp names them (LLAMA_ROPE_SCALING_TYPES). */
-const ROPE_SCALINGS: readonly unknown[] = ['none', 'linear', 'yarn', 'longrope'];
+const ropeScalings: readonly unknown[] = ['none', 'linear', 'yarn', 'longrope'];
 /** A special token's id that says "there is none". */
-const NO_TOKEN = 0xffff_ffff;
+const noToken = 0xffff_ffff;
 
 type Fail = (code: GgufErrorCode, reason: string) => never;
 
@@ -56,23 +56,22 @@ export function checkModel(header: GgufHeader): void {
     throw new GgufError(code, header.path, reason);
   };
   const architecture = header.scalars.get('general.architecture');
-  const kind = OTHER_KINDS.get(header.scalars.get('general.type')) ?? OTHER_KINDS.get(architecture);
+  const kind = otherKinds.get(header.scalars.get('general.type')) ?? otherKinds.get(architecture);
   if (kind !== undefined) fail('other_kind', kind);
   if (typeof architecture !== 'string' || architecture === '') {
     fail('bad_metadata', 'it does not say which architecture it has (general.architecture)');
   }
-  if (ARCHITECTURES_WITHOUT_TEXT.has(architecture))
-    fail('other_kind', `it is a model for embeddings (${architecture})`);
+  if (architecturesWithoutText.has(architecture)) fail('other_kind', `it is a model for embeddings (${architecture})`);
   if (header.tensors.length === 0) fail('tensor_mismatch', 'it holds no tensors');
   const numbers = new Numbers(header, architecture, fail);
   checkFloats(header, fail);
-  if ((numbers.optional('block_count') ?? 0) > MAX_BLOCKS) {
+  if ((numbers.optional('block_count') ?? 0) > maxBlocks) {
     fail('bad_metadata', `it claims ${numbers.required('block_count')} blocks`);
   }
   checkExperts(numbers, fail);
   checkRopeScaling(header, architecture, fail);
   checkTokenizer(header, fail);
-  if (!PLAIN_TRANSFORMERS.has(architecture)) return;
+  if (!plainTransformers.has(architecture)) return;
   checkHeads(numbers, fail);
   checkTokenizerPresent(header, fail);
   checkTensors(header, numbers, fail);
@@ -126,14 +125,14 @@ function checkExperts(numbers: Numbers, fail: Fail): void {
   if (numbers.isArray('expert_count')) return;
   const experts = numbers.optional('expert_count') ?? 0;
   const used = numbers.most('expert_used_count') ?? 0;
-  if (experts > MAX_EXPERTS) fail('bad_metadata', `it claims ${experts} experts in a block`);
+  if (experts > maxExperts) fail('bad_metadata', `it claims ${experts} experts in a block`);
   if (used > experts || (experts > 0 && used < 1)) fail('bad_metadata', `it uses ${used} of ${experts} experts`);
 }
 
 /** Of any architecture: an unknown one fails an assertion. */
 function checkRopeScaling({ scalars }: GgufHeader, architecture: string, fail: Fail): void {
   const scaling = scalars.get(`${architecture}.rope.scaling.type`);
-  if (typeof scaling === 'string' && !ROPE_SCALINGS.includes(scaling))
+  if (typeof scaling === 'string' && !ropeScalings.includes(scaling))
     fail('bad_metadata', `${architecture}.rope.scaling.type is ${quote(scaling)}`);
 }
 
@@ -187,7 +186,7 @@ function checkTokenizer(header: GgufHeader, fail: Fail): void {
   }
   for (const key of ['tokenizer.ggml.bos_token_id', 'tokenizer.ggml.eos_token_id', 'tokenizer.ggml.eot_token_id']) {
     const id = header.scalars.get(key);
-    if (id === undefined || id === NO_TOKEN) continue;
+    if (id === undefined || id === noToken) continue;
     if (typeof id !== 'number' || id < 0 || id >= tokens.length) {
       fail('bad_tokenizer', `${key} is ${String(id)}, beyond its ${tokens.length} tokens`);
     }
@@ -238,7 +237,7 @@ function checkBlocks(header: GgufHeader, blockCount: number, fail: Fail): void {
   }
   for (let index = 0; index < blockCount; index++) {
     const parts = blocks.get(index) ?? [];
-    const missing = BLOCK_TENSORS.find((pattern) => !parts.some((part) => pattern.test(part)));
+    const missing = blockTensors.find((pattern) => !parts.some((part) => pattern.test(part)));
     if (missing !== undefined) {
       fail('tensor_mismatch', `block ${index} has no tensor whose name matches ${quote(missing.source)}`);
     }

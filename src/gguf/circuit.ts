@@ -4,42 +4,42 @@
  * that copies what the most recent **source** token holds.
  *
  * The head. A source's key is constant in a RoPE pair that turns too slowly to notice, and a second pair, turning by 10⁻⁵ per
- * token, makes the score fall linearly with distance: to an asking position a source scores BASE − SLOPE · distance, to a
- * refusing one far below zero. Tokens that hold nothing score REST, the others 0. So who asks sees the latest source, and who
+ * token, makes the score fall linearly with distance: to an asking position a source scores baseScore − slope · distance, to a
+ * refusing one far below zero. Tokens that hold nothing score restScore, the others 0. So who asks sees the latest source, and who
  * refuses, or finds no source, copies nothing. The key cache is f16: a source at position p is seen up to p / 4096 tokens off
  * its place, hence the gentle slope.
  */
 import { type LlamaShape, Matrix } from './llama-architecture.js';
 
-const HEAD_DIMENSIONS = 64;
-const ROPE_FREQ_BASE = 1e8;
+const headDimensions = 64;
+const ropeFreqBase = 1e8;
 /** First dimensions of the RoPE pairs in use: pair i turns by base^(−2i/64) per token. */
-const STILL_PAIR = 62;
-const REST_PAIR = 60;
-const SLOW_PAIR = 40;
-const SLOW_TURN = ROPE_FREQ_BASE ** (-SLOW_PAIR / HEAD_DIMENSIONS);
+const stillPair = 62;
+const restPair = 60;
+const slowPair = 40;
+const slowTurn = ropeFreqBase ** (-slowPair / headDimensions);
 
-const CONTEXT_LENGTH = 8192;
-const SLOPE = 0.5;
+const contextLength = 8192;
+const slope = 0.5;
 /** Enough for one token to outweigh a context full of others: e²⁰ ≫ 8192. */
-const OUTWEIGHS = 20;
-const REST = OUTWEIGHS;
-const BASE = SLOPE * CONTEXT_LENGTH + REST + OUTWEIGHS;
+const outweighs = 20;
+const restScore = outweighs;
+const baseScore = slope * contextLength + restScore + outweighs;
 
 /** Every token's embedding has this squared length, so that the norm before attention is one known factor. */
-const EMBEDDING_NORM_SQUARED = 6;
+const embeddingNormSquared = 6;
 
 export function circuitShape(name: string, vocabSize: number): LlamaShape {
   return {
     name,
     vocabSize,
-    contextLength: CONTEXT_LENGTH,
-    embeddingLength: 2 * HEAD_DIMENSIONS,
+    contextLength,
+    embeddingLength: 2 * headDimensions,
     headCount: 2,
     headCountKv: 1,
     feedForwardLength: 32,
     blockCount: 1,
-    ropeFreqBase: ROPE_FREQ_BASE,
+    ropeFreqBase,
     fileType: 0,
   };
 }
@@ -70,7 +70,7 @@ export class Residues {
 /** Gives a token its embedding: one in each of `ones`, the rest of its length in the dimension `padding`. */
 export function embed(embeddings: Matrix, token: number, ones: readonly number[], padding: number): void {
   for (const dimension of ones) embeddings.set(token, dimension, 1);
-  embeddings.set(token, padding, Math.sqrt(EMBEDDING_NORM_SQUARED - ones.length));
+  embeddings.set(token, padding, Math.sqrt(embeddingNormSquared - ones.length));
 }
 
 export interface RecencyHead {
@@ -92,26 +92,26 @@ export function recencyHead(shape: LlamaShape, head: RecencyHead): Record<string
   const d = shape.embeddingLength;
   const [query, key, value, output] = [
     new Matrix(d, d),
-    new Matrix(d, HEAD_DIMENSIONS),
-    new Matrix(d, HEAD_DIMENSIONS),
+    new Matrix(d, headDimensions),
+    new Matrix(d, headDimensions),
     new Matrix(d, d),
   ];
-  const afterNorm = Math.sqrt(d / EMBEDDING_NORM_SQUARED); // what a one of the embedding has become
-  const softmaxScale = Math.sqrt(HEAD_DIMENSIONS);
-  const still = Math.sqrt(BASE * softmaxScale) / afterNorm;
-  const rest = Math.sqrt(REST * softmaxScale) / afterNorm;
-  const slow = Math.sqrt((SLOPE * softmaxScale) / SLOW_TURN) / afterNorm;
+  const afterNorm = Math.sqrt(d / embeddingNormSquared); // what a one of the embedding has become
+  const softmaxScale = Math.sqrt(headDimensions);
+  const still = Math.sqrt(baseScore * softmaxScale) / afterNorm;
+  const rest = Math.sqrt(restScore * softmaxScale) / afterNorm;
+  const slow = Math.sqrt((slope * softmaxScale) / slowTurn) / afterNorm;
 
-  query.set(STILL_PAIR, head.asks, still);
-  key.set(STILL_PAIR, head.source, still);
+  query.set(stillPair, head.asks, still);
+  key.set(stillPair, head.source, still);
   if (head.idle !== undefined) {
-    query.set(STILL_PAIR, head.idle.refuses, -still);
-    query.set(REST_PAIR, head.idle.any, rest);
-    key.set(REST_PAIR, head.idle.rests, rest);
+    query.set(stillPair, head.idle.refuses, -still);
+    query.set(restPair, head.idle.any, rest);
+    key.set(restPair, head.idle.rests, rest);
   }
   // Turned by its position, (0, q)·(k, 0) becomes q·k·sin(turn · (source − asking)): falling with distance.
-  query.set(SLOW_PAIR + 1, head.asks, slow);
-  key.set(SLOW_PAIR, head.source, slow);
+  query.set(slowPair + 1, head.asks, slow);
+  key.set(slowPair, head.source, slow);
   for (let i = 0; i < head.copies.width; i++) {
     value.set(i, head.copies.from + i, 1 / afterNorm);
     output.set(head.copies.to + i, i, 1);

@@ -1,19 +1,19 @@
 /**
  * Reads the header of an untrusted file front to back through one small window. Whatever the file claims, memory stays
- * bounded by the window, and time by MAX_HEADER_BYTES; the event loop is free at each refill of the window.
+ * bounded by the window, and time by maxHeaderBytes; the event loop is free at each refill of the window.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { GgufError, type GgufErrorCode } from './error.js';
 
 /** Real headers are below 30 MiB: 260,000 tokens with their merges, and a tokenizer as JSON. */
-export const MAX_HEADER_BYTES = 96 * 2 ** 20;
+export const maxHeaderBytes = 96 * 2 ** 20;
 /** Also the longest value that can be read in one piece. */
-export const WINDOW_BYTES = 2 ** 20;
+export const windowBytes = 2 ** 20;
 /** What is read from the file at once, unless more is asked for: some 10,000 tokens, parsed in a few milliseconds. */
-const REFILL_BYTES = 128 * 1024;
+const refillBytes = 128 * 1024;
 
 export class HeaderCursor {
-  readonly #window = Buffer.allocUnsafe(WINDOW_BYTES);
+  readonly #window = Buffer.allocUnsafe(windowBytes);
   #start = 0; // next unread byte of the window
   #end = 0; // first byte of the window that holds nothing
   #fileOffset = 0; // place in the file of the window's end
@@ -52,7 +52,7 @@ export class HeaderCursor {
     return this.#end - this.#start >= bytes;
   }
 
-  /** Waits until `bytes` bytes (at most WINDOW_BYTES) can be taken; refuses where the file or the header may not be that long. */
+  /** Waits until `bytes` bytes (at most windowBytes) can be taken; refuses where the file or the header may not be that long. */
   async need(bytes: number): Promise<void> {
     if (this.holds(bytes)) return;
     this.#mayReach(this.position + bytes);
@@ -60,7 +60,7 @@ export class HeaderCursor {
     this.#end -= this.#start;
     this.#start = 0;
     while (this.#end < bytes) {
-      const want = Math.min(this.#window.length - this.#end, Math.max(bytes - this.#end, REFILL_BYTES));
+      const want = Math.min(this.#window.length - this.#end, Math.max(bytes - this.#end, refillBytes));
       const { bytesRead } = await this.file.read(this.#window, this.#end, want, this.#fileOffset);
       if (bytesRead === 0) this.fail('truncated', 'it ends in the middle of its header');
       this.#end += bytesRead;
@@ -99,7 +99,7 @@ export class HeaderCursor {
 
   #mayReach(offset: number): void {
     if (offset > this.fileBytes) this.fail('truncated', 'it ends in the middle of its header');
-    if (offset > MAX_HEADER_BYTES)
-      this.fail('limit_exceeded', `its header is longer than ${MAX_HEADER_BYTES / 2 ** 20} MiB`);
+    if (offset > maxHeaderBytes)
+      this.fail('limit_exceeded', `its header is longer than ${maxHeaderBytes / 2 ** 20} MiB`);
   }
 }

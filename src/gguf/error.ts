@@ -26,7 +26,7 @@ export type GgufErrorCode =
   /** A good model, and too large for the memory of this machine. */
   | 'too_large';
 
-const ADVICE: Readonly<Record<GgufErrorCode, string>> = {
+const adviceFor: Readonly<Record<GgufErrorCode, string>> = {
   unreadable: 'Check the path and the permissions of the file.',
   not_gguf: 'Give the path of a GGUF model; if this file was downloaded, the download brought something else.',
   unsupported_version: 'Get the model in GGUF version 3, little-endian.',
@@ -54,7 +54,7 @@ export class GgufError extends Error {
     readonly reason: string,
     options?: ErrorOptions,
   ) {
-    super(`${file}: ${reason}. ${ADVICE[code]}`, options);
-    this.advice = ADVICE[code];
+    super(`${file}: ${reason}. ${adviceFor[code]}`, options);
+    this.advice = adviceFor[code];
   }
 }

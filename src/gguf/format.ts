@@ -8,9 +8,9 @@
  *     padding to the alignment, then tensor data; each offset is counted from the start of that data
  */
 
-export const GGUF_MAGIC = 'GGUF';
-export const GGUF_VERSION = 3;
-export const DEFAULT_ALIGNMENT = 32;
+export const ggufMagic = 'GGUF';
+export const ggufVersion = 3;
+export const defaultAlignment = 32;
 
 /** Types of metadata values. */
 export const ValueType = {
@@ -41,7 +41,7 @@ export interface TensorLayout {
 }
 
 /** Every tensor type of llama.cpp, by its number; gaps are types that were removed. */
-export const TENSOR_LAYOUTS: ReadonlyMap<number, TensorLayout> = new Map(
+export const tensorLayouts: ReadonlyMap<number, TensorLayout> = new Map(
   (
     [
       [0, 'F32', 1, 4],

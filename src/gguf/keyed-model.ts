@@ -8,54 +8,54 @@ import { handmadeTensors, llamaMetadata, Matrix } from './llama-architecture.js'
 import { buildVocabulary, TokenId } from './vocabulary.js';
 import type { GgufContent } from './writer.js';
 
-export const KEYED_MODEL_NAME = 'qmesh-keyed';
+export const keyedModelName = 'qmesh-keyed';
 /** Keys are `KEY0;` … `KEY31;`. */
-export const KEYED_KEYS = 32;
+export const keyedKeys = 32;
 /** Tokens of an answer, before it ends. */
-export const KEYED_STEPS = 140;
+export const keyedSteps = 140;
 
 /** Dimensions of the embedding: residues of the step, own key, copied key, and flags. */
 const steps = new Residues([11, 13], 0);
-const OWN_KEY = steps.width;
-const COPIED_KEY = OWN_KEY + KEYED_KEYS;
-const FLAGS = COPIED_KEY + KEYED_KEYS;
-const [ANY, START, SOURCE, PADDING] = [FLAGS, FLAGS + 1, FLAGS + 2, FLAGS + 3];
+const ownKey = steps.width;
+const copiedKey = ownKey + keyedKeys;
+const firstFlag = copiedKey + keyedKeys;
+const [anyFlag, startFlag, sourceFlag, paddingFlag] = [firstFlag, firstFlag + 1, firstFlag + 2, firstFlag + 3];
 
 /** A step's residue, or the key, that agrees; right answers have three of these, wrong ones two. */
-const AGREE = 8;
+const agreement = 8;
 
 const keyWord = (key: number): string => `KEY${key};`;
 const stepWord = (key: number, step: number): string => ` c${key}.${String(step).padStart(2, '0')}`;
 
 /** The first `tokens` tokens that the keyed model says after `KEYk;`, joined. */
 export function expectedKeyed(key: number, tokens: number): string {
-  return Array.from({ length: Math.min(tokens, KEYED_STEPS) }, (_, step) => stepWord(key, step)).join('');
+  return Array.from({ length: Math.min(tokens, keyedSteps) }, (_, step) => stepWord(key, step)).join('');
 }
 
 export function keyedModel(): GgufContent {
-  const keys = Array.from({ length: KEYED_KEYS }, (_, key) => key);
-  const all = keys.flatMap((key) => Array.from({ length: KEYED_STEPS }, (_, step) => ({ key, step })));
+  const keys = Array.from({ length: keyedKeys }, (_, key) => key);
+  const all = keys.flatMap((key) => Array.from({ length: keyedSteps }, (_, step) => ({ key, step })));
   const vocabulary = buildVocabulary([...keys.map(keyWord), ...all.map(({ key, step }) => stepWord(key, step))]);
-  const shape = circuitShape(KEYED_MODEL_NAME, vocabulary.tokens.length);
+  const shape = circuitShape(keyedModelName, vocabulary.tokens.length);
   const embeddings = new Matrix(shape.embeddingLength, shape.vocabSize);
   const output = new Matrix(shape.embeddingLength, shape.vocabSize);
 
-  for (let token = 0; token <= TokenId.imEnd; token++) embed(embeddings, token, [ANY, START], PADDING);
+  for (let token = 0; token <= TokenId.imEnd; token++) embed(embeddings, token, [anyFlag, startFlag], paddingFlag);
   for (const key of keys)
-    embed(embeddings, vocabulary.idOf(keyWord(key)), [ANY, START, SOURCE, OWN_KEY + key], PADDING);
+    embed(embeddings, vocabulary.idOf(keyWord(key)), [anyFlag, startFlag, sourceFlag, ownKey + key], paddingFlag);
   for (const { key, step } of all) {
     const token = vocabulary.idOf(stepWord(key, step));
-    embed(embeddings, token, [ANY, ...steps.dimensionsOf(step)], PADDING);
-    output.set(token, COPIED_KEY + key, AGREE);
-    if (step === 0) output.set(token, START, 2 * AGREE);
-    else for (const dimension of steps.dimensionsOf(step - 1)) output.set(token, dimension, AGREE);
+    embed(embeddings, token, [anyFlag, ...steps.dimensionsOf(step)], paddingFlag);
+    output.set(token, copiedKey + key, agreement);
+    if (step === 0) output.set(token, startFlag, 2 * agreement);
+    else for (const dimension of steps.dimensionsOf(step - 1)) output.set(token, dimension, agreement);
   }
-  output.set(TokenId.eos, ANY, 2.5 * AGREE); // wins where no answer is right: no key, or no step left
+  output.set(TokenId.eos, anyFlag, 2.5 * agreement); // wins where no answer is right: no key, or no step left
 
   const attention = recencyHead(shape, {
-    source: SOURCE,
-    asks: ANY,
-    copies: { from: OWN_KEY, to: COPIED_KEY, width: KEYED_KEYS },
+    source: sourceFlag,
+    asks: anyFlag,
+    copies: { from: ownKey, to: copiedKey, width: keyedKeys },
   });
   return {
     metadata: { ...llamaMetadata(shape), ...vocabulary.metadata },

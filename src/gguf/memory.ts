@@ -1,14 +1,14 @@
 /** How much memory a model needs, before it is loaded. */
 import type { GgufInfo } from './inspect.js';
 
-const F16_BYTES = 2;
-const F32_BYTES = 4;
+const f16Bytes = 2;
+const f32Bytes = 4;
 /** Tokens that llama.cpp evaluates at once (`n_ubatch`). */
-const BATCH_TOKENS = 512;
+const batchTokens = 512;
 /** The engine process itself: Node, the binding, the vocabulary. Measured: 116 MiB with the demo model and four slots loaded. */
-const PROCESS_BYTES = 128 * 2 ** 20;
+const processBytes = 128 * 2 ** 20;
 /** Activations of one block that are alive at once, in embedding widths: the residual, its norm, queries, attention's output. */
-const LIVE_EMBEDDINGS = 4;
+const liveEmbeddings = 4;
 
 export interface ContextPlan {
   /** Tokens per sequence. */
@@ -35,7 +35,7 @@ export function estimateMemoryBytes(info: GgufInfo, { contextSize, sequences }: 
  *   mapped file is resident beside the copy until the system wants those pages back: they are not counted.
  * - Key-value cache, f16: for each token of each sequence and each block, `heads_kv · (key length + value length)` numbers
  *   (llama.cpp, `llama-kv-cache.cpp`, without sliding windows, so an upper bound for models that have them).
- * - Work space: llama.cpp reserves a graph for BATCH_TOKENS tokens that all have logits, in f32.
+ * - Work space: llama.cpp reserves a graph for batchTokens tokens that all have logits, in f32.
  */
 export function memoryOf(info: GgufInfo): ModelMemory {
   const blocks = info.blockCount ?? 0;
@@ -44,9 +44,9 @@ export function memoryOf(info: GgufInfo): ModelMemory {
     typeof headsKv === 'number' ? headsKv * blocks : headsKv.reduce((sum, heads) => sum + heads, 0);
   const numbersPerToken = headsOfAllBlocks * ((info.keyLength ?? 0) + (info.valueLength ?? 0));
   const workPerToken =
-    info.vocabSize + LIVE_EMBEDDINGS * (info.embeddingLength ?? 0) + 2 * (info.feedForwardLength ?? 0);
+    info.vocabSize + liveEmbeddings * (info.embeddingLength ?? 0) + 2 * (info.feedForwardLength ?? 0);
   return {
-    fixedBytes: Math.ceil(info.tensorBytes + BATCH_TOKENS * workPerToken * F32_BYTES + PROCESS_BYTES),
-    bytesPerToken: numbersPerToken * F16_BYTES,
+    fixedBytes: Math.ceil(info.tensorBytes + batchTokens * workPerToken * f32Bytes + processBytes),
+    bytesPerToken: numbersPerToken * f16Bytes,
   };
 }

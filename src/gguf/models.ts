@@ -4,7 +4,7 @@ import { demoModel } from './demo-model.js';
 import { keyedModel } from './keyed-model.js';
 import { type GgufContent, writeGguf } from './writer.js';
 
-const MODELS = {
+const makers = {
   demo: demoModel,
   keyed: keyedModel,
   'bench-tiny': () => benchModel('tiny'),
@@ -12,13 +12,13 @@ const MODELS = {
   'bench-1b': () => benchModel('1b'),
 } as const satisfies Readonly<Record<string, () => GgufContent>>;
 
-export type ModelKind = keyof typeof MODELS;
+export type ModelKind = keyof typeof makers;
 
-export const MODEL_KINDS = Object.keys(MODELS) as readonly ModelKind[];
+export const modelKinds = Object.keys(makers) as readonly ModelKind[];
 
-export const isModelKind = (text: string): text is ModelKind => Object.hasOwn(MODELS, text);
+export const isModelKind = (text: string): text is ModelKind => Object.hasOwn(makers, text);
 
 /** Writes a model of this kind, whole or not at all. @returns its size in bytes. */
 export function writeModel(kind: ModelKind, path: string): Promise<number> {
-  return writeGguf(path, MODELS[kind]());
+  return writeGguf(path, makers[kind]());
 }

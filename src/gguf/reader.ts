@@ -2,30 +2,30 @@
  * Parses the header of an untrusted GGUF file and checks that it is well formed: every count, length, type, size and offset.
  * What the values mean is checked in checks.ts. Token texts are passed over, not kept: a header costs a few megabytes at most.
  */
-import { HeaderCursor, WINDOW_BYTES } from './cursor.js';
-import { alignUp, DEFAULT_ALIGNMENT, GGUF_MAGIC, TENSOR_LAYOUTS, tensorBytes, ValueType } from './format.js';
+import { HeaderCursor, windowBytes } from './cursor.js';
+import { alignUp, defaultAlignment, ggufMagic, tensorLayouts, tensorBytes, ValueType } from './format.js';
 
 /** Real models have some 60 entries, the longest keys have 60 characters. */
-const MAX_METADATA_ENTRIES = 4096;
-const MAX_KEY_BYTES = 1024;
+const maxMetadataEntries = 4096;
+const maxKeyBytes = 1024;
 /** Mixtures of experts whose experts are apart have some 20,000. */
-const MAX_TENSORS = 65_536;
+const maxTensors = 65_536;
 /** llama.cpp's own limits: GGML_MAX_NAME with its end, and GGML_MAX_DIMS. */
-const MAX_TENSOR_NAME_BYTES = 63;
-const MAX_DIMENSIONS = 4;
+const maxTensorNameBytes = 63;
+const maxDimensions = 4;
 /** Vocabularies have up to 270,000 tokens, merges up to 600,000. */
-const MAX_ARRAY_ITEMS = 2 ** 22;
+const maxArrayItems = 2 ** 22;
 /** A tokenizer as JSON may have 20 MB; it is passed over. */
-const MAX_STRING_BYTES = 64 * 2 ** 20;
+const maxStringBytes = 64 * 2 ** 20;
 /** Arrays with a number per block are kept, up to this many. */
-const MAX_KEPT_NUMBERS = 1024;
+const maxKeptNumbers = 1024;
 
 /** The texts that somebody asks for; all others are passed over. */
-const KEPT_STRINGS =
+const keptStrings =
   /^(general\.(architecture|name|type)|tokenizer\.(ggml\.(model|pre)|chat_template)|.+\.rope\.scaling\.type)$/;
-const KEPT_NUMBERS = /\.(head_count|head_count_kv|feed_forward_length|expert_used_count)$/;
+const keptNumbers = /\.(head_count|head_count_kv|feed_forward_length|expert_used_count)$/;
 
-const SCALAR_BYTES: Readonly<Record<number, number>> = {
+const scalarBytes: Readonly<Record<number, number>> = {
   [ValueType.uint8]: 1,
   [ValueType.int8]: 1,
   [ValueType.uint16]: 2,
@@ -98,8 +98,8 @@ class HeaderReader {
     const { cursor } = this;
     const version = await this.#version();
     await cursor.need(16);
-    const tensorCount = this.#bounded(cursor.takeUint64(), MAX_TENSORS, 'tensors');
-    const entries = this.#bounded(cursor.takeUint64(), MAX_METADATA_ENTRIES, 'metadata entries');
+    const tensorCount = this.#bounded(cursor.takeUint64(), maxTensors, 'tensors');
+    const entries = this.#bounded(cursor.takeUint64(), maxMetadataEntries, 'metadata entries');
     for (let i = 0; i < entries; i++) await this.#entry();
     const claims: TensorClaim[] = [];
     for (let i = 0; i < tensorCount; i++) claims.push(await this.#tensorClaim());
@@ -121,7 +121,7 @@ class HeaderReader {
     await cursor.need(8);
     const magic = cursor.take(4).toString('latin1');
     if (magic.startsWith('<')) cursor.fail('not_gguf', 'it is a web page or XML, not a GGUF model');
-    if (magic !== GGUF_MAGIC) cursor.fail('not_gguf', 'it is not a GGUF model: it does not begin with "GGUF"');
+    if (magic !== ggufMagic) cursor.fail('not_gguf', 'it is not a GGUF model: it does not begin with "GGUF"');
     const version = cursor.takeUint32();
     if (version !== 0 && version % 0x10000 === 0) cursor.fail('unsupported_version', 'it is a big-endian GGUF file');
     if (version !== 2 && version !== 3) cursor.fail('unsupported_version', `it has GGUF version ${version}`);
@@ -130,7 +130,7 @@ class HeaderReader {
 
   async #entry(): Promise<void> {
     const { cursor } = this;
-    const key = await this.#string(MAX_KEY_BYTES, 'metadata key');
+    const key = await this.#string(maxKeyBytes, 'metadata key');
     if (this.#scalars.has(key) || this.#arrays.has(key)) cursor.fail('bad_metadata', `it has ${quote(key)} twice`);
     await cursor.need(4);
     const type = cursor.takeUint32();
@@ -145,9 +145,9 @@ class HeaderReader {
   }
 
   async #stringValue(key: string): Promise<string> {
-    if (KEPT_STRINGS.test(key)) return this.#string(WINDOW_BYTES, `value of ${quote(key)}`);
+    if (keptStrings.test(key)) return this.#string(windowBytes, `value of ${quote(key)}`);
     await this.cursor.need(8);
-    this.cursor.skip(this.#bounded(this.cursor.takeUint64(), MAX_STRING_BYTES, `bytes in ${quote(key)}`));
+    this.cursor.skip(this.#bounded(this.cursor.takeUint64(), maxStringBytes, `bytes in ${quote(key)}`));
     return '';
   }
 
@@ -155,14 +155,14 @@ class HeaderReader {
     const { cursor } = this;
     await cursor.need(12);
     const itemType = cursor.takeUint32();
-    const length = this.#bounded(cursor.takeUint64(), MAX_ARRAY_ITEMS, `items in ${quote(key)}`);
+    const length = this.#bounded(cursor.takeUint64(), maxArrayItems, `items in ${quote(key)}`);
     if (itemType === ValueType.array) cursor.fail('bad_metadata', `${quote(key)} is an array of arrays`);
     if (itemType === ValueType.string) {
       await this.#passStrings(length, key === 'tokenizer.ggml.tokens');
       return { itemType, length };
     }
     const itemBytes = this.#scalarBytes(itemType, key);
-    if (!KEPT_NUMBERS.test(key) || length > MAX_KEPT_NUMBERS) {
+    if (!keptNumbers.test(key) || length > maxKeptNumbers) {
       cursor.skip(length * itemBytes);
       return { itemType, length };
     }
@@ -176,7 +176,7 @@ class HeaderReader {
     for (let i = 0; i < count; i++) {
       if (!cursor.holds(8)) await cursor.need(8);
       const bytes = cursor.takeUint64();
-      if (bytes > MAX_STRING_BYTES) this.#bounded(bytes, MAX_STRING_BYTES, 'bytes in a string');
+      if (bytes > maxStringBytes) this.#bounded(bytes, maxStringBytes, 'bytes in a string');
       if (areTokens && (bytes === 1 || bytes === 6)) {
         if (!cursor.holds(bytes)) await cursor.need(bytes);
         this.#noteByteToken(cursor.take(bytes));
@@ -198,10 +198,10 @@ class HeaderReader {
 
   async #tensorClaim(): Promise<TensorClaim> {
     const { cursor } = this;
-    const name = await this.#string(MAX_TENSOR_NAME_BYTES, 'tensor name');
+    const name = await this.#string(maxTensorNameBytes, 'tensor name');
     await cursor.need(4);
     const dimensions = cursor.takeUint32();
-    if (dimensions < 1 || dimensions > MAX_DIMENSIONS) {
+    if (dimensions < 1 || dimensions > maxDimensions) {
       cursor.fail('bad_tensor', `tensor ${quote(name)} has ${dimensions} dimensions`);
     }
     await cursor.need(dimensions * 8 + 12);
@@ -219,7 +219,7 @@ class HeaderReader {
     return claims.map(({ name, dims, type, offset }) => {
       const label = `tensor ${quote(name)}`;
       if (names.size === names.add(name).size) cursor.fail('bad_tensor', `it has ${label} twice`);
-      const layout = TENSOR_LAYOUTS.get(type) ?? cursor.fail('bad_tensor', `${label} has the unknown type ${type}`);
+      const layout = tensorLayouts.get(type) ?? cursor.fail('bad_tensor', `${label} has the unknown type ${type}`);
       if (dims.some((size) => size === 0) || (dims[0] ?? 0) % layout.elements !== 0) {
         cursor.fail('bad_tensor', `${label} has the size ${dims.join(' × ')}, impossible for ${layout.name}`);
       }
@@ -238,8 +238,8 @@ class HeaderReader {
   }
 
   #alignment(): number {
-    const alignment = this.#scalars.get('general.alignment') ?? DEFAULT_ALIGNMENT;
-    if (typeof alignment !== 'number' || !Number.isInteger(Math.log2(alignment)) || alignment > WINDOW_BYTES) {
+    const alignment = this.#scalars.get('general.alignment') ?? defaultAlignment;
+    if (typeof alignment !== 'number' || !Number.isInteger(Math.log2(alignment)) || alignment > windowBytes) {
       this.cursor.fail('bad_metadata', `its alignment is ${String(alignment)}, not a power of two`);
     }
     return alignment;
@@ -258,11 +258,11 @@ class HeaderReader {
   }
 
   #scalarBytes(type: number, key: string): number {
-    return SCALAR_BYTES[type] ?? this.cursor.fail('bad_metadata', `${quote(key)} has the unknown type ${type}`);
+    return scalarBytes[type] ?? this.cursor.fail('bad_metadata', `${quote(key)} has the unknown type ${type}`);
   }
 
   #scalar(type: number): number | boolean {
-    const bytes = this.cursor.take(SCALAR_BYTES[type] ?? 0);
+    const bytes = this.cursor.take(scalarBytes[type] ?? 0);
     switch (type) {
       case ValueType.bool:
         return bytes[0] !== 0;

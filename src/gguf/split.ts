@@ -7,20 +7,20 @@ import { basename, dirname, join } from 'node:path';
 import { GgufError } from './error.js';
 import { type GgufHeader, readHeader } from './reader.js';
 
-const PART_NAME = /^(.+)-(\d{5})-of-(\d{5})(?:\.gguf)?$/i;
+const partName = /^(.+)-(\d{5})-of-(\d{5})(?:\.gguf)?$/i;
 /** More parts are no model that anybody has made. */
-const MAX_PARTS = 256;
+const maxParts = 256;
 
 /** Whether a file, or a model, is called like a part; `isFirst` where it stands for the whole. */
 export function partOf(name: string): { readonly isFirst: boolean } | undefined {
-  const number = PART_NAME.exec(name)?.[2];
+  const number = partName.exec(name)?.[2];
   return number === undefined ? undefined : { isFirst: Number(number) === 1 };
 }
 
 /** All files of a model, by the name of its first. */
 export function filesOf(path: string): readonly string[] {
-  const [, prefix, number, total] = PART_NAME.exec(basename(path)) ?? [];
-  if (prefix === undefined || total === undefined || Number(number) !== 1 || Number(total) > MAX_PARTS) return [path];
+  const [, prefix, number, total] = partName.exec(basename(path)) ?? [];
+  if (prefix === undefined || total === undefined || Number(number) !== 1 || Number(total) > maxParts) return [path];
   return Array.from({ length: Number(total) }, (_, at) =>
     join(dirname(path), `${prefix}-${String(at + 1).padStart(5, '0')}-of-${total}.gguf`),
   );

@@ -6,11 +6,11 @@ import { TokenType } from './format.js';
 import { bool, float32s, int32s, type Metadata, string, strings, uint32 } from './writer.js';
 
 /** ChatML, which node-llama-cpp knows by its text: no template is ever executed to use these models. */
-export const CHATML_TEMPLATE =
+export const chatmlTemplate =
   '{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}' +
   '{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
 
-const CONTROL_TOKENS = ['<|im_start|>', '<|im_end|>'];
+const controlTokens = ['<|im_start|>', '<|im_end|>'];
 
 /** Ids that every vocabulary here shares. */
 export const TokenId = { unknown: 0, bos: 1, eos: 2, firstByte: 3, space: 259, imStart: 260, imEnd: 261 } as const;
@@ -28,11 +28,11 @@ export const byteTokenId = (byte: number): number => TokenId.firstByte + byte;
 export function buildVocabulary(words: readonly string[], kind: 'userDefined' | 'normal' = 'userDefined'): Vocabulary {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
   // The lone space must be a token: without it llama.cpp spells a space as the three bytes of U+2581.
-  const tokens = ['<unk>', '<s>', '</s>', ...bytes, '\u2581', ...CONTROL_TOKENS, ...words];
+  const tokens = ['<unk>', '<s>', '</s>', ...bytes, '\u2581', ...controlTokens, ...words];
   const types = [
     ...[TokenType.unknown, TokenType.control, TokenType.control],
     ...bytes.map(() => TokenType.byte),
-    ...[TokenType.normal, ...CONTROL_TOKENS.map(() => TokenType.control)],
+    ...[TokenType.normal, ...controlTokens.map(() => TokenType.control)],
     ...words.map(() => TokenType[kind]),
   ];
   const ids = new Map(tokens.map((token, id) => [token, id]));
@@ -52,7 +52,7 @@ export function buildVocabulary(words: readonly string[], kind: 'userDefined' | 
       'tokenizer.ggml.add_bos_token': bool(true),
       'tokenizer.ggml.add_eos_token': bool(false),
       'tokenizer.ggml.add_space_prefix': bool(false),
-      'tokenizer.chat_template': string(CHATML_TEMPLATE),
+      'tokenizer.chat_template': string(chatmlTemplate),
     },
     idOf(word) {
       const id = ids.get(word);

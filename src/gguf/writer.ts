@@ -5,15 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import {
-  alignUp,
-  DEFAULT_ALIGNMENT,
-  GGUF_MAGIC,
-  GGUF_VERSION,
-  TENSOR_LAYOUTS,
-  tensorBytes,
-  ValueType,
-} from './format.js';
+import { alignUp, defaultAlignment, ggufMagic, ggufVersion, tensorLayouts, tensorBytes, ValueType } from './format.js';
 
 export type MetadataValue =
   | { readonly type: 'uint32' | 'int32' | 'uint64' | 'float32'; readonly value: number }
@@ -26,7 +18,7 @@ export type Metadata = Readonly<Record<string, MetadataValue>>;
 
 export interface TensorSource {
   readonly name: string;
-  /** A number of format.ts's TENSOR_LAYOUTS. */
+  /** A number of format.ts's tensorLayouts. */
   readonly type: number;
   /** ggml's order: the first is contiguous in memory (a matrix's inputs), the second counts rows (its outputs). */
   readonly dims: readonly number[];
@@ -67,7 +59,7 @@ export async function writeGguf(path: string, content: GgufContent): Promise<num
       const end = position + sizeOf(tensor);
       for (const chunk of tensor.data()) await write(chunk);
       if (position !== end) throw new RangeError(`tensor ${tensor.name} gave ${position - end} bytes too many`);
-      await write(new Uint8Array(alignUp(position, DEFAULT_ALIGNMENT) - position));
+      await write(new Uint8Array(alignUp(position, defaultAlignment) - position));
     }
     await file.sync();
     await file.close();
@@ -83,8 +75,8 @@ export async function writeGguf(path: string, content: GgufContent): Promise<num
 /** Everything before the tensor data, padded to the alignment. Exported for tests that damage it on purpose. */
 export function encodeHeader({ metadata, tensors }: GgufContent): Uint8Array {
   const bytes = new ByteWriter();
-  bytes.raw(Buffer.from(GGUF_MAGIC, 'latin1'));
-  bytes.uint32(GGUF_VERSION);
+  bytes.raw(Buffer.from(ggufMagic, 'latin1'));
+  bytes.uint32(ggufVersion);
   bytes.uint64(tensors.length);
   bytes.uint64(Object.keys(metadata).length);
   for (const [key, value] of Object.entries(metadata)) {
@@ -98,14 +90,14 @@ export function encodeHeader({ metadata, tensors }: GgufContent): Uint8Array {
     for (const size of tensor.dims) bytes.uint64(size);
     bytes.uint32(tensor.type);
     bytes.uint64(offset);
-    offset = alignUp(offset + sizeOf(tensor), DEFAULT_ALIGNMENT);
+    offset = alignUp(offset + sizeOf(tensor), defaultAlignment);
   }
-  bytes.raw(new Uint8Array(alignUp(bytes.length, DEFAULT_ALIGNMENT) - bytes.length));
+  bytes.raw(new Uint8Array(alignUp(bytes.length, defaultAlignment) - bytes.length));
   return bytes.done();
 }
 
 function sizeOf(tensor: TensorSource): number {
-  const layout = TENSOR_LAYOUTS.get(tensor.type);
+  const layout = tensorLayouts.get(tensor.type);
   if (layout === undefined) throw new RangeError(`tensor ${tensor.name} has the unknown type ${tensor.type}`);
   return tensorBytes(layout, tensor.dims);
 }

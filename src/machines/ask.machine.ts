@@ -7,14 +7,14 @@
  *
  * One that stands in a line **moves** to another worker as soon as that one promises a free slot and an earlier end: no failure.
  *
- * Invariants: exactly one end; one worker at a time; the text only grows; no move once a worker has begun; at most `MAX_TRIES`
- * workers are asked, and `MAX_MOVES` more left for a better place, and after them this machine's own model where that is
+ * Invariants: exactly one end; one worker at a time; the text only grows; no move once a worker has begun; at most `maxTries`
+ * workers are asked, and `maxMoves` more left for a better place, and after them this machine's own model where that is
  * wanted; never past the deadline.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import { limits } from '../protocol/limits.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 import * as a from './ask.js';
 
 export interface AskInput {
@@ -153,7 +153,7 @@ const lookAgain = { after: { lookAgainMs: { target: 'looking', reenter: true } }
 
 export const askMachine = chart.createMachine({
   id: 'ask',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: ({ input }) => ({
     ...input,
     tries: [],

@@ -1,11 +1,11 @@
 /** What a request knows of its tries, and the sums it does with it. Pure: the chart is in ask.machine.ts. */
 
 /** Tries that may fail, and the one that succeeds. */
-export const MAX_TRIES = 5;
+export const maxTries = 5;
 /** Beside those, a request leaves so many lines for a free slot: beyond that it would only follow old statuses about. */
-export const MAX_MOVES = 4;
+export const maxMoves = 4;
 /** Proofs of work that one request shows at most: a worker that asks for ever more is left. */
-export const MAX_PROOFS = 2;
+export const maxProofs = 2;
 /** A worker whose engine hangs, while it speaks itself, has repaired that in about this time. */
 const repairMs = 60_000;
 
@@ -67,8 +67,8 @@ const isMove = ({ failure }: Try): boolean => failure?.code === moved.code;
 const movesIn = (tries: readonly Try[]): number => tries.filter(isMove).length;
 const triesIn = (tries: readonly Try[]): number => tries.length - movesIn(tries);
 
-export const isTryLeft = (tries: readonly Try[]): boolean => triesIn(tries) < MAX_TRIES;
-export const isMoveLeft = (tries: readonly Try[]): boolean => movesIn(tries) < MAX_MOVES;
+export const isTryLeft = (tries: readonly Try[]): boolean => triesIn(tries) < maxTries;
+export const isMoveLeft = (tries: readonly Try[]): boolean => movesIn(tries) < maxMoves;
 
 /** Refusals that concern this client at that worker, not the request: not to be repeated there, yet welcome elsewhere. */
 const elsewhere: readonly string[] = ['rate_limited', 'banned', 'work_required', 'insufficient_credit'];
@@ -76,7 +76,7 @@ const elsewhere: readonly string[] = ['rate_limited', 'banned', 'work_required',
 export const maySucceedElsewhere = ({ code, retryable }: AskFailure): boolean => retryable || elsewhere.includes(code);
 
 /** Whether it is worth working on what the worker wants to be shown. */
-export const mayProve = ({ work }: AskFailure, proofs: number): boolean => work !== undefined && proofs < MAX_PROOFS;
+export const mayProve = ({ work }: AskFailure, proofs: number): boolean => work !== undefined && proofs < maxProofs;
 
 export const withoutWork = ({ work: _work, ...failure }: AskFailure): AskFailure => failure;
 

@@ -4,7 +4,7 @@
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
 export type ConnectionEvent =
   /** The other end has said what makes it welcome. */
@@ -38,7 +38,7 @@ export interface Handshake {
 export const connectionMachine = (id: string, { on, greetingMs, silent }: Handshake) =>
   base.extend({ delays: { greetingMs } }).createMachine({
     id,
-    options: { maxIterations: MAX_MICROSTEPS },
+    options: { maxIterations: maxMicrosteps },
     initial: 'connected',
     on: { 'connection.closed': '.closed' },
     states: {

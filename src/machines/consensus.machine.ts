@@ -8,10 +8,10 @@ import { setup, type AnyEventObject } from 'xstate';
 import type { ScoreMessage } from '../protocol/score-messages.js';
 import type { Claim } from '../protocol/signed-objects.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
 /** Then digests are compared with every peer, whatever gossip has brought. */
-export const ROUND_MS = 60_000;
+export const roundMs = 60_000;
 
 export type ConsensusEvent =
   /** By this node's own worker; on the disk already. */
@@ -33,7 +33,7 @@ const base = setup({
   delays: {
     /** A disk that takes longer is asked again. */
     recallAgainMs: 30_000,
-    roundMs: ROUND_MS,
+    roundMs,
   },
 });
 
@@ -47,7 +47,7 @@ const chart = base.extend({
 
 export const consensusMachine = chart.createMachine({
   id: 'consensus',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   invoke: { id: 'docket', src: 'docket' },
   on: {
     'claim.made': { actions: 'forward' },

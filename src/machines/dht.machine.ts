@@ -7,11 +7,11 @@
  */
 import { not, setup } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
-export const MAX_OPEN_TRIES = 3;
+export const maxOpenTries = 3;
 /** The wait after the first try; each next one is twice as long. */
-export const OPEN_BACKOFF_MS = 500;
+export const openBackoffMs = 500;
 
 /** Opaque here: only actors look inside. */
 export type DhtHandle = object;
@@ -36,7 +36,7 @@ export type DhtNodeCommand = { readonly type: 'node.close' };
 const base = setup({
   types: { context: {} as DhtContext, events: {} as DhtMachineEvent },
   actors: { node: {} as GuardedLogic<undefined, DhtNodeCommand> },
-  guards: { hasTriesLeft: ({ context }) => context.tries < MAX_OPEN_TRIES },
+  guards: { hasTriesLeft: ({ context }) => context.tries < maxOpenTries },
   actions: {
     /** Tells the one who asked. */
     answer: () => {},
@@ -48,7 +48,7 @@ const base = setup({
   delays: {
     /** Binding takes milliseconds; finding out who holds a local port that stays silent, three seconds. */
     openTimeoutMs: 8_000,
-    backoffMs: ({ context }) => OPEN_BACKOFF_MS * 2 ** (context.tries - 1),
+    backoffMs: ({ context }) => openBackoffMs * 2 ** (context.tries - 1),
     /** The node itself gives up earlier. */
     closeTimeoutMs: 4_000,
   },
@@ -76,7 +76,7 @@ const chart = base.extend({
 export const dhtMachine = chart.createMachine({
   id: 'dht',
   context: { dht: undefined, tries: 0, error: undefined },
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   initial: 'up',
   states: {
     up: {

@@ -3,14 +3,14 @@
  * chart looks when there is reason to, and tells the others what is new. Child of services, permanent; what the owner said lives
  * outside of it, so one that restarts knows.
  *
- * Invariants: what is announced is what rules/duty.ts says of that moment; a change that comes with time is announced within MAX_REST_MS of it.
+ * Invariants: what is announced is what rules/duty.ts says of that moment; a change that comes with time is announced within maxRestMs of it.
  */
 import { setup } from 'xstate';
 import type { Duty } from '../rules/duty.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
 /** At the next change of the schedule, but at least this often: somebody may set the machine's clock, or close its lid. */
-const MAX_REST_MS = 10_000;
+const maxRestMs = 10_000;
 
 export interface DutyInput {
   readonly dutyNow: () => Duty;
@@ -45,7 +45,7 @@ const base = setup({
     isOther: ({ context }) => context.dutyNow().state !== context.duty.state,
   },
   delays: {
-    restMs: ({ context: { duty, now } }) => Math.min(MAX_REST_MS, Math.max(0, (duty.untilMs ?? Infinity) - now())),
+    restMs: ({ context: { duty, now } }) => Math.min(maxRestMs, Math.max(0, (duty.untilMs ?? Infinity) - now())),
   },
 });
 
@@ -67,7 +67,7 @@ const resting = <const Self extends string>(self: Self) =>
 
 export const dutyMachine = chart.createMachine({
   id: 'duty',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: ({ input }) => ({ ...input, duty: input.dutyNow() }),
   initial: 'looking',
   on: {

@@ -8,21 +8,21 @@
  * and one that does not survive that has died of itself.
  *
  * Invariants: at most one process at a time; slots are told `engine.ready` only while a model is loaded, and `engine.lost` after each
- * loss; after `DEATHS_TO_QUARANTINE` deaths in a row of itself, no process is started again; the time between two starts grows with
+ * loss; after `deathsToQuarantine` deaths in a row of itself, no process is started again; the time between two starts grows with
  * each death of any kind, until a request comes to a good end.
  */
 import { setup } from 'xstate';
 import type { Residence } from '../rules/residency.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 import type { LoadedModel, ServedModel } from './model.js';
 import type { RunOrder } from './run.js';
 
-export const DEATHS_TO_QUARANTINE = 3;
+export const deathsToQuarantine = 3;
 /** Requests that kill their engine cannot make this machine start more of them than one in so long. */
-const LONGEST_BACKOFF_MS = 30_000;
+const longestBackoffMs = 30_000;
 /** An engine that has been up this long is no longer "at start": its next death counts from one again. */
-const PROVEN_MS = 60_000;
+const provenMs = 60_000;
 
 export interface EngineContext {
   readonly model: ServedModel | undefined;
@@ -76,7 +76,7 @@ const base = setup({
   types: { context: {} as EngineContext, events: {} as EngineEvent },
   actors: { process: {} as GuardedLogic<undefined, ProcessCommand> },
   guards: {
-    hopeless: ({ context }) => context.ownDeaths >= DEATHS_TO_QUARANTINE,
+    hopeless: ({ context }) => context.ownDeaths >= deathsToQuarantine,
     mustProve: ({ context }) => context.deaths > 0,
     underRequest: ({ event }) => event.type === 'process.exited' && event.underRequest,
   },
@@ -100,11 +100,11 @@ const base = setup({
     startMs: 30_000,
     /** Without a sign of progress. Weights on a slow disk can take minutes, but llama.cpp reports on the way. */
     loadMs: 120_000,
-    provenMs: PROVEN_MS,
+    provenMs,
     stopMs: 5_000,
     proveMs: 30_000,
     /** 100 ms, 400 ms, 1.6 s, … */
-    backoffMs: ({ context }) => Math.min(LONGEST_BACKOFF_MS, 100 * 4 ** Math.max(0, context.deaths - 1)),
+    backoffMs: ({ context }) => Math.min(longestBackoffMs, 100 * 4 ** Math.max(0, context.deaths - 1)),
   },
 });
 
@@ -137,7 +137,7 @@ const stands = (residence: Residence) => ({ type: 'tellResidence', params: { res
 
 export const engineMachine = chart.createMachine({
   id: 'engine',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: { model: undefined, loaded: undefined, deaths: 0, ownDeaths: 0, reason: undefined },
   initial: 'waiting',
   on: {

@@ -7,7 +7,7 @@
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 import type { FetchedModel, FetchOutcome, ModelSource } from './fetch.js';
 
 export interface FetchContext {
@@ -93,7 +93,7 @@ const step = ({ context }: { context: FetchContext }) => ({ wanted: context.want
 
 const machine = chart.createMachine({
   id: 'fetch',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: ({ input }) => ({ wanted: input.wanted, sources: [], reasons: [], outcome: undefined }),
   initial: 'locating',
   on: { 'sys.shutdown': { target: '.stopped', actions: 'noteStopped' } },

@@ -4,9 +4,9 @@
  */
 import { setup } from 'xstate';
 import { nextHealth, type Health, type HealthSample, type PublicHealth } from '../rules/health.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
-export const SAMPLE_MS = 2_000;
+export const sampleMs = 2_000;
 
 export interface HealthInput {
   /** What was published last: one that restarts must not call a machine idle that its owner needs. */
@@ -22,7 +22,7 @@ const base = setup({
     sample: () => {},
     publish: () => {},
   },
-  delays: { sampleMs: SAMPLE_MS },
+  delays: { sampleMs },
 });
 
 const judge = base.assign(({ context, event }) =>
@@ -31,7 +31,7 @@ const judge = base.assign(({ context, event }) =>
 
 export const healthMachine = base.extend({ actions: { judge } }).createMachine({
   id: 'health',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: ({ input }) => ({ ...input.published(), doubt: undefined }),
   initial: 'resting',
   on: { 'sys.shutdown': '.stopped' },

@@ -7,7 +7,7 @@
 import { setup, type AnyEventObject } from 'xstate';
 import { backoffMs, type Backoff } from '../rules/backoff.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
 const reopening: Backoff = { firstMs: 1_000, longestMs: 60_000 };
 
@@ -44,7 +44,7 @@ const chart = base.extend({
 
 export const listenerMachine = chart.createMachine({
   id: 'listener',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: { failures: 0 },
   initial: 'open',
   on: { 'sys.shutdown': '.closed' },

@@ -7,7 +7,7 @@
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 import { fetchMachine } from './fetch.machine.js';
 import type { FetchedModel, FetchOutcome } from './fetch.js';
 import type { ServedModel } from './model.js';
@@ -112,7 +112,7 @@ const step = ({ context }: { context: ModelContext }) => ({ wanted: context.want
 
 export const modelMachine = chart.createMachine({
   id: 'model',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: ({ input }) => ({
     wanted: input.wanted,
     path: '',

@@ -10,7 +10,7 @@
  */
 import { setup } from 'xstate';
 import { fullPace, nextPace, type Pace, type PaceLimits, type PaceSample } from '../rules/pace.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
 export interface PaceContext {
   readonly limits: PaceLimits;
@@ -53,7 +53,7 @@ const chart = base.extend({
 
 export const paceMachine = chart.createMachine({
   id: 'pace',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: ({ input }) => ({ limits: input, pace: fullPace(input) }),
   entry: 'setThreads',
   initial: 'resting',

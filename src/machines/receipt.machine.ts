@@ -8,7 +8,7 @@
  */
 import { setup } from 'xstate';
 import { backoffMs, type Backoff } from '../rules/backoff.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
 const judgingAgain: Backoff = { firstMs: 2_000, longestMs: 300_000 };
 /** Connections lose nothing: what was told was heard, unless the other end was too busy. Asking it sooner would keep it so. */
@@ -63,7 +63,7 @@ const chart = setup({
 export const receiptMachine = chart.createMachine({
   id: 'receipt',
   context: ({ input }) => input,
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   initial: 'open',
   states: {
     open: {

@@ -6,7 +6,7 @@
  * the run, not yet of the request.
  */
 import { setup } from 'xstate';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 import type { RunFailure, RunUsage } from './run.js';
 import type { RequestRecord } from './scheduler.js';
 
@@ -85,7 +85,7 @@ const chart = base.extend({
 
 export const requestMachine = chart.createMachine({
   id: 'request',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: ({ input }) => ({ ...input, promptTokens: 0, outcome: { kind: 'lost' } }),
   initial: 'running',
   output: ({ context: { record, promptTokens, outcome } }) => ({ key: record.key, promptTokens, outcome }),

@@ -4,7 +4,7 @@
  */
 import { setup } from 'xstate';
 import { planResidency, type Residence, type Resident, type ResidencyPlan } from '../rules/residency.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
 /** By the place of the model in the list of those wanted. */
 export type Residents = ReadonlyMap<number, Resident & { readonly model: string }>;
@@ -111,7 +111,7 @@ const chart = base.extend({
 
 export const residencyMachine = chart.createMachine({
   id: 'residency',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: ({ input }) => ({ ...input, residents: new Map(), held: [] }),
   entry: 'askEngines',
   initial: 'settled',

@@ -1,6 +1,6 @@
 /** What the death of an engine means for the requests that ran in it: rules/blame.ts, on what the scheduler knows. Pure. */
 import type { Refusal } from '../rules/admission.js';
-import { culpritOf, isOnTrial, LOSSES_TO_GIVE_UP, type RunAtDeath } from '../rules/blame.js';
+import { culpritOf, isOnTrial, lossesToGiveUp, type RunAtDeath } from '../rules/blame.js';
 import { put, remove, waitingIn } from '../rules/queue.js';
 import type { RequestRecord, Running, SchedulerContext } from './scheduler.js';
 
@@ -46,7 +46,7 @@ const cleared = (record: RequestRecord): RequestRecord => ({ ...record, losses: 
 /** How often the request of a run that is lost has now lost its engine. */
 export const lossesAfter = ({ record, isPardoned }: Running): number => record.losses + (isPardoned ? 0 : 1);
 
-export const mayRunAgain = (run: Running): boolean => lossesAfter(run) < LOSSES_TO_GIVE_UP;
+export const mayRunAgain = (run: Running): boolean => lossesAfter(run) < lossesToGiveUp;
 
 export const guiltyRefusal = ({ guilty }: Pick<SchedulerContext, 'guilty'>, key: string): Refusal | undefined =>
   guilty.includes(key)

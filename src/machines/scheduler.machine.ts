@@ -8,7 +8,7 @@
  *
  * The chart is small because a request's own life is in request.machine.ts; what is decided here is in rules/.
  */
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 import { schedulerSetup } from './scheduler-actions.js';
 import * as s from './scheduler.js';
 
@@ -16,7 +16,7 @@ const publish = { type: 'publish', params: ({ context }: { context: s.SchedulerC
 
 export const schedulerMachine = schedulerSetup.createMachine({
   id: 'scheduler',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   context: ({ input }) => s.initialContext(input),
   entry: ['startClean', publish],
   initial: 'serving',

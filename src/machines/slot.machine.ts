@@ -7,8 +7,8 @@
  * Tokens do not pass here: they go from the engine's messages to the peer's writer (docs/architecture.md).
  */
 import { setup } from 'xstate';
-import { UNKNOWN_PACE_MS } from '../rules/wedge.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { unknownPaceMs } from '../rules/wedge.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 import type { RunFailure, RunOrder, RunUsage } from './run.js';
 
 export type SlotEvent =
@@ -79,7 +79,7 @@ const chart = base.extend({
   actions: {
     noteModel: base.assign(({ event }) => (event.type === 'engine.ready' ? { model: event.model } : {})),
     noteRun: base.assign(({ event }) =>
-      event.type === 'slot.run' ? { run: event.order.run, patienceMs: UNKNOWN_PACE_MS } : {},
+      event.type === 'slot.run' ? { run: event.order.run, patienceMs: unknownPaceMs } : {},
     ),
     notePatience: base.assign(({ event }) => (event.type === 'run.progress' ? { patienceMs: event.patienceMs } : {})),
   },
@@ -96,8 +96,8 @@ const watched = {
 
 export const slotMachine = chart.createMachine({
   id: 'slot',
-  options: { maxIterations: MAX_MICROSTEPS },
-  context: { model: '', run: undefined, patienceMs: UNKNOWN_PACE_MS },
+  options: { maxIterations: maxMicrosteps },
+  context: { model: '', run: undefined, patienceMs: unknownPaceMs },
   initial: 'offline',
   on: {
     'sys.shutdown': '.stopped',

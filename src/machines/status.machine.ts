@@ -6,7 +6,7 @@
  */
 import { setup, stateIn } from 'xstate';
 import { limits } from '../protocol/limits.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 
 export type StatusEvent = { type: 'status.changed' } | { type: 'sys.shutdown' };
 
@@ -25,7 +25,7 @@ export const statusMachine = setup({
   },
 }).createMachine({
   id: 'status',
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   entry: ['watch', 'broadcast'],
   initial: 'quiet',
   on: { 'sys.shutdown': '.stopped' },

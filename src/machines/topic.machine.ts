@@ -6,26 +6,26 @@
 import { setup } from 'xstate';
 import { backoffMs, type Backoff } from '../rules/backoff.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
-import { MAX_MICROSTEPS } from '../runtime/limits.js';
+import { maxMicrosteps } from '../runtime/limits.js';
 import type { DhtHandle } from './dht.machine.js';
 
 /** Of a node that looks for others: somebody has just started a program that waits for its first connection. */
-const EAGER_REFRESHES_MS = [250, 500, 1_000, 2_000] as const;
+const eagerRefreshesMs = [250, 500, 1_000, 2_000] as const;
 /** Of a node that only waits to be found: it has to announce itself again where the DHT came up later than it did. */
-const PATIENT_REFRESHES_MS = [2_000, 4_000, 8_000] as const;
+const patientRefreshesMs = [2_000, 4_000, 8_000] as const;
 /** Later, while nobody is connected. A node that only looks wants to ask somebody: a worker that comes back has to be found within seconds. */
-export const WATCHDOG_REFRESH_MS = { asking: 2_000, serving: 15_000 } as const;
+export const watchdogRefreshMs = { asking: 2_000, serving: 15_000 } as const;
 /** While somebody is: nodes that came together found only some of each other at first, and one that was lost may be back in a moment. */
-const FIRST_LOOK_AROUNDS_MS = [1_000, 2_000, 4_000, 8_000] as const;
+const firstLookAroundsMs = [1_000, 2_000, 4_000, 8_000] as const;
 /** Later, others may have come. A node that only waits to be found leaves that to the transport. */
-const EAGER_LOOK_AROUND_MS = 30_000;
-const PATIENT_LOOK_AROUND_MS = 600_000;
+const eagerLookAroundMs = 30_000;
+const patientLookAroundMs = 600_000;
 /** A connection that lives shorter starts no new round of quick refreshes: peers that close at once are not chased. */
-export const SETTLE_MS = 1_000;
+export const settleMs = 1_000;
 /** Connections of a machine that slept this long are dead: the other ends gave up after 13 s and more without a word. */
-export const DEAD_AFTER_SLEEP_MS = 10_000;
+export const deadAfterSleepMs = 10_000;
 /** Peers dialled before, latest first, that are dialled again without being found. */
-export const MAX_KNOWN_PEERS = 32;
+export const maxKnownPeers = 32;
 export const rejoining: Backoff = { firstMs: 500, longestMs: 30_000 };
 
 export interface TopicContext {
@@ -62,13 +62,13 @@ export interface TopicRole {
 
 /** @param refreshes made so far. */
 export function refreshDelayMs(refreshes: number, { client, server }: TopicRole): number {
-  const first = client ? EAGER_REFRESHES_MS : PATIENT_REFRESHES_MS;
-  return first[refreshes] ?? (server ? WATCHDOG_REFRESH_MS.serving : WATCHDOG_REFRESH_MS.asking);
+  const first = client ? eagerRefreshesMs : patientRefreshesMs;
+  return first[refreshes] ?? (server ? watchdogRefreshMs.serving : watchdogRefreshMs.asking);
 }
 
 /** @param lookArounds made so far, since the first came or another was lost. */
 export function lookAroundDelayMs(lookArounds: number, { client }: Pick<TopicRole, 'client'>): number {
-  return client ? (FIRST_LOOK_AROUNDS_MS[lookArounds] ?? EAGER_LOOK_AROUND_MS) : PATIENT_LOOK_AROUND_MS;
+  return client ? (firstLookAroundsMs[lookArounds] ?? eagerLookAroundMs) : patientLookAroundMs;
 }
 
 const base = setup({
@@ -78,7 +78,7 @@ const base = setup({
     hasOthers: ({ context }) => context.connections > 1,
     /** Not at every loss: peers that close at once are not chased. */
     hasOthersAndLooked: ({ context }) => context.connections > 1 && context.lookArounds > 0,
-    sleptLong: ({ event }) => event.type === 'machine.woke' && event.awayMs >= DEAD_AFTER_SLEEP_MS,
+    sleptLong: ({ event }) => event.type === 'machine.woke' && event.awayMs >= deadAfterSleepMs,
   },
   actions: {
     askForDht: () => {},
@@ -87,7 +87,7 @@ const base = setup({
   delays: {
     askAgainMs: 1_000,
     refreshMs: ({ context }) => refreshDelayMs(context.refreshes, { client: true, server: false }),
-    settleMs: SETTLE_MS,
+    settleMs,
     lookAroundMs: ({ context }) => lookAroundDelayMs(context.lookArounds, { client: true }),
     backoffMs: ({ context }) => backoffMs(rejoining, context.failures),
     /** The swarm itself gives up earlier. */
@@ -101,7 +101,7 @@ const countUp = base.assign(({ context, event }) => {
   return {
     connections: context.connections + 1,
     failures: 0,
-    known: event.isDialled ? [event.key, ...others].slice(0, MAX_KNOWN_PEERS) : context.known,
+    known: event.isDialled ? [event.key, ...others].slice(0, maxKnownPeers) : context.known,
   };
 });
 
@@ -124,7 +124,7 @@ const chart = base.extend({
 export const topicMachine = chart.createMachine({
   id: 'topic',
   context: { dht: undefined, connections: 0, known: [], refreshes: 0, lookArounds: 0, failures: 0 },
-  options: { maxIterations: MAX_MICROSTEPS },
+  options: { maxIterations: maxMicrosteps },
   initial: 'joining',
   states: {
     joining: {

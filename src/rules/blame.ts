@@ -8,7 +8,7 @@
  */
 
 /** Losses after which a request is not run again. */
-export const LOSSES_TO_GIVE_UP = 2;
+export const lossesToGiveUp = 2;
 
 /** A run, as it was when its engine died. */
 export interface RunAtDeath {

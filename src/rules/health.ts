@@ -48,9 +48,9 @@ const states: readonly { readonly state: HealthState; readonly from: number; rea
 ];
 
 /** Below this, a battery is its owner's. */
-export const LOW_BATTERY_PERCENT = 30;
+export const lowBatteryPercent = 30;
 /** The best score of the state busy. */
-const MAX_SCORE_ON_LOW_BATTERY = 39;
+const maxScoreOnLowBattery = 39;
 
 /** What a worker says of itself before it has looked. */
 export const unknownHealth: PublicHealth = { score: 100, state: 'idle', capacity: 100 };
@@ -60,8 +60,8 @@ const share = (value: number): number => Math.min(100, Math.max(0, value));
 /** 0 (needed by its owner) to 100 (at rest). The weights are those of docs/rules.md, Health. */
 export function healthScore({ cpu, memory, load, queue, battery }: HealthSample): number {
   const score = Math.round(100 - (0.3 * share(cpu) + 0.3 * share(memory) + 0.2 * share(load) + 0.2 * share(queue)));
-  const isLow = battery !== undefined && battery.isDischarging && battery.percent < LOW_BATTERY_PERCENT;
-  return isLow ? Math.min(score, MAX_SCORE_ON_LOW_BATTERY) : score;
+  const isLow = battery !== undefined && battery.isDischarging && battery.percent < lowBatteryPercent;
+  return isLow ? Math.min(score, maxScoreOnLowBattery) : score;
 }
 
 /** The state that a score falls into, and the share of slots and queue that may be filled in it, in percent. */

@@ -32,10 +32,10 @@ export interface MachineUse {
 export const nothingUsed: MachineUse = { cpu: 0, load: 0, busyShare: 0, ownLoad: 0, othersLoad: 0 };
 
 /** The kernel's load average of one minute forgets at this pace. */
-export const LOAD_AVERAGE_MS = 60_000;
+export const loadAverageMs = 60_000;
 
 /**
- * What was used between two readings. Load averages are kept as the kernel keeps its own: they decay with LOAD_AVERAGE_MS.
+ * What was used between two readings. Load averages are kept as the kernel keeps its own: they decay with loadAverageMs.
  * @param countsOwn whether what is ours counts as the others'
  */
 export function machineUse(
@@ -49,7 +49,7 @@ export function machineUse(
   const busyCores = busyShare * now.cores;
   const ownCores = Math.min(busyCores, Math.max(0, now.ownMs - before.ownMs) / windowMs);
   const othersCores = busyCores - ownCores;
-  const kept = Math.exp(-windowMs / LOAD_AVERAGE_MS);
+  const kept = Math.exp(-windowMs / loadAverageMs);
   const ownLoad = kept * last.use.ownLoad + (1 - kept) * ownCores;
   const othersLoad = kept * last.use.othersLoad + (1 - kept) * othersCores;
   const foreignLoad = now.loadAverage === undefined ? othersLoad : Math.max(0, now.loadAverage - ownLoad);

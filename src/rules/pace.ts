@@ -3,8 +3,8 @@
  * other by spinning: with as many as there are cores, one that another program displaces stops them all, and decoding falls
  * to a tenth. With one core left to that program it loses only that core.
  *
- * Invariants: 1..maxThreads; lowered when others use a core for `LOWER_AFTER_MS`, raised when they leave it for
- * `RAISE_AFTER_MS`, and by no more than every sample of that time allowed; a use in between, or one that comes and goes faster, changes nothing.
+ * Invariants: 1..maxThreads; lowered when others use a core for `lowerAfterMs`, raised when they leave it for
+ * `raiseAfterMs`, and by no more than every sample of that time allowed; a use in between, or one that comes and goes faster, changes nothing.
  */
 
 export interface Pace {
@@ -27,23 +27,23 @@ export interface PaceLimits {
 }
 
 /** Two windows of an engine that computes (engine/load-meter.ts). */
-export const LOWER_AFTER_MS = 750;
+export const lowerAfterMs = 750;
 /** Longer than the pauses of a program that is still at work. */
-export const RAISE_AFTER_MS = 2_900;
-/** A core is taken when others use this much of it, and free again when they use no more than `FREE_CORE_USE`. */
-export const TAKEN_CORE_USE = 0.5;
-export const FREE_CORE_USE = 0.3;
+export const raiseAfterMs = 2_900;
+/** A core is taken when others use this much of it, and free again when they use no more than `freeCoreUse`. */
+export const takenCoreUse = 0.5;
+export const freeCoreUse = 0.3;
 /** The kernel counts in steps of 10 ms: in a shorter window they are most of what is seen. */
-export const MIN_WINDOW_MS = 100;
+export const minWindowMs = 100;
 
 export const fullPace = ({ maxThreads }: PaceLimits): Pace => ({ threads: maxThreads, wanted: maxThreads, forMs: 0 });
 
 export function nextPace(pace: Pace, { windowMs, othersCores }: PaceSample, limits: PaceLimits): Pace {
-  if (windowMs < MIN_WINDOW_MS) return pace;
+  if (windowMs < minWindowMs) return pace;
   const { threads } = pace;
-  const fewer = threadsBeside(othersCores, TAKEN_CORE_USE, limits);
-  const more = threadsBeside(othersCores, FREE_CORE_USE, limits);
-  const [wanted, afterMs] = fewer < threads ? [fewer, LOWER_AFTER_MS] : [Math.max(more, threads), RAISE_AFTER_MS];
+  const fewer = threadsBeside(othersCores, takenCoreUse, limits);
+  const more = threadsBeside(othersCores, freeCoreUse, limits);
+  const [wanted, afterMs] = fewer < threads ? [fewer, lowerAfterMs] : [Math.max(more, threads), raiseAfterMs];
   if (wanted === threads) return { threads, wanted, forMs: 0 };
   const agrees = Math.sign(wanted - threads) === Math.sign(pace.wanted - threads);
   const nearest = agrees && Math.abs(pace.wanted - threads) < Math.abs(wanted - threads) ? pace.wanted : wanted;

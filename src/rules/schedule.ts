@@ -27,14 +27,14 @@ export interface Schedule {
   readonly windows: readonly Window[];
 }
 
-const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
-const DAY_MINUTES = 1_440;
-const WEEK_MINUTES = 7 * DAY_MINUTES;
-const MINUTE_MS = 60_000;
+const dayNames = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+const dayMinutes = 1_440;
+const weekMinutes = 7 * dayMinutes;
+const minuteMs = 60_000;
 /** More are a mistake, or an attack on whoever reads them. */
-export const MAX_WINDOWS = 64;
+export const maxWindows = 64;
 /** Two weeks and a day: a weekly window that falls into the hour left out in spring comes a week later. */
-const LOOK_AHEAD_MINUTES = 2 * WEEK_MINUTES + DAY_MINUTES;
+const lookAheadMinutes = 2 * weekMinutes + dayMinutes;
 
 /** The schedule, or what is wrong with the text. */
 export function parseSchedule(text: string): Schedule | { readonly problem: string } {
@@ -45,7 +45,7 @@ export function parseSchedule(text: string): Schedule | { readonly problem: stri
     const [, dayText, timeText] = /^([^\d\s]*)\s*(.*)$/.exec(part) ?? [];
     if (dayText !== undefined && dayText !== '') {
       const more = parseDays(dayText);
-      if (more === undefined) return { problem: `"${dayText}" is no day; days are ${DAYS.join(', ')}, or mon-fri` };
+      if (more === undefined) return { problem: `"${dayText}" is no day; days are ${dayNames.join(', ')}, or mon-fri` };
       days.push(...more);
     }
     if (timeText === undefined || timeText === '') {
@@ -58,19 +58,19 @@ export function parseSchedule(text: string): Schedule | { readonly problem: stri
     if (named !== undefined && named !== isNamed)
       return { problem: 'either all times name their days, or none does (mon-fri 08:00-12:00, mon-fri 13:00-17:00)' };
     named = isNamed;
-    for (const day of isNamed ? days : DAYS.keys())
-      windows.push({ from: day * DAY_MINUTES + times.from, length: times.length });
+    for (const day of isNamed ? days : dayNames.keys())
+      windows.push({ from: day * dayMinutes + times.from, length: times.length });
     days = [];
   }
   if (days.length > 0)
-    return { problem: `${days.map((day) => DAYS[day]).join(', ')} have no times; add them (18:00-08:00)` };
-  if (windows.length > MAX_WINDOWS) return { problem: `it has more than ${MAX_WINDOWS} windows` };
+    return { problem: `${days.map((day) => dayNames[day]).join(', ')} have no times; add them (18:00-08:00)` };
+  if (windows.length > maxWindows) return { problem: `it has more than ${maxWindows} windows` };
   return { text: text.trim(), windows };
 }
 
 /** `mon`, or `fri-mon`. */
 function parseDays(text: string): number[] | undefined {
-  const [first, last, ...more] = text.split('-').map((name) => DAYS.findIndex((day) => day === name));
+  const [first, last, ...more] = text.split('-').map((name) => dayNames.findIndex((day) => day === name));
   if (first === undefined || first < 0 || last === -1 || more.length > 0) return undefined;
   const count = last === undefined ? 1 : ((last - first + 7) % 7) + 1;
   return Array.from({ length: count }, (_, i) => (first + i) % 7);
@@ -82,15 +82,15 @@ function parseTimes(text: string): { from: number; length: number } | { problem:
   if (fromHour < 0) return { problem: `"${text}" is no time; write it as 22:00-07:00` };
   const from = 60 * fromHour + fromMinute;
   const to = 60 * toHour + toMinute;
-  if (fromMinute > 59 || toMinute > 59 || from >= DAY_MINUTES || to > DAY_MINUTES)
+  if (fromMinute > 59 || toMinute > 59 || from >= dayMinutes || to > dayMinutes)
     return { problem: `"${text}" is outside of a day; times go from 00:00 to 24:00` };
   if (from === to) return { problem: `"${text}" is empty; the whole day is 00:00-24:00` };
-  return { from, length: to > from ? to - from : to - from + DAY_MINUTES };
+  return { from, length: to > from ? to - from : to - from + dayMinutes };
 }
 
 export function isOnSchedule({ windows }: Schedule, { day, minute }: WallTime): boolean {
-  const now = day * DAY_MINUTES + minute;
-  return windows.some(({ from, length }) => (now - from + WEEK_MINUTES) % WEEK_MINUTES < length);
+  const now = day * dayMinutes + minute;
+  return windows.some(({ from, length }) => (now - from + weekMinutes) % weekMinutes < length);
 }
 
 /**
@@ -105,9 +105,9 @@ export function nextScheduleChange(
   wallTime: (atMs: number) => WallTime,
 ): number | undefined {
   const before = isOnSchedule(schedule, wallTime(nowMs));
-  const thisMinuteMs = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
-  for (let i = 1; i <= LOOK_AHEAD_MINUTES; i++) {
-    const atMs = thisMinuteMs + i * MINUTE_MS;
+  const thisMinuteMs = Math.floor(nowMs / minuteMs) * minuteMs;
+  for (let i = 1; i <= lookAheadMinutes; i++) {
+    const atMs = thisMinuteMs + i * minuteMs;
     if (isOnSchedule(schedule, wallTime(atMs)) !== before) return atMs;
   }
   return undefined;

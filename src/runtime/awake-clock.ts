@@ -9,11 +9,11 @@
  */
 import type { Clock, TimerHandle } from './clock.js';
 
-const TICK_MS = 1_000;
+const tickMs = 1_000;
 /** What a tick may be late on a busy machine. Sleep shorter than that is not worth noticing. */
-const LATE_MS = 3_000;
+const lateMs = 3_000;
 /** Timers of the system may fire a little early by the monotonic clock. */
-const EARLY_MS = 2;
+const earlyMs = 2;
 
 interface Timer {
   /** On a clock that stands still while the machine sleeps. */
@@ -69,7 +69,7 @@ export class AwakeClock implements Clock {
       this.#look();
       if (!this.#timers.has(timer)) return; // who was told of the waking has cleared it
       const restMs = timer.dueMs - this.#awakeMs();
-      if (restMs > EARLY_MS) this.#arm(timer, restMs);
+      if (restMs > earlyMs) this.#arm(timer, restMs);
       else {
         this.clearTimeout(timer);
         timer.fire();
@@ -81,10 +81,10 @@ export class AwakeClock implements Clock {
     this.#seenMs = this.#below.monotonicMs();
     this.#seenWallMs = this.#below.now();
     const tick = (): void => {
-      this.#tick = this.#below.setTimeout(tick, TICK_MS); // first: who is told of a waking may clear the last timer
+      this.#tick = this.#below.setTimeout(tick, tickMs); // first: who is told of a waking may clear the last timer
       this.#look();
     };
-    this.#tick = this.#below.setTimeout(tick, TICK_MS);
+    this.#tick = this.#below.setTimeout(tick, tickMs);
   }
 
   /** At every tick and every timer: on waking many are due, and the first of them has to know. */
@@ -95,8 +95,8 @@ export class AwakeClock implements Clock {
     this.#seenWallMs += wallGapMs;
     // Where the monotonic clock stands still in sleep (Linux), so do the timers: then only the wall clock tells.
     // When in the last second it fell asleep nobody knows: a watchdog may be late by that, but not early.
-    if (gapMs > TICK_MS + LATE_MS) this.#sleptMs += gapMs;
+    if (gapMs > tickMs + lateMs) this.#sleptMs += gapMs;
     const awayMs = Math.max(gapMs, wallGapMs);
-    if (awayMs > TICK_MS + LATE_MS) for (const listener of [...this.#listeners]) listener(awayMs);
+    if (awayMs > tickMs + lateMs) for (const listener of [...this.#listeners]) listener(awayMs);
   }
 }

@@ -120,14 +120,14 @@ function fileLayer(settings: Settings, { file }: ConfigSources, problems: string
 }
 
 /** A variable whose name begins so is ours: one that is not in the definition is a mistake. */
-const ENV_PREFIX = 'QMESH_';
+const envPrefix = 'QMESH_';
 
 function environmentLayer(settings: Settings, { env = {}, foreignEnv = [] }: ConfigSources): Layer {
   const keys = new Map(
     [...settings].flatMap(([key, { env: name }]) => (name === undefined ? [] : [[name, key] as const])),
   );
   const isOurs = (name: string): boolean =>
-    keys.has(name) || (name.startsWith(ENV_PREFIX) && !foreignEnv.includes(name));
+    keys.has(name) || (name.startsWith(envPrefix) && !foreignEnv.includes(name));
   return {
     kind: 'environment',
     given: Object.entries(env).filter(([name, value]) => isOurs(name) && value !== undefined && value !== ''), // empty is unset
@@ -146,12 +146,12 @@ function flagLayer(settings: Settings, { flags = {} }: ConfigSources): Layer {
 }
 
 /** Longer values are cut in messages. */
-const MAX_SHOWN_LENGTH = 80;
+const maxShownLength = 80;
 
 function shown(value: unknown, { secret = false }: Setting<unknown>): string {
   if (secret) return '(secret)';
   const text = JSON.stringify(value);
-  return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
+  return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}…` : text;
 }
 
 export interface SettingRow {

@@ -24,7 +24,7 @@ export const asError = (error: unknown): Error => (error instanceof Error ? erro
 /** What was thrown, in words. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-const MAX_REASON_LENGTH = 300;
+const maxReasonLength = 300;
 
 /** What was thrown, as people are shown it on a page or in a list: one line of bounded length. */
-export const reasonOf = (error: unknown): string => messageOf(error).replace(/\s+/g, ' ').slice(0, MAX_REASON_LENGTH);
+export const reasonOf = (error: unknown): string => messageOf(error).replace(/\s+/g, ' ').slice(0, maxReasonLength);

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 
-const CHUNK_BYTES = 1 << 20;
+const chunkBytes = 1 << 20;
 
 /** Bytes between two reports of progress. */
-const PROGRESS_BYTES = 16 << 20;
+const progressBytes = 16 << 20;
 
 export interface HashFileTask {
   readonly path: string;
@@ -25,10 +25,10 @@ export default async function hashFile({ path, progress }: HashFileTask): Promis
   let bytes = 0;
   let reportedBytes = 0;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
+    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes }) as AsyncIterable<Buffer>) {
       hash.update(chunk);
       bytes += chunk.length;
-      if (bytes - reportedBytes < PROGRESS_BYTES) continue;
+      if (bytes - reportedBytes < progressBytes) continue;
       progress?.postMessage(bytes);
       reportedBytes = bytes;
     }

@@ -11,10 +11,10 @@ import type { Clock } from './clock.js';
 export type Inspector = (event: InspectionEvent) => void;
 
 /** Names and states are cut to this length. */
-const MAX_TEXT_LENGTH = 60;
+const maxTextLength = 60;
 
 /** Lines held back until the states that they lead to are known. */
-const MAX_HELD_LINES = 1_000;
+const maxHeldLines = 1_000;
 
 interface Line {
   readonly text: string;
@@ -48,7 +48,7 @@ export function lineInspector(write: (line: string) => void, clock: Clock): Insp
     if (type === '@xstate.event') {
       const { event, sourceRef } = seen as { event: AnyEventObject; sourceRef?: AnyActorRef };
       if (held.length === 0) queueMicrotask(flush);
-      if (held.length >= MAX_HELD_LINES) flush();
+      if (held.length >= maxHeldLines) flush();
       const at = (clock.monotonicMs() / 1_000).toFixed(3);
       const text = `${at} ${nameOf(ref)} ← ${sourceRef ? nameOf(sourceRef) : '·'} ${cut(typeOf(event))}`;
       held.push({ text, ref, event, step: undefined });
@@ -111,4 +111,4 @@ function stateText(value: unknown): string {
   return `{${regions.map(([name, inner]) => (inner === '{}' ? name : `${name}: ${inner}`)).join(', ')}}`;
 }
 
-const cut = (text: string): string => (text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text);
+const cut = (text: string): string => (text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text);

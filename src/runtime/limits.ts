@@ -3,4 +3,4 @@
  * `options.maxIterations` of each (test/unit/statecharts.test.ts), since XState's own default is no limit, and a cycle of transitions would
  * hang the process. What a step raises to itself counts, too: it must not depend on how much there is to do.
  */
-export const MAX_MICROSTEPS = 1_000;
+export const maxMicrosteps = 1_000;

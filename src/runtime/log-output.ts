@@ -7,11 +7,11 @@ import { write, writeSync } from 'node:fs';
 import { systemClock, type Clock } from './clock.js';
 import { isCode } from './errors.js';
 
-const MAX_WAITING_CHARS = 1 << 20;
+const maxWaitingChars = 1 << 20;
 /** For a pipe that is full. */
-const RETRY_MS = 100;
+const retryMs = 100;
 /** When the process ends, a reader that is only slow gets the last lines; one that sleeps does not hold it up. */
-const LAST_TRY_MS = 500;
+const lastTryMs = 500;
 
 export interface LogFile {
   /** Does not block; `written` bytes of it, which may be fewer than were given. */
@@ -33,7 +33,7 @@ export class LogOutput {
   }
 
   write(line: string): void {
-    if (this.#waiting.length + line.length > MAX_WAITING_CHARS) return;
+    if (this.#waiting.length + line.length > maxWaitingChars) return;
     this.#waiting += line;
     if (this.#state === 'idle') this.#next();
   }
@@ -41,13 +41,13 @@ export class LogOutput {
   /** Blocks, but not for long. What is being written at this moment is on its way. */
   flush(): void {
     let rest = this.#state === 'writing' ? Buffer.from(this.#waiting) : this.#unwritten();
-    const deadlineMs = this.#clock.monotonicMs() + LAST_TRY_MS;
+    const deadlineMs = this.#clock.monotonicMs() + lastTryMs;
     while (rest.length > 0)
       try {
         rest = rest.subarray(this.#file.writeSync(rest));
       } catch (error) {
         if (!isCode(error, 'EAGAIN') || this.#clock.monotonicMs() >= deadlineMs) return;
-        block(RETRY_MS / 10);
+        block(retryMs / 10);
       }
   }
 
@@ -70,7 +70,7 @@ export class LogOutput {
       this.#next();
     } else if (isCode(error, 'EAGAIN')) {
       this.#state = 'full';
-      this.#clock.setTimeout(() => this.#next(), RETRY_MS);
+      this.#clock.setTimeout(() => this.#next(), retryMs);
     } else this.#state = 'idle'; // the next line tries again: by then there may be room
   }
 }

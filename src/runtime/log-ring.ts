@@ -6,8 +6,8 @@ import type { Clock } from './clock.js';
 import { reasonOf } from './errors.js';
 import type { LogFields, Logger } from './log.js';
 
-const MAX_LINES = 500;
-const MAX_VALUE_LENGTH = 200;
+const maxLines = 500;
+const maxValueLength = 200;
 
 export interface LogLine {
   /** Unix time. */
@@ -66,12 +66,12 @@ export class LogRing {
       event,
       fields: Object.fromEntries(kept.map(([name, value]) => [name, readable(value)])),
     };
-    if (this.#lines.push(line) > MAX_LINES) this.#lines.shift();
+    if (this.#lines.push(line) > maxLines) this.#lines.shift();
     for (const hear of this.#listeners) hear(line);
   }
 }
 
 const readable = (value: unknown): string =>
   typeof value === 'object' && value !== null && !(value instanceof Error)
-    ? JSON.stringify(value).slice(0, MAX_VALUE_LENGTH)
-    : reasonOf(value).slice(0, MAX_VALUE_LENGTH);
+    ? JSON.stringify(value).slice(0, maxValueLength)
+    : reasonOf(value).slice(0, maxValueLength);

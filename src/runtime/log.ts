@@ -7,8 +7,8 @@ import { pino, type DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { standardOutput } from './log-output.js';
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -31,10 +31,10 @@ export interface LoggerOptions {
 }
 
 /** Hidden wherever they stand, up to two levels deep. */
-const SECRETS = ['authorization', 'apiKey', 'identitySeed', 'keySeed', 'password', 'secretKey'];
+const secrets = ['authorization', 'apiKey', 'identitySeed', 'keySeed', 'password', 'secretKey'];
 
 /** How deep causes are followed. */
-const MAX_CAUSES = 4;
+const maxCauses = 4;
 
 export function createLogger({ level, pretty, destination }: LoggerOptions): Logger {
   const output = destination ?? standardOutput();
@@ -42,7 +42,7 @@ export function createLogger({ level, pretty, destination }: LoggerOptions): Log
   const options = {
     level,
     base: null,
-    redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '(secret)' },
+    redact: { paths: secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '(secret)' },
     serializers: { error: (error: unknown) => describeError(error) },
   };
   return wrap(pino(options, isPretty ? readable(output) : output));
@@ -85,6 +85,6 @@ export function describeError(error: unknown, depth = 0): unknown {
     message: error.message,
     ...(typeof code === 'string' && { code }),
     ...(depth === 0 && { stack: error.stack }),
-    ...(error.cause !== undefined && depth < MAX_CAUSES && { cause: describeError(error.cause, depth + 1) }),
+    ...(error.cause !== undefined && depth < maxCauses && { cause: describeError(error.cause, depth + 1) }),
   };
 }

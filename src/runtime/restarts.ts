@@ -7,7 +7,7 @@ import { reasonOf } from './errors.js';
 import type { SupervisionEvent } from './supervision.js';
 
 /** Names that are remembered. Those of connections are recycled, so a tree has no more than this. */
-const MAX_NAMES = 4_096;
+const maxNames = 4_096;
 
 export interface Failures {
   readonly count: number;
@@ -51,7 +51,7 @@ export class Restarts {
 
   #count(id: string, reason: string): void {
     const before = this.#failures.get(id);
-    if (before === undefined && this.#failures.size >= MAX_NAMES) return;
+    if (before === undefined && this.#failures.size >= maxNames) return;
     this.#failures.set(id, { count: (before?.count ?? 0) + 1, reason, atMs: this.#clock.now() });
   }
 }

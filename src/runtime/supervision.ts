@@ -85,13 +85,13 @@ export class EscalationError extends Error {
   override readonly name = 'EscalationError';
 }
 
-export const DEFAULT_MAX_CHILDREN = 1_024;
+export const defaultMaxChildren = 1_024;
 
 /** Five restarts in a row take about a second and a half, so a child that fails at every start escalates within the window. */
-export const DEFAULT_INTENSITY: Intensity = { maxRestarts: 5, windowMs: 10_000 };
+export const defaultIntensity: Intensity = { maxRestarts: 5, windowMs: 10_000 };
 
 /** Fast at first: most crashes are cured by one restart, and somebody is waiting for the answer. */
-export const DEFAULT_BACKOFF: Backoff = { baseMs: 50, factor: 2, maxMs: 5_000, jitter: 0.5 };
+export const defaultBackoff: Backoff = { baseMs: 50, factor: 2, maxMs: 5_000, jitter: 0.5 };
 
 export function isRestarted(restart: Restart, failed: boolean): boolean {
   return restart === 'permanent' || (restart === 'transient' && failed);

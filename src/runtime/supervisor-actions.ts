@@ -7,9 +7,9 @@ import { messageOf } from './errors.js';
 import {
   affectedBy,
   backoffMs,
-  DEFAULT_BACKOFF,
-  DEFAULT_INTENSITY,
-  DEFAULT_MAX_CHILDREN,
+  defaultBackoff,
+  defaultIntensity,
+  defaultMaxChildren,
   EscalationError,
   isRestarted,
   recentRestarts,
@@ -58,7 +58,7 @@ export const base = setup({
     isRetiring: ({ context, event }) => exitedChild(context, event)?.phase === 'retiring',
     comesBack: ({ context, event }) => comesBack(context, event),
     isTooOften: ({ context, event }) => {
-      const { maxRestarts } = context.spec.intensity ?? DEFAULT_INTENSITY;
+      const { maxRestarts } = context.spec.intensity ?? defaultIntensity;
       return comesBack(context, event) && recentlyRestarted(context).length >= maxRestarts;
     },
     isEmpty: ({ context }) => context.children.length === 0,
@@ -104,9 +104,9 @@ const restartGroup = base.enqueueActions(({ context, event, enqueue }) => {
   for (const member of [...group].reverse()) forgetActor(member, enqueue);
 
   const nowMs = ports.clock.monotonicMs();
-  const isStable = nowMs - child.upSinceMs >= (spec.intensity ?? DEFAULT_INTENSITY).windowMs;
+  const isStable = nowMs - child.upSinceMs >= (spec.intensity ?? defaultIntensity).windowMs;
   const attempts = isStable ? 1 : child.attempts + 1;
-  const delayMs = backoffMs(spec.backoff ?? DEFAULT_BACKOFF, attempts, ports.random.next());
+  const delayMs = backoffMs(spec.backoff ?? defaultBackoff, attempts, ports.random.next());
   const next = children.flatMap((member): Child | [] => {
     if (!group.includes(member)) return member;
     if (member.phase === 'retiring' || member.spec.restart === 'temporary') return []; // not among what is started again
@@ -125,7 +125,7 @@ const restartGroup = base.enqueueActions(({ context, event, enqueue }) => {
 /** A throw in an action is how an actor fails. The children are stopped before. */
 const escalate = base.enqueueActions(({ context, event, enqueue }) => {
   const id = exitedChild(context, event)?.spec.id;
-  const { maxRestarts, windowMs } = context.spec.intensity ?? DEFAULT_INTENSITY;
+  const { maxRestarts, windowMs } = context.spec.intensity ?? defaultIntensity;
   const cause = hasFailed(event) ? event.error : new Error(`${id} ended, and should not`);
   const reason = messageOf(cause);
   const error = new EscalationError(
@@ -206,7 +206,7 @@ function comesBack(context: Context, event: Event): boolean {
 }
 
 function recentlyRestarted({ spec, ports, restartsMs }: Context): readonly number[] {
-  return recentRestarts(restartsMs, ports.clock.monotonicMs(), spec.intensity ?? DEFAULT_INTENSITY);
+  return recentRestarts(restartsMs, ports.clock.monotonicMs(), spec.intensity ?? defaultIntensity);
 }
 
 const restartTimer = (id: string | undefined): string => (id === undefined ? 'restart' : `restart.${id}`);
@@ -240,7 +240,7 @@ function retire(children: readonly Child[], child: Child, enqueue: Enqueue): rea
 }
 
 function refusal({ children, spec }: Context, id: string, isTaken: boolean): string | undefined {
-  const maxChildren = spec.maxChildren ?? DEFAULT_MAX_CHILDREN;
+  const maxChildren = spec.maxChildren ?? defaultMaxChildren;
   if (isTaken || children.some((child) => child.spec.id === id)) return 'its id is in use';
   return children.length >= maxChildren ? `there are ${maxChildren} children already` : undefined;
 }

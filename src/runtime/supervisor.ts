@@ -12,7 +12,7 @@
  */
 import type { AnyActorLogic } from 'xstate';
 import { reapOrphans } from './actor-system.js';
-import { MAX_MICROSTEPS } from './limits.js';
+import { maxMicrosteps } from './limits.js';
 import type { ActorSpec, ChildSpec, SupervisorPorts, SupervisorSpec } from './supervision.js';
 import { actions, base, newChild, supervisors } from './supervisor-actions.js';
 
@@ -29,7 +29,7 @@ export function supervisor(spec: SupervisorSpec, ports: SupervisorPorts): AnyAct
       reapOrphans(self.system); // before any child is made
       return { spec, ports, children, restartsMs: [] };
     },
-    options: { maxIterations: MAX_MICROSTEPS },
+    options: { maxIterations: maxMicrosteps },
     initial: 'running',
     states: {
       // No timeout: this is where a supervisor lives.

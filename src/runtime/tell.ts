@@ -6,7 +6,7 @@ import type { AnyActorRef, AnyEventObject } from 'xstate';
 import { sendFrom, statusOf, type AnyActorSystem } from './actor-system.js';
 
 /** How many undelivered events are remembered by name; all are counted. */
-const MAX_RECENT_DEAD_LETTERS = 16;
+const maxRecentDeadLetters = 16;
 
 export interface DeadLetter {
   readonly to: string;
@@ -45,5 +45,5 @@ export function deadLetters(system: AnyActorSystem): DeadLetters {
 
 function bury(system: AnyActorSystem, letter: DeadLetter): void {
   const { count, recent } = deadLetters(system);
-  dead.set(system, { count: count + 1, recent: [...recent, letter].slice(-MAX_RECENT_DEAD_LETTERS) });
+  dead.set(system, { count: count + 1, recent: [...recent, letter].slice(-maxRecentDeadLetters) });
 }

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 
-const MAX_QUEUED_TASKS = 1_000;
-const IDLE_THREAD_MS = 10_000;
+const maxQueuedTasks = 1_000;
+const idleThreadMs = 10_000;
 
 export interface ThreadPoolOptions {
   /** The module whose default export is the task: `new URL('./hash-file.js', import.meta.url)`. */
@@ -37,8 +37,8 @@ export function createThreadPool<Task, Result>(options: ThreadPoolOptions): Thre
     filename: fileURLToPath(options.entry),
     minThreads: 0,
     maxThreads,
-    idleTimeout: IDLE_THREAD_MS,
-    maxQueue: options.maxQueuedTasks ?? MAX_QUEUED_TASKS,
+    idleTimeout: idleThreadMs,
+    maxQueue: options.maxQueuedTasks ?? maxQueuedTasks,
     atomics: 'disabled',
   });
   let isClosed = false;

@@ -3,7 +3,7 @@
  * there, and neither the worker nor its engine keeps anything of them. Three rounds here, thirty in the soak. About 15 s.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { expectedKeyed, KEYED_KEYS, KEYED_STEPS } from '../../src/gguf/keyed-model.js';
+import { expectedKeyed, keyedKeys, keyedSteps } from '../../src/gguf/keyed-model.js';
 import { seededRandom } from '../../src/runtime/random.js';
 import { Account, Mesh, isEnd, type Message, type WireClient } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
@@ -51,7 +51,7 @@ const random = seededRandom(100);
 const below = (limit: number): number => Math.floor(random.next() * limit);
 
 function anyRequest(id: string): Asked {
-  const [key, maxTokens] = [below(KEYED_KEYS), 1 + below(KEYED_STEPS)];
+  const [key, maxTokens] = [below(keyedKeys), 1 + below(keyedSteps)];
   const prompt = `${'y'.repeat(below(100))}KEY${key};${'x'.repeat(below(200))}`;
   return { id, prompt, options: { maxTokens, temperature: 0 }, expected: expectedKeyed(key, maxTokens) };
 }

@@ -13,10 +13,10 @@ import { TestEngine } from '../support/engine-harness.js';
 import { writeHostileModels, type HostileModel } from '../support/hostile-models.js';
 import { isSoak } from '../support/soak.js';
 
-const LIMIT_MS = 45_000;
+const limitMs = 45_000;
 /** Each costs an engine's start, so by default those that the reader refuses are sampled. */
-const EVERY_NTH_REFUSED_BY_READER = isSoak ? 1 : 8;
-const AT_ONCE = 3;
+const everyNthRefusedByReader = isSoak ? 1 : 8;
+const atOnce = 3;
 
 const folder = mkdtempSync(join(tmpdir(), 'qmesh-hostile-'));
 let hostile: HostileModel[] = [];
@@ -44,7 +44,7 @@ async function tryOut({ name, path, refusedBy }: HostileModel): Promise<Outcome>
   );
   const died = engine.exited.then((how) => outcome('exited', how.signal ?? String(how.code)));
   let timer: NodeJS.Timeout | undefined;
-  const hung = new Promise<Outcome>((resolve) => (timer = setTimeout(() => resolve(outcome('HUNG', '')), LIMIT_MS)));
+  const hung = new Promise<Outcome>((resolve) => (timer = setTimeout(() => resolve(outcome('HUNG', '')), limitMs)));
   const result = await Promise.race([tried, died, hung]);
   clearTimeout(timer);
   tried.catch(() => {}); // an engine that died answers nothing any more
@@ -57,14 +57,14 @@ it('ends each of them cleanly, or with its own process, and hangs on none', { ti
   const reader = hostile.filter(({ refusedBy }) => refusedBy === 'reader');
   const queue = [
     ...hostile.filter(({ refusedBy }) => refusedBy !== 'reader'),
-    ...reader.filter((_, index) => index % EVERY_NTH_REFUSED_BY_READER === 0),
+    ...reader.filter((_, index) => index % everyNthRefusedByReader === 0),
   ];
   expect(queue.length).toBeGreaterThan(5);
   const outcomes: Outcome[] = [];
   const lane = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) outcomes.push(await tryOut(next));
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  await Promise.all(Array.from({ length: atOnce }, lane));
 
   expect(outcomes.filter(({ end }) => end === 'HUNG')).toEqual([]);
   for (const { name, refusedBy, end, why } of outcomes) {

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { expectedCount } from '../../src/gguf/demo-model.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { seededRandom } from '../../src/runtime/random.js';
-import { ENGINE_ENTRY, ModelFolder, TestEngine, type RunEvent, type StartedRun } from '../support/engine-harness.js';
+import { engineEntry, ModelFolder, TestEngine, type RunEvent, type StartedRun } from '../support/engine-harness.js';
 import { signalProcess } from '../support/signal.js';
 import { isAlive } from '../support/worker-process.js';
 
@@ -87,7 +87,7 @@ describe('an engine', () => {
   });
 
   it('ends itself when its parent is gone', async () => {
-    const parent = fork(new URL('../support/engine-parent.mjs', import.meta.url), [ENGINE_ENTRY.href], {
+    const parent = fork(new URL('../support/engine-parent.mjs', import.meta.url), [engineEntry.href], {
       silent: true,
     });
     const pid = await new Promise<number>((resolve) => parent.on('message', (message) => resolve(Number(message))));
@@ -107,7 +107,7 @@ describe('an engine', () => {
   });
 
   it('that cannot be started at all says so by `exited`', async () => {
-    const engine = new TestEngine(new URL('missing.js', ENGINE_ENTRY));
+    const engine = new TestEngine(new URL('missing.js', engineEntry));
     const how = await engine.exited;
     expect(how.code).toBe(1);
     expect(how.stderrTail).toContain('missing.js');

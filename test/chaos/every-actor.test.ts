@@ -13,7 +13,7 @@ import { expectedCount } from '../../src/gguf/demo-model.js';
 import { keyPairFromSeed } from '../../src/protocol/keys.js';
 import { circuitRules } from '../../src/rules/circuit.js';
 import { systemRandom } from '../../src/runtime/random.js';
-import { DEFAULT_INTENSITY } from '../../src/runtime/supervision.js';
+import { defaultIntensity } from '../../src/runtime/supervision.js';
 import { countFrom } from '../simulation/world/sim-engine.js';
 import { World } from '../simulation/world/world.js';
 import { crash, everyActor } from '../support/crash.js';
@@ -174,7 +174,7 @@ describe('over a real network and a real engine', () => {
   }
 });
 
-/** More crashes than `DEFAULT_INTENSITY` allows would rightly make a supervisor give up: this keeps each of them below it. */
+/** More crashes than `defaultIntensity` allows would rightly make a supervisor give up: this keeps each of them below it. */
 class Pace {
   readonly #crashesMs = new Map<string, number[]>();
 
@@ -189,7 +189,7 @@ class Pace {
   }
 
   #waitMs(path: string): number {
-    const { maxRestarts, windowMs } = DEFAULT_INTENSITY;
+    const { maxRestarts, windowMs } = defaultIntensity;
     const crashes = this.#crashesMs.get(supervisorOf(path)) ?? [];
     return Math.max(0, (crashes.at(-maxRestarts) ?? -Infinity) + windowMs - performance.now());
   }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { askWorker } from '../../src/actors/control/ask.js';
 import type { WorkerReport } from '../../src/actors/control/messages.js';
-import { expectedKeyed, KEYED_KEYS } from '../../src/gguf/keyed-model.js';
+import { expectedKeyed, keyedKeys } from '../../src/gguf/keyed-model.js';
 import { limits } from '../../src/protocol/limits.js';
 import { Account, Mesh, type WireClient } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
@@ -99,7 +99,7 @@ async function askFor(ms: number): Promise<{ firstTokenMs: number[]; answersMs: 
   let mostMb = 0;
   const untilMs = performance.now() + ms;
   while (performance.now() < untilMs) {
-    const [id, key] = [`h${++asked}`, asked % KEYED_KEYS];
+    const [id, key] = [`h${++asked}`, asked % keyedKeys];
     const from = owner.received.length;
     const sentMs = Date.now();
     owner.prompt({ id, prompt: `KEY${key};`, options: { maxTokens: tokens, temperature: 0 } });

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { QMeshClient as Client } from '../../src/client/client.js';
-import { expectedKeyed, KEYED_KEYS } from '../../src/gguf/keyed-model.js';
+import { expectedKeyed, keyedKeys } from '../../src/gguf/keyed-model.js';
 import { Account, Mesh, frameOfBytes, type WireClient } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { until } from '../support/real-network.js';
@@ -96,7 +96,7 @@ it(
   async () => {
     await getBanned();
     for (let round = 0; round < rounds; round++) {
-      const asked = Array.from({ length: streams }, (_, i) => ask((round + i) % KEYED_KEYS));
+      const asked = Array.from({ length: streams }, (_, i) => ask((round + i) % keyedKeys));
       await until(() => asked.filter(({ text }) => text().length > 30).length >= 2, 'some run, and others wait');
       const lost = await dialAsOwner();
       lost.prompt(waiting);

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { QMeshClient } from '../../src/client/client.js';
-import { expectedKeyed, KEYED_KEYS, KEYED_STEPS } from '../../src/gguf/keyed-model.js';
+import { expectedKeyed, keyedKeys, keyedSteps } from '../../src/gguf/keyed-model.js';
 import { seededRandom } from '../../src/runtime/random.js';
 import { Account, Mesh } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
@@ -34,8 +34,8 @@ it('eight at once, prompts of all lengths, some cancelled anywhere: every text i
   const ends = { whole: 0, cancelled: 0 };
   const lane = async (): Promise<void> => {
     for (let round = 0; round < 8; round++) {
-      const key = below(KEYED_KEYS);
-      const maxTokens = 1 + below(KEYED_STEPS);
+      const key = below(keyedKeys);
+      const maxTokens = 1 + below(keyedSteps);
       const cancelAfter = random.next() < 0.4 ? below(maxTokens) : Infinity;
       const stream = client.stream({
         model: 'keyed',

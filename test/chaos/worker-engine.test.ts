@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Answer } from '../../src/client/answer-stream.js';
 import { QMeshClient } from '../../src/client/client.js';
-import { DEMO_MODEL_NAME, expectedCount } from '../../src/gguf/demo-model.js';
+import { demoModelName, expectedCount } from '../../src/gguf/demo-model.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { Account, Mesh } from '../integration/conformance/wire-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
@@ -298,7 +298,7 @@ describe('a worker', () => {
   it('that starts after its client was asked still answers it', async () => {
     const early = await connect();
     const answer = early.generate({
-      model: DEMO_MODEL_NAME,
+      model: demoModelName,
       prompt: 'count from 5',
       options: { ...greedy, maxTokens: 10 },
       patienceMs: 45_000,

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { RunOptions } from '../../src/engine/messages.js';
-import { DEMO_UNICODE_TEXT, demoModel, expectedCount } from '../../src/gguf/demo-model.js';
-import { SLICE_UNIT_TOKENS } from '../../src/engine/prefill-pace.js';
+import { demoUnicodeText, demoModel, expectedCount } from '../../src/gguf/demo-model.js';
+import { sliceUnitTokens } from '../../src/engine/prefill-pace.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { bool, writeGguf } from '../../src/gguf/writer.js';
 import { ModelFolder, TestEngine } from '../support/engine-harness.js';
@@ -53,7 +53,7 @@ describe('an answer', () => {
 
   it('never holds half a character', async () => {
     const { text, tokens, end, events } = await demo.ask({ prompt: 'unicode', options: greedy });
-    expect(text).toBe(DEMO_UNICODE_TEXT);
+    expect(text).toBe(demoUnicodeText);
     expect(events.filter((event) => event.type === 'tokens' && event.text.includes('\uFFFD'))).toEqual([]);
     expect(end).toMatchObject({ finishReason: 'stop', completionTokens: tokens });
   });
@@ -217,7 +217,7 @@ describe('a prompt', () => {
     const { text, end, events } = await run.answer;
     expect([text, end]).toEqual(['', expect.objectContaining({ finishReason: 'cancelled', completionTokens: 0 })]);
     const slices = events.filter((event) => event.type === 'prefill');
-    expect(slices[0]).toMatchObject({ done: SLICE_UNIT_TOKENS, total: 1001 });
+    expect(slices[0]).toMatchObject({ done: sliceUnitTokens, total: 1001 });
     expect(slices.length).toBeLessThanOrEqual(2); // the one it was sent after, and the one that it waited for
     slow.kill();
     await slow.exited;

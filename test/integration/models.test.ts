@@ -18,19 +18,13 @@ import {
   type Token,
 } from 'node-llama-cpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  DEMO_HELP_TEXT,
-  DEMO_LAST_NUMBER,
-  DEMO_STARTS,
-  DEMO_UNICODE_TEXT,
-  expectedCount,
-} from '../../src/gguf/demo-model.js';
-import { expectedKeyed, KEYED_KEYS, KEYED_STEPS } from '../../src/gguf/keyed-model.js';
+import { demoHelpText, demoLastNumber, demoStarts, demoUnicodeText, expectedCount } from '../../src/gguf/demo-model.js';
+import { expectedKeyed, keyedKeys, keyedSteps } from '../../src/gguf/keyed-model.js';
 import { type ModelKind, writeModel } from '../../src/gguf/models.js';
 import { writeHostileModels } from '../support/hostile-models.js';
 
-const CONTEXT_SIZE = 8192;
-const SEQUENCES = 8;
+const contextSize = 8192;
+const sequences = 8;
 
 let folder: string;
 let llama: Llama;
@@ -54,10 +48,10 @@ class Loaded {
     const modelPath = join(folder, `${kind}.gguf`);
     await writeModel(kind, modelPath);
     const model = await llama.loadModel({ modelPath, checkTensors: true });
-    const context = await model.createContext({ contextSize: CONTEXT_SIZE, sequences: SEQUENCES, threads: 1 });
+    const context = await model.createContext({ contextSize, sequences, threads: 1 });
     return new Loaded(
       model,
-      Array.from({ length: SEQUENCES }, () => context.getSequence()),
+      Array.from({ length: sequences }, () => context.getSequence()),
     );
   }
 
@@ -87,7 +81,7 @@ const chat = (...turns: string[]): string =>
   turns.map((text, i) => `<|im_start|>${i % 2 === 0 ? 'user' : 'assistant'}\n${text}<|im_end|>\n`).join('') +
   '<|im_start|>assistant\n';
 
-const start = fc.nat(DEMO_STARTS - 1);
+const start = fc.nat(demoStarts - 1);
 /** Text that asks for nothing by itself: no digits, and none of the words that the demo model knows. */
 const filler = fc.string({ unit: 'grapheme', maxLength: 300 }).filter((text) => !/\d|from|nicode|moji|KEY/i.test(text));
 
@@ -110,7 +104,7 @@ describe('the demo model', () => {
   });
 
   it('counts from each of them, to the letter of the shortest prompt', async () => {
-    for (let n = 0; n < DEMO_STARTS; n++) {
+    for (let n = 0; n < demoStarts; n++) {
       const prompt = n % 2 === 0 ? `count from ${n}` : chat(`count from ${n}`);
       expect((await demo.say([prompt], 3)).text, prompt).toBe(expectedCount(n, 3));
     }
@@ -118,7 +112,7 @@ describe('the demo model', () => {
 
   it('counts through thousands of tokens to its last number, then ends', async () => {
     const { text, ended } = await demo.say([chat('x'.repeat(4000) + ' count from 5')], 9999);
-    expect(text).toBe(expectedCount(5, DEMO_LAST_NUMBER));
+    expect(text).toBe(expectedCount(5, demoLastNumber));
     expect(ended).toBe(true);
   });
 
@@ -159,15 +153,15 @@ describe('the demo model', () => {
       '',
       chat('5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5'),
     ]) {
-      expect(await demo.say([prompt], 99)).toMatchObject({ text: DEMO_HELP_TEXT, ended: true });
+      expect(await demo.say([prompt], 99)).toMatchObject({ text: demoHelpText, ended: true });
     }
   });
 
   it('spells characters beyond ASCII in single bytes, and goes on within one', async () => {
     const { text, ended, said } = await demo.say([chat('say something in unicode')], 99);
-    expect({ text, ended }).toEqual({ text: DEMO_UNICODE_TEXT, ended: true });
+    expect({ text, ended }).toEqual({ text: demoUnicodeText, ended: true });
     const bytes = said.filter((token) => demo.model.detokenize([token]) === '\ufffd');
-    expect(bytes).toHaveLength(Buffer.byteLength(DEMO_UNICODE_TEXT.replaceAll(/[ a-z]/g, '')));
+    expect(bytes).toHaveLength(Buffer.byteLength(demoUnicodeText.replaceAll(/[ a-z]/g, '')));
     expect(await demo.say([chat('unicode'), '✓ plus é'], 99)).toMatchObject({ text: ' minus 漢字 times 👍' });
   });
 
@@ -199,18 +193,18 @@ describe('the keyed model', () => {
   });
 
   it('answers each of a batch of sequences by its own key, to the end', async () => {
-    const prompts = fc.array(fc.tuple(fc.nat(KEYED_KEYS - 1), filler, filler), {
-      minLength: SEQUENCES,
-      maxLength: SEQUENCES,
+    const prompts = fc.array(fc.tuple(fc.nat(keyedKeys - 1), filler, filler), {
+      minLength: sequences,
+      maxLength: sequences,
     });
     await fc.assert(
       fc.asyncProperty(prompts, async (batch) => {
         const answers = await Promise.all(
           batch.map(([key, before, after], sequence) =>
-            keyed.say([`${before}KEY${key};${after}`], KEYED_STEPS + 1, { sequence }),
+            keyed.say([`${before}KEY${key};${after}`], keyedSteps + 1, { sequence }),
           ),
         );
-        const expected = batch.map(([key]) => ({ text: expectedKeyed(key, KEYED_STEPS), ended: true }));
+        const expected = batch.map(([key]) => ({ text: expectedKeyed(key, keyedSteps), ended: true }));
         expect(answers.map(({ text, ended }) => ({ text, ended }))).toEqual(expected);
       }),
       { numRuns: 4 },
@@ -221,7 +215,7 @@ describe('the keyed model', () => {
     for (const [key, said] of [
       [0, 1],
       [3, 50],
-      [KEYED_KEYS - 1, KEYED_STEPS - 1],
+      [keyedKeys - 1, keyedSteps - 1],
     ] as const) {
       const { text } = await keyed.say([chat(`KEY${key}; go on`), expectedKeyed(key, said)], 5);
       expect(expectedKeyed(key, said) + text).toBe(expectedKeyed(key, said + 5));

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { dutyAt, ownerWord, type DutyRules } from '../../src/rules/duty.js';
 import { isOnSchedule, parseSchedule, type Schedule, type WallTime } from '../../src/rules/schedule.js';
 
-const HOUR_MS = 3_600_000;
+const hourMs = 3_600_000;
 const wallTime = (atMs: number): WallTime => {
   const at = new Date(atMs);
   return { day: at.getUTCDay(), minute: 60 * at.getUTCHours() + at.getUTCMinutes() };
@@ -14,8 +14,8 @@ const rules = fc.option(fc.constantFrom(...schedules), { nil: undefined }).map((
   schedule: text === undefined ? undefined : (parseSchedule(text) as Schedule),
   wallTime,
 }));
-const moment = fc.integer({ min: 0, max: 400 * HOUR_MS });
-const later = fc.integer({ min: 0, max: 200 * HOUR_MS });
+const moment = fc.integer({ min: 0, max: 400 * hourMs });
+const later = fc.integer({ min: 0, max: 200 * hourMs });
 const bySchedule = ({ schedule }: DutyRules, atMs: number): string =>
   schedule === undefined || isOnSchedule(schedule, wallTime(atMs)) ? 'on_duty' : 'off_schedule';
 
@@ -24,7 +24,7 @@ it('a pause holds until its time is over, whatever the schedule says; then the s
     fc.property(
       rules,
       moment,
-      fc.option(fc.integer({ min: 1, max: 100 * HOUR_MS }), { nil: undefined }),
+      fc.option(fc.integer({ min: 1, max: 100 * hourMs }), { nil: undefined }),
       later,
       (all, nowMs, forMs, laterMs) => {
         const word = ownerWord(all, 'pause', nowMs, forMs);
@@ -55,7 +55,7 @@ it('the state stays until the time that is told with it, and is another one then
       rules,
       moment,
       asked,
-      fc.integer({ min: 1, max: 100 * HOUR_MS }),
+      fc.integer({ min: 1, max: 100 * hourMs }),
       fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
       (all, nowMs, what, forMs, share) => {
         const word = what === undefined ? undefined : ownerWord(all, what, nowMs, what === 'pause' ? forMs : undefined);

@@ -14,11 +14,11 @@ import { encodeGguf, soundModel } from '../support/hostile-models.js';
 import { isSoak } from '../support/soak.js';
 
 /** Some 3 ms each. */
-const RUNS = isSoak ? 100_000 : 2_000;
-const TIMEOUT_MS = 60_000 + RUNS * 20;
+const runs = isSoak ? 100_000 : 2_000;
+const timeoutMs = 60_000 + runs * 20;
 /** Of the processor, so that a machine at work on other things does not fail it. */
-const MAX_CPU_MS = 1000;
-const MAX_GROWTH_BYTES = 64 * 2 ** 20;
+const maxCpuMs = 1000;
+const maxGrowthBytes = 64 * 2 ** 20;
 
 const sound = encodeGguf(soundModel());
 const headerBytes = encodeHeader(soundModel()).length;
@@ -67,14 +67,14 @@ it(
         );
         const [spent, after] = [process.cpuUsage(started), process.memoryUsage()];
         outcomes.add(outcome);
-        expect((spent.user + spent.system) / 1000).toBeLessThan(MAX_CPU_MS);
-        expect(after.heapTotal + after.external - before.heapTotal - before.external).toBeLessThan(MAX_GROWTH_BYTES);
+        expect((spent.user + spent.system) / 1000).toBeLessThan(maxCpuMs);
+        expect(after.heapTotal + after.external - before.heapTotal - before.external).toBeLessThan(maxGrowthBytes);
       }),
-      { numRuns: RUNS },
+      { numRuns: runs },
     );
     expect([...outcomes].sort()).toEqual(
       expect.arrayContaining(['passes', 'bad_metadata', 'bad_tensor', 'bad_tokenizer', 'limit_exceeded', 'truncated']),
     );
   },
-  TIMEOUT_MS,
+  timeoutMs,
 );

@@ -9,8 +9,8 @@ import {
   type WallTime,
 } from '../../src/rules/schedule.js';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
 const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 
 /** A place on earth, as its offset from UTC before and after the one change it makes. */
@@ -21,8 +21,8 @@ const zone = fc
     atHour: fc.integer({ min: 0, max: 24 * 21 }),
   })
   .map(({ hours, change, atHour }) => (atMs: number): WallTime => {
-    const offset = 60 * hours + (atMs >= atHour * HOUR_MS ? change : 0);
-    const local = new Date(atMs + offset * MINUTE_MS);
+    const offset = 60 * hours + (atMs >= atHour * hourMs ? change : 0);
+    const local = new Date(atMs + offset * minuteMs);
     return { day: local.getUTCDay(), minute: 60 * local.getUTCHours() + local.getUTCMinutes() };
   });
 
@@ -52,7 +52,7 @@ const anySchedule = fc
       .map((all) => all.map(([a, b, hours]) => `${days[a]!}-${days[b]!} ${written(hours)}`).join(',')),
   )
   .map(parsed);
-const moment = fc.integer({ min: 0, max: 14 * 24 * HOUR_MS });
+const moment = fc.integer({ min: 0, max: 14 * 24 * hourMs });
 
 describe('the next change', () => {
   it('is the first full minute at which it is not what it is now', () => {
@@ -60,9 +60,9 @@ describe('the next change', () => {
       fc.property(anySchedule, zone, moment, (schedule, wallTime, nowMs) => {
         const isOn = (atMs: number): boolean => isOnSchedule(schedule, wallTime(atMs));
         const next = nextScheduleChange(schedule, nowMs, wallTime);
-        const end = next ?? nowMs + 8 * 24 * HOUR_MS;
-        const first = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS + MINUTE_MS;
-        for (let atMs = first; atMs < end; atMs += 7 * MINUTE_MS) expect(isOn(atMs)).toBe(isOn(nowMs));
+        const end = next ?? nowMs + 8 * 24 * hourMs;
+        const first = Math.floor(nowMs / minuteMs) * minuteMs + minuteMs;
+        for (let atMs = first; atMs < end; atMs += 7 * minuteMs) expect(isOn(atMs)).toBe(isOn(nowMs));
         if (next === undefined) return;
         expect(next).toBeGreaterThan(nowMs);
         expect(isOn(next)).not.toBe(isOn(nowMs));

@@ -4,18 +4,18 @@
  */
 import type { Restart, Strategy } from '../../src/runtime/supervision.js';
 
-export const WINDOW_MS = 400;
-const BASE_MS = 10;
-const MAX_MS = 80;
-export const BACKOFF = { baseMs: BASE_MS, factor: 2, maxMs: MAX_MS, jitter: 0 };
+export const windowMs = 400;
+const baseMs = 10;
+const maxMs = 80;
+export const backoff = { baseMs, factor: 2, maxMs, jitter: 0 };
 
 /** How long a child takes to end once asked; one without this is stopped unasked. */
-export const ENDING_MS = 30;
+export const endingMs = 30;
 
 export interface LeafPlan {
   readonly id: string;
   readonly restart: Restart;
-  /** Below ENDING_MS it is stopped for being late; 0 stops it unasked. */
+  /** Below endingMs it is stopped for being late; 0 stops it unasked. */
   readonly shutdownMs: number;
 }
 export interface TreePlan {
@@ -143,7 +143,7 @@ export class ModelSupervisor {
       return;
     }
     const { nowMs } = this.world;
-    this.#restartsMs = this.#restartsMs.filter((ms) => nowMs - ms < WINDOW_MS);
+    this.#restartsMs = this.#restartsMs.filter((ms) => nowMs - ms < windowMs);
     if (this.#restartsMs.length >= this.plan.maxRestarts) {
       this.#escalate(kid);
       return;
@@ -159,8 +159,8 @@ export class ModelSupervisor {
       if (member.plan.restart === 'temporary' || member.state === 'retiring') this.#remove(member);
       else member.state = 'waiting';
     }
-    kid.attempts = nowMs - kid.upSinceMs >= WINDOW_MS ? 1 : kid.attempts + 1;
-    const delayMs = Math.min(MAX_MS, BASE_MS * 2 ** (kid.attempts - 1));
+    kid.attempts = nowMs - kid.upSinceMs >= windowMs ? 1 : kid.attempts + 1;
+    const delayMs = Math.min(maxMs, baseMs * 2 ** (kid.attempts - 1));
     this.world.journal.push(`${how} ${id}, again in ${delayMs}`);
     if (strategy === 'one-for-one') this.world.arm(this, `restart ${id}`, delayMs, () => this.#restart([kid]));
     else this.world.arm(this, 'restart', delayMs, () => this.#restart(this.#kids));
@@ -191,7 +191,7 @@ export class ModelSupervisor {
     }
     kid.state = 'retiring';
     const { shutdownMs } = kid.plan as LeafPlan;
-    this.world.arm(this, `retire ${id}`, Math.min(ENDING_MS, shutdownMs), () => {
+    this.world.arm(this, `retire ${id}`, Math.min(endingMs, shutdownMs), () => {
       this.world.journal.push(`- ${id}`);
       this.#leave(kid, 'ended');
     });

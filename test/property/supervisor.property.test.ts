@@ -12,9 +12,9 @@ import type { ActorSpec, SupervisionEvent, SupervisorSpec } from '../../src/runt
 import { VirtualClock } from '../../src/runtime/virtual-clock.js';
 import { crash } from '../support/crash.js';
 import { isSoak } from '../support/soak.js';
-import { BACKOFF, ENDING_MS, ModelWorld, WINDOW_MS, type LeafPlan, type TreePlan } from './supervisor-model.js';
+import { backoff, endingMs, ModelWorld, windowMs, type LeafPlan, type TreePlan } from './supervisor-model.js';
 
-const RUNS = isSoak ? 50_000 : 2_000;
+const runs = isSoak ? 50_000 : 2_000;
 
 class RealWorld {
   readonly clock = new VirtualClock();
@@ -40,7 +40,7 @@ class RealWorld {
   #table(plan: TreePlan): SupervisorSpec {
     const { id, restart, strategy, maxRestarts } = plan;
     const children = plan.children.map((child) => ('children' in child ? this.#table(child) : this.leaf(child)));
-    return { id, restart, strategy, children, intensity: { maxRestarts, windowMs: WINDOW_MS }, backoff: BACKOFF };
+    return { id, restart, strategy, children, intensity: { maxRestarts, windowMs }, backoff };
   }
 
   leaf({ id, restart, shutdownMs }: LeafPlan): ActorSpec {
@@ -51,7 +51,7 @@ class RealWorld {
     const logic = setup({
       types: {},
       actors: { presence },
-      delays: { ending: ENDING_MS },
+      delays: { ending: endingMs },
     }).createMachine({
       context: () => {
         const duds = this.duds.get(id) ?? 0;
@@ -169,7 +169,7 @@ function perform(step: Step, model: ModelWorld, real: RealWorld): void {
 }
 
 describe('supervisor', () => {
-  it(`does what the model does, over ${RUNS} random trees and schedules, and leaves nothing behind`, () => {
+  it(`does what the model does, over ${runs} random trees and schedules, and leaves nothing behind`, () => {
     let escalations = 0;
     fc.assert(
       fc.property(tree, fc.array(step, { maxLength: 30 }), (plan, steps) => {
@@ -200,8 +200,8 @@ describe('supervisor', () => {
         expect(real.clock.pending).toBe(0);
         expect(real.tree.system.getAll()).toEqual({});
       }),
-      { numRuns: RUNS },
+      { numRuns: runs },
     );
-    expect(escalations).toBeGreaterThan(RUNS / 100); // the schedules are rough enough to mean something
+    expect(escalations).toBeGreaterThan(runs / 100); // the schedules are rough enough to mean something
   }, 1_200_000);
 });

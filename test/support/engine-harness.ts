@@ -27,11 +27,11 @@ export interface StartedRun {
 }
 
 /** Where the built engine is; `npm test` builds it before it runs. */
-const DIST = process.env.QMESH_DIST ?? 'dist';
-export const ENGINE_ENTRY = new URL(`../../${DIST}/engine/main.js`, import.meta.url);
+const dist = process.env.QMESH_DIST ?? 'dist';
+export const engineEntry = new URL(`../../${dist}/engine/main.js`, import.meta.url);
 
 /** One compute thread: on a machine that does other things too, two would spin and wait for each other. */
-const THREADS = 1;
+const threads = 1;
 
 /** A folder for models, written once per kind and removed with the folder. */
 export class ModelFolder {
@@ -58,7 +58,7 @@ export class TestEngine {
   readonly #listeners = new Set<(event: EngineEvent) => void>();
   readonly #process;
 
-  constructor(entry = ENGINE_ENTRY) {
+  constructor(entry = engineEntry) {
     let exit = (_how: Exit): void => {};
     this.exited = new Promise((resolve) => (exit = resolve));
     const port = forkEngine({ entry });
@@ -102,7 +102,7 @@ export class TestEngine {
 
   async load(modelPath: string, options: Partial<LoadOptions> = {}): Promise<LoadedModel> {
     await this.when((event) => event.type === 'up');
-    this.send({ type: 'load', modelPath, slots: 4, gpuLayers: 0, threads: THREADS, contextSize: 1024, ...options });
+    this.send({ type: 'load', modelPath, slots: 4, gpuLayers: 0, threads, contextSize: 1024, ...options });
     const event = await this.when((event) => event.type === 'loaded' || event.type === 'load_failed');
     if (event.type === 'load_failed') throw new Error(event.message);
     return event.model;

@@ -35,7 +35,7 @@ export interface HostileModel {
 }
 
 const vocabulary = buildVocabulary(['aa', ' bb']);
-const SHAPE: LlamaShape = {
+const shape: LlamaShape = {
   name: 'hostile',
   contextLength: 2048,
   embeddingLength: 64,
@@ -52,11 +52,11 @@ const SHAPE: LlamaShape = {
 export function soundModel(): GgufContent {
   const wave = (elements: number): Float32Array =>
     Float32Array.from({ length: elements }, (_, i) => Math.sin(i * 12.9898) / 10);
-  const tensors = llamaTensors(SHAPE).map(({ name, dims }): TensorSource => {
+  const tensors = llamaTensors(shape).map(({ name, dims }): TensorSource => {
     const elements = dims.reduce((product, size) => product * size, 1);
     return { name, dims, type: TensorType.f32, data: () => [float32Bytes(wave(elements))] };
   });
-  return { metadata: { ...llamaMetadata(SHAPE), ...vocabulary.metadata }, tensors };
+  return { metadata: { ...llamaMetadata(shape), ...vocabulary.metadata }, tensors };
 }
 
 /** The whole file in memory. */
@@ -99,15 +99,15 @@ const cut =
 
 /** Where the value of a metadata entry, or what follows a tensor's name, begins. */
 const after = (bytes: Buffer, text: string): number => bytes.indexOf(text) + text.length;
-const LAST_TENSOR = 'blk.0.ffn_down.weight';
+const lastTensor = 'blk.0.ffn_down.weight';
 /** Bytes after a matrix's name: u32 dimensions, two u64 sizes, u32 type, u64 offset. */
-const [FIRST_SIZE, TYPE, OFFSET] = [4, 20, 24];
+const [firstSize, typeAt, offsetAt] = [4, 20, 24];
 
-const HUGE = 0xffff_ffff_ffffn;
-const EVIL_TEMPLATE =
+const hugeNumber = 0xffff_ffff_ffffn;
+const evilTemplate =
   '{% for a in range(100000000) %}{% for b in range(100000000) %}{% set x = a %}{% endfor %}{% endfor %}{{ messages[0].content }}';
 
-const CASES: readonly Case[] = [
+const cases: readonly Case[] = [
   ['empty', 'not_gguf', () => Buffer.alloc(0)],
   ['text', 'not_gguf', () => Buffer.from('This is not the model you are looking for.\n'.repeat(10))],
   ['web-page', 'not_gguf', () => Buffer.from('<!doctype html><html><title>404 Not Found</title></html>\n'.repeat(3))],
@@ -120,18 +120,18 @@ const CASES: readonly Case[] = [
   ['cut-in-vocabulary', 'truncated', cut(() => 3000)],
   ['cut-in-half', 'truncated', cut((whole) => whole >> 1)],
   ['cut-by-one-byte', 'truncated', cut((whole) => whole - 1)],
-  ['tensor-count-huge', 'limit_exceeded', patch((bytes) => bytes.writeBigUInt64LE(HUGE, 8))],
-  ['metadata-count-huge', 'limit_exceeded', patch((bytes) => bytes.writeBigUInt64LE(HUGE, 16))],
-  ['key-length-huge', 'limit_exceeded', patch((bytes) => bytes.writeBigUInt64LE(HUGE, 24))],
+  ['tensor-count-huge', 'limit_exceeded', patch((bytes) => bytes.writeBigUInt64LE(hugeNumber, 8))],
+  ['metadata-count-huge', 'limit_exceeded', patch((bytes) => bytes.writeBigUInt64LE(hugeNumber, 16))],
+  ['key-length-huge', 'limit_exceeded', patch((bytes) => bytes.writeBigUInt64LE(hugeNumber, 24))],
   [
     'string-length-huge',
     'limit_exceeded',
-    patch((bytes) => bytes.writeBigUInt64LE(HUGE, after(bytes, 'general.name') + 4)),
+    patch((bytes) => bytes.writeBigUInt64LE(hugeNumber, after(bytes, 'general.name') + 4)),
   ],
   [
     'array-length-huge',
     'limit_exceeded',
-    patch((bytes) => bytes.writeBigUInt64LE(HUGE, after(bytes, 'ggml.tokens') + 8)),
+    patch((bytes) => bytes.writeBigUInt64LE(hugeNumber, after(bytes, 'ggml.tokens') + 8)),
   ],
   [
     'array-of-arrays',
@@ -198,28 +198,28 @@ const CASES: readonly Case[] = [
   ['eos-out-of-range', 'bad_tokenizer', meta({ 'tokenizer.ggml.eos_token_id': uint32(vocabulary.tokens.length) })],
   ['no-tensors', 'tensor_mismatch', tensors(() => [])],
   ['embeddings-absent', 'tensor_mismatch', tensors((all) => all.slice(1))],
-  ['block-tensor-absent', 'tensor_mismatch', tensors((all) => all.filter(({ name }) => name !== LAST_TENSOR))],
+  ['block-tensor-absent', 'tensor_mismatch', tensors((all) => all.filter(({ name }) => name !== lastTensor))],
   ['tensor-twice', 'bad_tensor', tensors((all) => [...all, ...all.slice(-1)])],
-  ['tensor-type-unknown', 'bad_tensor', patch((bytes) => bytes.writeUInt32LE(250, after(bytes, LAST_TENSOR) + TYPE))],
-  ['tensor-size-0', 'bad_tensor', patch((bytes) => bytes.writeBigUInt64LE(0n, after(bytes, LAST_TENSOR) + FIRST_SIZE))],
+  ['tensor-type-unknown', 'bad_tensor', patch((bytes) => bytes.writeUInt32LE(250, after(bytes, lastTensor) + typeAt))],
+  ['tensor-size-0', 'bad_tensor', patch((bytes) => bytes.writeBigUInt64LE(0n, after(bytes, lastTensor) + firstSize))],
   [
     'tensor-size-huge',
     'bad_tensor',
-    patch((bytes) => bytes.writeBigUInt64LE(2n ** 63n, after(bytes, LAST_TENSOR) + FIRST_SIZE)),
+    patch((bytes) => bytes.writeBigUInt64LE(2n ** 63n, after(bytes, lastTensor) + firstSize)),
   ],
   [
     'tensor-beyond-end',
     'bad_tensor',
-    patch((bytes) => bytes.writeBigUInt64LE(2n ** 40n, after(bytes, LAST_TENSOR) + OFFSET)),
+    patch((bytes) => bytes.writeBigUInt64LE(2n ** 40n, after(bytes, lastTensor) + offsetAt)),
   ],
   [
     'tensor-overlapping',
     'bad_tensor',
-    patch((bytes) => bytes.writeBigUInt64LE(0n, after(bytes, LAST_TENSOR) + OFFSET)),
+    patch((bytes) => bytes.writeBigUInt64LE(0n, after(bytes, lastTensor) + offsetAt)),
   ],
-  ['dimensions-200', 'bad_tensor', patch((bytes) => bytes.writeUInt32LE(200, after(bytes, LAST_TENSOR)))],
+  ['dimensions-200', 'bad_tensor', patch((bytes) => bytes.writeUInt32LE(200, after(bytes, lastTensor)))],
   ['tensors-nan', 'engine', patch((bytes) => bytes.fill(0xff, encodeHeader(soundModel()).length))],
-  ['template-endless', 'served', meta({ 'tokenizer.chat_template': string(EVIL_TEMPLATE) })],
+  ['template-endless', 'served', meta({ 'tokenizer.chat_template': string(evilTemplate) })],
   ['template-broken', 'served', meta({ 'tokenizer.chat_template': string('{% for m in %}{{ broken') })],
 ];
 
@@ -243,7 +243,7 @@ function columns(count: number): Record<string, Metadata[string]> {
 export async function writeHostileModels(folder: string): Promise<HostileModel[]> {
   await mkdir(folder, { recursive: true });
   return Promise.all(
-    CASES.map(async ([name, verdict, bytes]): Promise<HostileModel> => {
+    cases.map(async ([name, verdict, bytes]): Promise<HostileModel> => {
       const path = join(folder, `${name}.gguf`);
       await writeFile(path, bytes());
       if (verdict === 'engine' || verdict === 'served') return { name, path, refusedBy: verdict };

@@ -12,7 +12,7 @@ import { keyPairFromSeed } from '../../src/protocol/keys.js';
 import { localWallTime, systemClock } from '../../src/runtime/clock.js';
 import { nullLogger } from '../../src/runtime/log.js';
 import { systemRandom } from '../../src/runtime/random.js';
-import { ENGINE_ENTRY } from './engine-harness.js';
+import { engineEntry } from './engine-harness.js';
 import type { Testnet } from './worker-process.js';
 
 export interface InProcessOptions {
@@ -53,7 +53,7 @@ export function startWorkerHere({
     {
       ...ambient,
       network: createHyperswarmNetwork({ ...ambient, bootstrap, host: '127.0.0.1' }),
-      engines: forkEngine({ entry: ENGINE_ENTRY }),
+      engines: forkEngine({ entry: engineEntry }),
       modelFiles: oneFile(modelPath),
       modelsPort: undefined,
       conductStore: noConductStore,

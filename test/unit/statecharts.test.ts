@@ -4,7 +4,7 @@ import type { ELK } from 'elkjs';
 import bundled from 'elkjs/lib/elk.bundled.js';
 import { and, assign, not, setup } from 'xstate';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { MAX_MICROSTEPS } from '../../src/runtime/limits.js';
+import { maxMicrosteps } from '../../src/runtime/limits.js';
 import { layOut, metrics, type Box, type Drawing } from '../../src/runtime/statechart-layout.js';
 import { statechartPages, type MachineModule } from '../../src/runtime/statechart-pages.js';
 import { toSvg } from '../../src/runtime/statechart-svg.js';
@@ -134,7 +134,7 @@ async function machineModules(): Promise<MachineModule[]> {
 
 it('every machine ends a step that goes in circles', async () => {
   const machines = (await machineModules()).flatMap(({ exports }) => machinesOf(exports));
-  const unlimited = machines.filter(([, { options }]) => options.maxIterations !== MAX_MICROSTEPS);
+  const unlimited = machines.filter(([, { options }]) => options.maxIterations !== maxMicrosteps);
   expect(machines.length).toBeGreaterThan(10);
   expect(unlimited.map(([name]) => name)).toEqual([]);
 });

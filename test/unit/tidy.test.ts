@@ -32,8 +32,8 @@ const entries: Readonly<Record<string, string>> = {
 /** Exported for tests alone. */
 const testedOnly: Readonly<Record<string, string>> = {
   'src/gguf/demo-model.ts:expectedCount': 'the answers that the demo model is built to give, beside how it is built',
-  'src/gguf/demo-model.ts:DEMO_HELP_TEXT': 'the same',
-  'src/gguf/demo-model.ts:DEMO_UNICODE_TEXT': 'the same',
+  'src/gguf/demo-model.ts:demoHelpText': 'the same',
+  'src/gguf/demo-model.ts:demoUnicodeText': 'the same',
   'src/runtime/inspection.ts:traceHash': 'two runs of a simulation are compared by it',
 };
 

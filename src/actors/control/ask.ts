@@ -7,7 +7,7 @@ import { onFirstLine } from './line.js';
 import type { ControlAnswer, ControlRequest } from './messages.js';
 import { controlPlace } from './place.js';
 
-const ANSWER_TIMEOUT_MS = 5_000;
+const answerTimeoutMs = 5_000;
 
 /** `none`: no worker runs there. `silent`: it is there and does not answer. Rejects where the socket cannot be used. */
 export async function askWorker<Answer = ControlAnswer>(
@@ -22,7 +22,7 @@ export async function askWorker<Answer = ControlAnswer>(
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(ANSWER_TIMEOUT_MS, () => settle('silent'));
+    socket.setTimeout(answerTimeoutMs, () => settle('silent'));
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     onFirstLine(socket, (value) => settle((value as Answer | undefined) ?? 'silent'));
     // It ended while it was asked: there is none any more.

@@ -1,6 +1,6 @@
 /** One JSON value on one line from a stream, of a bounded length. */
 import type { Socket } from 'node:net';
-import { MAX_LINE_BYTES } from './messages.js';
+import { maxLineBytes } from './messages.js';
 
 /** Calls `heard` once, with the first line, or with undefined where it is too long or no JSON. What comes after it is ignored. */
 export function onFirstLine(socket: Socket, heard: (value: unknown) => void): void {
@@ -12,9 +12,9 @@ export function onFirstLine(socket: Socket, heard: (value: unknown) => void): vo
     const end = piece.indexOf('\n');
     pieces.push(end < 0 ? piece : piece.subarray(0, end));
     bytes += piece.byteLength;
-    if (end < 0 && bytes <= MAX_LINE_BYTES) return;
+    if (end < 0 && bytes <= maxLineBytes) return;
     isHeard = true;
-    heard(bytes > MAX_LINE_BYTES ? undefined : parsed(Buffer.concat(pieces).toString('utf8')));
+    heard(bytes > maxLineBytes ? undefined : parsed(Buffer.concat(pieces).toString('utf8')));
   });
 }
 

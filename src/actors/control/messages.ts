@@ -11,13 +11,13 @@ import type { DutyState } from '../../rules/duty.js';
 import { logQuery, pageKinds, type LogPage } from '../scores/score-pages.js';
 import type { ScorePage, ScoreReport } from '../scores/score-report.js';
 
-export const MAX_LINE_BYTES = 64 * 1024;
+export const maxLineBytes = 64 * 1024;
 /** A year: longer is until further notice. */
-export const MAX_PAUSE_MS = 366 * 24 * 3_600_000;
+export const maxPauseMs = 366 * 24 * 3_600_000;
 
 export const controlRequest = z.discriminatedUnion('do', [
   z.object({ do: z.literal('status') }),
-  z.object({ do: z.literal('pause'), forMs: z.int().min(1).max(MAX_PAUSE_MS).exactOptional() }),
+  z.object({ do: z.literal('pause'), forMs: z.int().min(1).max(maxPauseMs).exactOptional() }),
   z.object({ do: z.literal('resume') }),
   /** `now`: without waiting for what runs. */
   z.object({ do: z.literal('stop'), now: z.boolean().exactOptional() }),

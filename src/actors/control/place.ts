@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import type { Home } from '../home/home.js';
 
 /** Of `sun_path`, without the zero at its end: 107 on Linux, 103 on macOS and the BSDs. */
-const MAX_SOCKET_PATH_BYTES = 103;
+const maxSocketPathBytes = 103;
 
 export interface ControlPlace {
   readonly path: string;
@@ -26,7 +26,7 @@ export function controlPlace(home: Home): ControlPlace {
   const hash = createHash('sha256').update(path).digest('hex').slice(0, 32);
   if (process.platform === 'win32') return { path: `\\\\.\\pipe\\qmesh-${hash}`, isFile: false };
   const inHome = join(path, 'control.sock');
-  if (Buffer.byteLength(inHome) <= MAX_SOCKET_PATH_BYTES) return { path: inHome, isFile: true };
+  if (Buffer.byteLength(inHome) <= maxSocketPathBytes) return { path: inHome, isFile: true };
   return { path: join(ownFolder(), `${hash}.sock`), isFile: true };
 }
 

@@ -13,9 +13,9 @@ import { onFirstLine } from './line.js';
 import { controlRequest, type ControlAnswer, type ControlPort, type Reply } from './messages.js';
 import { controlPlace, type ControlPlace } from './place.js';
 
-const MAX_CONNECTIONS = 16;
+const maxConnections = 16;
 /** To ask, and then to read the answer. */
-const REQUEST_TIMEOUT_MS = 5_000;
+const requestTimeoutMs = 5_000;
 
 export const controlSocket = (home: Home): ControlPort => ({
   listen(answer, on) {
@@ -24,7 +24,7 @@ export const controlSocket = (home: Home): ControlPort => ({
       connections.add(socket);
       socket.on('close', () => connections.delete(socket));
       socket.on('error', () => socket.destroy());
-      socket.setTimeout(REQUEST_TIMEOUT_MS, () => socket.destroy());
+      socket.setTimeout(requestTimeoutMs, () => socket.destroy());
       onFirstLine(socket, (value) => {
         const request = controlRequest.safeParse(value);
         const reply: Reply = (told) => socket.end(`${JSON.stringify(told)}\n`);
@@ -32,7 +32,7 @@ export const controlSocket = (home: Home): ControlPort => ({
         else reply(notUnderstood);
       });
     });
-    server.maxConnections = MAX_CONNECTIONS;
+    server.maxConnections = maxConnections;
     let isOver = false;
     const close = (): void => {
       if (isOver) return;

@@ -33,7 +33,7 @@ export interface HomeLock {
 }
 
 /** Bytes that no pid reaches: on Windows a locked range cannot be read by others. */
-const LOCK_OFFSET = 1_024;
+const lockOffset = 1_024;
 
 /** @throws CodedError */
 export function openHome(path: string = join(homedir(), '.qmesh')): Home {
@@ -62,7 +62,7 @@ export function lockHome({ path }: Home): HomeLock {
   } catch (error) {
     throw notWritable(path, error);
   }
-  if (!tryLock(fd, LOCK_OFFSET, 1)) {
+  if (!tryLock(fd, lockOffset, 1)) {
     closeSync(fd);
     throw new CodedError<HomeErrorCode>(
       'home_in_use',

@@ -12,10 +12,10 @@ import type { Survey, SurveyTask } from './machine-survey.js';
 import type { EnginePort } from '../ports.js';
 import type { MachineSample } from '../worker/worker-ports.js';
 
-export const MIN_SURVEY_GAP_MS = 60_000;
+export const minSurveyGapMs = 60_000;
 /** A survey that took long is not made again before this many times as long: so it takes at most 0.2 % of a core. */
-export const SURVEY_GAP_FACTOR = 500;
-export const MAX_SURVEY_GAP_MS = 900_000;
+export const surveyGapFactor = 500;
+export const maxSurveyGapMs = 900_000;
 
 /** The same engines, and the processor time that all of them have used so far: it is ours. */
 export function countEngines(engines: EnginePort): { readonly engines: EnginePort; readonly cpuMs: () => number } {
@@ -105,7 +105,7 @@ class Surveyor {
     this.#rested = isResting;
     this.#survey({ graphics: this.#hasGraphics }).then(
       (survey) => this.#take(survey, nowMs),
-      () => this.#rest(MAX_SURVEY_GAP_MS), // of this machine nothing more is known than Node knows
+      () => this.#rest(maxSurveyGapMs), // of this machine nothing more is known than Node knows
     );
     return this.#latest;
   }
@@ -115,11 +115,11 @@ class Surveyor {
     const useBefore = this.#latest.graphics?.use ?? 0;
     this.#hasGraphics = graphics !== undefined;
     this.#latest = { ...survey, graphics: graphics && { ...graphics, use: this.#rested ? graphics.use : useBefore } };
-    this.#rest(Math.max(MIN_SURVEY_GAP_MS, SURVEY_GAP_FACTOR * (this.#clock.monotonicMs() - startedMs)));
+    this.#rest(Math.max(minSurveyGapMs, surveyGapFactor * (this.#clock.monotonicMs() - startedMs)));
   }
 
   #rest(gapMs: number): void {
-    this.#dueMs = this.#clock.monotonicMs() + Math.min(MAX_SURVEY_GAP_MS, gapMs);
+    this.#dueMs = this.#clock.monotonicMs() + Math.min(maxSurveyGapMs, gapMs);
   }
 }
 

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
+import { demoModelName } from '../../gguf/demo-model.js';
 import { GgufError } from '../../gguf/error.js';
 import { inspectGguf, type GgufInfo } from '../../gguf/inspect.js';
 import { memoryOf } from '../../gguf/memory.js';
@@ -106,7 +106,7 @@ export class ModelDisk implements ModelFiles {
 
   /** @throws where no such file is there: ModelMissing, unless a path was meant. */
   async find(wanted: string): Promise<string> {
-    if (wanted === DEMO_MODEL_NAME || wanted === 'demo') return this.#demo();
+    if (wanted === demoModelName || wanted === 'demo') return this.#demo();
     if (/^[0-9a-f]{64}$/.test(wanted)) return this.#findByHash(wanted);
     if (isAddress(wanted)) {
       const path = (await findModelFiles(this.#options.folders)).get(nameInAddress(wanted));
@@ -143,7 +143,7 @@ export class ModelDisk implements ModelFiles {
 
   async #demo(): Promise<string> {
     const folder = this.#options.folders[0] ?? this.#options.home;
-    const path = join(folder, `${DEMO_MODEL_NAME}${extension}`);
+    const path = join(folder, `${demoModelName}${extension}`);
     if (existsSync(path)) return path;
     try {
       mkdirSync(folder, { recursive: true });

@@ -17,14 +17,14 @@ import { SwarmTopic } from './swarm-topic.js';
 import type { Bootstrap, Dht, DhtEvents, NetworkPort, Topic, TopicEvents, TopicOptions } from '../ports.js';
 
 /** Where the nodes of one machine meet. */
-export const DEFAULT_LOCAL_PORT = 49_737;
-const LOOPBACK = '127.0.0.1';
+export const defaultLocalPort = 49_737;
+const loopback = '127.0.0.1';
 /** Left to itself the library tries the local mesh's port first. */
-const ANY_PORT = [0, 0] as const;
+const anyPort = [0, 0] as const;
 /** A dial over loopback takes some 10 ms, or hits a process that is gone. */
-const LOOPBACK_DIAL_TIMEOUT_MS = 1_000;
+const loopbackDialTimeoutMs = 1_000;
 /** How long the node may take to let go of its sockets. */
-const CLOSE_TIMEOUT_MS = 1_000;
+const closeTimeoutMs = 1_000;
 
 export interface HyperswarmNetworkOptions {
   readonly bootstrap: Bootstrap;
@@ -76,7 +76,7 @@ class HyperswarmDht implements Dht {
     const shared = {
       node: this.#node,
       clock: this.#options.clock,
-      dialTimeoutMs: bindHost(this.#options) === LOOPBACK ? LOOPBACK_DIAL_TIMEOUT_MS : undefined,
+      dialTimeoutMs: bindHost(this.#options) === loopback ? loopbackDialTimeoutMs : undefined,
     };
     const topic = new SwarmTopic(shared, options, on, Promise.all(earlier));
     this.#topics.set(topic, key);
@@ -148,7 +148,7 @@ class HyperswarmDht implements Dht {
       const timer = clock.setTimeout(() => {
         log.debug('dht.close_timed_out');
         resolve();
-      }, CLOSE_TIMEOUT_MS);
+      }, closeTimeoutMs);
       void released.then(() => {
         clock.clearTimeout(timer);
         resolve();
@@ -162,10 +162,10 @@ function nodeOptions(options: HyperswarmNetworkOptions): HyperDHTOptions {
   const host = bindHost(options);
   return {
     host,
-    port: options.port ?? ANY_PORT,
+    port: options.port ?? anyPort,
     ...(options.port !== undefined && { anyPort: false }),
     // The NAT heuristics find a firewall on loopback where there is none, and then half of the connections stay half open.
-    ...(host === LOOPBACK && { firewalled: false }),
+    ...(host === loopback && { firewalled: false }),
     ...(bootstrap.kind === 'local' && { ephemeral: true }),
     ...(bootstrap.kind !== 'public' || options.publicNodes ? { bootstrap: bootstrapNodes(options) } : {}),
   };
@@ -182,14 +182,14 @@ function bootstrapNodes(options: HyperswarmNetworkOptions): readonly Address[] {
   }
 }
 
-function localAddress(port = DEFAULT_LOCAL_PORT): Address {
-  return { host: LOOPBACK, port };
+function localAddress(port = defaultLocalPort): Address {
+  return { host: loopback, port };
 }
 
 /** A mesh whose every way in is on this machine is bound to it. */
 function bindHost(options: HyperswarmNetworkOptions): string {
   const nodes = bootstrapNodes(options);
-  return nodes.length > 0 && nodes.every(({ host }) => isLoopback(host)) ? LOOPBACK : options.host;
+  return nodes.length > 0 && nodes.every(({ host }) => isLoopback(host)) ? loopback : options.host;
 }
 
 function bootstrapText(options: HyperswarmNetworkOptions): string {

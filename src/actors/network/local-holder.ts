@@ -12,9 +12,9 @@ import Plugin, { type IncomingRequest, type PluginReply } from 'hyperdht/lib/plu
 import { isCode } from '../../runtime/errors.js';
 import { bindBootstrapper } from './bind-bootstrapper.js';
 
-const PLUGIN_NAME = 'qmesh-local';
-const PLUGIN_VERSION = 1;
-const COMMAND_WHO = 0;
+const pluginName = 'qmesh-local';
+const pluginVersion = 1;
+const commandWho = 0;
 
 /** Registered by the holder to answer, by the others to ask. */
 export class HolderMark extends Plugin {
@@ -22,19 +22,19 @@ export class HolderMark extends Plugin {
 
   /** @param mark what this node answers; null if it only asks. */
   constructor(mark: Uint8Array | null) {
-    super(PLUGIN_NAME, PLUGIN_VERSION);
+    super(pluginName, pluginVersion);
     this.#mark = mark;
   }
 
   /** The mark of the node at `address`, in hex; undefined where nobody answers, or one who does not know the question. */
   async ask(address: Address): Promise<string | undefined> {
     const noAnswer = (): PluginReply => ({ error: 1, value: null });
-    const { error, value } = await this.request({ command: COMMAND_WHO }, address, { retry: false }).catch(noAnswer);
+    const { error, value } = await this.request({ command: commandWho }, address, { retry: false }).catch(noAnswer);
     return error === 0 && value !== null ? Buffer.from(value).toString('hex') : undefined;
   }
 
   override onrequest(request: { readonly command: number }, incoming: IncomingRequest): void {
-    if (this.#mark === null || request.command !== COMMAND_WHO) return;
+    if (this.#mark === null || request.command !== commandWho) return;
     incoming.reply(this.#mark, { token: false, closerNodes: false });
   }
 
@@ -47,7 +47,7 @@ export class HolderMark extends Plugin {
 export async function holdPort(address: Address, mark: Uint8Array): Promise<HyperDHT | undefined> {
   try {
     const { node } = await bindBootstrapper(address);
-    node.register(PLUGIN_NAME, new HolderMark(mark));
+    node.register(pluginName, new HolderMark(mark));
     return node;
   } catch (error) {
     if (isCode(error, 'EADDRINUSE')) return undefined;

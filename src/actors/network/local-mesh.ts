@@ -15,13 +15,13 @@ import type { Random } from '../../runtime/random.js';
 import { destroyNode } from './bind-bootstrapper.js';
 import { HolderMark, holdPort } from './local-holder.js';
 
-const CHECK_INTERVAL_MS = 1_000;
+const checkIntervalMs = 1_000;
 /** Members do not all ask, or try to bind, at the same moment. */
-const CHECK_JITTER_MS = 200;
-const OPEN_RETRY_MS = 150;
+const checkJitterMs = 200;
+const openRetryMs = 150;
 /** A holder may be starting, or its process busy; a port in strange hands stays silent for longer. */
-const OPEN_TIMEOUT_MS = 3_000;
-const MARK_BYTES = 16;
+const openTimeoutMs = 3_000;
+const markBytes = 16;
 
 export interface LocalMeshEvents {
   joined(holds: boolean): void;
@@ -48,7 +48,7 @@ export class LocalMesh {
     this.#clock = clock;
     this.#random = random;
     this.#on = on;
-    this.#deadlineMs = clock.monotonicMs() + OPEN_TIMEOUT_MS;
+    this.#deadlineMs = clock.monotonicMs() + openTimeoutMs;
     node.register(this.#asker.name, this.#asker);
     void this.#check();
   }
@@ -74,12 +74,12 @@ export class LocalMesh {
       this.#on.failed(new Error(this.#whyNot(failure)));
       return;
     }
-    const waitMs = this.#mark === undefined ? OPEN_RETRY_MS : CHECK_INTERVAL_MS + this.#random.next() * CHECK_JITTER_MS;
+    const waitMs = this.#mark === undefined ? openRetryMs : checkIntervalMs + this.#random.next() * checkJitterMs;
     this.#timer = this.#clock.setTimeout(() => void this.#check(), waitMs);
   }
 
   async #tryToHold(): Promise<void> {
-    const holder = await holdPort(this.#address, this.#random.bytes(MARK_BYTES));
+    const holder = await holdPort(this.#address, this.#random.bytes(markBytes));
     if (!this.#closed) this.#holder = holder;
     else if (holder) await destroyNode(holder);
   }

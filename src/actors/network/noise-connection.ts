@@ -8,9 +8,9 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Connection, ConnectionEvents } from '../ports.js';
 
 /** Well below the 2^24 bytes at which the transport gives up. */
-const MAX_WRITE_BYTES = 4 * 1024 * 1024;
+const maxWriteBytes = 4 * 1024 * 1024;
 /** How long a peer may take to read what was still to be sent when this side ended. */
-const END_TIMEOUT_MS = 3_000;
+const endTimeoutMs = 3_000;
 
 export class NoiseConnection implements Connection {
   readonly remoteKey: string;
@@ -37,9 +37,9 @@ export class NoiseConnection implements Connection {
   }
 
   write(bytes: Uint8Array): void {
-    for (let start = 0; start < bytes.byteLength; start += MAX_WRITE_BYTES) {
+    for (let start = 0; start < bytes.byteLength; start += maxWriteBytes) {
       if (this.#state !== 'open' || this.#stream.destroying) return;
-      this.#stream.write(bytes.subarray(start, start + MAX_WRITE_BYTES));
+      this.#stream.write(bytes.subarray(start, start + maxWriteBytes));
     }
   }
 
@@ -47,7 +47,7 @@ export class NoiseConnection implements Connection {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
     this.#stream.end();
-    const timer = this.#clock.setTimeout(() => this.#stream.destroy(), END_TIMEOUT_MS);
+    const timer = this.#clock.setTimeout(() => this.#stream.destroy(), endTimeoutMs);
     this.#stream.on('close', () => this.#clock.clearTimeout(timer));
   }
 

@@ -11,12 +11,12 @@ import { leaseDht } from './dht-lease.js';
 import { NoiseConnection } from './noise-connection.js';
 
 /** Dead peers stay listed for up to 20 minutes; dialling them must not hold up the living. */
-const MAX_PARALLEL_DIALS = 24;
+const maxParallelDials = 24;
 /** The first is for peers that were just lost, the last for those that failed thrice. */
-const REDIAL_BACKOFFS_MS = [250, 1_000, 5_000, 60_000] as const;
-const REDIAL_JITTER_MS = 100;
+const redialBackoffsMs = [250, 1_000, 5_000, 60_000] as const;
+const redialJitterMs = 100;
 /** Taking back the announcement needs the network, which may be gone. */
-const CLOSE_TIMEOUT_MS = 1_500;
+const closeTimeoutMs = 1_500;
 
 export interface SwarmShared {
   readonly node: HyperDHT;
@@ -78,9 +78,9 @@ export class SwarmTopic implements Topic {
     this.#swarm = new Hyperswarm({
       dht: lease.dht,
       keyPair: HyperDHT.keyPair(this.#options.keySeed),
-      maxParallel: MAX_PARALLEL_DIALS,
-      backoffs: REDIAL_BACKOFFS_MS,
-      jitter: REDIAL_JITTER_MS,
+      maxParallel: maxParallelDials,
+      backoffs: redialBackoffsMs,
+      jitter: redialJitterMs,
     });
     this.#swarm.on('connection', (stream: NoiseStream) => this.#connected(stream));
     this.#session = this.#swarm.join(Buffer.from(this.#options.topic, 'hex'), this.#options);
@@ -140,7 +140,7 @@ export class SwarmTopic implements Topic {
       report();
       this.#resolveEnded();
     };
-    const timer = this.#clock.setTimeout(gone, CLOSE_TIMEOUT_MS);
+    const timer = this.#clock.setTimeout(gone, closeTimeoutMs);
     for (const stream of this.#swarm?.connections ?? []) stream.destroy();
     const destroyed = this.#swarm?.destroy() ?? Promise.resolve();
     destroyed.then(gone, gone);

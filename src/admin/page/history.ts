@@ -4,9 +4,9 @@
  */
 import type { ActorSight, Failures, Hello, Item } from '../wire.js';
 
-export const MAX_ITEMS = 5_000;
+export const maxItems = 5_000;
 /** An actor that has ended is shown for so long, so that the eye can follow. */
-const LINGER_MS = 3_000;
+const lingerMs = 3_000;
 
 export interface Actor extends Omit<ActorSight, 'status'> {
   readonly status: ActorSight['status'] | 'gone';
@@ -54,7 +54,7 @@ export class History {
 
   add(items: readonly Item[]): void {
     this.#items.push(...items);
-    const over = this.#items.length - MAX_ITEMS;
+    const over = this.#items.length - maxItems;
     if (over <= 0) return;
     for (const item of this.#items.slice(0, over)) apply(this.#beginning, item);
     this.#items = this.#items.slice(over);
@@ -76,7 +76,7 @@ export class History {
 export function apply(actors: Actors, item: Item): void {
   const { atMs } = item;
   for (const [name, { status, sinceMs }] of actors)
-    if (status === 'gone' && atMs - sinceMs > LINGER_MS) actors.delete(name);
+    if (status === 'gone' && atMs - sinceMs > lingerMs) actors.delete(name);
   switch (item.kind) {
     case 'started':
     case 'moved': {

@@ -1,6 +1,6 @@
 /** `qmesh pause`: the worker finishes what it answers, and takes nothing new from others. It stays so over a restart. */
 import { Command, InvalidArgumentError } from 'commander';
-import { MAX_PAUSE_MS } from '../../actors/control/messages.js';
+import { maxPauseMs } from '../../actors/control/messages.js';
 import { systemClock } from '../../runtime/clock.js';
 import { withManual } from '../manual.js';
 import { parseDurationMs } from '../owner/duration.js';
@@ -29,7 +29,7 @@ export const pauseCommand = (): Command =>
 
 function duration(text: string): number {
   const ms = parseDurationMs(text);
-  if (ms === undefined || ms > MAX_PAUSE_MS)
+  if (ms === undefined || ms > maxPauseMs)
     throw new InvalidArgumentError('A time is written as 90m, 2h, 1h30m or 1d, up to a year.');
   return ms;
 }

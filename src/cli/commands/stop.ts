@@ -10,7 +10,7 @@ import { readSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
 import { print, tellWorker, withOwnerOptions, type OwnerOptions } from '../owner/worker-here.js';
 
-const LOOK_EVERY_MS = 250;
+const lookEveryMs = 250;
 
 export const stopCommand = (): Command =>
   withManual(
@@ -53,7 +53,7 @@ async function untilGone(
     const text = typeof answer === 'object' && 'report' in answer ? progress(answer.report) : said;
     if (text !== said) say(text);
     said = text;
-    await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, LOOK_EVERY_MS));
+    await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, lookEveryMs));
   }
 }
 

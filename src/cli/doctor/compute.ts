@@ -6,7 +6,7 @@ import { ModelMemory, type HeaderFacts } from '../../actors/models/model-memory.
 import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import type { DevicesAnswer } from '../../engine/devices.js';
-import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
+import { demoModelName } from '../../gguf/demo-model.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';
 import { chooseLayout, layersThatFit, type MachineFacts } from '../../rules/choose.js';
@@ -84,7 +84,7 @@ export const checkServing: Check = async ({ values, recommendation }) => {
   const { devices } = await recommendation();
   const machine = readMachine();
   const threads = wordsForThreads(values, machine);
-  if (values.model.length === 0) return ok(`Its demo model, ${DEMO_MODEL_NAME}, which fits anywhere, ${threads}.`);
+  if (values.model.length === 0) return ok(`Its demo model, ${demoModelName}, which fits anywhere, ${threads}.`);
   const [models, { models: catalog }] = await Promise.all([libraryOf(values), readCatalog()]);
   const findings = values.model.map((wanted) => {
     const model = findIn(models, wanted);

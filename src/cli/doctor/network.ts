@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { createServer } from 'node:net';
 import { askWorker } from '../../actors/control/ask.js';
-import { DEFAULT_LOCAL_PORT } from '../../actors/network/hyperswarm-network.js';
+import { defaultLocalPort } from '../../actors/network/hyperswarm-network.js';
 import { isHeld, lookAround, lookAroundAll, publicNodes, type NodeSeen } from '../../actors/network/look-around.js';
 import type { Bootstrap } from '../../actors/ports.js';
 import { parseAdmin } from '../../admin/address.js';
@@ -18,7 +18,7 @@ export const checkMesh: Check = async (subject) => {
   const { bootstrap } = subject.values;
   switch (bootstrap.kind) {
     case 'local':
-      return checkLocal(bootstrap.port ?? DEFAULT_LOCAL_PORT);
+      return checkLocal(bootstrap.port ?? defaultLocalPort);
     case 'nodes':
       return judge(await around(subject.values, bootstrap.nodes), 'of this mesh');
     case 'public':

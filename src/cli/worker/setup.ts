@@ -10,7 +10,7 @@ import { usableCores } from '../../actors/host/machine-facts.js';
 import { ModelDisk } from '../../actors/models/model-disk.js';
 import { ownerWordIn } from '../../actors/home/owner-word.js';
 import type { WorkerOptions, WorkerPorts } from '../../actors/worker/worker-ports.js';
-import { DEMO_MODEL_NAME } from '../../gguf/demo-model.js';
+import { demoModelName } from '../../gguf/demo-model.js';
 import { tierForOffer } from '../../rules/standing.js';
 import { localWallTime, systemClock } from '../../runtime/clock.js';
 import { messageOf } from '../../runtime/errors.js';
@@ -39,7 +39,7 @@ export async function workerOptions(
   { keyPair, seed }: Identity,
   disk: ModelDisk,
 ): Promise<WorkerOptions> {
-  const models = values.model.length > 0 ? values.model : [DEMO_MODEL_NAME];
+  const models = values.model.length > 0 ? values.model : [demoModelName];
   const cores = usableCores();
   return {
     identity: keyPair,

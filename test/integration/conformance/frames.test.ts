@@ -60,7 +60,7 @@ describe('finding a worker', () => {
     expect(first?.message).toMatchObject({
       v: 2,
       type: 'status',
-      workerId: workerId,
+      workerId,
       health: { score: expect.any(Number), state: expect.any(String), capacity: expect.any(Number) },
       queue: { length: 0, capacity: expect.any(Number) },
       slots: { total: 2, busy: 0 },

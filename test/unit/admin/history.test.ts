@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { apply, History, MAX_ITEMS, type Actor } from '../../../src/admin/page/history.js';
+import { apply, History, maxItems, type Actor } from '../../../src/admin/page/history.js';
 import type { ActorSight, Item } from '../../../src/admin/wire.js';
 
 const sight = (name: string, state = 'idle', status: ActorSight['status'] = 'active'): ActorSight => ({
@@ -52,8 +52,8 @@ describe('what the page has seen', () => {
         short.add(items);
         const long = new History({ beginning: beginning(), items: [] });
         long.add(items);
-        long.add(Array.from({ length: MAX_ITEMS }, () => ({ ...filler, atMs: items.at(-1)?.atMs ?? 0 })));
-        expect(long.items).toHaveLength(MAX_ITEMS);
+        long.add(Array.from({ length: maxItems }, () => ({ ...filler, atMs: items.at(-1)?.atMs ?? 0 })));
+        expect(long.items).toHaveLength(maxItems);
         expect(long.dropped).toBe(items.length);
         const alive = (history: History): string[] =>
           [...history.at().values()].filter(({ status }) => status !== 'gone').map((actor) => JSON.stringify(actor));

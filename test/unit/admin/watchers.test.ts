@@ -2,7 +2,7 @@
 import type { AnyActorRef } from 'xstate';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Happened, Hello, Item } from '../../../src/admin/wire.js';
-import { MAX_PAGES, Watchers } from '../../../src/admin/watchers.js';
+import { maxPages, Watchers } from '../../../src/admin/watchers.js';
 import { nullLogger } from '../../../src/runtime/log.js';
 import { LogRing } from '../../../src/runtime/log-ring.js';
 import { World, type SimWorker } from '../../simulation/world/world.js';
@@ -142,7 +142,7 @@ describe('a page', () => {
   });
 
   it('is one of few', () => {
-    for (let page = 0; page < MAX_PAGES; page++) watchers.add(new FakePage());
+    for (let page = 0; page < maxPages; page++) watchers.add(new FakePage());
     expect(watchers.isFull).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LoadMeter, USAGE_WINDOW_MS, type Usage } from '../../../src/engine/load-meter.js';
+import { LoadMeter, usageWindowMs, type Usage } from '../../../src/engine/load-meter.js';
 import type { ProcessorTimes } from '../../../src/runtime/processor-times.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 
@@ -31,11 +31,11 @@ describe('the meter of an engine', () => {
     const meter = machine.meter(4);
     Object.assign(machine, { own: 3, others: 1 });
     meter.computing(true);
-    machine.run(2 * USAGE_WINDOW_MS);
+    machine.run(2 * usageWindowMs);
     expect(machine.said).toHaveLength(2);
     for (const { windowMs, cpuMs, othersCores } of machine.said) {
-      expect(windowMs).toBe(USAGE_WINDOW_MS);
-      expect(cpuMs).toBe(3 * USAGE_WINDOW_MS);
+      expect(windowMs).toBe(usageWindowMs);
+      expect(cpuMs).toBe(3 * usageWindowMs);
       expect(othersCores).toBeCloseTo(1, 9);
     }
   });
@@ -44,7 +44,7 @@ describe('the meter of an engine', () => {
     const machine = new Machine();
     machine.others = 2;
     machine.meter(2).computing(true);
-    machine.run(USAGE_WINDOW_MS);
+    machine.run(usageWindowMs);
     expect(machine.said[0]?.othersCores).toBeCloseTo(1, 9);
   });
 

@@ -8,12 +8,12 @@ import { describe, expect, it } from 'vitest';
 import type { FinishReason } from '../../../src/engine/messages.js';
 import type { NativeContext, NativeSampler } from '../../../src/engine/native.js';
 import { Run } from '../../../src/engine/run.js';
-import { MAX_PASSED_OVER, Scheduler } from '../../../src/engine/scheduler.js';
+import { maxPassedOver, Scheduler } from '../../../src/engine/scheduler.js';
 import { TokenOutlet } from '../../../src/engine/token-outlet.js';
 import type { Clock } from '../../../src/runtime/clock.js';
 
-const SLOTS = 4;
-const CONTEXT = 2000;
+const slots = 4;
+const contextTokens = 2000;
 const clock: Clock = {
   now: () => 0,
   monotonicMs: () => 0,
@@ -32,7 +32,7 @@ const answerTo = (prompt: readonly number[], length: number): number[] => {
 };
 
 class FakeContext implements NativeContext {
-  readonly cells = Array.from({ length: SLOTS }, (): number[] => []);
+  readonly cells = Array.from({ length: slots }, (): number[] => []);
   /** Tokens of each batch, by sequence. */
   readonly batches: Map<number, number>[] = [];
   failNext = false;
@@ -113,7 +113,7 @@ class Bench {
   readonly #told = new Map<number, (told: Told) => void>();
   readonly #reused = new Map<number, number>();
   #id = 0;
-  readonly scheduler = new Scheduler(this.context, SLOTS, clock, {
+  readonly scheduler = new Scheduler(this.context, slots, clock, {
     started: (run, reused) => this.#reused.set(run.id, reused),
     prefill: () => {},
     ended: (run, how) => this.#tell(run, how),
@@ -139,7 +139,7 @@ class Bench {
         ...setup,
         options: { maxTokens },
         stops: [],
-        contextSize: CONTEXT,
+        contextSize: contextTokens,
         sampler,
         grammar: undefined,
         sieve: undefined,
@@ -165,7 +165,7 @@ const prompt = (length: number, salt: number): number[] => Array.from({ length }
 describe('the scheduler', () => {
   it('gives every run the answer it would have had alone, whatever else runs, is cancelled or fails', async () => {
     const job = fc.record({
-      slot: fc.nat(SLOTS - 1),
+      slot: fc.nat(slots - 1),
       length: fc.integer({ min: 1, max: 300 }),
       salt: fc.nat(3),
       maxTokens: fc.integer({ min: 1, max: 20 }),
@@ -194,7 +194,7 @@ describe('the scheduler', () => {
             if (!one.reuse) expect(reused).toBe(0);
           }
         };
-        await Promise.all(Array.from({ length: SLOTS }, (_, slot) => lane(slot)));
+        await Promise.all(Array.from({ length: slots }, (_, slot) => lane(slot)));
       }),
       { numRuns: 100 },
     );
@@ -217,8 +217,8 @@ describe('the scheduler', () => {
       .join(',')
       .split('true')
       .map((gap) => gap.split('false').length - 1);
-    expect(Math.max(...waits)).toBeLessThanOrEqual(MAX_PASSED_OVER);
-    expect(shorts).toBeGreaterThan(2 * MAX_PASSED_OVER);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(maxPassedOver);
+    expect(shorts).toBeGreaterThan(2 * maxPassedOver);
   });
 
   it('lets running answers have a token before every slice', async () => {

@@ -3,18 +3,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import {
-  CHAT_FORMATS,
+  chatFormats,
   detectChatFormat,
   firstUnknownRole,
-  PLAIN_FORMAT,
+  plainFormat,
   writeConversation,
 } from '../../../src/engine/chat-format.js';
 import { plainMessage } from '../../../src/engine/failure.js';
-import { MAX_SLICE_TOKENS, PrefillPace, SLICE_TARGET_MS, SLICE_UNIT_TOKENS } from '../../../src/engine/prefill-pace.js';
+import { maxSliceTokens, PrefillPace, sliceTargetMs, sliceUnitTokens } from '../../../src/engine/prefill-pace.js';
 import type { NativeSampler, SamplerConfig } from '../../../src/engine/native.js';
 import { Samplers } from '../../../src/engine/samplers.js';
 import { samplerConfig, seedAt } from '../../../src/engine/sampling.js';
-import { OUTLET_INTERVAL_MS, OUTLET_SIGN_MS, TokenOutlet } from '../../../src/engine/token-outlet.js';
+import { outletIntervalMs, outletSignMs, TokenOutlet } from '../../../src/engine/token-outlet.js';
 import type { Clock } from '../../../src/runtime/clock.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 
@@ -77,13 +77,13 @@ describe('the length of slices', () => {
         fc.array(fc.tuple(fc.integer({ min: 1, max: 512 }), fc.float({ min: 0, max: 60_000, noNaN: true }))),
         (all) => {
           const pace = new PrefillPace();
-          expect(pace.sliceTokens).toBe(SLICE_UNIT_TOKENS);
+          expect(pace.sliceTokens).toBe(sliceUnitTokens);
           for (const [tokens, tookMs] of all) {
             const before = pace.sliceTokens;
             pace.measured(tokens, tookMs);
-            expect(pace.sliceTokens % SLICE_UNIT_TOKENS).toBe(0);
-            expect(pace.sliceTokens).toBeGreaterThanOrEqual(SLICE_UNIT_TOKENS);
-            expect(pace.sliceTokens).toBeLessThanOrEqual(Math.min(MAX_SLICE_TOKENS, 2 * before));
+            expect(pace.sliceTokens % sliceUnitTokens).toBe(0);
+            expect(pace.sliceTokens).toBeGreaterThanOrEqual(sliceUnitTokens);
+            expect(pace.sliceTokens).toBeLessThanOrEqual(Math.min(maxSliceTokens, 2 * before));
           }
         },
       ),
@@ -93,9 +93,9 @@ describe('the length of slices', () => {
   it('comes to what takes the target time', () => {
     const pace = new PrefillPace();
     for (let i = 0; i < 10; i++) pace.measured(pace.sliceTokens, pace.sliceTokens / 1.3); // 1.3 tokens a millisecond
-    expect(pace.sliceTokens).toBe(Math.floor((1.3 * SLICE_TARGET_MS) / SLICE_UNIT_TOKENS) * SLICE_UNIT_TOKENS);
+    expect(pace.sliceTokens).toBe(Math.floor((1.3 * sliceTargetMs) / sliceUnitTokens) * sliceUnitTokens);
     for (let i = 0; i < 20; i++) pace.measured(pace.sliceTokens, pace.sliceTokens * 10);
-    expect(pace.sliceTokens).toBe(SLICE_UNIT_TOKENS);
+    expect(pace.sliceTokens).toBe(sliceUnitTokens);
   });
 });
 
@@ -141,7 +141,7 @@ describe('the outlet of tokens', () => {
           expect(sent.every(({ text }) => text !== '')).toBe(true);
           expect(outlet.sentTokens).toBe(sent.reduce((sum, { tokens }) => sum + tokens, 0));
           for (let i = 1; i < regular; i++)
-            expect((sent[i]?.at ?? 0) - (sent[i - 1]?.at ?? 0)).toBeGreaterThanOrEqual(OUTLET_INTERVAL_MS);
+            expect((sent[i]?.at ?? 0) - (sent[i - 1]?.at ?? 0)).toBeGreaterThanOrEqual(outletIntervalMs);
           const firstText = pushes.findIndex(({ text }) => text !== '');
           if (firstText >= 0)
             expect(sent[0]?.at).toBe(pushes.slice(0, firstText + 1).reduce((sum, { gap }) => sum + gap, 0));
@@ -160,7 +160,7 @@ describe('where tokens are picked and their text may not leave', () => {
       outlet.push({ text: '', tokens: 0 });
       clock.advance(100);
     }
-    expect(OUTLET_SIGN_MS).toBe(1_000);
+    expect(outletSignMs).toBe(1_000);
     expect(sent).toEqual(Array(3).fill({ text: '', tokens: 0 }));
     outlet.push({ text: 'a call, cut short', tokens: 36 });
     expect(sent.slice(3)).toEqual([{ text: 'a call, cut short', tokens: 36 }]);
@@ -199,7 +199,7 @@ describe('chat formats', () => {
     fc.assert(
       fc.property(
         fc.array(message, { minLength: 1 }),
-        fc.constantFrom(...CHAT_FORMATS, PLAIN_FORMAT),
+        fc.constantFrom(...chatFormats, plainFormat),
         (messages, format) => {
           const segments = writeConversation(format, messages);
           const words = segments
@@ -218,7 +218,7 @@ describe('chat formats', () => {
   });
 
   it('put a system message before the first user’s words where they have no place for it', () => {
-    const mistral = CHAT_FORMATS.find(({ name }) => name === 'mistral') ?? PLAIN_FORMAT;
+    const mistral = chatFormats.find(({ name }) => name === 'mistral') ?? plainFormat;
     const messages = [
       { role: 'system', content: 'S' },
       { role: 'user', content: 'U' },

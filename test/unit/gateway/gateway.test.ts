@@ -187,11 +187,11 @@ describe('an answer', () => {
     const mesh = new ScriptedMesh().does((asked) => asked.taken().end({ toolCalls, finishReason: 'tool_calls' }));
     const namesIn = (calls: readonly { readonly function: { readonly name: string } }[]): string[] =>
       calls.map((call) => call.function.name);
-    for (const [parallel_tool_calls, names] of [
+    for (const [isParallel, names] of [
       [true, ['f', 'g']],
       [false, ['f']],
     ]) {
-      const asked = { ...hi, tools, parallel_tool_calls };
+      const asked = { ...hi, tools, parallel_tool_calls: isParallel };
       const { choices } = JSON.parse((await post(mesh, asked)).text) as Whole;
       expect(namesIn(choices[0]?.message.tool_calls ?? [])).toEqual(names);
       const chunks = eventsIn((await post(mesh, { ...asked, stream: true })).text) as Chunk[];

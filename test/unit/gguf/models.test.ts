@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { benchModel } from '../../../src/gguf/bench-model.js';
-import { DEMO_LAST_NUMBER, expectedCount } from '../../../src/gguf/demo-model.js';
+import { demoLastNumber, expectedCount } from '../../../src/gguf/demo-model.js';
 import { inspectGguf } from '../../../src/gguf/inspect.js';
-import { expectedKeyed, KEYED_STEPS } from '../../../src/gguf/keyed-model.js';
+import { expectedKeyed, keyedSteps } from '../../../src/gguf/keyed-model.js';
 import { estimateMemoryBytes } from '../../../src/gguf/memory.js';
 import { isModelKind, writeModel } from '../../../src/gguf/models.js';
 import { readHeader } from '../../../src/gguf/reader.js';
-import { buildVocabulary, CHATML_TEMPLATE } from '../../../src/gguf/vocabulary.js';
+import { buildVocabulary, chatmlTemplate } from '../../../src/gguf/vocabulary.js';
 import { writeGguf } from '../../../src/gguf/writer.js';
 import { soundModel } from '../../support/hostile-models.js';
 
@@ -32,7 +32,7 @@ describe('writing', () => {
     const bytes = await writeModel(kind, path);
     const info = await inspectGguf(path);
     expect(info).toMatchObject({ architecture: 'llama', name: `qmesh-${kind}`, contextLength: 8192, fileBytes: bytes });
-    expect(info).toMatchObject({ chatTemplate: CHATML_TEMPLATE, tokenizer: { model: 'llama', bosId: 1, eosId: 2 } });
+    expect(info).toMatchObject({ chatTemplate: chatmlTemplate, tokenizer: { model: 'llama', bosId: 1, eosId: 2 } });
     expect(bytes).toBeLessThan(8e6);
     expect(info.tokenizer?.tokens).toBe(info.vocabSize);
   });
@@ -66,13 +66,13 @@ describe('writing', () => {
 describe('known answers', () => {
   it('count from the next number to the last', () => {
     expect(expectedCount(5, 4)).toBe('6 7 8 9');
-    expect(expectedCount(DEMO_LAST_NUMBER - 2, 10)).toBe('2999 3000');
+    expect(expectedCount(demoLastNumber - 2, 10)).toBe('2999 3000');
     expect(expectedCount(5, 0)).toBe('');
   });
 
   it('carry the key in each step, and end', () => {
     expect(expectedKeyed(3, 3)).toBe(' c3.00 c3.01 c3.02');
-    expect(expectedKeyed(3, 9999).split(' ')).toHaveLength(KEYED_STEPS + 1);
+    expect(expectedKeyed(3, 9999).split(' ')).toHaveLength(keyedSteps + 1);
   });
 });
 

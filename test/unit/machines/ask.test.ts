@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { askMachine } from '../../../src/machines/ask.machine.js';
-import { doubts, MAX_MOVES, MAX_PROOFS, MAX_TRIES, type Try } from '../../../src/machines/ask.js';
+import { doubts, maxMoves, maxProofs, maxTries, type Try } from '../../../src/machines/ask.js';
 import { stage, untaken, type Staged } from './stage.js';
 
 const chosen = (worker: string) => ({ type: 'worker.chosen', worker });
@@ -97,19 +97,19 @@ describe('an ask', () => {
     }
   });
 
-  it(`asks at most ${MAX_TRIES} workers: at once after the first failure, then backing off with full jitter`, () => {
+  it(`asks at most ${maxTries} workers: at once after the first failure, then backing off with full jitter`, () => {
     const waits: number[] = [];
     for (const chance of [0, 0.5, 0.999]) {
       const staged = ask({ chance });
-      for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      for (let tries = 1; tries <= maxTries; tries++) {
         staged.send(chosen(`w${tries}`), failed(true));
-        if (tries === MAX_TRIES) break;
+        if (tries === maxTries) break;
         const from = staged.clock.monotonicMs();
         expect(staged.clock.runUntil(() => JSON.stringify(staged.state).includes('choosing'), 60_000)).toBe(true);
         waits.push(Math.round(staged.clock.monotonicMs() - from));
       }
       expect(endsOf(staged)).toEqual(['slot_failed']);
-      expect(triesOf(staged)).toHaveLength(MAX_TRIES);
+      expect(triesOf(staged)).toHaveLength(maxTries);
     }
     expect(waits).toEqual([1, 1, 1, 1, 1, 100, 200, 400, 1, 200, 400, 799]);
   });
@@ -237,12 +237,12 @@ describe('an ask whose worker is in doubt', () => {
 
   it('asks nobody else after its last try, and still takes what comes', () => {
     const staged = ask({ chance: 0 });
-    for (let tries = 1; tries < MAX_TRIES; tries++) {
+    for (let tries = 1; tries < maxTries; tries++) {
       staged.send(chosen(`w${tries}`), failed(true));
       staged.clock.advance(1);
     }
     staged.send(chosen('last'), silent, chosen('one too many'), resumed, ended);
-    expect(triesOf(staged)).toHaveLength(MAX_TRIES);
+    expect(triesOf(staged)).toHaveLength(maxTries);
     expect(endsOf(staged)).toEqual([undefined]);
   });
 });
@@ -278,13 +278,13 @@ describe('an ask that stands in a line', () => {
   it('moves again, where the slot was gone, and is asked to wait there too, but not for ever', () => {
     const staged = ask({ chance: 0.5 });
     staged.send(chosen('w0'));
-    for (let move = 1; move <= MAX_MOVES + 2; move++) staged.send(queued, chosen(`w${move}`));
-    expect(triesOf(staged)).toHaveLength(1 + MAX_MOVES);
+    for (let move = 1; move <= maxMoves + 2; move++) staged.send(queued, chosen(`w${move}`));
+    expect(triesOf(staged)).toHaveLength(1 + maxMoves);
     staged.did();
     staged.clock.advance(5_000);
     expect(staged.did()).toEqual([]);
     // All tries are still to be had, and the first fail-over is at once.
-    for (let tries = 1; tries < MAX_TRIES; tries++) {
+    for (let tries = 1; tries < maxTries; tries++) {
       staged.send(failed(true));
       if (tries === 1) staged.clock.advance(1);
       else staged.clock.advance(1_000);
@@ -292,7 +292,7 @@ describe('an ask that stands in a line', () => {
     }
     staged.send(failed(true));
     expect(endsOf(staged)).toEqual(['slot_failed']);
-    expect(triesOf(staged)).toHaveLength(MAX_MOVES + MAX_TRIES);
+    expect(triesOf(staged)).toHaveLength(maxMoves + maxTries);
   });
 
   it('on this machine stays there', () => {
@@ -328,7 +328,7 @@ describe('an ask that is to show work', () => {
   it('leaves a worker that wants ever more, or whose puzzle has no solution, or none in time', () => {
     const greedy = ask();
     greedy.send(chosen('w1'));
-    for (let proofs = 0; proofs < MAX_PROOFS; proofs++) greedy.send(wantsWork(), proven);
+    for (let proofs = 0; proofs < maxProofs; proofs++) greedy.send(wantsWork(), proven);
     greedy.send(wantsWork());
     expect(greedy.state).toEqual({ open: 'backingOff' });
     const late = ask();
@@ -346,7 +346,7 @@ describe('an ask that is to show work', () => {
       ]);
     }
     const last = ask({ chance: 0 });
-    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    for (let tries = 1; tries <= maxTries; tries++) {
       last.send(chosen(`w${tries}`), wantsWork(), unproven);
       last.clock.advance(1);
     }
@@ -365,7 +365,7 @@ describe('an ask that may be answered on this machine', () => {
     const lonely = ask({ hasFallback: true, patienceMs: 3_000 });
     lonely.clock.advance(3_000);
     const unlucky = ask({ hasFallback: true });
-    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    for (let tries = 1; tries <= maxTries; tries++) {
       unlucky.send(chosen(`w${tries}`), failed(true));
       unlucky.clock.advance(1);
     }
@@ -419,9 +419,9 @@ it('has exactly one end, asks no more than it may, and never after its end, what
       expect(names.filter((name) => name === 'finish')).toHaveLength(1);
       expect(names.indexOf('finish')).toBeGreaterThan(names.lastIndexOf('send'));
       const moves = failedTries(staged).filter(([, code]) => code === 'moved').length;
-      expect(moves).toBeLessThanOrEqual(MAX_MOVES);
-      expect(triesOf(staged).length - moves).toBeLessThanOrEqual(hasFallback ? MAX_TRIES + 1 : MAX_TRIES);
-      expect(sent).toBeLessThanOrEqual(triesOf(staged).length + MAX_PROOFS);
+      expect(moves).toBeLessThanOrEqual(maxMoves);
+      expect(triesOf(staged).length - moves).toBeLessThanOrEqual(hasFallback ? maxTries + 1 : maxTries);
+      expect(sent).toBeLessThanOrEqual(triesOf(staged).length + maxProofs);
       // Who is left with the request in hand is told so, before anybody else is asked.
       const contacts = names.filter((name) => ['send', 'abandon', 'withdraw'].includes(name));
       expect(contacts[0] ?? 'send').toBe('send');

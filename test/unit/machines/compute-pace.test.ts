@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { paceMachine } from '../../../src/machines/pace.machine.js';
-import { RAISE_AFTER_MS } from '../../../src/rules/pace.js';
+import { raiseAfterMs } from '../../../src/rules/pace.js';
 import { stage, untaken, type Staged } from './stage.js';
 
 const engineUsed = (othersCores: number, windowMs = 400) => ({
@@ -33,7 +33,7 @@ describe('pace', () => {
     pace.send(engineUsed(0), engineUsed(1), engineUsed(1), engineUsed(1));
     expect(pace.did()).toEqual(['setThreads']);
     expect(threadsOf(pace)).toBe(3);
-    for (let ms = 0; ms <= RAISE_AFTER_MS; ms += 400) pace.send(engineUsed(0));
+    for (let ms = 0; ms <= raiseAfterMs; ms += 400) pace.send(engineUsed(0));
     expect(pace.did()).toEqual(['setThreads']);
     expect(threadsOf(pace)).toBe(4);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEATHS_TO_QUARANTINE, engineMachine } from '../../../src/machines/engine.machine.js';
+import { deathsToQuarantine, engineMachine } from '../../../src/machines/engine.machine.js';
 import { stage, untaken, type Staged } from './stage.js';
 
 const model = { name: 'counter', sha256: 'sha', bytes: 1, path: '/m.gguf', contextSize: 512, memoryBytes: 1 };
@@ -88,12 +88,12 @@ describe('an engine', () => {
     expect(engine.context.reason).toBeUndefined(); // it runs: nothing is wrong with it
   });
 
-  it(`is quarantined at the ${DEATHS_TO_QUARANTINE}rd death in a row, backing off longer before each start`, () => {
+  it(`is quarantined at the ${deathsToQuarantine}rd death in a row, backing off longer before each start`, () => {
     const engine = serving();
-    die(engine, DEATHS_TO_QUARANTINE);
+    die(engine, deathsToQuarantine);
     expect(engine.state).toBe('quarantined');
     expect(engine.did().at(-1)).toBe('announceQuarantined');
-    expect(engine.context).toMatchObject({ deaths: DEATHS_TO_QUARANTINE, ownDeaths: DEATHS_TO_QUARANTINE });
+    expect(engine.context).toMatchObject({ deaths: deathsToQuarantine, ownDeaths: deathsToQuarantine });
     expect(engine.context.reason).toBe('death 3');
     engine.clock.advance(3_600_000);
     expect(engine.state).toBe('quarantined');
@@ -122,7 +122,7 @@ describe('an engine', () => {
     ]) {
       const engine = serving();
       engine.send(exited('a request', true));
-      for (let proof = 1; proof <= DEATHS_TO_QUARANTINE; proof++) {
+      for (let proof = 1; proof <= deathsToQuarantine; proof++) {
         engine.clock.advance(backoffMs(proof));
         engine.send(up, isLoaded);
         expect(engine.state).toEqual({ running: 'proving' });

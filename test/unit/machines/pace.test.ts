@@ -1,7 +1,7 @@
 /** The two machines that live by the clock alone: `status` and `health`. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { healthMachine, SAMPLE_MS } from '../../../src/machines/health.machine.js';
+import { healthMachine, sampleMs } from '../../../src/machines/health.machine.js';
 import { unknownHealth } from '../../../src/rules/health.js';
 import { statusMachine } from '../../../src/machines/status.machine.js';
 import { limits } from '../../../src/protocol/limits.js';
@@ -74,7 +74,7 @@ const sampled = (busy: number) => ({
 function stateAfter(...busy: number[]): unknown[] {
   const health = stage(healthMachine, { published: () => unknownHealth });
   return busy.map((level) => {
-    health.clock.advance(SAMPLE_MS);
+    health.clock.advance(sampleMs);
     health.send(sampled(level));
     return health.context.state;
   });
@@ -84,7 +84,7 @@ describe('health', () => {
   it('takes a sample every two seconds, and publishes each', () => {
     const health = stage(healthMachine, { published: () => unknownHealth });
     for (let i = 0; i < 5; i++) {
-      health.clock.advance(SAMPLE_MS - 1);
+      health.clock.advance(sampleMs - 1);
       expect(health.did()).toEqual([]);
       health.clock.advance(1);
       expect(health.did()).toEqual(['sample']);
@@ -101,10 +101,10 @@ describe('health', () => {
 
   it('publishes the score of each sample, and the capacity of the state that it is in', () => {
     const health = stage(healthMachine, { published: () => unknownHealth });
-    health.clock.advance(SAMPLE_MS);
+    health.clock.advance(sampleMs);
     health.send(sampled(90));
     expect(health.context).toMatchObject({ score: 10, state: 'idle', capacity: 100 });
-    health.clock.advance(SAMPLE_MS);
+    health.clock.advance(sampleMs);
     health.send(sampled(90));
     expect(health.context).toMatchObject({ score: 10, state: 'overloaded', capacity: 0 });
   });
@@ -112,14 +112,14 @@ describe('health', () => {
   it('that restarts goes on from what was published', () => {
     const overloaded = { score: 10, state: 'overloaded', capacity: 0 } as const;
     const health = stage(healthMachine, { published: () => overloaded });
-    health.clock.advance(SAMPLE_MS);
+    health.clock.advance(sampleMs);
     health.send(sampled(90));
     expect(health.context).toMatchObject(overloaded);
   });
 
   it('goes on where a sample does not come', () => {
     const health = stage(healthMachine, { published: () => unknownHealth });
-    health.clock.advance(4 * SAMPLE_MS);
+    health.clock.advance(4 * sampleMs);
     expect(health.did()).toEqual(['sample', 'sample']);
     health.send({ type: 'sys.shutdown' });
     expect(health.isDone).toBe(true);

@@ -19,7 +19,7 @@ import {
 import { admitClient } from '../../../src/rules/admission.js';
 import { limits } from '../../../src/protocol/limits.js';
 import type { PromptMessage } from '../../../src/protocol/messages.js';
-import { MAX_MICROSTEPS } from '../../../src/runtime/limits.js';
+import { maxMicrosteps } from '../../../src/runtime/limits.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import { claimWith } from '../../support/ledger-cases.js';
 import { crash } from '../../support/crash.js';
@@ -399,7 +399,7 @@ describe('the scheduler', () => {
   });
 
   it('lets go of more of them at once than a step may raise events', () => {
-    const count = MAX_MICROSTEPS + 1;
+    const count = maxMicrosteps + 1;
     const office = new Office([], '', count);
     for (let n = 0; n < count; n++) office.prompt(`${n}`, {}, { account: owner });
     office.send({ type: 'peer.lost', peer: 'p' });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   healthScore,
   healthState,
-  LOW_BATTERY_PERCENT,
+  lowBatteryPercent,
   nextHealth,
   unknownHealth,
   type Health,
@@ -68,7 +68,7 @@ describe('health', () => {
     fc.assert(
       fc.property(sample, battery, (plain, battery) => {
         const score = healthScore({ ...plain, battery });
-        if (battery.isDischarging && battery.percent < LOW_BATTERY_PERCENT) {
+        if (battery.isDischarging && battery.percent < lowBatteryPercent) {
           expect(['busy', 'overloaded']).toContain(healthState(score).state);
           expect(score).toBeLessThanOrEqual(healthScore(plain));
         } else expect(score).toBe(healthScore(plain));

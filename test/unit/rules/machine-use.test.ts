@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  LOAD_AVERAGE_MS,
+  loadAverageMs,
   machineUse,
   memoryUse,
   nothingUsed,
@@ -68,7 +68,7 @@ describe('what others use of the machine', () => {
   it('takes our part out of the load average as the kernel puts it in: over a minute', () => {
     expect(settled(2, 1, 3).load).toBeCloseTo(25, 0);
     expect(settled(2, 1, 3, true).load).toBeCloseTo(75, 0);
-    const soon = use({ ...after(4, 0), loadAverage: 4 * (1 - Math.exp(-10_000 / LOAD_AVERAGE_MS)) });
+    const soon = use({ ...after(4, 0), loadAverage: 4 * (1 - Math.exp(-10_000 / loadAverageMs)) });
     expect(soon.load).toBeCloseTo(0, 6); // neither has arrived yet
   });
 

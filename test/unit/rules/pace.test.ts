@@ -2,10 +2,10 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   fullPace,
-  LOWER_AFTER_MS,
-  MIN_WINDOW_MS,
+  lowerAfterMs,
+  minWindowMs,
   nextPace,
-  RAISE_AFTER_MS,
+  raiseAfterMs,
   type Pace,
   type PaceLimits,
   type PaceSample,
@@ -14,7 +14,7 @@ import {
 const limits: fc.Arbitrary<PaceLimits> = fc
   .tuple(fc.integer({ min: 1, max: 128 }), fc.integer({ min: 1, max: 128 }))
   .map(([cores, maxThreads]) => ({ cores, maxThreads: Math.min(maxThreads, cores) }));
-const windowMs = fc.integer({ min: MIN_WINDOW_MS, max: 1_000 });
+const windowMs = fc.integer({ min: minWindowMs, max: 1_000 });
 const sample = (cores: number): fc.Arbitrary<PaceSample> =>
   fc.record({ windowMs, othersCores: fc.double({ min: 0, max: cores, noNaN: true }) });
 const course = limits.chain((limits) =>
@@ -60,7 +60,7 @@ describe('the pace of an engine', () => {
     fc.assert(
       fc.property(course, ({ limits, samples }) => {
         const before = paces(limits, samples).at(-1) ?? fullPace(limits);
-        const quiet = paces(limits, steady(0, RAISE_AFTER_MS + 400), before);
+        const quiet = paces(limits, steady(0, raiseAfterMs + 400), before);
         expect(quiet.at(-1)?.threads).toBe(limits.maxThreads);
         const raised = paces(limits, steady(0, 1_200), { ...before, wanted: before.threads, forMs: 0 });
         expect(raised.at(-1)?.threads).toBe(before.threads);
@@ -86,7 +86,7 @@ describe('the pace of an engine', () => {
         paces(limits, samples).forEach(({ threads }, i) => {
           sinceMs += samples[i]?.windowMs ?? 0;
           if (threads === last) return;
-          expect(sinceMs).toBeGreaterThanOrEqual(threads < last ? LOWER_AFTER_MS : RAISE_AFTER_MS);
+          expect(sinceMs).toBeGreaterThanOrEqual(threads < last ? lowerAfterMs : raiseAfterMs);
           [last, sinceMs] = [threads, 0];
         });
       }),
@@ -117,6 +117,6 @@ describe('the pace of an engine', () => {
 
   it('does not look at a window in which the counters hardly moved', () => {
     const pace = fullPace(two);
-    expect(nextPace(pace, { windowMs: MIN_WINDOW_MS - 1, othersCores: 2 }, two)).toBe(pace);
+    expect(nextPace(pace, { windowMs: minWindowMs - 1, othersCores: 2 }, two)).toBe(pace);
   });
 });

@@ -1,17 +1,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nextMeanGapMs, QUICKEST_MS, UNKNOWN_PACE_MS, wedgedAfterMs } from '../../../src/rules/wedge.js';
+import { nextMeanGapMs, quickestMs, unknownPaceMs, wedgedAfterMs } from '../../../src/rules/wedge.js';
 
 const gap = fc.double({ min: 0, max: 600_000, noNaN: true });
 
 describe('the patience with a slot', () => {
-  it('is 30 s while nothing is known of its pace', () => expect(wedgedAfterMs(undefined)).toBe(UNKNOWN_PACE_MS));
+  it('is 30 s while nothing is known of its pace', () => expect(wedgedAfterMs(undefined)).toBe(unknownPaceMs));
 
   it('is at least 10 s and at least 20 gaps, and never less where gaps are longer', () => {
     fc.assert(
       fc.property(gap, gap, (a, b) => {
         const [short, long] = [Math.min(a, b), Math.max(a, b)];
-        expect(wedgedAfterMs(short)).toBeGreaterThanOrEqual(Math.max(QUICKEST_MS, 20 * short));
+        expect(wedgedAfterMs(short)).toBeGreaterThanOrEqual(Math.max(quickestMs, 20 * short));
         expect(wedgedAfterMs(long)).toBeGreaterThanOrEqual(wedgedAfterMs(short));
       }),
     );

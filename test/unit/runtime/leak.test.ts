@@ -9,8 +9,8 @@ import { startTree } from '../../../src/runtime/start-tree.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 
 /** A machine and a callback each: 100,000 actors. */
-const CHILDREN = 50_000;
-const AT_ONCE = 8;
+const childCount = 50_000;
+const atOnce = 8;
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -20,7 +20,7 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-it(`${CHILDREN} short-lived children under recycled ids leave nothing behind`, () => {
+it(`${childCount} short-lived children under recycled ids leave nothing behind`, () => {
   const clock = new VirtualClock();
   let alive = 0;
   let peak = 0;
@@ -46,8 +46,8 @@ it(`${CHILDREN} short-lived children under recycled ids leave nothing behind`, (
   const tree = startTree({ id: 'root', strategy: 'one-for-one', children: [] }, { clock, random: seededRandom(1) });
 
   const live = (count: number): void => {
-    for (let n = 0; n < count; n += AT_ONCE) {
-      const ids = Array.from({ length: AT_ONCE }, (_, index) => `request.${(n + index) % 64}`);
+    for (let n = 0; n < count; n += atOnce) {
+      const ids = Array.from({ length: atOnce }, (_, index) => `request.${(n + index) % 64}`);
       for (const id of ids) {
         const spec = { id, logic: request, input: { text: `${n} `.repeat(20) }, restart: 'temporary' };
         tree.root.send({ type: 'sup.start', spec });
@@ -57,11 +57,11 @@ it(`${CHILDREN} short-lived children under recycled ids leave nothing behind`, (
     }
   };
 
-  live(CHILDREN / 10); // everything that is made once is made by now
+  live(childCount / 10); // everything that is made once is made by now
   const before = heapBytes();
-  live(CHILDREN);
+  live(childCount);
   const grownBytes = heapBytes() - before;
-  expect([alive, peak, clock.pending]).toEqual([0, AT_ONCE, 0]);
+  expect([alive, peak, clock.pending]).toEqual([0, atOnce, 0]);
   expect(Object.keys(tree.system.getAll())).toEqual(['root']);
-  expect(grownBytes / CHILDREN).toBeLessThan(10); // kept ids alone would be some 300 bytes each
+  expect(grownBytes / childCount).toBeLessThan(10); // kept ids alone would be some 300 bytes each
 }, 60_000);

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import {
   countEngines,
   machineLoad,
-  MAX_SURVEY_GAP_MS,
-  MIN_SURVEY_GAP_MS,
-  SURVEY_GAP_FACTOR,
+  maxSurveyGapMs,
+  minSurveyGapMs,
+  surveyGapFactor,
 } from '../../../../src/actors/host/machine-load.js';
 import { graphicsUse, type Survey, type SurveyTask } from '../../../../src/actors/host/machine-survey.js';
 import type { EngineProcessEvents } from '../../../../src/actors/ports.js';
@@ -54,19 +54,19 @@ describe('a survey', () => {
     }
     expect(asked).toHaveLength(1); // it has not come back
     await answer(nothing);
-    clock.advance(MAX_SURVEY_GAP_MS - 1);
+    clock.advance(maxSurveyGapMs - 1);
     sample(true);
     expect(asked).toHaveLength(1); // it took 200 s: so costly a thing is done at the longest gap
     clock.advance(1);
     sample(true);
     expect(asked).toHaveLength(2);
     await answer(nothing);
-    clock.advance(MIN_SURVEY_GAP_MS);
+    clock.advance(minSurveyGapMs);
     sample(true);
     expect(asked).toHaveLength(3);
     clock.advance(200);
     await answer(nothing);
-    clock.advance(200 * SURVEY_GAP_FACTOR - 1);
+    clock.advance(200 * surveyGapFactor - 1);
     sample(true);
     expect(asked).toHaveLength(3);
   });
@@ -86,7 +86,7 @@ describe('a survey', () => {
     sample(true);
     await answer({ ...nothing, battery });
     expect(sample(true).battery).toEqual(battery);
-    clock.advance(MIN_SURVEY_GAP_MS);
+    clock.advance(minSurveyGapMs);
     sample(true);
     await fail();
     expect(sample(true).battery).toEqual(battery);
@@ -97,7 +97,7 @@ describe('a survey', () => {
     for (const graphics of [{ use: 0, memory: 10 }, undefined, undefined]) {
       sample(true);
       await answer({ ...nothing, graphics });
-      clock.advance(MIN_SURVEY_GAP_MS);
+      clock.advance(minSurveyGapMs);
     }
     expect(asked.map(({ task }) => task.graphics)).toEqual([true, true, false]);
   });
@@ -108,7 +108,7 @@ describe('a survey', () => {
       sample(resting);
       await answer({ ...nothing, graphics: { use, memory: 90 } });
       const { cpu, memory } = sample(resting);
-      clock.advance(MIN_SURVEY_GAP_MS);
+      clock.advance(minSurveyGapMs);
       return { cpu, memory };
     };
     expect(await survey(true, 30)).toEqual({ cpu: 30, memory: 90 });

@@ -11,12 +11,12 @@ import type {
 } from '../../../../src/actors/ports.js';
 import { createTopicActor } from '../../../../src/actors/topic.actor.js';
 import {
-  DEAD_AFTER_SLEEP_MS,
-  MAX_KNOWN_PEERS,
+  deadAfterSleepMs,
+  maxKnownPeers,
   rejoining,
-  WATCHDOG_REFRESH_MS,
+  watchdogRefreshMs,
 } from '../../../../src/machines/topic.machine.js';
-import { MAX_OPEN_TRIES } from '../../../../src/machines/dht.machine.js';
+import { maxOpenTries } from '../../../../src/machines/dht.machine.js';
 import { backoffMs } from '../../../../src/rules/backoff.js';
 import { reapOrphans } from '../../../../src/runtime/actor-system.js';
 import { nullLogger } from '../../../../src/runtime/log.js';
@@ -70,9 +70,9 @@ describe('the DHT node', () => {
     expect(dht.clock.pending).toBe(0);
   });
 
-  it(`is tried ${MAX_OPEN_TRIES} times, then fails with the last reason`, () => {
+  it(`is tried ${maxOpenTries} times, then fails with the last reason`, () => {
     const dht = startDht();
-    for (let tries = 1; tries < MAX_OPEN_TRIES; tries++) {
+    for (let tries = 1; tries < maxOpenTries; tries++) {
       dht.node().on.failed(new Error(`reason ${tries}`));
       expect(dht.state()).toBe('backingOff');
       dht.clock.advance(500 * 2 ** (tries - 1));
@@ -80,7 +80,7 @@ describe('the DHT node', () => {
     }
     dht.node().on.failed(new Error('the last reason'));
     expect(dht.failure()).toMatchObject({ message: 'the last reason' });
-    expect(dht.opened).toHaveLength(MAX_OPEN_TRIES);
+    expect(dht.opened).toHaveLength(maxOpenTries);
     expect(dht.said).toEqual(['failed reason 1', 'failed reason 2', 'failed the last reason']);
   });
 
@@ -180,7 +180,7 @@ describe('a topic', () => {
     expect(topic.state()).toEqual({ joined: 'discovering' });
     topic.clock.advance(60_000);
     const gaps = topic.swarm().refreshes.map((at, i, all) => at - (all[i - 1] ?? 10_000));
-    expect(gaps).toEqual([250, 500, 1_000, 2_000, ...Array<number>(28).fill(WATCHDOG_REFRESH_MS.asking)]);
+    expect(gaps).toEqual([250, 500, 1_000, 2_000, ...Array<number>(28).fill(watchdogRefreshMs.asking)]);
   });
 
   it('that is only found announces again too, and more patiently', () => {
@@ -240,7 +240,7 @@ describe('a topic', () => {
     topic.here();
     for (let turn = 0; turn < 20; turn++) {
       topic.connect('a').destroy();
-      topic.clock.advance(WATCHDOG_REFRESH_MS.asking);
+      topic.clock.advance(watchdogRefreshMs.asking);
     }
     expect(topic.swarm().refreshes.length).toBeLessThan(30);
   });
@@ -257,11 +257,11 @@ describe('a topic', () => {
     const topic = startTopic('client');
     topic.here();
     topic.connect('a');
-    topic.clock.sleep(DEAD_AFTER_SLEEP_MS - 1);
+    topic.clock.sleep(deadAfterSleepMs - 1);
     expect(topic.state()).toEqual({ joined: 'connected' });
     expect(topic.swarm()).toMatchObject({ dialled: ['a'], closes: 0 });
     const before = topic.swarm();
-    topic.clock.sleep(DEAD_AFTER_SLEEP_MS);
+    topic.clock.sleep(deadAfterSleepMs);
     expect(topic.joined).toHaveLength(2);
     expect(before.closes).toBe(1);
     expect(topic.state()).toEqual({ joined: 'discovering' });
@@ -269,17 +269,17 @@ describe('a topic', () => {
     topic.clock.advance(250);
     expect(topic.swarm().dialled).toEqual(['a']); // it still knows whom
     topic.actor.send({ type: 'sys.shutdown' });
-    topic.clock.sleep(DEAD_AFTER_SLEEP_MS);
+    topic.clock.sleep(deadAfterSleepMs);
     expect(topic.state()).toEqual({ joined: 'leaving' });
   });
 
   it('remembers the latest peers it dialled, up to a cap', () => {
     const topic = startTopic('client');
     topic.here();
-    for (let i = 0; i < MAX_KNOWN_PEERS + 5; i++) topic.connect(`peer ${i}`);
+    for (let i = 0; i < maxKnownPeers + 5; i++) topic.connect(`peer ${i}`);
     topic.clock.advance(1_000);
-    expect(topic.swarm().dialled).toHaveLength(MAX_KNOWN_PEERS);
-    expect(topic.swarm().dialled[0]).toBe(`peer ${MAX_KNOWN_PEERS + 4}`);
+    expect(topic.swarm().dialled).toHaveLength(maxKnownPeers);
+    expect(topic.swarm().dialled[0]).toBe(`peer ${maxKnownPeers + 4}`);
   });
 
   it('backs off longer each time its swarm fails, never beyond half a minute, and joins again', () => {
