@@ -74,7 +74,11 @@ const sources = filesUnder('src', /\.ts$/).map(parse);
 const sourcePaths = new Set(sources.map(({ path }) => path));
 const tests = filesUnder('test', /\.ts$/);
 const programsBeside = ['bench', 'scripts', 'examples'].flatMap((folder) => filesUnder(folder, /\.m?js$/));
-const pages = [...filesUnder('docs', /\.md$/), ...filesUnder('examples', /\.md$/), ...rootFiles(/\.md$/)];
+const pages = [
+  ...['docs', 'bench'].flatMap((folder) => filesUnder(folder, /\.md$/)),
+  ...filesUnder('examples', /\.md$/),
+  ...rootFiles(/\.md$/),
+];
 
 describe('files', () => {
   it(`have at most ${maxFileLines} lines`, () => {
