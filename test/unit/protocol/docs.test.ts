@@ -7,6 +7,7 @@ import { errorCodes, type ErrorCode, type ErrorCodeInfo } from '../../../src/pro
 import type { RefusalReason } from '../../../src/protocol/frame.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { inferenceSchemas, type ClientMessage, type MessageType } from '../../../src/protocol/messages.js';
+import { ackSchema, attestationSchema, orderSchema, receiptSchema } from '../../../src/protocol/signed-objects.js';
 import { networks, topicName } from '../../../src/protocol/topics.js';
 
 const page = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
@@ -55,6 +56,27 @@ describe('docs/protocol.md', () => {
     ]);
     const written = table('type', 'from').map((row) => [firstCode(row), row[1], ...codes(row[2])]);
     expect(written).toEqual(expected);
+  });
+
+  it('shows a request that decodes, frame by frame', () => {
+    const frames = [...page.matchAll(/^ {4}[→←] (\{.*\})$/gm)].map(([, json]) =>
+      json!.replaceAll('SHA256', 'ab'.repeat(32)),
+    );
+    const outcomes = frames.map((json) => decodeMessage(JSON.parse(json) as Record<string, unknown>));
+    expect(outcomes.map((outcome) => (outcome.kind === 'message' ? outcome.message.type : outcome))).toEqual([
+      'prompt',
+      'queue_status',
+      'queue_status',
+      'inference_token',
+      'inference_token',
+      'inference_result',
+    ]);
+  });
+
+  it('names the fields of every signed object', () => {
+    const schemas = { order: orderSchema, receipt: receiptSchema, ack: ackSchema, attestation: attestationSchema };
+    const expected = Object.entries(schemas).map(([kind, { out }]) => [kind, ...Object.keys(out.shape)]);
+    expect(table('signed object', 'signed by').map((row) => [firstCode(row), ...codes(row[2])])).toEqual(expected);
   });
 
   it('names every refusal', () => {
