@@ -46,6 +46,8 @@ import { startTestnet, WorkerProcess, type Testnet } from '../support/worker-pro
 const rounds = isSoak ? 200 : 3;
 /** How far a round gets before the kill, at most. */
 const longestMs = 1_500;
+/** What the payers were given lasts for some sixty rounds; then they are given as much again. */
+const roundsPaid = 40;
 const salt = '00112233445566778899aabbccddeeff';
 
 const seeds = [randomBytes(32), randomBytes(32)];
@@ -183,7 +185,7 @@ it(`loses nothing that was seen through ${rounds} kills`, { timeout: 7_200_000 }
   for (let round = 0; round < rounds; round++) {
     const mesh = new Mesh(testnet.nodes);
     const peer = await lookUp(mesh);
-    if (round === 0) await fund(peer);
+    if (round % roundsPaid === 0) await fund(peer);
     const asking = payers.map((account) =>
       insist(() => mesh.dial(victim.node, account))
         .then((client) => keepAsking(client, account, round))
