@@ -7,7 +7,6 @@ import { noConductStore } from '../actors/conduct/conduct-file.js';
 import type { LocalFallback } from '../actors/ask.actor.js';
 import { forkEngine } from '../actors/engine-process.js';
 import { openHome } from '../actors/home/home.js';
-import { usableCores } from '../actors/host/machine-facts.js';
 import { ModelDisk } from '../actors/models/model-disk.js';
 import { createInProcessNetwork, type InProcessNetwork } from '../actors/network/in-process.js';
 import { ownerWordInMemory } from '../actors/home/owner-word.js';
@@ -18,8 +17,10 @@ import { demoModelName } from '../gguf/demo-model.js';
 import { keyPairFromSeed } from '../protocol/keys.js';
 import { topicKey, topicName } from '../protocol/topics.js';
 import { localWallTime, systemClock } from '../runtime/clock.js';
+import { usableCores } from '../runtime/container-limits.js';
 import { messageOf } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
+import { readProcessorTimes } from '../runtime/processor-times.js';
 import { systemRandom } from '../runtime/random.js';
 import type { Tree } from '../runtime/start-tree.js';
 
@@ -143,7 +144,6 @@ export class LocalWorkers implements LocalFallback {
   }
 
   #options(wanted: string, seed: Uint8Array): WorkerOptions {
-    const cores = usableCores();
     const { gpuLayers = -1, threads } = this.#model;
     return {
       identity: keyPairFromSeed(seed),
@@ -159,8 +159,8 @@ export class LocalWorkers implements LocalFallback {
       deny: [],
       validators: { validators: 'seen' },
       modelMemoryBytes: Infinity,
-      engine: { gpuLayers, threads: threads ?? cores },
-      cores,
+      engine: { gpuLayers, threads: threads ?? usableCores() },
+      cores: readProcessorTimes().cores,
       agent: 'qmesh',
     };
   }

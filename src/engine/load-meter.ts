@@ -5,8 +5,6 @@
  *
  * Costs nothing while the engine rests: a window begins with the first batch, and the last one ends after the last.
  */
-import { availableParallelism } from 'node:os';
-
 import type { Clock } from '../runtime/clock.js';
 import { readProcessorTimes, type ProcessorTimes } from '../runtime/processor-times.js';
 import type { EngineEvent } from './messages.js';
@@ -20,20 +18,13 @@ export class LoadMeter {
   readonly #clock: Clock;
   readonly #report: (usage: Usage) => void;
   readonly #read: () => ProcessorTimes;
-  readonly #cores: number;
   #last: (ProcessorTimes & { readonly atMs: number }) | undefined;
   #isComputing = false;
 
-  constructor(
-    clock: Clock,
-    report: (usage: Usage) => void,
-    read = readProcessorTimes,
-    cores: number = availableParallelism(),
-  ) {
+  constructor(clock: Clock, report: (usage: Usage) => void, read = readProcessorTimes) {
     this.#clock = clock;
     this.#report = report;
     this.#read = read;
-    this.#cores = cores;
   }
 
   computing(isComputing: boolean): void {
@@ -52,10 +43,9 @@ export class LoadMeter {
     const now = this.#read();
     const cpuMs = now.ownMs - before.ownMs;
     const totalMs = Math.max(1, now.totalMs - before.totalMs);
-    // Where this process may not use all cores, it meets its share of what the others do on all of them.
     const others = Math.max(0, now.busyMs - before.busyMs - cpuMs) / totalMs;
     const windowMs = this.#clock.monotonicMs() - before.atMs;
-    this.#report({ type: 'usage', windowMs, cpuMs, othersCores: others * this.#cores });
+    this.#report({ type: 'usage', windowMs, cpuMs, othersCores: others * now.cores });
     this.#last = undefined;
     if (this.#isComputing) this.#begin();
   }

@@ -1,10 +1,10 @@
 /** Loading: the model, one context of as many sequences as there are slots, and everything that is chosen for them. */
-import { availableParallelism } from 'node:os';
 import process from 'node:process';
 
 import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from 'node-llama-cpp';
 
 import type { Clock } from '../runtime/clock.js';
+import { usableCores } from '../runtime/container-limits.js';
 import { runCapabilities } from '../protocol/run.js';
 import { plainMessage } from './failure.js';
 import type { LoadedModel, LoadOptions } from './messages.js';
@@ -83,7 +83,7 @@ async function load(
     onLoadProgress: onProgress,
     loadSignal: signal,
   });
-  const threads = options.threads ?? availableParallelism();
+  const threads = options.threads ?? usableCores();
   const context = await model.createContext({
     contextSize: options.contextSize,
     sequences: options.slots,

@@ -1,8 +1,9 @@
 /**
  * What others use of this machine, from two readings of its counters: a machine given to QMesh works at 100 %, and one whose
- * owner starts a game steps back.
+ * owner starts a game steps back. Where a worker may use some of the cores only, as in a container, others are taken to use the rest first.
  *
- * Invariants: shares are within 0..100; what this worker and its engines use raises none of them, unless it is told to count.
+ * Invariants: shares are within 0..100; what this worker and its engines use raises none of them, unless it is told to count; of two workers
+ * on one machine, the one that may use fewer cores never sees more of its own used by others.
  */
 
 /** Counters of processor time run since an arbitrary start. */
@@ -14,12 +15,14 @@ export interface MachineReading {
   /** Of this worker and its engines. */
   readonly ownMs: number;
   readonly cores: number;
+  /** Of them, those that this worker may use. */
+  readonly usableCores: number;
   /** Programs that ran or waited to run, over the last minute. Undefined where the system does not say (Windows). */
   readonly loadAverage: number | undefined;
 }
 
 export interface MachineUse {
-  /** Share of all cores. */
+  /** Share of the usable cores. */
   readonly cpu: number;
   readonly load: number;
   /** Of all cores, by all programs, ours included: 0..1. */
@@ -53,9 +56,10 @@ export function machineUse(
   const ownLoad = kept * last.use.ownLoad + (1 - kept) * ownCores;
   const othersLoad = kept * last.use.othersLoad + (1 - kept) * othersCores;
   const foreignLoad = now.loadAverage === undefined ? othersLoad : Math.max(0, now.loadAverage - ownLoad);
+  const others = (cores: number): number => Math.max(0, cores - (now.cores - now.usableCores));
   return {
-    cpu: percent((countsOwn ? busyCores : othersCores) / now.cores),
-    load: percent((countsOwn ? foreignLoad + ownLoad : foreignLoad) / now.cores),
+    cpu: percent((others(othersCores) + (countsOwn ? ownCores : 0)) / now.usableCores),
+    load: percent((others(foreignLoad) + (countsOwn ? ownLoad : 0)) / now.usableCores),
     busyShare,
     ownLoad,
     othersLoad,

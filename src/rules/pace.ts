@@ -17,11 +17,12 @@ export interface Pace {
 export interface PaceSample {
   /** How long was looked. */
   readonly windowMs: number;
-  /** Cores that programs other than this engine kept busy meanwhile, of those that it may use. */
+  /** Cores that programs other than this engine kept busy meanwhile. */
   readonly othersCores: number;
 }
 
 export interface PaceLimits {
+  /** Of the machine. Where an engine may use some of them only, others are taken to use the rest first. */
   readonly cores: number;
   readonly maxThreads: number;
 }

@@ -9,16 +9,19 @@ export interface ProcessorTimes {
   /** Of all cores together, by all programs. */
   readonly busyMs: number;
   readonly totalMs: number;
+  /** Of the machine, whether this process may use them or not. */
+  readonly cores: number;
 }
 
 export function readProcessorTimes(): ProcessorTimes {
   let busyMs = 0;
   let totalMs = 0;
-  for (const { times } of cpus()) {
+  const cores = cpus();
+  for (const { times } of cores) {
     const busy = times.user + times.nice + times.sys + times.irq;
     busyMs += busy;
     totalMs += busy + times.idle;
   }
   const { user, system } = process.cpuUsage();
-  return { ownMs: (user + system) / 1000, busyMs, totalMs };
+  return { ownMs: (user + system) / 1000, busyMs, totalMs, cores: Math.max(1, cores.length) };
 }

@@ -4,10 +4,10 @@
  *
  * For JavaScript only. A thread that is ended inside native code takes the process along.
  */
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { usableCores } from './container-limits.js';
 
 const maxQueuedTasks = 1_000;
 const idleThreadMs = 10_000;
@@ -15,7 +15,7 @@ const idleThreadMs = 10_000;
 export interface ThreadPoolOptions {
   /** The module whose default export is the task: `new URL('./hash-file.js', import.meta.url)`. */
   readonly entry: URL;
-  /** Default: all cores but one. */
+  /** Default: all usable cores but one. */
   readonly maxThreads?: number;
   /** Tasks that may wait; one more is refused. */
   readonly maxQueuedTasks?: number;
@@ -32,7 +32,7 @@ export interface ThreadPool<Task, Result> {
 }
 
 export function createThreadPool<Task, Result>(options: ThreadPoolOptions): ThreadPool<Task, Result> {
-  const maxThreads = options.maxThreads ?? Math.max(1, availableParallelism() - 1);
+  const maxThreads = options.maxThreads ?? Math.max(1, usableCores() - 1);
   const piscina = new Piscina<Task, Result>({
     filename: fileURLToPath(options.entry),
     minThreads: 0,

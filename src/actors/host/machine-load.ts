@@ -1,11 +1,12 @@
 /**
- * How much of this machine others use (docs/rules.md, Health): Node's own counters at every sample, which costs some 0.1 ms,
- * and a survey by systeminformation once a minute, or as much more seldom as it is costly here.
+ * How much of this machine others use (docs/rules.md, Health): Node's own counters and a container's limits at every sample, which costs
+ * well under a millisecond, and a survey by systeminformation once a minute, or less often where it is costly.
  */
-import { cpus, freemem, loadavg, totalmem } from 'node:os';
+import { freemem, loadavg, totalmem } from 'node:os';
 import process from 'node:process';
 import { machineUse, memoryUse, nothingUsed, type MachineReading } from '../../rules/machine-use.js';
 import type { Clock } from '../../runtime/clock.js';
+import { memoryLimits, usableCores, type MemoryLimits } from '../../runtime/container-limits.js';
 import { readProcessorTimes } from '../../runtime/processor-times.js';
 import { createThreadPool } from '../../runtime/thread-pool.js';
 import type { Survey, SurveyTask } from './machine-survey.js';
@@ -48,7 +49,7 @@ export interface MachineLoadOptions {
 export interface MachinePort {
   /** `ownMs` of this process alone. */
   read(): Omit<MachineReading, 'atMs'>;
-  memory(): { readonly totalBytes: number; readonly freeBytes: number };
+  memory(): { readonly totalBytes: number; readonly freeBytes: number; readonly limits: MemoryLimits };
   survey(task: SurveyTask): Promise<Survey>;
 }
 
@@ -66,8 +67,12 @@ export function machineLoad(options: MachineLoadOptions): (isResting: boolean) =
     const use = machineUse(last, reading, countsOwn);
     last = { reading, use };
     const { reclaimableBytes, swapUsedBytes, battery, graphics } = surveyor.latest(isResting);
-    const { totalBytes, freeBytes } = machine.memory();
-    const memory = memoryUse({ totalBytes, availableBytes: freeBytes + reclaimableBytes, swapUsedBytes });
+    const { totalBytes, freeBytes, limits } = machine.memory();
+    const memory = memoryUse({
+      totalBytes: Math.min(totalBytes, limits.limitBytes),
+      availableBytes: Math.min(freeBytes + reclaimableBytes, limits.availableBytes),
+      swapUsedBytes: limits.limitBytes < totalBytes ? limits.swapUsedBytes : swapUsedBytes,
+    });
     return {
       cpu: Math.max(use.cpu, graphics?.use ?? 0),
       memory: Math.max(memory, graphics?.memory ?? 0),
@@ -131,10 +136,10 @@ function thisMachine(): MachinePort {
   return {
     read: () => ({
       ...readProcessorTimes(),
-      cores: Math.max(1, cpus().length),
+      usableCores: usableCores(),
       loadAverage: process.platform === 'win32' ? undefined : loadavg()[0],
     }),
-    memory: () => ({ totalBytes: totalmem(), freeBytes: freemem() }),
+    memory: () => ({ totalBytes: totalmem(), freeBytes: freemem(), limits: memoryLimits() }),
     survey: (task) => pool.run(task),
   };
 }

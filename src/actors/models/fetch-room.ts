@@ -1,9 +1,9 @@
 /** Whether there is room for a model on this machine, by what is known of it so far: its source says, or the server with its first answer. */
 import { mkdirSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
-import { totalmem } from 'node:os';
 import type { ModelSource } from '../../machines/fetch.js';
 import { whyNoRoom } from '../../rules/model-fetch.js';
+import { readMachine } from '../host/machine-facts.js';
 import { incomingFolder, PartPlace } from './part-place.js';
 
 /** @param toldBytes what the server says of the file's length. */
@@ -21,6 +21,6 @@ export async function findWhyNoRoom(
     alreadyBytes: (part?.blocks ?? 0) * 512, // what it takes, not how long it is: a part has holes
     freeDiskBytes: bavail * bsize,
     neededMemoryBytes: source.memoryBytes ?? toldBytes, // its weights, at the least
-    memoryBytes: totalmem(),
+    memoryBytes: readMachine().memoryBytes,
   });
 }

@@ -4,7 +4,6 @@
  */
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { demoModelName } from '../../gguf/demo-model.js';
 import { GgufError } from '../../gguf/error.js';
@@ -56,7 +55,7 @@ export class ModelDisk implements ModelFiles {
     this.#machine = { ...machine, freeMemoryBytes: options.memoryBytes ?? machine.freeMemoryBytes };
     this.#memory = new ModelMemory(options.home);
     const entry = new URL('./read-blocks.js', import.meta.url);
-    this.#pool = createThreadPool({ entry, maxThreads: Math.max(1, availableParallelism() - 1) });
+    this.#pool = createThreadPool({ entry });
   }
 
   /** What all models together may take: none of them gets a layout that needs more. */

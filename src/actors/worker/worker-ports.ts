@@ -93,7 +93,7 @@ export interface WorkerOptions {
   readonly engine: Pick<LoadOptions, 'threads' | 'gpuLayers'>;
   /** Of memory, what its models may take together. */
   readonly modelMemoryBytes: number;
-  /** Of the processors, those that this program may use. */
+  /** Processors of the machine, whether this program may use them or not. */
   readonly cores: number;
   /** Says what this program is, in `status`. */
   readonly agent: string;

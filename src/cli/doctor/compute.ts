@@ -3,12 +3,12 @@ import { findCards, type Card } from '../../actors/host/devices.js';
 import { readMachine } from '../../actors/host/machine-facts.js';
 import { listModels, nameOf, type LocalModel } from '../../actors/models/model-library.js';
 import { ModelMemory, type HeaderFacts } from '../../actors/models/model-memory.js';
-import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import type { DevicesAnswer } from '../../engine/devices.js';
 import { demoModelName } from '../../gguf/demo-model.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { modelFolders } from '../../model-folders.js';
+import { readProcessorTimes } from '../../runtime/processor-times.js';
 import { chooseLayout, layersThatFit, type MachineFacts } from '../../rules/choose.js';
 import type { Settings } from '../../settings.js';
 import { showBytes } from '../sizes.js';
@@ -139,8 +139,8 @@ function wordsForLayers(
 
 function wordsForThreads({ threads }: Settings, { cores }: MachineFacts): string {
   if (threads !== undefined) return `with ${threads} ${threads === 1 ? 'thread' : 'threads'}, as set`;
-  const all = availableParallelism();
-  const why = cores < all ? `${cores} of ${all} cores, which is what this container may use` : 'one for each core';
+  const { cores: all } = readProcessorTimes();
+  const why = cores < all ? `limited by the container; the machine has ${all} cores` : 'one for each core';
   return `with ${cores} ${cores === 1 ? 'thread' : 'threads'} (${why}), fewer while other programs need them`;
 }
 

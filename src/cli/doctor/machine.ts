@@ -1,6 +1,7 @@
 /** Checks of the machine: Node, memory, disk, clock. */
 import { execFile } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
@@ -28,12 +29,17 @@ export const checkNode = (version = process.versions.node): Finding => {
 const leastMemoryBytes = 400e6;
 const scarceMemoryBytes = 1.5e9;
 
-export const checkMemory = ({ memoryBytes, freeMemoryBytes }: MachineFacts = readMachine()): Finding => {
-  const what = `${showBytes(freeMemoryBytes)} of ${showBytes(memoryBytes)} are available now.`;
-  if (freeMemoryBytes < leastMemoryBytes)
-    return fail(what, 'Close other programs: hardly any model can be loaded like this.');
+export const checkMemory = (
+  { memoryBytes, freeMemoryBytes }: MachineFacts = readMachine(),
+  machineBytes = totalmem(),
+): Finding => {
+  const isLimited = memoryBytes < machineBytes;
+  const limit = isLimited ? ` (limited by the container; the machine has ${showBytes(machineBytes)})` : '';
+  const what = `${showBytes(freeMemoryBytes)} of ${showBytes(memoryBytes)} are available now${limit}.`;
+  const advice = isLimited ? 'Raise the limit of the container' : 'Close other programs';
+  if (freeMemoryBytes < leastMemoryBytes) return fail(what, `${advice}: hardly any model can be loaded like this.`);
   return freeMemoryBytes < scarceMemoryBytes
-    ? warn(what, 'Close other programs, or serve one of the smallest models: qmesh models recommend')
+    ? warn(what, `${advice}, or serve one of the smallest models: qmesh models recommend`)
     : ok(what);
 };
 

@@ -6,16 +6,17 @@ import { createHyperswarmNetwork } from '../../actors/network/hyperswarm-network
 import type { Home } from '../../actors/home/home.js';
 import type { Identity } from '../../actors/home/identity.js';
 import { countEngines, machineLoad } from '../../actors/host/machine-load.js';
-import { usableCores } from '../../actors/host/machine-facts.js';
 import { ModelDisk } from '../../actors/models/model-disk.js';
 import { ownerWordIn } from '../../actors/home/owner-word.js';
 import type { WorkerOptions, WorkerPorts } from '../../actors/worker/worker-ports.js';
 import { demoModelName } from '../../gguf/demo-model.js';
 import { tierForOffer } from '../../rules/standing.js';
 import { localWallTime, systemClock } from '../../runtime/clock.js';
+import { usableCores } from '../../runtime/container-limits.js';
 import { messageOf } from '../../runtime/errors.js';
 import { lineInspector } from '../../runtime/inspection.js';
 import type { Logger } from '../../runtime/log.js';
+import { readProcessorTimes } from '../../runtime/processor-times.js';
 import { systemRandom } from '../../runtime/random.js';
 import type { TreeOptions } from '../../runtime/start-tree.js';
 import type { Settings } from '../../settings.js';
@@ -40,7 +41,6 @@ export async function workerOptions(
   disk: ModelDisk,
 ): Promise<WorkerOptions> {
   const models = values.model.length > 0 ? values.model : [demoModelName];
-  const cores = usableCores();
   return {
     identity: keyPair,
     seed,
@@ -55,8 +55,8 @@ export async function workerOptions(
     deny: values.deny,
     validators: policyOf(values),
     modelMemoryBytes: disk.memoryBytes,
-    engine: { gpuLayers: values.gpuLayers, threads: values.threads ?? cores },
-    cores,
+    engine: { gpuLayers: values.gpuLayers, threads: values.threads ?? usableCores() },
+    cores: readProcessorTimes().cores,
     agent: `qmesh/${version}`,
   };
 }

@@ -9,17 +9,22 @@ class Machine {
   readonly said: Usage[] = [];
   own = 0;
   others = 0;
-  #times = { ownMs: 0, busyMs: 0, totalMs: 0 };
+  #times = { ownMs: 0, busyMs: 0, totalMs: 0, cores: 4 };
 
-  meter(usableCores: number): LoadMeter {
+  meter(): LoadMeter {
     const read = (): ProcessorTimes => this.#times;
-    return new LoadMeter(this.clock, (usage) => this.said.push(usage), read, usableCores);
+    return new LoadMeter(this.clock, (usage) => this.said.push(usage), read);
   }
 
   run(ms: number): void {
     for (let i = 0; i < ms; i++) {
       const { ownMs, busyMs, totalMs } = this.#times;
-      this.#times = { ownMs: ownMs + this.own, busyMs: busyMs + this.own + this.others, totalMs: totalMs + 4 };
+      this.#times = {
+        ...this.#times,
+        ownMs: ownMs + this.own,
+        busyMs: busyMs + this.own + this.others,
+        totalMs: totalMs + 4,
+      };
       this.clock.advance(1);
     }
   }
@@ -28,7 +33,7 @@ class Machine {
 describe('the meter of an engine', () => {
   it('tells own use and that of others apart, window by window', () => {
     const machine = new Machine();
-    const meter = machine.meter(4);
+    const meter = machine.meter();
     Object.assign(machine, { own: 3, others: 1 });
     meter.computing(true);
     machine.run(2 * usageWindowMs);
@@ -40,17 +45,9 @@ describe('the meter of an engine', () => {
     }
   });
 
-  it('sees of the others its share, where it may use some cores only', () => {
-    const machine = new Machine();
-    machine.others = 2;
-    machine.meter(2).computing(true);
-    machine.run(usageWindowMs);
-    expect(machine.said[0]?.othersCores).toBeCloseTo(1, 9);
-  });
-
   it('says nothing while the engine rests, one thing after its last batch, and loses nothing between batches', () => {
     const machine = new Machine();
-    const meter = machine.meter(4);
+    const meter = machine.meter();
     machine.run(5_000);
     expect(machine.said).toEqual([]);
     let worked = 0;

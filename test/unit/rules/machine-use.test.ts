@@ -9,7 +9,7 @@ import {
   type MachineUse,
 } from '../../../src/rules/machine-use.js';
 
-const start: MachineReading = { atMs: 0, busyMs: 0, totalMs: 0, ownMs: 0, cores: 4, loadAverage: 0 };
+const start: MachineReading = { atMs: 0, busyMs: 0, totalMs: 0, ownMs: 0, cores: 4, usableCores: 4, loadAverage: 0 };
 
 /** Ten seconds on four cores, of which these were busy. */
 function after(own: number, others: number, loadAverage: number | undefined = own + others): MachineReading {
@@ -47,6 +47,15 @@ describe('what others use of the machine', () => {
     );
   });
 
+  it('on a part of the cores is what the rest of the machine cannot bear', () => {
+    const part = (usableCores: number, others: number): MachineUse =>
+      use({ ...after(0, others), usableCores, loadAverage: others });
+    expect(part(1, 3)).toMatchObject({ cpu: 0, load: 0 });
+    expect(part(1, 3.5)).toMatchObject({ cpu: 50, load: 50 });
+    expect(part(2, 3)).toMatchObject({ cpu: 50, load: 50 });
+    expect(use({ ...after(2, 0), usableCores: 2 }, true)).toMatchObject({ cpu: 100 });
+  });
+
   it('keeps every share within 0..100, also where counters jump or stand still', () => {
     const wild = fc.double({ min: -1e6, max: 1e6, noNaN: true });
     const reading = fc.record({
@@ -55,6 +64,7 @@ describe('what others use of the machine', () => {
       totalMs: wild,
       ownMs: wild,
       cores: fc.integer({ min: 1, max: 64 }),
+      usableCores: fc.integer({ min: 1, max: 64 }),
       loadAverage: fc.option(fc.double({ min: 0, max: 500, noNaN: true }), { nil: undefined }),
     });
     fc.assert(

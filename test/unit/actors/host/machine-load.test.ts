@@ -8,12 +8,14 @@ import {
 } from '../../../../src/actors/host/machine-load.js';
 import { graphicsUse, type Survey, type SurveyTask } from '../../../../src/actors/host/machine-survey.js';
 import type { EngineProcessEvents } from '../../../../src/actors/ports.js';
+import type { MemoryLimits } from '../../../../src/runtime/container-limits.js';
 import { VirtualClock } from '../../../../src/runtime/virtual-clock.js';
 
+const unlimited: MemoryLimits = { limitBytes: Infinity, availableBytes: Infinity, swapUsedBytes: 0 };
 const nothing: Survey = { reclaimableBytes: 0, swapUsedBytes: 0, battery: undefined, graphics: undefined };
 
 /** A machine of two cores and 100 bytes, whose surveys are answered by the test. */
-function machine() {
+function machine(limits = unlimited) {
   const clock = new VirtualClock();
   const asked: { task: SurveyTask; answer: (survey: Survey) => void; fail: (error: Error) => void }[] = [];
   let freeBytes = 60;
@@ -22,8 +24,8 @@ function machine() {
     engineCpuMs: () => 0,
     countsOwn: false,
     machine: {
-      read: () => ({ ownMs: 0, busyMs: 0, totalMs: clock.monotonicMs() * 2, cores: 2, loadAverage: 0 }),
-      memory: () => ({ totalBytes: 100, freeBytes }),
+      read: () => ({ ownMs: 0, busyMs: 0, totalMs: clock.monotonicMs() * 2, cores: 2, usableCores: 2, loadAverage: 0 }),
+      memory: () => ({ totalBytes: 100, freeBytes, limits }),
       survey: (task) => new Promise((answer, fail) => asked.push({ task, answer, fail })),
     },
   });
@@ -78,6 +80,14 @@ describe('a survey', () => {
     expect(sample(true).memory).toBeCloseTo(25);
     free(30);
     expect(sample(true).memory).toBeCloseTo(55);
+  });
+
+  it("measures memory by a container's limit, and by what it has swapped out itself", async () => {
+    const { sample, answer, free } = machine({ limitBytes: 50, availableBytes: 20, swapUsedBytes: 5 });
+    await answer({ ...nothing, swapUsedBytes: 80 });
+    expect(sample(true).memory).toBeCloseTo(70);
+    free(10); // the machine itself has less than the container may take
+    expect(sample(true).memory).toBeCloseTo(90);
   });
 
   it('tells of the battery, and fails without harm', async () => {
