@@ -1,5 +1,4 @@
 /** The worker as a program: `node dist/worker.js`. The same as `qmesh worker`. */
-import { workerCommand } from './cli/commands/worker.js';
-import { runProgram } from './cli/run-program.js';
+import { startProgram } from './cli/start-program.js';
 
-await runProgram(workerCommand().name('worker.js'));
+await startProgram(async () => (await import('./cli/commands/worker.js')).workerCommand().name('worker.js'));

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The command line as a program: the tree of program.ts, run. */
-import { qmeshProgram } from './program.js';
-import { runProgram } from './run-program.js';
+import { startProgram } from './start-program.js';
 
-await runProgram(await qmeshProgram(process.argv.slice(2)));
+await startProgram(async () => (await import('./program.js')).qmeshProgram(process.argv.slice(2)));

@@ -1,4 +1,4 @@
-/** Where output goes wrong: the disk behind it is full, nobody reads it, or what is to be said was foreseen by nobody. */
+/** How a command fails where nothing of its own can help: its output has nowhere to go, it cannot be loaded, or nobody foresaw what happens. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
@@ -48,4 +48,16 @@ it('what nobody foresaw ends with 70, and says where it comes from', async () =>
   const { code, stderr } = await run(['--import', `data:text/javascript,${fault}`, qmesh, 'dht', '--port', '0']);
   expect(stderr).toMatch(/^qmesh: something went wrong\n  Error: unforeseen\n +at /);
   expect(code).toBe(70);
+});
+
+it.skipIf(process.platform === 'win32')('a program that may not open the files it is made of says so', async () => {
+  const child = spawn('sh', ['-c', 'ulimit -n 64 && exec "$0" "$@"', process.execPath, join(dist, 'worker.js')], {
+    env: { ...processEnv, HOME: home },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const [code] = (await once(child, 'close')) as unknown[];
+  expect(stderr).toMatch(/^qmesh: the program cannot be loaded\n  EMFILE: .*\n  Let it open more files .*\n$/);
+  expect(code).toBe(1);
 });

@@ -5,11 +5,12 @@
  * The lock is one of the operating system on an open file: it ends with its process, however that ends, and nobody can
  * mistake another process that got the same pid for its holder. The pid in the file is for the message only.
  */
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 import { CodedError, isCode, messageOf } from '../../runtime/errors.js';
+import { makeFolder } from '../../runtime/make-folder.js';
 
 /** What can be wrong with a home, each with its own next step. */
 export type HomeErrorCode =
@@ -38,7 +39,7 @@ const lockOffset = 1_024;
 /** @throws CodedError */
 export function openHome(path: string = join(homedir(), '.qmesh')): Home {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path, 0o700);
     if (!statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
   } catch (error) {
     if (isCode(error, 'EEXIST', 'ENOTDIR')) {

@@ -3,12 +3,13 @@
  * place. What is there under the name stays. A file system that can share blocks between files does so, and a hard link is made if asked for.
  */
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, realpath, rm, stat, statfs } from 'node:fs/promises';
+import { copyFile, link, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { inspectGguf } from '../../gguf/inspect.js';
 import { partOf } from '../../gguf/split.js';
 import { whyNoRoom } from '../../rules/model-fetch.js';
 import { isCode } from '../../runtime/errors.js';
+import { makeFolder } from '../../runtime/make-folder.js';
 import type { FileHash } from '../../runtime/hash-file.js';
 import { factsOf } from './model-library.js';
 import type { ModelMemory } from './model-memory.js';
@@ -43,7 +44,7 @@ export async function addModel(options: AddOptions): Promise<AddedModel> {
   const path = join(folder, `${name}.gguf`);
   if (await isSameFile(from, path)) return { path, ...(await options.hash(path)), how: 'here already' };
   const part = join(incomingFolder(folder), `${name}.${process.pid}.add`);
-  await mkdir(incomingFolder(folder), { recursive: true });
+  makeFolder(incomingFolder(folder));
   await rm(part, { force: true }); // of a process that had this number before
   try {
     const { how, ...content } = await bring(options, part);

@@ -1,8 +1,8 @@
 /** Whether there is room for a model on this machine, by what is known of it so far: its source says, or the server with its first answer. */
-import { mkdirSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import type { ModelSource } from '../../machines/fetch.js';
 import { whyNoRoom } from '../../rules/model-fetch.js';
+import { makeFolder } from '../../runtime/make-folder.js';
 import { readMachine } from '../host/machine-facts.js';
 import { incomingFolder, PartPlace } from './part-place.js';
 
@@ -13,7 +13,7 @@ export async function findWhyNoRoom(
   toldBytes?: number,
 ): Promise<string | undefined> {
   const folder = incomingFolder(modelsFolder);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const { bavail, bsize } = await statfs(folder);
   const part = await stat(new PartPlace(modelsFolder, source).path).catch(() => undefined);
   return whyNoRoom({

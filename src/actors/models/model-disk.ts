@@ -2,7 +2,7 @@
  * ModelFiles over the real disk: finds a model by name or path, writes the demo model where there is none, reads the header,
  * and hashes the whole in a thread. What was learnt about a file is remembered in `models.json` of the home.
  */
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { demoModelName } from '../../gguf/demo-model.js';
@@ -13,6 +13,7 @@ import { writeModel } from '../../gguf/models.js';
 import type { ModelContent } from '../../protocol/model-content.js';
 import { chooseLayout, usualSlots, type Layout, type MachineFacts } from '../../rules/choose.js';
 import { asError, messageOf } from '../../runtime/errors.js';
+import { makeFolder } from '../../runtime/make-folder.js';
 import { nearest } from '../../runtime/near-match.js';
 import { createThreadPool, type ThreadPool } from '../../runtime/thread-pool.js';
 import { readMachine } from '../host/machine-facts.js';
@@ -145,7 +146,7 @@ export class ModelDisk implements ModelFiles {
     const path = join(folder, `${demoModelName}${extension}`);
     if (existsSync(path)) return path;
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       await writeModel('demo', path);
     } catch (error) {
       throw new Error(

@@ -3,10 +3,11 @@
  * fetches it; the lock ends with the process, however that ends.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 import type { ModelSource } from '../../machines/fetch.js';
+import { makeFolder } from '../../runtime/make-folder.js';
 
 export const incomingFolder = (modelsFolder: string): string => join(modelsFolder, '.incoming');
 
@@ -22,7 +23,7 @@ export class PartPlace {
 
   /** @returns what lets it go. @throws Error where another process has it. */
   lock(): () => void {
-    mkdirSync(dirname(this.path), { recursive: true });
+    makeFolder(dirname(this.path));
     const fd = openSync(`${this.path}.lock`, 'a+', 0o600); // kept: a lock on a file that was unlinked guards nothing
     if (tryLock(fd, 0, 1)) return () => closeSync(fd);
     closeSync(fd);

@@ -1,9 +1,10 @@
 /** Checks of the home: that it can be written, that its secret is one, and whether a worker lives in it. */
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { askWorker } from '../../actors/control/ask.js';
 import { isCode, messageOf } from '../../runtime/errors.js';
+import { makeFolder } from '../../runtime/make-folder.js';
 import { showDuration } from '../owner/duration.js';
 import { fail, ok, warn, type Check } from './finding.js';
 
@@ -13,7 +14,7 @@ const elsewhere = 'or set QMESH_HOME to another folder';
 export const checkHome: Check = ({ values: { home } }) => {
   let made: string | undefined;
   try {
-    made = mkdirSync(home, { recursive: true, mode: 0o700 });
+    made = makeFolder(home, 0o700);
     if (!statSync(home).isDirectory()) return fail(`${home} is not a folder.`, `Remove it, ${elsewhere}.`);
     const probe = join(home, `.doctor-${process.pid}`);
     writeFileSync(probe, '');
