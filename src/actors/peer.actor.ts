@@ -93,7 +93,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
           return lateAcks.take(account, message);
         case 'cancel':
           lateAcks.goOn(message.id);
-          tell(system, names.scheduler, { type: 'prompt.cancelled', account, id: message.id }, self);
+          tell(system, names.scheduler, { type: 'prompt.cancelled', peer, account, id: message.id }, self);
           return;
         case 'receipt_ack':
           deps.desk.acknowledge(account, message.ack, (claim) =>

@@ -183,10 +183,12 @@ const cancelThose = (recordsFor: (context: Context, event: Event) => readonly s.
     enqueue.assign({ queue, running });
   });
 
+/** A connection that a newer one has taken the request from may still say what was meant before. */
 const cancelOne = cancelThose((context, event) => {
-  const { account, id } = event as Of<'prompt.cancelled'>;
+  const { peer, account, id } = event as Of<'prompt.cancelled'>;
   const record = s.recordOf(context, s.keyOf(account, id));
-  return record === undefined ? [] : [record];
+  const mayEnd = record !== undefined && (record.peer === peer || context.isNewer(peer, record.peer));
+  return mayEnd ? [record] : [];
 });
 
 const cancelAllOfPeer = cancelThose((context, event) => s.recordsOfPeer(context, (event as Of<'peer.lost'>).peer));

@@ -161,7 +161,7 @@ export function newRecord(
 
 export type SchedulerEvent =
   | { type: 'prompt.received'; peer: string; account: string; address: string | undefined; prompt: PromptMessage }
-  | { type: 'prompt.cancelled'; account: string; id: string }
+  | { type: 'prompt.cancelled'; peer: string; account: string; id: string }
   | { type: 'peer.lost'; peer: string }
   | { type: 'slot.idle'; slot: string; model: string; isReserve: boolean }
   | { type: 'slot.gone'; slot: string }

@@ -376,10 +376,10 @@ describe('the scheduler', () => {
     const office = new Office(['m0']);
     office.idle();
     for (const id of ['1', '2']) office.prompt(id);
-    office.send({ type: 'prompt.cancelled', account: 'a', id: '2' });
+    office.send({ type: 'prompt.cancelled', peer: 'p', account: 'a', id: '2' });
     expect(office.outcomes).toEqual(['cancelled']);
-    office.send({ type: 'prompt.cancelled', account: 'a', id: '1' });
-    office.send({ type: 'prompt.cancelled', account: 'a', id: 'unknown' });
+    office.send({ type: 'prompt.cancelled', peer: 'p', account: 'a', id: '1' });
+    office.send({ type: 'prompt.cancelled', peer: 'p', account: 'a', id: 'unknown' });
     expect(office.cancels).toEqual(['a/1#0.0']);
     expect(office.outcomes).toHaveLength(1);
     office.end('slot.0', 'cancelled');
@@ -447,9 +447,19 @@ describe('the scheduler', () => {
     office.prompt('1', { resume: { text: 'so' } }, { peer: 'p' }); // was held up on its way
     expect(office.refusals.map(({ code }) => code)).toEqual(['bad_request', 'bad_request', 'bad_request']);
     expect(office.context.running.get('a/1')?.record.peer).toBe('q');
+    office.send({ type: 'prompt.cancelled', peer: 'p', account: 'a', id: '1' }); // so was this
     office.send({ type: 'peer.lost', peer: 'p' });
+    expect(office.cancels).toEqual([]);
     office.end('slot.0');
     expect(office.ends).toMatchObject([{ key: 'a/1', peer: 'q', end: { kind: 'result' } }]);
+  });
+
+  it('a request may be cancelled from a newer connection than the one that waits for it', () => {
+    const office = new Office(['m0']);
+    office.idle();
+    office.prompt('1', {}, { peer: 'p' });
+    office.send({ type: 'prompt.cancelled', peer: 'q', account: 'a', id: '1' });
+    expect(office.cancels).toEqual(['a/1#0.0']);
   });
 
   it('a finished request asked again gets its result again, and no second run', () => {
@@ -588,8 +598,8 @@ describe('the scheduler', () => {
     office.idle('slot.0');
     for (const id of ['running', '1', '2', '3']) office.prompt(id);
     expect(office.refusals).toEqual([{ id: '3', code: 'queue_full' }]);
-    office.send({ type: 'prompt.cancelled', account: 'a', id: '1' });
-    office.send({ type: 'prompt.cancelled', account: 'a', id: '2' });
+    office.send({ type: 'prompt.cancelled', peer: 'p', account: 'a', id: '1' });
+    office.send({ type: 'prompt.cancelled', peer: 'p', account: 'a', id: '2' });
     office.idle('slot.1');
     office.prompt('4');
     expect(office.slots.get('slot.1')?.run).toMatch(/^a\/4/);
@@ -720,7 +730,7 @@ function perform(office: Office, next: Step): void {
     const id = String(next.chance % 5);
     const account = ['a', 'b', owner][next.chance % 3] ?? owner;
     const usage = { finishReason: 'stop', promptTokens: 1, completionTokens: 1 } as const;
-    if (next.what === 'cancel') office.send({ type: 'prompt.cancelled', account, id });
+    if (next.what === 'cancel') office.send({ type: 'prompt.cancelled', peer: 'p', account, id });
     else if (next.what === 'peerLost') office.send({ type: 'peer.lost', peer: next.chance % 2 === 0 ? 'p' : 'q' });
     else if (next.what === 'late') office.send({ type: 'run.ended', run: `${account}/${id}#99`, usage });
     else if (next.what === 'crash') office.crashRequest();
