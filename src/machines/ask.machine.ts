@@ -1,15 +1,16 @@
 /**
- * A request, as the client sees it: a worker is chosen, asked, and its answer taken; where the worker is lost, the next one
- * goes on from the text so far. Child of the client's asks supervisor, temporary.
+ * One request, as the client sees it: choose a worker, send the prompt, take the answer. If the worker is lost, the
+ * next one continues from the text so far. Child of the client's asks supervisor, temporary.
  *
- * A worker that falls silent or gets no further is only **doubted** at first: it is left for another one at once, if there is one,
- * and if there is none it may yet go on. So a request never gives up the only worker that has it before its patience ends.
+ * A worker that falls silent or stops making progress is only **doubted** at first. The request moves to another worker
+ * at once if there is one; otherwise the doubted worker may still recover. So a request never gives up its only worker
+ * before its patience runs out.
  *
- * One that stands in a line **moves** to another worker as soon as that one promises a free slot and an earlier end: no failure.
+ * A queued request **moves** as soon as another worker promises a free slot and an earlier end. That is not a failure.
  *
- * Invariants: exactly one end; one worker at a time; the text only grows; no move once a worker has begun; at most `maxTries`
- * workers are asked, and `maxMoves` more left for a better place, and after them this machine's own model where that is
- * wanted; never past the deadline.
+ * Invariants: exactly one end; one worker at a time; the text only grows; no move once an answer has begun; at most
+ * `maxTries` workers are tried, plus `maxMoves` left by moving, then the local model if there is a fallback; never past
+ * the deadline.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import { limits } from '../protocol/limits.js';
@@ -18,10 +19,10 @@ import { maxMicrosteps } from '../runtime/limits.js';
 import * as a from './ask.js';
 
 export interface AskInput {
-  /** How long to look for a worker before saying that there is none. */
+  /** How long to look for a worker before giving up. */
   readonly patienceMs: number;
   readonly deadlineMs: number | undefined;
-  /** Whether a model on this disk answers where no worker is left. */
+  /** Whether a local model answers if no worker is left. */
   readonly hasFallback: boolean;
   /** Uniform in [0, 1). */
   readonly chance: () => number;
@@ -30,9 +31,9 @@ export interface AskInput {
 export interface AskContext extends AskInput {
   readonly tries: readonly a.Try[];
   readonly failure: a.AskFailure | undefined;
-  /** Why the worker that has the request is no longer believed in. */
+  /** Why the current worker is in doubt. */
   readonly doubt: a.AskFailure | undefined;
-  /** Shown to the present worker with the prompt. */
+  /** Sent to the current worker with the prompt. */
   readonly proof: a.Proof | undefined;
   readonly proofs: number;
   readonly isLocal: boolean;
@@ -55,28 +56,28 @@ export type AskEvent =
 const base = setup({
   types: { context: {} as AskContext, events: {} as AskEvent, input: {} as AskInput },
   /**
-   * Owns the request's entry at its worker's link, and the application's callbacks. Says `answer.…`. At its end a worker that
-   * still has the request is told to cancel it.
+   * Owns the request's entry at its worker's link, and the application's callbacks. Sends `answer.…`. On exit it
+   * cancels the request at a worker that still has it.
    */
   actors: { answer: {} as GuardedLogic<undefined, AnyEventObject> },
   actions: {
-    /** Picks a worker and says `worker.chosen`, or nothing where there is none yet. */
+    /** Picks a worker and sends `worker.chosen`; sends nothing while there is none. */
     choose: () => {},
-    /** The same for a request that stands in a line: only one where it would be over earlier. */
+    /** The same for a queued request, but only for a worker where it would end earlier. */
     chooseElsewhere: () => {},
     send: () => {},
     sendCancel: () => {},
-    /** Cancels at the present worker, and hears nothing more of it. It has failed. */
+    /** Cancels at the current worker and ignores whatever it still sends. Counts as a failure. */
     abandon: () => {},
-    /** The same, and nothing is held against it. */
+    /** The same, but not counted as a failure. */
     withdraw: () => {},
-    /** Works on what the worker wants to be shown; says `work.done`. */
+    /** Computes the required proof of work; sends `work.done`. */
     solve: () => {},
     stopSolving: () => {},
-    /** Brings up the model on this disk; says `worker.chosen` or `worker.refused`. */
+    /** Starts the local model; sends `worker.chosen` or `worker.refused`. */
     startLocal: () => {},
     stopStartingLocal: () => {},
-    /** Tells the application how it ended; `undefined` is well. */
+    /** Tells the application the outcome; `undefined` is success. */
     finish: (_, _params: { failure: a.AskFailure | undefined }) => {},
   },
   guards: {
@@ -89,24 +90,24 @@ const base = setup({
     mayAskAnother: ({ context }) => !context.isLocal && a.isTryLeft(context.tries),
     mayMove: ({ context }) => !context.isLocal && a.isMoveLeft(context.tries),
     mayFallBack: ({ context }) => context.hasFallback && !context.isLocal,
-    /** No worker is left for a request that is well in itself. */
+    /** No worker is left, although nothing is wrong with the request itself. */
     mayFallBackFrom: ({ context, event }) =>
       'failure' in event && a.maySucceedElsewhere(event.failure) && context.hasFallback && !context.isLocal,
     isProven: ({ event }) => event.type === 'work.done' && event.proof !== undefined,
   },
   delays: {
     lookAgainMs: 100,
-    /** No worker says anything new of itself or of a line sooner. */
+    /** Workers report no news of themselves or of their queue more often than this. */
     lookElsewhereMs: Math.max(limits.statusMinGapMs, limits.queueStatusMinGapMs),
     patienceMs: ({ context }) => context.patienceMs,
     doubtMs: ({ context }) => a.doubtMs(context.doubt, context.patienceMs, context.hasFallback),
-    /** Never, where there is none. */
+    /** Without a deadline, the longest delay a timer can hold. */
     deadlineMs: ({ context }) => Math.min(context.deadlineMs ?? limits.maxDeadlineMs, limits.maxDeadlineMs),
     cancelMs: 2_000,
     backoffMs: ({ context }) => a.backoffMs(context.tries, context.chance()),
-    /** As long as a challenge is good for. */
+    /** A challenge expires after this. */
     workMs: 60_000,
-    /** A large model, from a slow disk. */
+    /** Enough for a large model on a slow disk. */
     localStartMs: 120_000,
   },
 });
@@ -134,14 +135,14 @@ const chart = base.extend({
     noteProof: base.assign(({ context, event }) =>
       event.type === 'work.done' ? { proof: event.proof, proofs: context.proofs + 1 } : {},
     ),
-    /** As if the worker had refused for good. */
+    /** Treats the worker's demand as a final refusal. */
     giveUpProof: base.raise(({ context }) => ({
       type: 'answer.failed',
       failure: a.withoutWork(context.failure ?? a.failures.noWorker),
     })),
     noteLocal: base.assign({ isLocal: true }),
     failAsTold: base.assign(({ event }) => ('failure' in event ? { failure: event.failure } : {})),
-    /** Nobody is left to ask: what the last one said, or that there never was one. */
+    /** No worker is left: fails with what the last one said, or with the fact that there was none. */
     failWithoutWorker: base.assign({ failure: ({ context }) => context.tries.at(-1)?.failure ?? a.failures.noWorker }),
     failTooSlow: base.assign({ failure: a.failures.tooSlow }),
     failTooLate: base.assign({ failure: a.failures.tooLate }),
@@ -199,7 +200,7 @@ export const askMachine = chart.createMachine({
           },
           states: { looking: { entry: 'choose', ...lookAgain } },
         },
-        /** What bounds these two is the client's watch over silence and progress, and then `doubted`. */
+        /** No timeouts here or in `streaming`: the client's silence and progress watchdogs send `answer.doubted`. */
         asking: {
           entry: 'send',
           initial: 'placed',
@@ -222,7 +223,7 @@ export const askMachine = chart.createMachine({
           },
         },
         streaming: { on: { 'answer.doubted': { target: 'doubted', actions: 'noteDoubt' } } },
-        /** It still has the request, and whatever it says is taken, until another worker is asked. */
+        /** It still has the request, and its answer is accepted until another worker is asked. */
         doubted: {
           initial: 'looking',
           on: {
@@ -241,7 +242,7 @@ export const askMachine = chart.createMachine({
           },
           states: { looking: { entry: 'choose', ...lookAgain } },
         },
-        /** The worker wants to be shown work first. */
+        /** The worker requires a proof of work first. */
         working: {
           entry: 'solve',
           exit: 'stopSolving',
@@ -263,7 +264,7 @@ export const askMachine = chart.createMachine({
         },
       },
     },
-    /** The worker answers a cancel with what it has; one that does not is not waited for. */
+    /** The worker answers a cancel with the text so far. One that does not is not waited for. */
     cancelling: {
       entry: 'sendCancel',
       on: { 'answer.ended': 'answered', 'answer.failed': 'answered', 'sys.shutdown': 'answered' },

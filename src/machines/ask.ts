@@ -1,23 +1,25 @@
-/** What a request knows of its tries, and the sums it does with it. Pure: the chart is in ask.machine.ts. */
+/** The tries of one request, and the arithmetic on them. Pure; the chart is in ask.machine.ts. */
 
-/** Tries that may fail, and the one that succeeds. */
+/** Workers tried, including the one that succeeds. */
 export const maxTries = 5;
-/** Beside those, a request leaves so many lines for a free slot: beyond that it would only follow old statuses about. */
+/**
+ * Queues a request may leave for a free slot, in addition to its tries. Beyond that it would only chase stale statuses.
+ */
 export const maxMoves = 4;
-/** Proofs of work that one request shows at most: a worker that asks for ever more is left. */
+/** Proofs of work per request. A worker that keeps demanding more is left. */
 export const maxProofs = 2;
-/** A worker whose engine hangs, while it speaks itself, has repaired that in about this time. */
+/** A worker that still responds while its engine hangs repairs the engine within about this time. */
 const repairMs = 60_000;
 
-/** How a worker failed this request, or what else it was left for. */
+/** How a worker failed this request, or why it was left. */
 export interface AskFailure {
   /** A wire code, or one of the client's own. */
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
-  /** When that worker would take it, as it says. */
+  /** When the worker said to try again. */
   readonly retryAfterMs?: number;
-  /** What a worker wants to be shown before it answers. */
+  /** The proof of work that the worker requires. */
   readonly work?: { readonly challenge: string; readonly bits: number };
 }
 
@@ -28,11 +30,11 @@ export interface Proof {
 
 export interface Try {
   readonly worker: string;
-  /** What became of it; undefined for the one that answered. */
+  /** Undefined for the try that answered. */
   readonly failure: AskFailure | undefined;
 }
 
-/** A worker that still has the request, and may yet go on with it. */
+/** The worker still has the request and may recover. */
 export const doubts = {
   silent: { code: 'worker_silent', message: 'The worker fell silent, and nobody took over.', retryable: true },
   stalled: {
@@ -70,17 +72,20 @@ const triesIn = (tries: readonly Try[]): number => tries.length - movesIn(tries)
 export const isTryLeft = (tries: readonly Try[]): boolean => triesIn(tries) < maxTries;
 export const isMoveLeft = (tries: readonly Try[]): boolean => movesIn(tries) < maxMoves;
 
-/** Refusals that concern this client at that worker, not the request: not to be repeated there, yet welcome elsewhere. */
+/**
+ * Refusals that concern this client at that worker, not the request: pointless to repeat there, but another worker may
+ * accept.
+ */
 const elsewhere: readonly string[] = ['rate_limited', 'banned', 'work_required', 'insufficient_credit'];
 
 export const maySucceedElsewhere = ({ code, retryable }: AskFailure): boolean => retryable || elsewhere.includes(code);
 
-/** Whether it is worth working on what the worker wants to be shown. */
+/** Whether to compute the proof of work that the worker requires. */
 export const mayProve = ({ work }: AskFailure, proofs: number): boolean => work !== undefined && proofs < maxProofs;
 
 export const withoutWork = ({ work: _work, ...failure }: AskFailure): AskFailure => failure;
 
-/** A connection that was given up for what was held against its worker already: that is the reason, not its end. */
+/** If a connection was closed because of a doubt, the doubt is the reason, not the lost connection. */
 export const reasonOf = (failure: AskFailure, doubt: AskFailure | undefined): AskFailure =>
   failure.code === failures.lost.code && doubt !== undefined ? doubt : failure;
 
@@ -88,7 +93,7 @@ export const withLastFailed = (tries: readonly Try[], failure: AskFailure): read
   tries.map((attempt, i) => (i === tries.length - 1 ? { ...attempt, failure } : attempt));
 
 /**
- * Full jitter. The first fail-over is at once: it is the worker that failed, not the mesh.
+ * Full jitter. The first fail-over is immediate: the worker failed, not the mesh.
  * @param chance uniform in [0, 1)
  */
 export function backoffMs(tries: readonly Try[], chance: number): number {
@@ -96,6 +101,6 @@ export function backoffMs(tries: readonly Try[], chance: number): number {
   return count <= 1 ? 0 : chance * 50 * 2 ** count;
 }
 
-/** How long a worker in doubt may take to go on, where there is nobody else to ask. */
+/** How long a doubted worker may take to recover if there is no other. */
 export const doubtMs = (doubt: AskFailure | undefined, patienceMs: number, hasFallback: boolean): number =>
   doubt?.code === doubts.stalled.code && !hasFallback ? Math.max(patienceMs, repairMs) : patienceMs;

@@ -1,17 +1,17 @@
 /**
- * The chart of every connection: who owns the bytes, what the other end has to say first, and how it ends. A link, a peer and a score peer
- * differ only in that first word, and in what becomes of an end that never says it.
+ * The chart shared by every connection: who owns the bytes, what the other end must send first, and how it ends. Links,
+ * peers and score peers differ only in that first message, and in what happens to an end that never sends it.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import { maxMicrosteps } from '../runtime/limits.js';
 
 export type ConnectionEvent =
-  /** The other end has said what makes it welcome. */
+  /** The other end identified itself. */
   | { readonly type: 'connection.greeted' }
-  /** It said something else first, or proved nothing by it. */
+  /** It sent something else first, or a greeting that does not verify. */
   | { readonly type: 'connection.refused' }
-  /** A whole frame came, of whatever kind. */
+  /** A complete frame arrived, of any kind. */
   | { readonly type: 'connection.frame' }
   | { readonly type: 'connection.closed' }
   | { readonly type: 'sys.shutdown' };
@@ -20,21 +20,21 @@ const base = setup({
   types: { events: {} as ConnectionEvent },
   actors: { connection: {} as GuardedLogic<undefined, AnyEventObject> },
   actions: {
-    /** Flushes what was written, then closes. */
+    /** Flushes pending writes, then closes. */
     endConnection: () => {},
   },
   delays: { flushMs: 1_000 },
 });
 
 export interface Handshake {
-  /** The other end's first word, and where it leads. */
+  /** The other end's first message, and the state it leads to. */
   readonly on: Readonly<Partial<Record<ConnectionEvent['type'], 'open' | '#closed'>>>;
-  /** How long the connection is held open for an end that has said nothing yet, and where it goes then. */
+  /** How long an end may stay silent at first, and the state that follows. */
   readonly greetingMs: number;
   readonly silent: 'draining' | '#closed';
 }
 
-/** @param id of the machine. */
+/** @param id of the machine */
 export const connectionMachine = (id: string, { on, greetingMs, silent }: Handshake) =>
   base.extend({ delays: { greetingMs } }).createMachine({
     id,
@@ -48,7 +48,7 @@ export const connectionMachine = (id: string, { on, greetingMs, silent }: Handsh
         initial: 'handshake',
         states: {
           handshake: { on, after: { greetingMs: silent } },
-          /** No timeout: each machine says what watches over a connection that is open. */
+          /** No timeout: each machine says what watches an open connection. */
           open: {},
           draining: { entry: 'endConnection', on: { 'sys.shutdown': {} }, after: { flushMs: '#closed' } },
         },

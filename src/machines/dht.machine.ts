@@ -1,7 +1,7 @@
 /**
- * The DHT node of the process. Child of the networks supervisor, which restarts the topics with it: a handle is good for as
- * long as this actor lives, and no longer. Opening is tried a few times; then, or when a node fails that was online, this
- * actor fails, with the reason.
+ * The process's DHT node. Child of the networks supervisor, which restarts the topics together with it: a handle is
+ * valid only while this actor lives. Opening is retried a few times. After that, or when an online node fails, this
+ * actor fails with the reason.
  *
  * Invariants: one node at a time; a handle is given out only while its node is online.
  */
@@ -10,10 +10,10 @@ import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import { maxMicrosteps } from '../runtime/limits.js';
 
 export const maxOpenTries = 3;
-/** The wait after the first try; each next one is twice as long. */
+/** Delay after the first try; it doubles with each further one. */
 export const openBackoffMs = 500;
 
-/** Opaque here: only actors look inside. */
+/** Opaque here; only actors look inside. */
 export type DhtHandle = object;
 
 export interface DhtContext {
@@ -26,11 +26,11 @@ export type DhtMachineEvent =
   | { readonly type: 'dht.ready'; readonly dht: DhtHandle; readonly bootstrap: string; readonly holdsLocal: boolean }
   | { readonly type: 'dht.failed'; readonly error: Error }
   | { readonly type: 'dht.closed' }
-  /** Answered with `dht.here` to the actor named `from`; by silence while there is no node. */
+  /** Answered with `dht.here` to the actor named `from`; not answered while there is no node. */
   | { readonly type: 'dht.get'; readonly from: string }
   | { readonly type: 'sys.shutdown' };
 
-/** What the node's actor takes. */
+/** Commands for the node's actor. */
 export type DhtNodeCommand = { readonly type: 'node.close' };
 
 const base = setup({
@@ -38,7 +38,7 @@ const base = setup({
   actors: { node: {} as GuardedLogic<undefined, DhtNodeCommand> },
   guards: { hasTriesLeft: ({ context }) => context.tries < maxOpenTries },
   actions: {
-    /** Tells the one who asked. */
+    /** Replies to the asker. */
     answer: () => {},
     /** Tells the topics, which may have asked too early. */
     announce: () => {},
@@ -46,10 +46,10 @@ const base = setup({
     reportFailure: () => {},
   },
   delays: {
-    /** Binding takes milliseconds; finding out who holds a local port that stays silent, three seconds. */
+    /** Binding takes milliseconds; detecting that the holder of a local port is silent takes three seconds. */
     openTimeoutMs: 8_000,
     backoffMs: ({ context }) => openBackoffMs * 2 ** (context.tries - 1),
-    /** The node itself gives up earlier. */
+    /** The node gives up earlier than this. */
     closeTimeoutMs: 4_000,
   },
 });
@@ -66,7 +66,7 @@ const chart = base.extend({
     noteFailure,
     countTry: base.assign({ tries: ({ context }) => context.tries + 1 }),
     closeNode: base.sendTo('node', { type: 'node.close' }),
-    /** A throw in an action is how an actor fails. */
+    /** Throwing in an action is how an actor fails. */
     giveUp: ({ context }) => {
       throw context.error ?? new Error('the DHT node closed by itself');
     },
@@ -92,7 +92,7 @@ export const dhtMachine = chart.createMachine({
           },
           after: { openTimeoutMs: { target: '#dht.backingOff', actions: ['noteFailure', 'reportFailure'] } },
         },
-        /** No timeout: a node that hears nobody is still a node, and says nothing about it. */
+        /** No timeout: a node that hears from nobody is still a node, and reports nothing. */
         online: {
           entry: 'announce',
           on: {
@@ -114,7 +114,7 @@ export const dhtMachine = chart.createMachine({
       on: { 'sys.shutdown': 'closed' },
       after: { backoffMs: 'up' },
     },
-    /** Never left: its entry throws. */
+    /** Never left, since its entry action throws. */
     failed: { entry: 'giveUp' },
     closed: { type: 'final' },
   },

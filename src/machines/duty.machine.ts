@@ -1,15 +1,19 @@
 /**
- * Whether this worker works for others: on duty, paused by its owner, or outside of its schedule. rules/duty.ts decides; this
- * chart looks when there is reason to, and tells the others what is new. Child of services, permanent; what the owner said lives
- * outside of it, so one that restarts knows.
+ * Whether this worker currently works for others: on duty, paused by its owner, or outside its schedule. rules/duty.ts
+ * decides; this chart re-evaluates when there is reason to and announces changes. Child of services, permanent. The
+ * owner's command is stored outside, so it survives a restart of this actor.
  *
- * Invariants: what is announced is what rules/duty.ts says of that moment; a change that comes with time is announced within maxRestMs of it.
+ * Invariants: what is announced is what rules/duty.ts says at that moment; a change due to time is announced within
+ * maxRestMs.
  */
 import { setup } from 'xstate';
 import type { Duty } from '../rules/duty.js';
 import { maxMicrosteps } from '../runtime/limits.js';
 
-/** At the next change of the schedule, but at least this often: somebody may set the machine's clock, or close its lid. */
+/**
+ * Re-evaluated at the schedule's next change, but at least this often: the machine's clock may be set, or its lid
+ * closed.
+ */
 const maxRestMs = 10_000;
 
 export interface DutyInput {
@@ -23,17 +27,17 @@ export interface DutyContext extends DutyInput {
 }
 
 export type DutyEvent =
-  /** The owner says so; without `forMs`, until `duty.resume`. */
+  /** The owner's command. Without `forMs` it lasts until `duty.resume`. */
   | { readonly type: 'duty.pause'; readonly forMs?: number | undefined }
   | { readonly type: 'duty.resume' }
-  /** Somebody who started just now wants to know. */
+  /** Sent by an actor that has just started and needs the current state. */
   | { readonly type: 'duty.report' }
   | { readonly type: 'sys.shutdown' };
 
 const base = setup({
   types: { context: {} as DutyContext, events: {} as DutyEvent, input: {} as DutyInput },
   actions: {
-    /** What the owner says counts from now on, also after a restart. */
+    /** The owner's command takes effect now, and survives a restart. */
     keepPause: (_, _params: { forMs: number | undefined }) => {},
     keepResume: () => {},
     announce: (_, _duty: Duty) => {},
@@ -53,7 +57,7 @@ const chart = base.extend({ actions: { look: base.assign({ duty: ({ context }) =
 
 const tellAll = { type: 'announce', params: ({ context }: { context: DutyContext }) => context.duty } as const;
 
-/** A state that lasts until it is over, or the clock was set. */
+/** A state that lasts until its time is up or the clock was set. */
 const resting = <const Self extends string>(self: Self) =>
   ({
     after: {

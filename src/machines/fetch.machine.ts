@@ -1,9 +1,11 @@
 /**
- * The fetch of one model that is not on this machine: from the first source that can give it, each with what an earlier try left. Invoked by
- * the model's machine, or the root of a program that only fetches; its output says how it ended.
+ * Fetches one model that is not on this machine, trying its sources in order. Each source continues with the bytes an
+ * earlier one left. Invoked by the model's machine, or the root of a program that only fetches; its output says how it
+ * ended.
  *
- * Invariants: not a byte is fetched before it is known that there is room for all; nothing is put in its place that was not verified as a
- * whole; a source that fails, stalls or brings the wrong bytes is left for the next one, and when none is left, the reason of each is told.
+ * Invariants: no byte is fetched before there is known to be room for all of them; only a file that was verified as a
+ * whole is put in place; a source that fails, stalls or sends wrong bytes is left for the next one, and if none is
+ * left, the reason for each is reported.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
@@ -15,9 +17,9 @@ export interface FetchContext {
   readonly wanted: string;
   /** The first is the one in use. */
   readonly sources: readonly ModelSource[];
-  /** Why each source that was left, was left. */
+  /** Why each abandoned source was abandoned. */
   readonly reasons: readonly string[];
-  /** Unless it failed. */
+  /** Undefined means it failed. */
   readonly outcome: FetchOutcome | undefined;
 }
 
@@ -25,12 +27,12 @@ export type FetchEvent =
   /** At least one. */
   | { type: 'sources.found'; sources: readonly ModelSource[] }
   | { type: 'room.found' }
-  /** More arrived than ever before. */
+  /** More has arrived than ever before. */
   | { type: 'fetch.advanced' }
-  /** All of it arrived. */
+  /** All of it has arrived. */
   | { type: 'fetch.arrived' }
   | { type: 'fetch.verified'; model: FetchedModel }
-  /** By whatever runs: this source cannot give the model; or, before there are sources, nobody can. */
+  /** From whichever step runs: this source cannot provide the model; or, before there are sources, nobody can. */
   | { type: 'fetch.refused'; reason: string }
   | { type: 'fetch.paused' }
   | { type: 'fetch.resumed' }
@@ -48,23 +50,23 @@ const base = setup({
   actors: {
     /** Asks the catalog and the mesh. */
     findSources: {} as GuardedLogic<{ readonly wanted: string }, AnyEventObject>,
-    /** Of the disk and the memory, with what is known before the first byte. */
+    /** Checks disk and memory, with what is known before the first byte. */
     findRoom: {} as StepLogic,
     transfer: {} as StepLogic,
-    /** Hashes the whole in a thread, and puts it in its place. */
+    /** Hashes the whole file in a thread, and puts it in place. */
     verify: {} as StepLogic,
   },
   actions: { announceSource: () => {}, announceStall: () => {} },
   guards: { hasSource: ({ context }) => context.sources.length > 0 },
   delays: {
-    /** Seeders on this machine answer in 25 ms; on the other side of the world, within seconds. */
+    /** Seeders on this machine answer in 25 ms; those on the other side of the world, within seconds. */
     findSourcesMs: 30_000,
     findRoomMs: 30_000,
-    /** The slowest seeder that is not left has 120 s for a block (rules/model-fetch.ts). */
+    /** Slightly more than the 120 s that an only seeder gets for a block (rules/model-fetch.ts). */
     stallMs: 125_000,
-    /** From being told that it stalls until the source is left. */
+    /** From the report of a stall until the source is abandoned. */
     giveUpMs: 60_000,
-    /** SHA-256 of the largest model one would serve, from a slow disk. */
+    /** Enough for SHA-256 of the largest model one would serve, on a slow disk. */
     verifyMs: 1_800_000,
   },
 });
@@ -108,7 +110,7 @@ const machine = chart.createMachine({
         findSourcesMs: { target: 'failed', actions: 'blameSearch' },
       },
     },
-    /** One source after the other. */
+    /** One source after another. */
     trying: {
       initial: 'checking',
       on: { 'fetch.refused': { target: 'leaving', actions: 'noteReason' } },
@@ -130,7 +132,7 @@ const machine = chart.createMachine({
               on: { 'fetch.advanced': { target: 'moving', reenter: true } },
               after: { stallMs: 'stalled' },
             },
-            /** Nobody sends. Seeders that do not answer are dropped meanwhile for others, and new ones may come. */
+            /** Nothing arrives. Meanwhile unresponsive seeders are replaced, and new ones may appear. */
             stalled: {
               entry: 'announceStall',
               on: { 'fetch.advanced': 'moving' },
@@ -140,7 +142,7 @@ const machine = chart.createMachine({
             },
           },
         },
-        /** What has arrived stays on the disk. No timeout: it is the user's word. */
+        /** What has arrived stays on disk. No timeout: the user decides. */
         paused: { on: { 'fetch.resumed': 'checking' } },
       },
     },
@@ -166,7 +168,10 @@ const machine = chart.createMachine({
 });
 
 type Machine = typeof machine;
-/** As an interface, so that declarations of machines that invoke it can name it: spelled out, its type has XState's insides in it. */
+/**
+ * An interface, so that declarations of machines that invoke it can name it: spelled out, its type exposes XState's
+ * internals.
+ */
 export interface FetchMachine extends Machine {
   readonly id: string;
 }

@@ -1,10 +1,10 @@
-/** What the parts of a fetch say to each other about it. */
+/** Data that the parts of a fetch exchange. */
 import type { ModelContent } from '../protocol/model-content.js';
 
 interface AnySource {
-  /** Under which it is put in its place: the file's name without `.gguf`. */
+  /** The name it is stored under: the file's name without `.gguf`. */
   readonly name: string;
-  /** To serve it, as estimated; undefined where nobody has seen its header. */
+  /** Estimated memory to serve it; undefined if nobody has read its header. */
   readonly memoryBytes: number | undefined;
 }
 
@@ -14,14 +14,14 @@ export type ModelSource =
   | (AnySource & {
       readonly kind: 'uri';
       readonly uri: string;
-      /** Where they are known for sure. */
+      /** Undefined unless known for certain. */
       readonly bytes: number | undefined;
       readonly sha256: string | undefined;
-      /** Where at least something is known. */
+      /** Approximate size, if known. */
       readonly aboutBytes: number | undefined;
     });
 
-/** A model in its place, whole. */
+/** A complete model in its place. */
 export interface FetchedModel {
   readonly path: string;
   readonly content: ModelContent;

@@ -1,6 +1,6 @@
 /**
- * The state of the machine this worker runs on, from samples 2 s apart. Child of services, permanent; what they mean is decided in
- * rules/health.ts. Invariant: one sample at a time, and each is published once.
+ * Samples the health of this machine every 2 s. Child of services, permanent; rules/health.ts decides what the samples
+ * mean. Invariant: one sample at a time, each published once.
  */
 import { setup } from 'xstate';
 import { nextHealth, type Health, type HealthSample, type PublicHealth } from '../rules/health.js';
@@ -9,7 +9,7 @@ import { maxMicrosteps } from '../runtime/limits.js';
 export const sampleMs = 2_000;
 
 export interface HealthInput {
-  /** What was published last: one that restarts must not call a machine idle that its owner needs. */
+  /** The last published health, so that a restart does not report a machine as idle that its owner is using. */
   readonly published: () => PublicHealth;
 }
 
@@ -18,7 +18,7 @@ export type HealthEvent = { type: 'health.sampled'; sample: HealthSample } | { t
 const base = setup({
   types: { context: {} as Health, events: {} as HealthEvent, input: {} as HealthInput },
   actions: {
-    /** Answers with `health.sampled`. */
+    /** Answered by `health.sampled`. */
     sample: () => {},
     publish: () => {},
   },
@@ -37,7 +37,7 @@ export const healthMachine = base.extend({ actions: { judge } }).createMachine({
   on: { 'sys.shutdown': '.stopped' },
   states: {
     resting: { after: { sampleMs: 'sampling' } },
-    /** The sample is taken at once; the timeout is for a system that does not answer. */
+    /** The answer is immediate; the timeout is for a system that does not respond. */
     sampling: {
       entry: 'sample',
       on: { 'health.sampled': { target: 'resting', actions: ['judge', 'publish'] } },

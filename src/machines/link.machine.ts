@@ -1,13 +1,13 @@
 /**
  * A connection to one worker, as the client sees it. Child of the links supervisor, temporary: the topic dials again.
- * A worker speaks first; a connection on which nothing comes is half open, and dropped.
+ * The worker speaks first; a connection on which nothing arrives is half-open, and is dropped.
  */
 import { connectionMachine } from './connection.js';
 
-/** Once open, the freshness of its status says whether this worker is offered requests. */
+/** Once open, the age of its last status decides whether this worker is offered requests. */
 export const linkMachine = connectionMachine('link', {
   on: { 'connection.greeted': 'open' },
-  /** The first status of a worker that is there comes within milliseconds, over any distance within a second or two. */
+  /** A live worker's first status arrives within milliseconds, or a second or two over any distance. */
   greetingMs: 5_000,
   silent: '#closed',
 });

@@ -1,8 +1,9 @@
 /**
- * A server of this worker's owner: the admin page at its address, the control channel at its socket. Child of services, permanent. A
- * worker whose address is taken works on without it, says so once, and tries again: whoever held the address may leave.
+ * A server for this worker's owner: the admin page on its address, or the control channel on its socket. Child of
+ * services, permanent. If the address is taken the worker runs without it, reports that once, and keeps retrying, since
+ * the holder may leave.
  *
- * Invariants: one server at a time; of failures in a row the first alone is reported.
+ * Invariants: one server at a time; of several failures in a row only the first is reported.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import { backoffMs, type Backoff } from '../rules/backoff.js';
@@ -12,7 +13,6 @@ import { maxMicrosteps } from '../runtime/limits.js';
 const reopening: Backoff = { firstMs: 1_000, longestMs: 60_000 };
 
 export interface ListenerContext {
-  /** In a row. */
   readonly failures: number;
 }
 
@@ -72,7 +72,7 @@ export const listenerMachine = chart.createMachine({
           },
           after: { openMs: { target: '#listener.backingOff', actions: 'countFailure' } },
         },
-        /** No timeout: it serves whoever comes. */
+        /** No timeout: it serves whoever connects. */
         listening: {},
       },
     },

@@ -1,9 +1,9 @@
 /**
- * A model that this worker was told to serve: found, or fetched; hashed, tried in a disposable engine, given to its engine, and offered to
- * the mesh. Child of models, permanent.
+ * A model that this worker was told to serve: found or fetched, hashed, tried in a disposable engine, handed to its
+ * engine, and shared with the mesh. Child of models, permanent.
  *
- * Invariants: nothing reaches an engine, or another node, that was not whole, hashed, and either built here or survived a probe. What was
- * fetched and did not survive it is not kept.
+ * Invariants: nothing reaches an engine or another node unless it is complete, hashed, and either built here or
+ * survived a probe; a fetched file that did not survive its probe is not kept.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
@@ -15,7 +15,7 @@ import type { ServedModel } from './model.js';
 export interface ModelContext {
   /** As the user wrote it: a name, a SHA-256, an address or a path. */
   readonly wanted: string;
-  /** '' before it is found. */
+  /** '' until it is found. */
   readonly path: string;
   readonly fetched: FetchedModel | undefined;
   readonly model: ServedModel | undefined;
@@ -25,22 +25,22 @@ export interface ModelContext {
 export type ModelEvent =
   | { type: 'file.found'; path: string }
   | { type: 'file.missing'; reason: string }
-  /** `mustProbe` is false for a model that this program built, or that survived a probe before under the same hash. */
+  /** `mustProbe` is false for a model this program built, or one with the same hash that survived a probe before. */
   | { type: 'file.verified'; model: ServedModel; mustProbe: boolean }
   | { type: 'turn.given' }
   | { type: 'file.probed' }
   | { type: 'file.refused'; reason: string }
   | { type: 'share.failed'; reason: string }
   | { type: 'xstate.done.actor.fetch'; output: FetchOutcome }
-  /** The engine asks. */
+  /** The engine asks for it. */
   | { type: 'model.wanted' }
   | { type: 'sys.shutdown' };
 
-/** One step of the way; says `file.…` when it is over. `path` is '' before the file is found. */
+/** One step; sends `file.…` when done. `path` is '' until the file is found. */
 type StepLogic = GuardedLogic<{ readonly wanted: string; readonly path: string }, AnyEventObject>;
 
 const leastProbeMs = 120_000;
-/** 50 MB/s. A good model of 40 GB must not be taken for a bad one, and deleted, since its disk is slow. */
+/** 50 MB/s. A good model of 40 GB must not be condemned, and deleted, because its disk is slow. */
 const slowDiskBytesPerMs = 50_000;
 
 const base = setup({
@@ -50,9 +50,9 @@ const base = setup({
     fetch: fetchMachine,
     verify: {} as StepLogic,
     probe: {} as StepLogic,
-    /** Says `turn.given` when this model may be tried, and holds the turn as long as it lives. */
+    /** Sends `turn.given` when this model may be tried, and holds the turn as long as it lives. */
     turn: {} as GuardedLogic<undefined, AnyEventObject>,
-    /** Offers it to the mesh as long as it lives. */
+    /** Shares it with the mesh as long as it lives. */
     share: {} as GuardedLogic<{ readonly model: ServedModel | undefined }, AnyEventObject>,
   },
   actions: {
@@ -62,24 +62,24 @@ const base = setup({
     announceUnshared: () => {},
     rememberProbe: () => {},
     rememberFetch: () => {},
-    /** Where it was fetched: the file, and those who offer it. */
+    /** If it was fetched: deletes the file, and refuses the seeders that offer it. */
     discardFetched: () => {},
   },
   guards: {
     mustProbe: ({ event }) => event.type === 'file.verified' && event.mustProbe,
-    /** There is a mesh, or at least a hub. */
+    /** Whether there is a mesh, or at least a hub. */
     canFetch: () => false,
     hasFetched: ({ event }) => event.type === 'xstate.done.actor.fetch' && event.output.kind === 'fetched',
     wasFetched: ({ context }) => context.fetched !== undefined,
   },
   delays: {
-    /** A look at the models folder; the demo model is built in less. */
+    /** A look at the models folder; building the demo model takes less. */
     locateMs: 60_000,
-    /** A probe reads all weights and asks for one token. What takes longer than this is not for this machine. */
+    /** A probe reads all weights and generates one token. A model that takes longer does not suit this machine. */
     probeMs: ({ context }) => leastProbeMs + Math.floor((context.model?.bytes ?? 0) / slowDiskBytesPerMs),
-    /** SHA-256 of the largest model one would serve, from a slow disk. */
+    /** Enough for SHA-256 of the largest model one would serve, on a slow disk. */
     verifyMs: 1_800_000,
-    /** Nobody has it, or there is no room for it: until that is looked at again. */
+    /** Nobody has it, or there is no room for it. Checked again after this. */
     fetchAgainMs: 120_000,
     shareAgainMs: 10_000,
   },
@@ -137,7 +137,7 @@ export const modelMachine = chart.createMachine({
       },
       after: { locateMs: { target: 'failed', actions: 'blameSearch' } },
     },
-    /** From the mesh or its address. No timeout here: the fetch has its own, and gives up by itself. */
+    /** From the mesh or its address. No timeout here: the fetch has its own. */
     fetching: {
       invoke: { id: 'fetch', src: 'fetch', input: ({ context }) => ({ wanted: context.wanted }) },
       on: {
@@ -157,12 +157,14 @@ export const modelMachine = chart.createMachine({
       },
       after: { verifyMs: { target: 'failed', actions: 'blameReading' } },
     },
-    /** In an engine of its own: what kills that one is refused, and this worker does not notice. A few models at a time. */
+    /**
+     * In a disposable engine: a file that kills it is refused, and this worker is unaffected. A few models at a time.
+     */
     trying: {
       invoke: { id: 'turn', src: 'turn' },
       initial: 'waiting',
       states: {
-        /** No timeout: those before it in the line have theirs. */
+        /** No timeout: each model ahead in line has its own. */
         waiting: { on: { 'turn.given': 'probing' } },
         probing: {
           invoke: { id: 'probe', src: 'probe', input: step },
@@ -176,7 +178,10 @@ export const modelMachine = chart.createMachine({
         },
       },
     },
-    /** Nobody should load it. What the user put there stays; what was fetched goes, and may be had better elsewhere. */
+    /**
+     * Not to be loaded. A file the user put there stays; a fetched one is deleted, and may be fetched again from
+     * another source.
+     */
     condemned: {
       always: [{ guard: 'wasFetched', target: 'lacking', actions: 'discardFetched' }, { target: 'failed' }],
     },
@@ -185,18 +190,18 @@ export const modelMachine = chart.createMachine({
       on: { 'model.wanted': { actions: 'announceReady' } },
       initial: 'sharing',
       states: {
-        /** No timeout: this is where a model that is served lives. */
+        /** No timeout: a served model stays here. */
         sharing: {
           invoke: { id: 'share', src: 'share', input: ({ context }) => ({ model: context.model }) },
           on: { 'share.failed': { target: 'unshared', actions: 'announceUnshared' } },
         },
-        /** It is served all the same. */
+        /** It is served anyway. */
         unshared: { after: { shareAgainMs: 'sharing' } },
       },
     },
     /** It could not be fetched this time. */
     lacking: { entry: 'announceRefused', after: { fetchAgainMs: 'locating' } },
-    /** No timeout: nothing about this file changes by itself. The worker serves its other models. */
+    /** No timeout: this file will not change by itself. The worker serves its other models. */
     failed: { entry: 'announceRefused' },
     stopped: { type: 'final' },
   },

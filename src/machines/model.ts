@@ -1,19 +1,19 @@
-/** What the node says to itself about a model that it serves. */
+/** Facts about a served model, passed between actors. */
 export interface ServedModel {
   readonly name: string;
   /** SHA-256 of the whole file, hex. */
   readonly sha256: string;
   readonly bytes: number;
   readonly path: string;
-  /** Tokens a sequence, as set or as chosen for this machine. */
+  /** Tokens per sequence, as set or as chosen for this machine. */
   readonly contextSize: number;
-  /** Of everything, with all its sequences, as estimated. */
+  /** Estimated memory in total, with all its sequences. */
   readonly memoryBytes: number;
 }
 
-/** What an engine chose for a model when it loaded it. */
+/** What an engine chose when it loaded a model. */
 export interface LoadedModel {
-  /** Tokens a sequence. */
+  /** Tokens per sequence. */
   readonly contextSize: number;
   readonly slots: number;
   readonly threads: number;

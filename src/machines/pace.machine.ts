@@ -1,10 +1,10 @@
 /**
- * How many threads one engine computes with, so that the machine's owner keeps the cores he takes (rules/pace.ts). Child of the engine's
- * group, after its slots; permanent.
+ * How many threads one engine computes with, so that the machine's owner keeps the cores their programs use
+ * (rules/pace.ts). Child of the engine's group, after its slots; permanent.
  *
- * While the engine computes it tells by itself, some twice a second, what it and the others used. While it rests, what the
- * whole machine does is what the others do, and the samples of `health` say that: so watching a resting machine costs
- * nothing, and an engine that is given work beside a busy program starts with the right number.
+ * A computing engine reports its own and other programs' use some twice a second. While it is idle, all use of the
+ * machine is other programs', and the samples of `health` report that. So watching an idle machine costs nothing, and
+ * an engine that gets work while another program is busy starts with the right number of threads.
  *
  * Invariant: the engine is told after each change, and after each start of its process.
  */
@@ -18,27 +18,27 @@ export interface PaceContext {
 }
 
 export type PaceEvent =
-  /** A process is ready to compute, with the most threads that it may have. */
+  /** A process is ready to compute, with the most threads it may have. */
   | { type: 'engine.ready' }
   /** It was given work. */
   | { type: 'engine.working' }
-  /** What it saw while it computed. */
+  /** Use measured by the engine while it computed. */
   | { type: 'engine.used'; sample: PaceSample }
-  /** What all programs used, this engine included. */
+  /** Use by all programs, this engine included. */
   | { type: 'machine.used'; sample: PaceSample }
   | { type: 'sys.shutdown' };
 
 const base = setup({
   types: { context: {} as PaceContext, events: {} as PaceEvent, input: {} as PaceLimits },
   actions: {
-    /** Tells the engine how many threads it may use. */
+    /** Tells the engine how many threads to use. */
     setThreads: () => {},
   },
   guards: {
     changes: ({ context, event }) => 'sample' in event && next(context, event.sample).threads !== context.pace.threads,
   },
   delays: {
-    /** An engine that computes speaks more than twice a second. */
+    /** A computing engine reports more than twice a second. */
     silentMs: 1_500,
   },
 });
@@ -70,9 +70,9 @@ export const paceMachine = chart.createMachine({
     resting: {
       initial: 'settling',
       states: {
-        /** The next sample still holds the end of what the engine computed. */
+        /** The next sample still includes the end of the engine's own work. */
         settling: { on: { 'machine.used': 'watching' } },
-        /** No timeout, here or above: while nobody samples the machine, nothing changes. */
+        /** No timeout here or above: without samples nothing changes. */
         watching: {
           on: {
             'machine.used': [{ guard: 'changes', actions: ['judge', 'setThreads'] }, { actions: 'judge' }],

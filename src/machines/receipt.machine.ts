@@ -1,22 +1,26 @@
 /**
- * A claim on its way to become a certificate. It begins as a sound claim (`rules/claim.ts`) and ends certified, rejected or
- * expired. A busy mesh has thousands of them in flight, so each is data in the docket (actors/scores/docket.ts), which runs this chart
- * as a table (runtime/chart-table.ts): what a claim has gathered is the docket's, and the chart hears of it once it is enough.
+ * A claim on its way to becoming a certificate: it starts as a sound claim (`rules/claim.ts`) and ends certified,
+ * rejected or expired. A busy mesh has thousands in flight, so a claim is data in the docket (actors/scores/docket.ts),
+ * which runs this chart as a table (runtime/chart-table.ts). The docket holds what a claim has gathered; the chart only
+ * hears when it is enough.
  *
- * Invariants: attested before it is offered, stored before it is certified; whatever this node itself thinks of a claim, a
- * quorum of others certifies it, for otherwise two honest nodes would hold different sets.
+ * Invariants: attested before it is offered, stored before it is certified; a quorum of others certifies a claim
+ * whatever this node thinks of it, since otherwise two honest nodes would hold different sets.
  */
 import { setup } from 'xstate';
 import { backoffMs, type Backoff } from '../rules/backoff.js';
 import { maxMicrosteps } from '../runtime/limits.js';
 
 const judgingAgain: Backoff = { firstMs: 2_000, longestMs: 300_000 };
-/** Connections lose nothing: what was told was heard, unless the other end was too busy. Asking it sooner would keep it so. */
+/**
+ * Connections do not lose messages: what was sent arrived, unless the other end was too busy. Asking sooner would keep
+ * it so.
+ */
 const offeringAgain: Backoff = { firstMs: 5_000, longestMs: 300_000 };
 
 export type ReceiptEnd = 'certified' | 'rejected' | 'expired';
 
-/** Of the claim that runs it; only read here. */
+/** Belongs to the claim that runs it; read-only here. */
 export interface ReceiptContext {
   /** Until no honest node attests it any more. */
   readonly expiresInMs: number;
@@ -27,13 +31,13 @@ export interface ReceiptContext {
 export type ReceiptEvent =
   /** Judged valid by this node. */
   | { readonly type: 'receipt.accepted' }
-  /** Not now, and perhaps later: the client's balance may grow, a clock may catch up. */
+  /** Not valid now, but perhaps later: the client's balance may grow, a clock may catch up. */
   | { readonly type: 'receipt.doubted' }
-  /** For good. */
+  /** Invalid for good. */
   | { readonly type: 'receipt.refused' }
-  /** This node's own attestation is on the disk, or it is no validator. */
+  /** This node's attestation is on disk, or it is no validator. */
   | { readonly type: 'receipt.signed' }
-  /** By this node's policy, as it is now, those who attested it make a certificate. */
+  /** The attestations gathered form a certificate under this node's current policy. */
   | { readonly type: 'quorum.reached' }
   | { readonly type: 'receipt.stored' }
   | { readonly type: 'receipt.notStored' };
@@ -43,11 +47,14 @@ const chart = setup({
   actions: {
     /** Answered at once: accepted, doubted or refused. */
     judge: () => {},
-    /** Sign it and store that, or find it in the store: answered by `receipt.signed`, or refused where it holds another one. */
+    /**
+     * Signs and stores an attestation, or finds it in the store. Answered by `receipt.signed`, or refused if the store
+     * holds another.
+     */
     sign: () => {},
-    /** To every peer, with what has gathered of attestations. */
+    /** Sends it to every peer, with the attestations gathered so far. */
     offer: () => {},
-    /** Certificate, indexes and totals in one step on the disk, and only then counted. */
+    /** Writes certificate, indexes and totals in one atomic step; only then does it count. */
     store: () => {},
   },
   delays: {
@@ -87,7 +94,7 @@ export const receiptMachine = chart.createMachine({
               entry: 'sign',
               on: {
                 'receipt.signed': 'offering',
-                /** The disk knows of another receipt for this order that this node attested. */
+                /** The store has this node's attestation of another receipt for this order. */
                 'receipt.refused': '#receipt.rejected',
               },
               after: { signMs: { target: 'signing', reenter: true } },

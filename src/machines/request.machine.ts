@@ -1,9 +1,9 @@
 /**
- * A request in a slot, from the order to run until its one end. (While it waits it is data in the scheduler's queue: a
- * thousand waiting actors would cost more than the thousand requests.) Child of the scheduler.
+ * A request in a slot, from the order to run until its one end. Child of the scheduler. (While it waits it is data in
+ * the scheduler's queue: a thousand waiting actors would cost more than the thousand requests.)
  *
- * Invariant: reaches one of its final states exactly once, whatever the slot does, and its output says which. `lost` is the end of
- * the run, not yet of the request.
+ * Invariant: reaches exactly one final state, exactly once, whatever the slot does, and its output says which. `lost`
+ * ends the run, not necessarily the request.
  */
 import { setup } from 'xstate';
 import { maxMicrosteps } from '../runtime/limits.js';
@@ -13,11 +13,11 @@ import type { RequestRecord } from './scheduler.js';
 export interface RequestInput {
   readonly record: RequestRecord;
   readonly slot: string;
-  /** Until the request's own deadline; undefined has none. */
+  /** Until the request's deadline; undefined means none. */
   readonly expiresInMs: number | undefined;
 }
 
-/** One a final state. `lost`: the slot or its engine died; the scheduler tries again once. */
+/** One per final state. `lost`: the slot or its engine died; the scheduler retries once. */
 export type RequestOutcome =
   | { readonly kind: 'scored'; readonly usage: RunUsage }
   | { readonly kind: 'cancelled'; readonly usage: RunUsage }
@@ -59,9 +59,9 @@ const base = setup({
     isCancelled: ({ event }) => event.type === 'run.ended' && event.usage.finishReason === 'cancelled',
   },
   delays: {
-    /** From the order to the tokenised prompt. A slot that cannot take the run says so; this is the net under it. */
+    /** From the order to the tokenised prompt. A slot that cannot take the run says so; this is a safety net. */
     acceptMs: 60_000,
-    /** No answer takes a day. */
+    /** Without a deadline: no answer takes a day. */
     expiresInMs: ({ context }) => context.expiresInMs ?? 24 * 3_600_000,
     cancelMs: 15_000,
   },
@@ -112,9 +112,9 @@ export const requestMachine = chart.createMachine({
         decoding: {},
       },
     },
-    /** The client wants no more: the run ends at its next token or slice, with what it has. */
+    /** The client cancelled: the run ends at its next token or slice, with what it has. */
     cancelling: { entry: 'cancelRun', after: { cancelMs: 'lost' } },
-    /** The request's own deadline passed in the slot, which is free once the run has ended. */
+    /** The request's deadline passed in the slot, which becomes free once the run has ended. */
     expiring: {
       entry: ['cancelRun', 'noteExpired'],
       on: { 'run.ended': 'expired', 'run.failed': 'expired', 'run.lost': 'expired' },

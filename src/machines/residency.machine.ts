@@ -1,15 +1,15 @@
 /**
- * Which of the worker's models are loaded just now. Child of services, before the engines; permanent. It starts knowing nothing, and asks
- * the engines. What goes and what comes is decided in rules/residency.ts, which states what holds of it.
+ * Which of the worker's models are loaded. Child of services, before the engines; permanent. It starts with no
+ * knowledge and asks the engines. rules/residency.ts decides what to load and unload, and states the invariants.
  */
 import { setup } from 'xstate';
 import { planResidency, type Residence, type Resident, type ResidencyPlan } from '../rules/residency.js';
 import { maxMicrosteps } from '../runtime/limits.js';
 
-/** By the place of the model in the list of those wanted. */
+/** By the model's place in the list of wanted models. */
 export type Residents = ReadonlyMap<number, Resident & { readonly model: string }>;
 
-/** How many wait for and run in a model, by its SHA-256. */
+/** Requests waiting for and running in a model, by its SHA-256. */
 export interface Demand {
   readonly model: string;
   readonly waitingSinceMs: number | undefined;
@@ -18,7 +18,7 @@ export interface Demand {
 
 export interface ResidencyInput {
   readonly budgetBytes: number;
-  /** Never steps. */
+  /** Monotonic. */
   readonly monotonicMs: () => number;
 }
 
@@ -29,12 +29,12 @@ export interface ResidencyContext extends ResidencyInput {
 
 export type ResidencyEvent =
   | { type: 'engine.residence'; place: number; model: string; memoryBytes: number; residence: Residence }
-  /** Its engine is not started any more. */
+  /** Its engine will not be started again. */
   | { type: 'engine.gone'; place: number }
   | { type: 'demand.changed'; demand: readonly Demand[] }
   | { type: 'sys.shutdown' };
 
-/** For a model that is not loaded. */
+/** Whether a request waits for a model that is not loaded. */
 const someoneWaits = ({ residents }: ResidencyContext): boolean =>
   [...residents.values()].some(
     ({ residence, waitingSinceMs }) => residence === 'parked' && waitingSinceMs !== undefined,
@@ -43,11 +43,11 @@ const someoneWaits = ({ residents }: ResidencyContext): boolean =>
 const base = setup({
   types: { context: {} as ResidencyContext, events: {} as ResidencyEvent, input: {} as ResidencyInput },
   actions: {
-    /** Every engine says where it stands. */
+    /** Every engine answers with `engine.residence`. */
     askEngines: () => {},
-    /** To engines: load and unload. A model that stays parked may be asked for all the same. */
+    /** Tells engines to load and unload. Requests may still come for a model that stays parked. */
     carryOut: (_, _params: ResidencyPlan<number>) => {},
-    /** To the scheduler: nothing new is started in these models. */
+    /** Tells the scheduler to start nothing new in these models. */
     hold: (_, _params: { models: readonly string[] }) => {},
     publish: (_, _params: { residents: Residents }) => {},
   },
@@ -56,7 +56,7 @@ const base = setup({
     nobodyWaits: ({ context }) => !someoneWaits(context),
   },
   delays: {
-    /** While somebody waits for a model that is not loaded: a turn may be over. */
+    /** While a request waits for an unloaded model: another model's turn may be over. */
     lookMs: 1_000,
   },
 });
@@ -98,7 +98,7 @@ const chart = base.extend({
       const { residents, budgetBytes, held } = context;
       const plan = planResidency(residents, budgetBytes, context.monotonicMs());
       enqueue({ type: 'carryOut', params: plan });
-      // Afterwards: what goes has no slots any more when it is not held any more.
+      // Last, so that an unloaded model has no slots any more by the time it is no longer held.
       if (plan.hold.join() !== held.join()) {
         enqueue.assign({ held: plan.hold });
         const models = plan.hold.map((place) => residents.get(place)?.model ?? '');
@@ -122,7 +122,7 @@ export const residencyMachine = chart.createMachine({
     'demand.changed': { actions: ['noteDemand', 'plan'] },
   },
   states: {
-    /** Nobody waits for what is not loaded: no timer runs. */
+    /** Nobody waits for an unloaded model: no timer runs. */
     settled: { always: { guard: 'someoneWaits', target: 'pressed' } },
     pressed: {
       always: { guard: 'nobodyWaits', target: 'settled' },

@@ -1,11 +1,14 @@
-/** What travels between scheduler, slot and engine about one run: one attempt to answer one request in one slot. */
+/** Messages between scheduler, slot and engine about one run: one attempt to answer one request in one slot. */
 import type { FinishReason, RunErrorCode, RunRequest, ToolCall, Weighing } from '../protocol/run.js';
 
 /** The order to run a request. `tokens` is the data path: called for every batch, never through a machine. */
 export interface RunOrder {
-  /** Names this attempt: a second run of the same request has another name, so that late news of the first miss it. */
+  /**
+   * Names this attempt. A second run of the same request has a different name, so late news of the first one is
+   * ignored.
+   */
   readonly run: string;
-  /** Whose request it is: only the same client's prefix is reused. */
+  /** Whose request it is: a cached prefix is reused only for the same account. */
   readonly account: string;
   readonly request: RunRequest;
   readonly tokens: (text: string, count: number) => void;

@@ -1,10 +1,10 @@
 /**
  * A slot: one sequence of an engine's context, and the run in it. Child of the engine's slots supervisor.
  *
- * Invariants: one run at a time; the scheduler hears of every run exactly one end (`run.ended`, `run.failed`, `run.lost`),
- * unless this actor crashed, in which case the engine says `run.lost` for it when the next incarnation reports.
+ * Invariants: one run at a time; the scheduler receives exactly one end for every run (`run.ended`, `run.failed`,
+ * `run.lost`). If this actor crashed, the engine sends `run.lost` for it when the next incarnation reports.
  *
- * Tokens do not pass here: they go from the engine's messages to the peer's writer (docs/architecture.md).
+ * Tokens do not pass through here: they go from the engine's messages to the peer's writer (docs/architecture.md).
  */
 import { setup } from 'xstate';
 import { unknownPaceMs } from '../rules/wedge.js';
@@ -13,15 +13,15 @@ import type { RunFailure, RunOrder, RunUsage } from './run.js';
 
 export type SlotEvent =
   | { type: 'engine.ready'; model: string }
-  /** There is no engine any more. Told to every slot before any of them hears `engine.lost`. */
+  /** The engine is gone. Sent to every slot before any of them receives `engine.lost`. */
   | { type: 'engine.leaving' }
   | { type: 'engine.lost' }
-  /** The scheduler asks what this slot is doing; it has forgotten. A run of before is cancelled. */
+  /** Sent by a scheduler that restarted and knows nothing: report your state. A run from before is cancelled. */
   | { type: 'slot.report' }
   | { type: 'slot.run'; order: RunOrder }
   | { type: 'slot.cancel'; run: string }
   | { type: 'run.started'; run: string; promptTokens: number }
-  /** A sign of life. `patienceMs`: how long the next one may take, by the pace of this run (rules/wedge.ts). */
+  /** A sign of progress. `patienceMs`: how long the next one may take, by the pace of this run (rules/wedge.ts). */
   | { type: 'run.progress'; run: string; patienceMs: number }
   | { type: 'run.firstToken'; run: string }
   | { type: 'run.ended'; run: string; usage: RunUsage }
@@ -29,43 +29,43 @@ export type SlotEvent =
   | { type: 'sys.shutdown' };
 
 export interface SlotContext {
-  /** SHA-256 of the model that the engine holds. */
+  /** SHA-256 of the model the engine holds. */
   readonly model: string;
   readonly run: string | undefined;
-  /** Without a sign for this long, the slot is wedged. */
+  /** After this long without a sign the slot is wedged. */
   readonly patienceMs: number;
 }
 
 const base = setup({
   types: { context: {} as SlotContext, events: {} as SlotEvent },
   actions: {
-    /** Tells the engine that this slot exists: it answers `engine.ready` as soon as the sequence is free. */
+    /** Tells the engine that this slot exists; it answers `engine.ready` as soon as the sequence is free. */
     greetEngine: () => {},
     /** Offers the sequence to the scheduler. */
     offer: () => {},
-    /** Takes the offer back. */
+    /** Withdraws the offer. */
     withdraw: () => {},
     startRun: (_, _params: { order: RunOrder }) => {},
     cancelRun: () => {},
-    /** Hands a report of the run on to the scheduler. */
+    /** Passes a report of the run to the scheduler. */
     report: () => {},
     /** Tells the scheduler that the run died with the engine. */
     reportLost: () => {},
-    /** Refuses an order that came while this slot could not take it. */
+    /** Refuses an order that arrived while this slot could not take it. */
     refuse: (_, _params: { order: RunOrder }) => {},
-    /** The engine answers pings and gives no tokens: only a new process helps. */
+    /** The engine answers pings but produces no tokens: only a new process helps. */
     restartEngine: () => {},
   },
   guards: {
-    /** Late news of a run of before changes nothing. */
+    /** Ignores late news of an earlier run. */
     ofThisRun: ({ context, event }) => 'run' in event && event.run === context.run,
     gaveUp: ({ context, event }) =>
       event.type === 'run.failed' && event.run === context.run && event.failure.code === 'slot_failed',
   },
   delays: {
     /**
-     * The wait is in two halves, so that what the engine has sent is read in between: after this process was stopped, or the
-     * machine slept, the first timer is overdue before anything is heard.
+     * The wait is split in two, so that what the engine has sent is read in between: after this process was stopped or
+     * the machine slept, the first timer is overdue before anything has been read.
      */
     halfPatienceMs: ({ context }) => context.patienceMs / 2,
     patienceMs: ({ context }) => context.patienceMs,
@@ -85,7 +85,7 @@ const chart = base.extend({
   },
 });
 
-/** Each sign of the run leads back to `heard`; without one, both halves of its patience pass. */
+/** Every sign of the run returns to `heard`; without one, both halves of its patience elapse. */
 const watched = {
   initial: 'heard',
   states: {
@@ -105,7 +105,7 @@ export const slotMachine = chart.createMachine({
     'slot.run': { actions: { type: 'refuse', params: ({ event }) => ({ order: event.order }) } },
   },
   states: {
-    /** No engine, or one that still ends the run of an earlier incarnation. Asks again until it is told otherwise. */
+    /** No engine, or one that is still ending the run of an earlier incarnation. Asks again until it gets an answer. */
     offline: {
       entry: 'greetEngine',
       on: { 'engine.ready': { target: 'idle', actions: 'noteModel' } },
@@ -117,7 +117,7 @@ export const slotMachine = chart.createMachine({
       exit: 'withdraw',
       on: {
         'slot.report': { actions: 'offer' },
-        /** Its offer is taken back before another slot reports the run that it lost: nobody is given this one for it. */
+        /** The offer is withdrawn before another slot reports its lost run, so that this slot is not assigned to it. */
         'engine.leaving': 'offline',
         'slot.run': {
           target: 'busy',
@@ -152,7 +152,7 @@ export const slotMachine = chart.createMachine({
         },
       },
     },
-    /** A run nobody wants any more still holds the sequence. */
+    /** A run nobody wants any more still occupies the sequence. */
     releasing: {
       on: {
         'run.ended': { guard: 'ofThisRun', target: 'idle' },
@@ -160,7 +160,7 @@ export const slotMachine = chart.createMachine({
       },
       after: { patienceMs: 'wedged' },
     },
-    /** The engine gave this run up by itself. A short pause, so that a run that always fails does not spin. */
+    /** The engine gave up on this run. A short pause keeps a run that always fails from spinning. */
     faulted: { after: { faultMs: 'idle' } },
     wedged: {
       entry: ['restartEngine', 'reportLost'],

@@ -1,8 +1,8 @@
 /**
- * The pace of `status`. Child of services, permanent; what it says is the board's (actors/worker/status-board.ts).
+ * When `status` is broadcast. Child of services, permanent; the content comes from actors/worker/status-board.ts.
  *
- * Invariants: a change is told at once, or at the end of the gap after the last one, so at most four times a second; where nothing changes,
- * the same is told again after each heartbeat.
+ * Invariants: a change is sent at once, or at the end of the gap after the previous one, so at most four times a
+ * second; if nothing changes, the same status is sent again at every heartbeat.
  */
 import { setup, stateIn } from 'xstate';
 import { limits } from '../protocol/limits.js';
@@ -13,13 +13,13 @@ export type StatusEvent = { type: 'status.changed' } | { type: 'sys.shutdown' };
 export const statusMachine = setup({
   types: { events: {} as StatusEvent },
   actions: {
-    /** From now on `status.changed` comes when there is news. */
+    /** From now on `status.changed` arrives when there is news. */
     watch: () => {},
     broadcast: () => {},
   },
   guards: { hasNews: stateIn({ settling: 'changed' }) },
   delays: {
-    /** It begins where the gap after the last one ends, and timers are late on a busy machine. */
+    /** It starts at the end of the gap after the last one, and timers are late on a busy machine. */
     heartbeatMs: limits.statusHeartbeatMs - 2 * limits.statusMinGapMs,
     minGapMs: limits.statusMinGapMs,
   },
@@ -34,7 +34,7 @@ export const statusMachine = setup({
       on: { 'status.changed': { target: 'settling', actions: 'broadcast' } },
       after: { heartbeatMs: { target: 'quiet', reenter: true, actions: 'broadcast' } },
     },
-    /** Something was just said. What changes now is said together at the end of the gap. */
+    /** A status was just sent. Changes are gathered and sent together at the end of the gap. */
     settling: {
       initial: 'unchanged',
       after: {

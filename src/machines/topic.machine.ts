@@ -1,7 +1,7 @@
 /**
- * One network's topic. Child of the topics supervisor, permanent. It holds the swarm, looks and announces again as long as
- * nobody is connected, since the transport itself would do so in ten minutes, and redials peers that it knows.
- * Invariants: a swarm exists in `joined` only; `connections` counts what is connected on that swarm.
+ * One network's topic. Child of the topics supervisor, permanent. It holds the swarm, refreshes lookups and
+ * announcements while nobody is connected (the transport would take ten minutes), and redials known peers. Invariants:
+ * a swarm exists only in `joined`; `connections` counts what is connected on that swarm.
  */
 import { setup } from 'xstate';
 import { backoffMs, type Backoff } from '../rules/backoff.js';
@@ -9,22 +9,28 @@ import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import { maxMicrosteps } from '../runtime/limits.js';
 import type { DhtHandle } from './dht.machine.js';
 
-/** Of a node that looks for others: somebody has just started a program that waits for its first connection. */
+/** For a node that looks for others: somebody has just started a program that waits for its first connection. */
 const eagerRefreshesMs = [250, 500, 1_000, 2_000] as const;
-/** Of a node that only waits to be found: it has to announce itself again where the DHT came up later than it did. */
+/** For a node that only waits to be found: it must announce itself again if the DHT came up after it did. */
 const patientRefreshesMs = [2_000, 4_000, 8_000] as const;
-/** Later, while nobody is connected. A node that only looks wants to ask somebody: a worker that comes back has to be found within seconds. */
+/**
+ * Later, while nobody is connected. A node that only looks wants to ask somebody: a returning worker must be found
+ * within seconds.
+ */
 export const watchdogRefreshMs = { asking: 2_000, serving: 15_000 } as const;
-/** While somebody is: nodes that came together found only some of each other at first, and one that was lost may be back in a moment. */
+/**
+ * While somebody is connected: nodes that start together find only some of each other at first, and a lost one may soon
+ * be back.
+ */
 const firstLookAroundsMs = [1_000, 2_000, 4_000, 8_000] as const;
-/** Later, others may have come. A node that only waits to be found leaves that to the transport. */
+/** Later, others may have joined. A node that only waits to be found leaves that to the transport. */
 const eagerLookAroundMs = 30_000;
 const patientLookAroundMs = 600_000;
-/** A connection that lives shorter starts no new round of quick refreshes: peers that close at once are not chased. */
+/** A connection shorter than this starts no new round of quick refreshes: peers that close at once are not chased. */
 export const settleMs = 1_000;
-/** Connections of a machine that slept this long are dead: the other ends gave up after 13 s and more without a word. */
+/** After sleeping this long, a machine's connections are dead: the other ends gave up after 13 s or more of silence. */
 export const deadAfterSleepMs = 10_000;
-/** Peers dialled before, latest first, that are dialled again without being found. */
+/** Peers dialled before, latest first, that are dialled again without a lookup. */
 export const maxKnownPeers = 32;
 export const rejoining: Backoff = { firstMs: 500, longestMs: 30_000 };
 
@@ -32,9 +38,9 @@ export interface TopicContext {
   readonly dht: DhtHandle | undefined;
   readonly connections: number;
   readonly known: readonly string[];
-  /** Refreshes since somebody was connected for a while. */
+  /** Refreshes since somebody was last connected for a while. */
   readonly refreshes: number;
-  /** The same while somebody is, since the first came or another was lost. */
+  /** Refreshes while connected, since the first connection or the last loss. */
   readonly lookArounds: number;
   /** Swarms that failed in a row. */
   readonly failures: number;
@@ -50,23 +56,23 @@ export type TopicMachineEvent =
   | { readonly type: 'machine.woke'; readonly awayMs: number }
   | { readonly type: 'sys.shutdown' };
 
-/** What the swarm's actor takes. */
+/** Commands for the swarm's actor. */
 export type SwarmCommand =
   { readonly type: 'swarm.refresh'; readonly dial: readonly string[] } | { readonly type: 'swarm.close' };
 
-/** What a node does on a topic: looks for others, waits to be found, or both. */
+/** What a node does on a topic: look for others, wait to be found, or both. */
 export interface TopicRole {
   readonly client: boolean;
   readonly server: boolean;
 }
 
-/** @param refreshes made so far. */
+/** @param refreshes made so far */
 export function refreshDelayMs(refreshes: number, { client, server }: TopicRole): number {
   const first = client ? eagerRefreshesMs : patientRefreshesMs;
   return first[refreshes] ?? (server ? watchdogRefreshMs.serving : watchdogRefreshMs.asking);
 }
 
-/** @param lookArounds made so far, since the first came or another was lost. */
+/** @param lookArounds made so far, since the first connection or the last loss */
 export function lookAroundDelayMs(lookArounds: number, { client }: Pick<TopicRole, 'client'>): number {
   return client ? (firstLookAroundsMs[lookArounds] ?? eagerLookAroundMs) : patientLookAroundMs;
 }
@@ -90,7 +96,7 @@ const base = setup({
     settleMs,
     lookAroundMs: ({ context }) => lookAroundDelayMs(context.lookArounds, { client: true }),
     backoffMs: ({ context }) => backoffMs(rejoining, context.failures),
-    /** The swarm itself gives up earlier. */
+    /** The swarm gives up earlier than this. */
     leaveTimeoutMs: 2_000,
   },
 });
@@ -138,7 +144,7 @@ export const topicMachine = chart.createMachine({
       on: {
         'topic.failed': { target: 'backingOff', actions: ['countFailure', 'reportFailure'] },
         'topic.closed': { target: 'backingOff', actions: 'countFailure' },
-        /** A new swarm: its connections, and what others know of it, are of before. */
+        /** A new swarm, because its connections and what others know of it are out of date. */
         'machine.woke': [{ guard: 'sleptLong', target: 'joined', reenter: true }, { actions: 'refresh' }],
         'sys.shutdown': '.leaving',
       },

@@ -1,6 +1,7 @@
 /**
- * Who is let in: the checks that a prompt passes before it may wait, in the order of docs/rules.md. Each refusal is a wire
- * error; the first that applies is the answer. First who asks (`admitClient`), then what for (`admitRequest`).
+ * Admission: the checks a prompt passes before it may wait, in the order of docs/rules.md. Each refusal is a wire
+ * error, and the first that applies is the answer. Checks of the client (`admitClient`) precede checks of the request
+ * (`admitRequest`).
  */
 import type { ErrorCode } from '../protocol/errors.js';
 import { limits } from '../protocol/limits.js';
@@ -14,7 +15,7 @@ export interface Refusal {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
-  /** With `work_required`: what to work on. */
+  /** With `work_required`: the proof to compute. */
   readonly work?: { readonly challenge: string; readonly bits: number };
 }
 
@@ -24,33 +25,39 @@ const refuse = (code: ErrorCode, message: string, retryAfterMs?: number): Refusa
   ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
 });
 
-/** Of a proof of work. `late`: its challenge has expired or served already, which an honest client can meet. */
+/**
+ * Verdict on a proof of work. `late`: its challenge has expired or was used already, which can happen to an honest
+ * client.
+ */
 export type ProofVerdict = 'missing' | 'good' | 'late' | 'useless';
 
-/** What admission looks at in a client. */
+/** What admission knows about a client. */
 export interface ClientView {
-  /** The worker's own account: nothing of this holds for it. */
+  /** The worker's own account, exempt from all of this. */
   readonly isOwner: boolean;
   readonly tier: Tier;
-  /** Whom the owner serves at all, by QMESH_ALLOW and QMESH_DENY. */
+  /** Whether the owner serves it, by QMESH_ALLOW and QMESH_DENY. */
   readonly access: 'open' | 'denied' | 'not_named';
-  /** For what it did to this worker. 0: it is not banned. */
+  /** Remaining ban for its conduct at this worker; 0 means none. */
   readonly banLeftMs: number;
-  /** By evidence, everywhere: nobody attests what is done for it, so who serves it is not paid. 0: it is not. */
+  /**
+   * Remaining ban by evidence, which holds everywhere: nobody attests work done for it, so serving it is not paid. 0
+   * means none.
+   */
   readonly provenBanLeftMs: number;
-  /** Until its bucket lets the next one in. */
+  /** Until its token bucket lets the next request in. */
   readonly bucketWaitMs: number;
   /** Its unfinished requests here. */
   readonly unfinished: number;
-  /** What a request takes here on average; undefined before the first one. */
+  /** Mean response time here; undefined before the first. */
   readonly avgResponseMs: number | undefined;
   /** A state of rules/health.ts. */
   readonly health: string;
-  /** Called where a proof is needed, and at most once. */
+  /** Called only if a proof is needed, at most once. */
   readonly proof: () => ProofVerdict;
 }
 
-/** Undefined where nothing speaks against it. The challenge of a `work_required` is the caller's to add. */
+/** Undefined if the client may ask. The caller adds the challenge to a `work_required`. */
 export function admitClient(view: ClientView): Refusal | undefined {
   if (view.isOwner) return undefined;
   if (view.access !== 'open') return refuse('banned', accessProblems[view.access]);
@@ -104,9 +111,9 @@ export interface AdmissionView {
     readonly sha256: string;
     readonly capabilities: readonly string[];
   }[];
-  /** The name among them that is most like the one asked for, if there is such. */
+  /** The served name most similar to the requested one, if any is close. */
   readonly meant?: string | undefined;
-  /** Of the machine, 0..100; see rules/health.ts. */
+  /** Capacity of the machine, 0..100; see rules/health.ts. */
   readonly healthCapacity: number;
   readonly queueFull: boolean;
   readonly avgResponseMs: number | undefined;
@@ -116,7 +123,7 @@ export type Admission =
   | { readonly admitted: true; readonly model: { readonly name: string; readonly sha256: string } }
   | ({ readonly admitted: false } & Refusal);
 
-/** A machine's health is looked at every 2 s, and a state left after two looks that say so. */
+/** Health is sampled every 2 s, and a state is left after two samples that agree. */
 const overloadedRetryMs = 4_000;
 
 export function admitRequest(prompt: PromptMessage, view: AdmissionView): Admission {
@@ -140,7 +147,7 @@ export function admitRequest(prompt: PromptMessage, view: AdmissionView): Admiss
   return { admitted: true, model: { name: model.name, sha256: model.sha256 } };
 }
 
-/** What a client is told to wait when nothing is known yet. */
+/** Reported while nothing is known yet. */
 const retryGuessMs = 1_000;
 
 export const meanResponseMs = ({ avgResponseMs }: { readonly avgResponseMs: number | undefined }): number =>
@@ -151,7 +158,7 @@ const seconds = (ms: number): string => `${Math.ceil(ms / 1000).toLocaleString('
 /** A spot check names the model that is claimed to have answered. */
 export const askedModel = ({ model, check }: PromptMessage): string | undefined => check?.model ?? model;
 
-/** The one that is meant; where none is named, the first. */
+/** The requested model; the first if none is named. */
 export const offeredModel = <Model extends { readonly name: string; readonly sha256: string }>(
   asked: string | undefined,
   models: readonly Model[],

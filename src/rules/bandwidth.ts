@@ -1,11 +1,11 @@
 /**
- * How fast a node sends and fetches models, where its owner set a limit. A line is busy until some time; who sends books the time that its
- * bytes take, behind all that were booked before.
+ * Rate limit for sending and fetching models. A line is busy until some time; each sender reserves the time its bytes
+ * take, after everything reserved before.
  *
- * Invariant: within any stretch of t ms at most the rate times (t + burstMs) passes.
+ * Invariant: within any stretch of t ms at most rate × (t + burstMs) passes.
  */
 
-/** A line that was idle may be this far ahead: a whole block need not wait for itself on a fast line. */
+/** How far an idle line may run ahead, so that on a fast line a whole block need not wait for itself. */
 export const burstMs = 250;
 
 /** On the caller's clock. */

@@ -1,31 +1,31 @@
 /**
- * How a machine is used for a model, where its owner has not said: how many requests at a time, how long they may be, on how many threads.
- * A choice carries its reason in words, for `qmesh doctor` and the log.
+ * How a machine is used for a model unless its owner says otherwise: how many requests at a time, how long they may be,
+ * and on how many threads. Each choice comes with its reason in words, for `qmesh doctor` and the log.
  *
- * Invariants: what is set is taken as it is; what is chosen fits the memory that is free, and leaves half of that to everything but
- * the contexts; more free memory never gives less; where one short request at a time would fit, something is chosen.
+ * Invariants: settings are taken as given; a choice fits the free memory, and its contexts take at most half of that;
+ * more free memory never gives less; something is chosen whenever a single short request would fit.
  */
 import { reservedSequences } from './slots.js';
 
-/** A machine as far as it decides anything. */
+/** The facts about a machine that matter here. */
 export interface MachineFacts {
-  /** Those that this program may use. */
+  /** Cores this program may use. */
   readonly cores: number;
   readonly memoryBytes: number;
-  /** What programs could have now. */
+  /** What programs could still allocate. */
   readonly freeMemoryBytes: number;
 }
 
-/** What a model takes: a part that is always the same, and its key-value cache. */
+/** Memory of a model: a fixed part and its key-value cache. */
 export interface ModelShape {
   readonly fixedBytes: number;
-  /** Of the cache, for one token of one sequence. */
+  /** Cache per token of one sequence. */
   readonly bytesPerToken: number;
-  /** Tokens that it was trained to see; undefined where its file does not say. */
+  /** Context it was trained on; undefined if its file does not say. */
   readonly trainedTokens: number | undefined;
 }
 
-/** What the owner has set. */
+/** The owner's settings. */
 export interface Wishes {
   readonly contextSize?: number | undefined;
   readonly slots?: number | undefined;
@@ -34,25 +34,25 @@ export interface Wishes {
 export interface Layout {
   readonly contextSize: number;
   readonly slots: number;
-  /** Of everything, as estimated. */
+  /** Estimated total. */
   readonly memoryBytes: number;
   readonly why: { readonly contextSize: string; readonly slots: string };
 }
 
-/** Measured on two cores: four streams bring almost twice the tokens of one, eight hardly more than four. */
+/** Measured on two cores: four streams give almost twice the tokens of one, eight hardly more than four. */
 export const usualSlots = 4;
 /** Enough for a long conversation. */
 export const usualContextSize = 4_096;
-/** Where memory is plentiful: a document beside the conversation. Prompts beyond it take minutes on a processor. */
+/** With plentiful memory: a document beside the conversation. Prompts beyond this take minutes on a CPU. */
 const amplyContextSize = 8_192;
-/** Contexts this small hold a question and its answer. Before they get smaller, there are fewer slots. */
+/** Enough for a question and its answer. Before contexts get smaller than this, there are fewer slots. */
 const goodContextSize = 2_048;
 const leastContextSize = 256;
-/** Of the free memory, what all contexts together may take; and what they may take where more than the usual is given. */
+/** Share of the free memory that all contexts together may take, usually and when they exceed the usual size. */
 const contextShare = 1 / 2;
 const ampleShare = 1 / 8;
 
-/** @returns why there is none, where even the least does not fit. */
+/** @returns the problem, if even the smallest layout does not fit */
 export function chooseLayout(machine: MachineFacts, shape: ModelShape, wishes: Wishes): Layout | { problem: string } {
   const plans = [...plansFor(shape, wishes)];
   const free = machine.freeMemoryBytes;
@@ -77,7 +77,9 @@ interface Plan {
   readonly slots: number;
 }
 
-/** From the most that is ever chosen to the least: contexts shrink to what is good, then slots go, then contexts shrink on. */
+/**
+ * From the largest plan to the smallest: contexts shrink to a good size, then slots go, then contexts shrink further.
+ */
 function* plansFor({ trainedTokens = usualContextSize }: ModelShape, wishes: Wishes): Generator<Plan> {
   const sizes = [amplyContextSize, usualContextSize, goodContextSize, 1_024, 512, leastContextSize];
   const possible =
@@ -117,10 +119,10 @@ function why({ contextSize, slots }: Plan, { trainedTokens }: ModelShape, wishes
   };
 }
 
-/** The share of a graphics card's memory that a model may take: llama.cpp needs some to compute in, and the screen some. */
+/** Share of a graphics card's memory a model may take: llama.cpp needs some to compute in, and the screen some. */
 export const graphicsShare = 0.9;
 
-/** How many of a model's layers a graphics card has room for, about: llama.cpp itself decides, when it loads the model. */
+/** Roughly how many of a model's layers a graphics card can hold. llama.cpp decides when it loads the model. */
 export const layersThatFit = (memoryBytes: number, layers: number, freeGraphicsBytes: number): number =>
   Math.floor(layers * Math.min(1, (freeGraphicsBytes * graphicsShare) / memoryBytes));
 

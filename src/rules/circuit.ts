@@ -21,30 +21,32 @@ export type Circuit =
 
 export const circuitRules = { failuresToOpen: 3, firstPauseMs: 1_000, maxPauseMs: 60_000 } as const;
 
-/** Nothing has failed. What a client knows of a worker that it has no circuit for. */
+/** No failures. Assumed for a worker that has no circuit yet. */
 export const closedCircuit: Circuit = { state: 'closed', failures: 0 };
 
-/** Whether a request may be sent there now. */
+/** Whether a request may be sent now. */
 export const allows = (circuit: Circuit, nowMs: number): boolean =>
   circuit.state === 'closed' || (circuit.state === 'open' && nowMs >= circuit.untilMs);
 
-/** After a request was sent, which `allows` permitted (a pinned one may go without: it is no probe then). */
+/**
+ * After sending a request that `allows` permitted. (A pinned request may go without permission; it is no probe then.)
+ */
 export function sent(circuit: Circuit, request: string, nowMs: number): Circuit {
   if (circuit.state !== 'open' || nowMs < circuit.untilMs) return circuit;
   return { state: 'probing', probe: request, pauseMs: circuit.pauseMs };
 }
 
-/** After a request was answered, also where the answer was an error that is not the worker's fault. */
+/** After a request was answered, including errors that are not the worker's fault. */
 export function succeeded(circuit: Circuit, request: string): Circuit {
   if (circuit.state === 'closed') return closedCircuit;
   return isProbe(circuit, request) ? closedCircuit : circuit;
 }
 
-/** After the first of an answer has come: a probe has shown by then what it was sent for, however long the rest of it takes. */
+/** When the first text of an answer arrives: a probe has proved its point by then, however long the rest takes. */
 export const began = (circuit: Circuit, request: string): Circuit =>
   isProbe(circuit, request) ? closedCircuit : circuit;
 
-/** After a request was lost with its worker, or failed by its fault. */
+/** After a request was lost with its worker, or failed through its fault. */
 export function failed(circuit: Circuit, request: string, nowMs: number): Circuit {
   if (circuit.state === 'closed') {
     const failures = circuit.failures + 1;
@@ -56,7 +58,7 @@ export function failed(circuit: Circuit, request: string, nowMs: number): Circui
   return open(Math.min(circuitRules.maxPauseMs, 2 * circuit.pauseMs), nowMs);
 }
 
-/** After a request was taken back before it told anything: another one may be the probe, at once. */
+/** After a request was withdrawn before it told anything: another one may be the probe, at once. */
 export function withdrawn(circuit: Circuit, request: string, nowMs: number): Circuit {
   return isProbe(circuit, request) ? { state: 'open', untilMs: nowMs, pauseMs: circuit.pauseMs } : circuit;
 }

@@ -1,13 +1,13 @@
 /**
- * Whether a worker works for others just now: its owner's word first, then the schedule.
+ * Whether a worker currently works for others: its owner's command first, then the schedule.
  *
- * Invariants: a pause holds until the owner takes it back or its time is over, whatever the schedule says; a resume outside of
- * the schedule holds until the schedule's next change, and then the schedule counts again; without word and schedule the
- * worker is on duty.
+ * Invariants: a pause holds until the owner ends it or its time is up, whatever the schedule says; a resume outside the
+ * schedule holds until the schedule's next change, after which the schedule counts again; with neither command nor
+ * schedule the worker is on duty.
  */
 import { isOnSchedule, nextScheduleChange, type Schedule, type WallTime } from './schedule.js';
 
-/** What the owner said last, as far as it still counts. `untilMs` is a Unix time; without it, until further notice. */
+/** The owner's last command that is still in force. `untilMs` is a Unix time; without it, until further notice. */
 export interface OwnerWord {
   readonly says: 'pause' | 'work';
   readonly untilMs?: number;
@@ -17,7 +17,7 @@ export type DutyState = 'on_duty' | 'paused' | 'off_schedule';
 
 export interface Duty {
   readonly state: DutyState;
-  /** When the state changes by itself; undefined where it does not. */
+  /** When the state next changes on its own; undefined if it does not. */
   readonly untilMs: number | undefined;
 }
 
@@ -26,7 +26,10 @@ export interface DutyRules {
   readonly wallTime: (atMs: number) => WallTime;
 }
 
-/** What the owner's word is after a pause or a resume; undefined: only the schedule counts. @param forMs of a pause; without it, until a resume. */
+/**
+ * The owner's word after a pause or resume; undefined: only the schedule counts. @param forMs duration of a pause;
+ * without it, until resumed
+ */
 export function ownerWord(
   rules: DutyRules,
   asked: 'pause' | 'resume',
@@ -40,7 +43,7 @@ export function ownerWord(
   return untilMs === undefined ? { says: 'work' } : { says: 'work', untilMs };
 }
 
-/** Whether the worker is on duty at `nowMs` (Unix time), and when that changes by itself. */
+/** Whether the worker is on duty at `nowMs` (Unix time), and when that changes on its own. */
 export function dutyAt(rules: DutyRules, word: OwnerWord | undefined, nowMs: number): Duty {
   const counts = word !== undefined && (word.untilMs === undefined || nowMs < word.untilMs);
   if (counts && word.says === 'pause') return { state: 'paused', untilMs: word.untilMs };

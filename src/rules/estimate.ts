@@ -1,15 +1,15 @@
 /**
- * How long a request still has to wait for its first token, from what runs, who stands before it and what requests took lately.
- * How far off the estimates are is measured by the bench `queue-estimate` (docs/rules.md).
+ * How long a request still has to wait for its first token, given what is running, what is ahead of it, and how long
+ * requests took recently. The bench `queue-estimate` measures the error (docs/rules.md).
  *
- * Requests are laid onto the slots in the order of the line. One that may be overtaken waits longer, by the share of the slots that requests of
- * the lines before its own have been asking for lately.
+ * Requests are laid onto the slots in queue order. One that may be overtaken waits longer, by the share of the slots
+ * that earlier lines have recently been asking for.
  *
- * Invariants: never negative; no request is told less than one that stands before it for the same slots and has as much to read.
+ * Invariants: never negative; no request is told less than one ahead of it for the same slots with as much to read.
  */
 import { standingOf, type Waiting } from './queue.js';
 
-/** What one run took; of several, the mean. */
+/** Cost of one run, or the mean of several. */
 export interface Pace {
   readonly promptChars: number;
   readonly prefillMs: number;
@@ -17,29 +17,31 @@ export interface Pace {
   readonly decodeMs: number;
 }
 
-/** What of a request tells how long it holds a slot. */
+/** What determines how long a request holds a slot. */
 export interface Size {
   readonly promptChars: number;
-  /** `undefined`: as long as the model likes. */
+  /** Undefined: as long as the model likes. */
   readonly maxTokens: number | undefined;
 }
 
-/** What a model's runs took here lately. */
+/** Recent runs of one model. */
 export interface History {
-  /** How many there were; beyond `memory` it does not matter. */
+  /** Number of runs; beyond `memory` it does not matter. */
   readonly runs: number;
   readonly mean: Pace;
 }
 
-/** Before anything has been answered: a guess that is soon forgotten. */
+/** Used before anything has been answered; soon replaced. */
 const firstGuess: Pace = { promptChars: 200, prefillMs: 500, answerTokens: 100, decodeMs: 4_000 };
 
-/** The newest run counts for one in so many. Lengths of answers differ widely: a shorter memory follows chance. */
+/**
+ * The newest run has a weight of one in this many. Answer lengths vary widely: a shorter memory would follow chance.
+ */
 const memory = 20;
 
 export const paceOf = (history: History | undefined): Pace => history?.mean ?? firstGuess;
 
-/** After one more run. The first replaces the guess. */
+/** After one more run; the first replaces the guess. */
 export function noteRun(history: History | undefined, run: Pace): History {
   const runs = Math.min(memory, (history?.runs ?? 0) + 1);
   const old = history?.mean ?? run;
@@ -55,23 +57,23 @@ export function noteRun(history: History | undefined, run: Pace): History {
   };
 }
 
-/** From the slot to the first token. */
+/** From getting a slot to the first token. */
 export const prefillMs = (pace: Pace, { promptChars }: Size): number =>
   (pace.prefillMs * promptChars) / Math.max(1, pace.promptChars);
 
-/** From the slot to the end. */
+/** From getting a slot to the end. */
 export const holdMs = (pace: Pace, size: Size): number =>
   prefillMs(pace, size) +
   (pace.decodeMs * Math.min(pace.answerTokens, size.maxTokens ?? Infinity)) / Math.max(1, pace.answerTokens);
 
-/** A request that has held its slot for longer than expected is expected to hold it for this share of that time more. */
+/** A request that has overrun its estimate is expected to take this share of its elapsed time more. */
 const overrun = 0.25;
 
-/** How much longer something takes that was expected to take `expectedMs` and has taken `elapsedMs` so far. */
+/** Remaining time of something expected to take `expectedMs` that has taken `elapsedMs` so far. */
 export const remainingMs = (expectedMs: number, elapsedMs: number): number =>
   Math.max(expectedMs - elapsedMs, overrun * elapsedMs);
 
-/** The rest of a prompt, from how long its evaluated part took. `reused` tokens took nothing. */
+/** Remaining time of a prompt, from the time its evaluated part took. `reused` tokens took none. */
 export function remainingPrefillMs(
   { done, total, reused }: { readonly done: number; readonly total: number; readonly reused: number },
   elapsedMs: number,
@@ -80,7 +82,7 @@ export function remainingPrefillMs(
   return evaluated <= 0 ? 0 : (elapsedMs * Math.max(0, total - done)) / evaluated;
 }
 
-/** Work that comes in for each line, in slots that it would fill, over the last minute or so. */
+/** Incoming work per line, in slots it would fill, over roughly the last minute. */
 export interface Inflow {
   readonly atMs: number;
   readonly ofLine: readonly number[];
@@ -88,9 +90,9 @@ export interface Inflow {
 
 export const noInflow: Inflow = { atMs: 0, ofLine: [] };
 
-/** What came longer ago than this counts little. */
+/** Arrivals older than this count little. */
 const inflowMs = 60_000;
-/** The share of the slots that is left to a line at the least, whatever comes in above it: for ever is no estimate. */
+/** The least share of the slots assumed to remain for a line, whatever arrives above it: "never" is not an estimate. */
 const leastLeft = 0.25;
 
 export function noteArrival(inflow: Inflow, line: number, heldMs: number, nowMs: number): Inflow {
@@ -102,8 +104,9 @@ export function noteArrival(inflow: Inflow, line: number, heldMs: number, nowMs:
 }
 
 /**
- * @returns a function that turns a wait without newcomers into one with them: those of earlier lines take their share of the slots, and
- * there are fewer of them after each time that waiting raises the request by a line.
+ * @returns a function that turns a wait without newcomers into one with them: arrivals in earlier lines take their
+ * share of the
+ * slots, and there are fewer such lines each time aging raises the request
  */
 export function overtaking(inflow: Inflow, slots: number, nowMs: number) {
   const left = Math.exp((inflow.atMs - nowMs) / inflowMs) / Math.max(1, slots);
@@ -124,7 +127,7 @@ export function overtaking(inflow: Inflow, slots: number, nowMs: number) {
 
 export interface WaitingSize {
   readonly model: string;
-  /** How long it waits where it would wait so long if nobody came any more. */
+  /** Its wait with newcomers, given its wait without. */
   readonly overtaken: (aloneMs: number) => number;
   /** It may use the sequence beyond the slots. */
   readonly isPrivileged: boolean;
@@ -135,23 +138,23 @@ export interface WaitingSize {
 export interface SlotOutlook {
   readonly model: string;
   readonly isReserve: boolean;
-  /** Until it can be given to somebody else; 0 is now. */
+  /** Until it is available; 0 is now. */
   readonly freeInMs: number;
 }
 
-/** How many of the line are laid onto the slots one by one. Those further back are told a wait in proportion to their place. */
+/** Requests laid onto the slots one by one. Those further back get a wait in proportion to their position. */
 const maxLaid = 256;
 
 /**
- * For each of the line, how long until its first token.
- * @param slotLimit how many of the slots without the reserve may be in use
+ * For each request in line, the time until its first token.
+ * @param slotLimit how many slots, not counting the reserve, may be in use
  */
 export function estimateWaits(
   line: Iterable<WaitingSize>,
   slots: readonly SlotOutlook[],
   slotLimit: number,
 ): readonly number[] {
-  // Beyond the limit, those that come free first stay empty.
+  // Beyond the limit, the slots that become free first stay empty.
   const inUse = slots.filter(({ isReserve }) => !isReserve).sort((a, b) => b.freeInMs - a.freeInMs);
   const usable = [...inUse.slice(0, Math.max(1, slotLimit)), ...slots.filter(({ isReserve }) => isReserve)];
   const outlook = usable.map((slot) => ({ ...slot }));
@@ -166,7 +169,7 @@ export function estimateWaits(
     for (const slot of outlook)
       if (slot.model === model && (isPrivileged || !slot.isReserve) && slot.freeInMs < (next?.freeInMs ?? Infinity))
         next = slot;
-    // No slot of its model is there: its engine is on its way. As long as everything else takes is no worse a guess than another.
+    // No slot of its model: its engine is on its way. As long as everything else takes is as good a guess as any.
     const startMs = next?.freeInMs ?? laidMs;
     if (next !== undefined) next.freeInMs += heldMs;
     laidMs = Math.max(laidMs, startMs);

@@ -1,23 +1,23 @@
 /**
- * Which connection is closed to make room where a worker's places are all taken. Identities are free, so a stranger can take as many places
- * as he likes, and must not keep everybody else out by it.
+ * Which connection to close when all of a worker's places are taken. Identities are free, so a stranger can take any
+ * number of places and must not lock everyone else out that way.
  *
- * Invariants: no connection is closed that has an unfinished request, is to be kept, or has been idle for less than `minIdleMs` (or a mesh
- * with more clients than places would dial without end); of the others it is one from the address that holds the most places, and of
- * those the one that has been idle the longest.
+ * Invariants: never closes a connection that has an unfinished request, must be kept, or has been idle for less than
+ * `minIdleMs` (or a mesh with more clients than places would redial endlessly); of the others it picks one from the
+ * address that holds the most places, and among those the one idle the longest.
  */
 export const evictionRules = { minIdleMs: 10_000 } as const;
 
 export interface Seated {
-  /** Where it comes from; those of whom it is not known count as one. */
+  /** Its remote address. Connections of unknown origin count as one address. */
   readonly address: string | undefined;
-  /** Whether it waits for something, or is the owner. */
+  /** It has an unfinished request, or is the owner's. */
   readonly isNeeded: boolean;
-  /** Since when nothing of it was unfinished. Other frames than requests cost nothing, and so count for nothing. */
+  /** When its last request ended. Other frames cost nothing, so they do not count. */
   readonly idleSinceMs: number;
 }
 
-/** The connection to close; undefined where none may be closed. */
+/** The connection to close; undefined if none may be closed. */
 export function whoLeaves<Peer extends Seated>(seated: readonly Peer[], nowMs: number): Peer | undefined {
   const held = new Map<string | undefined, number>();
   for (const { address } of seated) held.set(address, (held.get(address) ?? 0) + 1);

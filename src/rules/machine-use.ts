@@ -1,23 +1,23 @@
 /**
- * What others use of this machine, from two readings of its counters: a machine given to QMesh works at 100 %, and one whose
- * owner starts a game steps back. Where a worker may use some of the cores only, as in a container, others are taken to use the rest first.
+ * What other programs use of this machine, from two readings of its counters. A machine given to QMesh works at 100 %,
+ * and one whose owner starts a game steps back.
  *
- * Invariants: shares are within 0..100; what this worker and its engines use raises none of them, unless it is told to count; of two workers
- * on one machine, the one that may use fewer cores never sees more of its own used by others.
+ * Invariants: shares are within 0..100; use by this worker and its engines raises none of them, unless it is set to
+ * count.
  */
 
-/** Counters of processor time run since an arbitrary start. */
+/** A reading of processor-time counters, which start at an arbitrary time. */
 export interface MachineReading {
   readonly atMs: number;
-  /** Of all cores together, by all programs. */
+  /** All cores together, all programs. */
   readonly busyMs: number;
   readonly totalMs: number;
-  /** Of this worker and its engines. */
+  /** This worker and its engines. */
   readonly ownMs: number;
   readonly cores: number;
-  /** Of them, those that this worker may use. */
+  /** The part of them that this worker may use. */
   readonly usableCores: number;
-  /** Programs that ran or waited to run, over the last minute. Undefined where the system does not say (Windows). */
+  /** Programs running or waiting to run, averaged over the last minute. Undefined on systems without it (Windows). */
   readonly loadAverage: number | undefined;
 }
 
@@ -25,21 +25,21 @@ export interface MachineUse {
   /** Share of the usable cores. */
   readonly cpu: number;
   readonly load: number;
-  /** Of all cores, by all programs, ours included: 0..1. */
+  /** Share of all cores in use by all programs, ours included: 0..1. */
   readonly busyShare: number;
-  /** Cores, as the kernel averages its load: what is ours in it, and what the others' use alone would make it. */
+  /** In cores, averaged the way the kernel averages its load: our part, and what the others' use alone would give. */
   readonly ownLoad: number;
   readonly othersLoad: number;
 }
 
 export const nothingUsed: MachineUse = { cpu: 0, load: 0, busyShare: 0, ownLoad: 0, othersLoad: 0 };
 
-/** The kernel's load average of one minute forgets at this pace. */
+/** Decay time of the kernel's one-minute load average. */
 export const loadAverageMs = 60_000;
 
 /**
- * What was used between two readings. Load averages are kept as the kernel keeps its own: they decay with loadAverageMs.
- * @param countsOwn whether what is ours counts as the others'
+ * Use between two readings. Load averages decay with loadAverageMs, like the kernel's own.
+ * @param countsOwn whether our own use counts like other programs'
  */
 export function machineUse(
   last: { readonly reading: MachineReading; readonly use: MachineUse },
@@ -68,13 +68,13 @@ export function machineUse(
 
 export interface MemoryReading {
   readonly totalBytes: number;
-  /** What programs could still have, caches that would give way included. */
+  /** What programs could still allocate, reclaimable caches included. */
   readonly availableBytes: number;
-  /** What did not fit and lies on disk. */
+  /** Swapped out. */
   readonly swapUsedBytes: number;
 }
 
-/** Memory that is swapped out counts as used: it is missed as soon as it is needed. */
+/** Swapped-out memory counts as used: it is missed as soon as it is needed. */
 export const memoryUse = ({ totalBytes, availableBytes, swapUsedBytes }: MemoryReading): number =>
   percent(ratio(totalBytes - availableBytes + swapUsedBytes, totalBytes));
 

@@ -1,4 +1,4 @@
-/** What stands between a node and the others, told from how they see its address. */
+/** What kind of NAT a node is behind, judged by how others see its address. */
 
 interface Address {
   readonly host: string;
@@ -6,19 +6,19 @@ interface Address {
 }
 
 export type Nat =
-  /** Others are on this machine. */
+  /** The others are on this machine. */
   | 'loopback'
-  /** They see an address of this machine's own. */
+  /** They see one of this machine's own addresses. */
   | 'none'
-  /** A router lends one address and port to all: it can be passed from outside once this node has knocked. */
+  /** The router uses one address and port for all peers: reachable once this node has punched a hole. */
   | 'consistent'
-  /** A router takes another port for each of them: two nodes behind such routers do not meet. */
+  /** The router uses a different port for each peer: two nodes behind such routers cannot connect. */
   | 'random'
-  /** Fewer than two of them answered, so the two cannot be told apart. */
+  /** Fewer than two answered, so the two kinds cannot be told apart. */
   | 'translated'
   | 'unknown';
 
-/** @param seen this node, as each of the others sees it. @param own addresses of this machine. */
+/** @param seen this node's address as each of the others sees it. @param own addresses of this machine */
 export function natOf(seen: readonly Address[], own: readonly string[]): Nat {
   const [first] = seen;
   if (first === undefined) return 'unknown';

@@ -1,9 +1,10 @@
 /**
- * A sorted collection as a value: an insertion returns a new tree, and shares with the old one all but the path to the place.
- * A weight-balanced binary tree (Adams 1993, with the parameters that Hirai and Yamamoto proved in 2011), whose sizes also
- * answer how many items stand before one. Everything but iteration takes O(log n).
+ * An immutable sorted collection: an insertion returns a new tree that shares everything but the path to the change
+ * with the old one. A weight-balanced binary tree (Adams 1993, with the parameters proved by Hirai and Yamamoto in
+ * 2011); subtree sizes also give an item's position. Everything but iteration takes O(log n).
  *
- * Invariants: items are in strictly ascending order; neither side of a node weighs more than `maxRatio` times the other.
+ * Invariants: items are in strictly ascending order; neither side of a node weighs more than `maxRatio` times the
+ * other.
  */
 
 interface Node<Item> {
@@ -14,15 +15,15 @@ interface Node<Item> {
 }
 type Tree<Item> = Node<Item> | undefined;
 
-/** Negative where `a` comes before `b`, 0 where they are the same item. */
+/** Negative if `a` comes before `b`, 0 if they are the same item. */
 export type Compare<Key> = (a: Key, b: Key) => number;
 
 /** A side's weight is its size + 1. */
 const maxRatio = 3;
-/** Decides whether one rotation restores the balance, or two are needed. */
+/** Decides between a single and a double rotation. */
 const singleRatio = 2;
 
-/** `Key` is what an item is ordered by: the item itself, or as much of it as `compare` looks at. */
+/** `Key` is what items are ordered by: the item itself, or the part of it that `compare` looks at. */
 export class OrderedTree<Key, Item extends Key = Key> {
   readonly #compare: Compare<Key>;
   readonly #root: Tree<Item>;
@@ -62,7 +63,7 @@ export class OrderedTree<Key, Item extends Key = Key> {
     return undefined;
   }
 
-  /** How many items come before `key`, whether or not it is here. */
+  /** How many items come before `key`, whether or not it is in the tree. */
   countBefore(key: Key): number {
     let count = 0;
     let node = this.#root;
@@ -76,12 +77,12 @@ export class OrderedTree<Key, Item extends Key = Key> {
     return count;
   }
 
-  /** With `item`, in place of the one that compares equal. */
+  /** With `item`, replacing one that compares equal. */
   insert(item: Item): OrderedTree<Key, Item> {
     return new OrderedTree(this.#compare, inserted(this.#root, item, this.#compare));
   }
 
-  /** Without the item that compares equal to `key`; itself where there is none. */
+  /** Without the item that compares equal to `key`; the same tree if there is none. */
   remove(key: Key): OrderedTree<Key, Item> {
     if (this.find(key) === undefined) return this;
     return new OrderedTree(this.#compare, removed(this.#root, key, this.#compare));
@@ -113,7 +114,7 @@ const join = <Item>(left: Tree<Item>, item: Item, right: Tree<Item>): Node<Item>
 const isHeavier = (a: Tree<unknown>, b: Tree<unknown>, ratio: number): boolean =>
   sizeOf(a) + 1 > ratio * (sizeOf(b) + 1);
 
-/** As `join`, for sides of which one may be out of balance by one item. */
+/** Like `join`, for sides of which one may be out of balance by one item. */
 function balanced<Item>(left: Tree<Item>, item: Item, right: Tree<Item>): Node<Item> {
   if (right !== undefined && isHeavier(right, left, maxRatio)) {
     const { left: inner, right: outer } = right;
@@ -138,7 +139,7 @@ function inserted<Key, Item extends Key>(tree: Tree<Item>, item: Item, compare: 
   return balanced(tree.left, tree.item, inserted(tree.right, item, compare));
 }
 
-/** `key` is in the tree. */
+/** `key` must be in the tree. */
 function removed<Key, Item extends Key>(tree: Tree<Item>, key: Key, compare: Compare<Key>): Tree<Item> {
   if (tree === undefined) return undefined;
   const side = compare(key, tree.item);

@@ -1,31 +1,32 @@
 /**
- * When a client no longer believes that a worker works on its request, though it speaks. A worker that reads a long prompt or
- * brings its engine back says so: what it tells changes. One that is wedged repeats itself.
+ * When a client stops believing that a worker is making progress on its request, although the worker still sends. A
+ * worker that reads a long prompt or restarts its engine reports changing numbers; a wedged one repeats itself.
  *
- * Invariants: news of any kind starts the count anew; before the first token nobody is given up sooner than ten seconds after
- * the wait that it told, of which ten minutes are believed; later nobody sooner than five seconds, or twenty times its own pace.
+ * Invariants: any news restarts the count; before the first token nobody is given up sooner than ten seconds beyond the
+ * announced wait, of which at most ten minutes are believed; after it, nobody sooner than five seconds or twenty times
+ * its own pace.
  */
 export const progressRules = {
-  /** Beyond the wait that the worker estimates. */
+  /** Beyond the worker's estimate. */
   firstTokenGraceMs: 10_000,
-  /** Longer estimates are not waited for: a worker may say any number. */
+  /** The most of an estimate that is believed: a worker may claim any number. */
   maxBelievedWaitMs: 600_000,
   minStallMs: 5_000,
   gapFactor: 20,
-  /** Of the newest gap in the running mean. */
+  /** Weight of the newest gap in the running mean. */
   newestWeight: 0.1,
 } as const;
 
-/** What one worker has said about one request. */
+/** What one worker has reported about one request. */
 export interface Progress {
-  /** Time listened since there was news. */
+  /** Time listened since the last news. */
   readonly quietMs: number;
-  /** What it told last; undefined before it told anything. */
+  /** The last reported position; undefined before the first report. */
   readonly position: number | undefined;
   readonly estimatedWaitMs: number;
   /** Whether the latest news was a token. */
   readonly isStreaming: boolean;
-  /** Running mean between tokens; undefined before the second. */
+  /** Running mean gap between tokens; undefined before the second. */
   readonly tokenGapMs: number | undefined;
 }
 
@@ -37,32 +38,33 @@ export const newProgress: Progress = {
   tokenGapMs: undefined,
 };
 
-/** After `elapsedMs` in which the worker said nothing of the request. */
+/** After `elapsedMs` without a report on the request. */
 export const quiet = (progress: Progress, elapsedMs: number): Progress => ({
   ...progress,
   quietMs: progress.quietMs + elapsedMs,
 });
 
-/** After the worker said where the request stands. Returns `progress` itself where that is no news. */
+/** After a report on where the request stands. Returns `progress` itself if that is no news. */
 export function told(
   progress: Progress,
   { position, estimatedWaitMs }: { readonly position: number; readonly estimatedWaitMs: number },
 ): Progress {
   const isNews = position !== progress.position || estimatedWaitMs !== progress.estimatedWaitMs;
   if (!isNews) return progress;
-  // A keepalive between tokens does not end the stream. A place in the queue does: the engine died, and the request waits again.
+  // A keepalive between tokens does not end the stream. A queue position does: the engine died and the request waits
+  // again.
   const isStreaming = progress.isStreaming && position === 0;
   return { ...progress, position, estimatedWaitMs, quietMs: 0, isStreaming };
 }
 
-/** After a token came. */
+/** After a token. */
 export function spoken(progress: Progress): Progress {
   const { isStreaming, quietMs, tokenGapMs } = progress;
   const gapMs = tokenGapMs === undefined ? quietMs : tokenGapMs + progressRules.newestWeight * (quietMs - tokenGapMs);
   return { ...progress, quietMs: 0, isStreaming: true, tokenGapMs: isStreaming ? gapMs : tokenGapMs };
 }
 
-/** How long the worker may say nothing new before it is taken to be stalled. */
+/** How long the worker may report nothing new before it counts as stalled. */
 export const stallLimitMs = ({ isStreaming, tokenGapMs, estimatedWaitMs }: Progress): number =>
   isStreaming
     ? Math.max(progressRules.minStallMs, progressRules.gapFactor * (tokenGapMs ?? 0))

@@ -1,39 +1,41 @@
 /**
- * The queue of requests that wait for a slot. Eight lines, one behind the other: the owner's own requests, the six tiers, the
- * guests; in each of them the first to come goes first. A request that has waited 12 times the target wait of its line is moved up to the next
- * line and keeps its arrival there; again after 12 times that line's target, and so on, but never into Master.
+ * The queue of requests that wait for a slot. Eight lines, one behind the other: the owner's own requests, the six
+ * tiers, the guests. Within a line, first come, first served. A request that has waited 12 times the target wait of its
+ * line moves up one line and keeps its arrival time; then again after 12 times that line's target, and so on, but never
+ * into Master.
  *
- * Invariants: nothing is lost or doubled; the capacity is kept; within a line the earlier goes first, and of those that a slot
- * can serve none of a later line goes before one of an earlier line; a removed or expired request never leaves by `take`; a
- * position reported is the position held.
+ * Invariants: nothing is lost or duplicated; the capacity is kept; within a line the earlier goes first, and of the
+ * requests a slot can serve none of a later line goes before one of an earlier line; a removed or expired request never
+ * leaves by `take`; a reported position is the position held.
  *
- * **Nobody waits without bound while Master leaves room.** Where a request stands depends on its tier, its arrival and the time
- * alone (`standingOf`). So there is a moment, `raisedFullyMs` after it came (162 s for a guest), from which it stands among the
- * Diamonds, and nobody but Masters and the owner stands above them. Whoever goes before it from then on is one of these, or came
- * before it; the latter wait already, so they are at most as many as the queue holds, and none is ever added (one that lost its
- * slot and is put back was counted when it started). With `n` of them, `m` Masters and owner's that come meanwhile, `s` slots and
- * `h` the longest time that a request holds one, it starts within raisedFullyMs + h · ceil((n + m + 1) / s). Each `m` costs `h / s`
- * and no more: if Masters hold less than all slots over time, this is finite. The property of this name checks it.
+ * **Nobody waits without bound while Master leaves capacity.** Where a request stands depends only on its tier, its
+ * arrival and the time (`standingOf`). So from `raisedFullyMs` after its arrival (162 s for a guest) it stands among
+ * the Diamonds, and only Masters and the owner stand above it. Whatever goes before it from then on is one of these, or
+ * arrived earlier. The latter are already waiting, so they are at most as many as the queue holds, and none is ever
+ * added (one that lost its slot and is put back was counted when it started). With `n` of them, `m` requests of Masters
+ * and the owner arriving meanwhile, `s` slots, and `h` the longest time a request holds one, it starts within
+ * raisedFullyMs + h · ceil((n + m + 1) / s). Each of the `m` costs `h / s` and no more: if Masters hold less than all
+ * slots over time, this is finite. The property of this name checks it.
  *
- * The queue is a value: each function returns a new one, so that a machine's context never changes under its readers. All take
- * O(log n), but for those that return many.
+ * The queue is an immutable value: each function returns a new one, so a machine's context never changes under its
+ * readers. All functions take O(log n), except those that return many requests.
  */
 import { OrderedTree } from './ordered-tree.js';
 import { tierRules, tiers, type Tier } from './tiers.js';
 
 export interface Waiting {
-  /** Account and id: unique among the unfinished. */
+  /** Account and id, unique among unfinished requests. */
   readonly key: string;
   /** SHA-256 of the model that must serve it. */
   readonly model: string;
   readonly tier: Tier;
-  /** Asked by the worker's owner: goes before every tier. */
+  /** From the worker's owner: goes before every tier. */
   readonly isOwner: boolean;
-  /** Rises from one admitted request to the next: no two have the same. */
+  /** Increases with each admitted request: no two have the same. */
   readonly arrival: number;
-  /** On the clock of the caller, in milliseconds, as the next. */
+  /** On the caller's clock, in milliseconds; so is the next. */
   readonly arrivedAtMs: number;
-  /** `undefined` waits for ever. */
+  /** Undefined waits for ever. */
   readonly expiresAtMs: number | undefined;
 }
 
@@ -44,7 +46,7 @@ type Line = number;
 
 interface Standing {
   readonly line: Line;
-  /** When it moves up; `undefined` stays. */
+  /** When it moves up; undefined if it stays. */
   readonly raisedAtMs: number | undefined;
 }
 
@@ -61,7 +63,7 @@ export interface Queue<Item extends Waiting> {
   readonly byKey: OrderedTree<Keyed, Entry<Item>>;
   readonly byDeadline: Index<Item>;
   readonly byRaise: Index<Item>;
-  /** How many came as guests, wherever they stand by now. */
+  /** How many arrived as guests, wherever they stand now. */
   readonly guests: number;
 }
 
@@ -69,11 +71,11 @@ interface Keyed {
   readonly item: Pick<Waiting, 'key'>;
 }
 
-/** Of its tier's target wait, after which a request moves up. */
+/** A request moves up after this many times its line's target wait. */
 const patience = 12;
 const ownersLine: Line = 0;
 const lineOf = (tier: Tier): Line => 1 + tiers.indexOf(tier);
-/** As far as waiting alone leads. */
+/** The highest line that waiting leads to. */
 const topByWaiting = lineOf('diamond');
 const raiseMs = tiers.map((tier) => patience * tierRules[tier].targetWaitMs);
 const raiseAfterMs = (line: Line): number => raiseMs[line - 1] ?? 0;
@@ -89,7 +91,7 @@ export function standingOf(
   return { line, raisedAtMs: line > topByWaiting ? raisedAtMs : undefined };
 }
 
-/** How long after its arrival a request stands as far in front as waiting leads. */
+/** How long after its arrival a request has been raised as far as possible. */
 export const raisedFullyMs = (tier: Tier): number =>
   raiseMs.slice(topByWaiting, lineOf(tier)).reduce((sum, ms) => sum + ms, 0);
 
@@ -112,12 +114,12 @@ export const emptyQueue = <Item extends Waiting>(capacity: number): Queue<Item> 
 
 export const lengthOf = (queue: Queue<Waiting>): number => queue.inOrder.size;
 
-/** From the next one to leave to the last. */
+/** From the next to leave to the last. */
 export function* waitingIn<Item extends Waiting>(queue: Queue<Item>): Generator<Item, void, undefined> {
   for (const { item } of queue.inOrder) yield item;
 }
 
-/** How many wait, by the tier that they asked with; the owner's own apart. Takes O(n): for who looks, not for each change. */
+/** Waiting requests by the tier they asked with; the owner's separately. O(n): for reports, not for every change. */
 export function waitingByTier(queue: Queue<Waiting>): WaitingByTier {
   const counts: Partial<Record<Tier | 'owner', number>> = {};
   for (const { tier, isOwner } of waitingIn(queue)) {
@@ -130,11 +132,11 @@ export function waitingByTier(queue: Queue<Waiting>): WaitingByTier {
 export const find = <Item extends Waiting>(queue: Queue<Item>, key: string): Item | undefined =>
   queue.byKey.find({ item: { key } })?.item;
 
-/** Those whose key begins with `prefix`. */
+/** How many have a key that begins with `prefix`. */
 export const countOf = (queue: Queue<Waiting>, prefix: string): number =>
   queue.byKey.countBefore({ item: { key: `${prefix}\uffff` } }) - queue.byKey.countBefore({ item: { key: prefix } });
 
-/** 1 is next. 0: not in the queue. */
+/** 1 is next; 0 means not in the queue. */
 export function positionOf(queue: Queue<Waiting>, key: string): number {
   const entry = queue.byKey.find({ item: { key } });
   return entry === undefined ? 0 : queue.inOrder.countBefore(entry) + 1;
@@ -142,16 +144,16 @@ export function positionOf(queue: Queue<Waiting>, key: string): number {
 
 type Newcomer = Pick<Waiting, 'tier' | 'isOwner'>;
 
-/** What may be filled of the queue at `sharePercent` of the machine. Its owner is not limited by it. */
+/** How many places may be filled at `sharePercent` of the machine. The owner is exempt. */
 const places = (queue: Queue<Waiting>, { isOwner }: Newcomer, sharePercent: number): number =>
   isOwner ? queue.capacity : Math.ceil((queue.capacity * sharePercent) / 100);
 
-/** Identities are free, so all guests together get half; but where there is a place at all, one of them may have it. */
+/** Identities are free, so all guests together get half; but if there is any place at all, one of them may have it. */
 const guestPlaces = (ofAll: number): number => (ofAll === 0 ? 0 : Math.max(1, Math.floor(ofAll / 2)));
 
 const isGuest = ({ tier, isOwner }: Newcomer): boolean => tier === 'guest' && !isOwner;
 
-/** Whether `newcomer` may wait: there is a place, or one that it may take from somebody of the last line. */
+/** Whether `newcomer` may wait: there is a free place, or one it may take from the last line. */
 export function hasRoom(queue: Queue<Waiting>, newcomer: Newcomer, sharePercent: number): boolean {
   const open = places(queue, newcomer, sharePercent);
   if (isGuest(newcomer) && queue.guests >= guestPlaces(open)) return false;
@@ -162,8 +164,8 @@ const mayDisplace = ({ inOrder: { last } }: Queue<Waiting>, { tier, isOwner }: N
   last !== undefined && (isOwner ? ownersLine : lineOf(tier)) < last.line;
 
 /**
- * With `item`. Where the queue is full it takes the place of the newest in the last line that somebody stands in, who is returned.
- * The caller has asked `hasRoom`, and `raise`d to `nowMs`.
+ * Adds `item`. If the queue is full it takes the place of the newest request in the last occupied line, which is
+ * returned. The caller has checked `hasRoom` and called `raise` for `nowMs`.
  */
 export function enqueue<Item extends Waiting>(
   queue: Queue<Item>,
@@ -177,8 +179,8 @@ export function enqueue<Item extends Waiting>(
 }
 
 /**
- * With `item` where its arrival puts it, and beyond the capacity if need be: one that lost its slot and is never refused, or one
- * that finds a slot free and leaves again at once.
+ * Adds `item` at the place of its arrival, beyond the capacity if need be: for one that lost its slot and is never
+ * refused, or one that finds a slot free and leaves again at once.
  */
 export const put = <Item extends Waiting>(queue: Queue<Item>, item: Item, nowMs: number): Queue<Item> =>
   changed(queue, { item, ...standingOf(item, nowMs) }, 'insert');
@@ -188,7 +190,7 @@ export function remove<Item extends Waiting>(queue: Queue<Item>, key: string): Q
   return entry === undefined ? queue : changed(queue, entry, 'remove');
 }
 
-/** The first that one of `models` can serve, and the queue without it. The caller has `raise`d. */
+/** The first request that one of `models` can serve, and the queue without it. The caller has called `raise`. */
 export function take<Item extends Waiting>(
   queue: Queue<Item>,
   models: Iterable<string>,
@@ -201,11 +203,11 @@ export function take<Item extends Waiting>(
   return next === undefined ? [undefined, queue] : [next.item, changed(queue, next, 'remove')];
 }
 
-/** The first that `model` can serve; still in the queue. */
+/** The first request that `model` can serve; it stays in the queue. */
 export const firstOf = <Item extends Waiting>(queue: Queue<Item>, model: string): Item | undefined =>
   queue.ofModel.get(model)?.first?.item;
 
-/** The queue with every request in the line where it stands at `nowMs`: mostly the very same queue. */
+/** The queue with every request in the line where it stands at `nowMs`; usually the same object. */
 export function raise<Item extends Waiting>(queue: Queue<Item>, nowMs: number): Queue<Item> {
   let raised = queue;
   for (const entry of queue.byRaise) {
@@ -215,7 +217,7 @@ export function raise<Item extends Waiting>(queue: Queue<Item>, nowMs: number): 
   return raised;
 }
 
-/** Those whose deadline has passed at `nowMs`. They are still in the queue: remove each when it has been told. */
+/** Requests whose deadline has passed at `nowMs`. They stay in the queue: remove each one once its client was told. */
 export function expired<Item extends Waiting>(queue: Queue<Item>, nowMs: number): readonly Item[] {
   const over: Item[] = [];
   for (const { item } of queue.byDeadline) {
@@ -225,7 +227,7 @@ export function expired<Item extends Waiting>(queue: Queue<Item>, nowMs: number)
   return over;
 }
 
-/** All indexes, with or without one entry. */
+/** Updates all indexes for one entry. */
 function changed<Item extends Waiting>(queue: Queue<Item>, entry: Entry<Item>, how: 'insert' | 'remove'): Queue<Item> {
   const { item, raisedAtMs } = entry;
   const ofThisModel = (queue.ofModel.get(item.model) ?? OrderedTree.empty(inOrder))[how](entry);

@@ -1,12 +1,12 @@
 /**
- * How fast one connection is read: so much at once, and so much a second from then on. What comes sooner waits unread, so that one
- * peer that sends as fast as it can costs the worker no more than this, however fast that is. A frame counts as one, and once more
- * for every `frameStepBytes` that it is long, since what is long takes long to parse. Of those that are owed nothing, such as what only a
- * later version understands, many count as one: to read and forget takes a small part of what it takes to answer.
+ * How fast a connection is read: a burst, then a fixed rate. Frames beyond that wait unread, so that a peer that sends
+ * as fast as it can costs the worker no more than this. A frame counts as one, plus one for every `frameStepBytes`,
+ * since long frames take long to parse. Several frames that need no answer, such as types of a later version, count as
+ * one: reading and dropping them takes a fraction of what an answer takes.
  *
- * Like a token bucket (token-bucket.ts) it is one number: the time up to which what was read is paid for.
+ * Like a token bucket (token-bucket.ts), the state is one number: the time up to which everything read is paid for.
  *
- * Invariant: within any stretch of t ms no more is read than that at once, what t allows, and one frame.
+ * Invariant: within any stretch of t ms no more is read than the burst, what t allows, and one frame.
  */
 import type { DecodeOutcome } from '../protocol/decode.js';
 import { limits } from '../protocol/limits.js';
@@ -21,7 +21,7 @@ export const unread: ReadingPace = -Infinity;
 
 const emptyAtMs = (pace: ReadingPace, nowMs: number): number => Math.max(pace, nowMs - fullMs);
 
-/** What a frame counts as, whatever its length. */
+/** What a frame counts as, apart from its length. */
 export const costInFrames = (outcome: DecodeOutcome<unknown>): number =>
   outcome.kind === 'message' || 'id' in outcome ? 1 : 1 / limits.maxIgnoredPerFrame;
 
@@ -29,7 +29,7 @@ export const costInFrames = (outcome: DecodeOutcome<unknown>): number =>
 export const framesAllowed = (pace: ReadingPace, nowMs: number): number =>
   Math.max(0, Math.floor((nowMs - emptyAtMs(pace, nowMs)) / frameMs));
 
-/** After `bytes` were read, which ended so many frames. */
+/** After reading `bytes`, which completed this many frames. */
 export const afterReading = (
   pace: ReadingPace,
   { frames, bytes }: { readonly frames: number; readonly bytes: number },

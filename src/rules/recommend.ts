@@ -1,8 +1,8 @@
 /**
- * Which model fits a machine best: the largest that it has room for, and that answers about as fast as people read. How fast is estimated from the
- * size of the file: each token takes a reading of all weights, so the speed of the memory decides.
+ * Which model suits a machine best: the largest that fits and answers about as fast as people read. The speed is
+ * estimated from the file's size: every token requires reading all weights, so memory bandwidth is the limit.
  *
- * Invariants: what is recommended has room in memory and on the disk; of what fits and is quick enough, nothing is larger.
+ * Invariants: a recommended model fits memory and disk; of those that fit and are fast enough, none is larger.
  */
 import { graphicsShare, type MachineFacts } from './choose.js';
 import { spareDiskBytes } from './model-fetch.js';
@@ -10,41 +10,41 @@ import { spareDiskBytes } from './model-fetch.js';
 export interface Candidate {
   readonly name: string;
   readonly bytes: number;
-  /** To serve it. */
+  /** Memory to serve it. */
   readonly memoryBytes: number;
-  /** Its file is on this machine already. */
+  /** Its file is already on this machine. */
   readonly isHere: boolean;
 }
 
 export interface Place extends MachineFacts {
   readonly freeDiskBytes: number;
-  /** Of the graphics card that llama.cpp can use; 0 without one. */
+  /** Memory of a graphics card that llama.cpp can use; 0 without one. */
   readonly graphicsBytes: number;
 }
 
 export interface Ranked<Model extends Candidate = Candidate> {
   readonly model: Model;
   readonly fit: 'good' | 'slow' | 'none';
-  /** Of one answer, as estimated; undefined on a graphics card, where it is quick. */
+  /** Estimated speed of one answer; undefined on a graphics card, which is assumed to be fast. */
   readonly tokensPerSecond: number | undefined;
-  /** In words. */
+  /** The reason, in words. */
   readonly why: string;
 }
 
-/** Seen on the two cores of a common server, with 0.5 to 1 billion parameters: 42 tokens a second of 235 MB. */
+/** Measured on two cores of a common server, with 0.5 to 1 billion parameters: 42 tokens a second at 235 MB. */
 const bytesPerSecondOfCore = 5e9;
-/** Two channels of memory bring no more, however many cores ask. */
+/** The limit of two memory channels, however many cores read. */
 const bytesPerSecondOfMemory = 40e9;
 /** A little slower than people read. */
 export const pleasantTokensPerSecond = 6;
-/** What a machine keeps for its owner's programs: a quarter, at least this. */
+/** Kept for the owner's programs: a quarter of the memory, at least this. */
 const ownersBytes = 2e9;
 
-/** What may be lent of the memory, whatever happens to be free just now. */
+/** Memory that may be lent, whatever happens to be free at the moment. */
 export const lendableBytes = ({ memoryBytes }: MachineFacts): number =>
   Math.max(0, memoryBytes - Math.max(ownersBytes, memoryBytes / 4));
 
-/** Best first: the one to take, if its fit is good or there is none better; then the others by how well they would do. */
+/** Best first: the one to take, if its fit is good or nothing is better; then the others in order. */
 export function rankModels<Model extends Candidate>(models: readonly Model[], place: Place): readonly Ranked<Model>[] {
   const fits = { good: 0, slow: 1, none: 2 };
   return models

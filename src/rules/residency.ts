@@ -1,13 +1,13 @@
 /**
- * Which of a worker's models are in memory. As many as fit; the others are loaded when they are asked for, in place of those that were
- * used least recently.
+ * Which of a worker's models are in memory: as many as fit. The others are loaded on demand, replacing the least
+ * recently used.
  *
- * Invariants: what is loaded, or on its way in or out, fits the budget, except for one model alone that is larger; a model with a request
- * in it is never unloaded; whoever waits for a model that is not loaded is not kept waiting by those whose model is: when that has had its
- * turn, nothing new starts in it.
+ * Invariants: models that are loaded, loading or unloading fit the budget, except for a single larger model alone; a
+ * model with a running request is never unloaded; steady demand for a loaded model does not starve requests for one
+ * that is not: once the loaded model has had its turn, nothing new starts in it.
  */
 
-/** `parked`: on the disk only. */
+/** `parked`: only on disk. */
 export type Residence = 'parked' | 'loading' | 'loaded' | 'leaving';
 
 export interface Resident {
@@ -15,9 +15,9 @@ export interface Resident {
   readonly residence: Residence;
   /** Its requests in slots. */
   readonly running: number;
-  /** Since when the first in its line waits; undefined where nobody does. */
+  /** Since when its first waiting request has waited; undefined if there is none. */
   readonly waitingSinceMs: number | undefined;
-  /** When it was last seen with a request, or loaded. */
+  /** When it last had a request, or was loaded. */
   readonly usedAtMs: number;
   readonly loadedAtMs: number;
 }
@@ -25,14 +25,14 @@ export interface Resident {
 export interface ResidencyPlan<Key> {
   readonly load: readonly Key[];
   readonly unload: readonly Key[];
-  /** In these nothing new is started: they are to go as soon as they are done. */
+  /** Nothing new starts in these: they are unloaded as soon as they are idle. */
   readonly hold: readonly Key[];
 }
 
-/** How long a model that is kept busy stays, once it is loaded, while somebody waits for another one. Loading takes seconds itself. */
+/** How long a busy model stays once loaded while requests wait for another. Loading itself takes seconds. */
 export const turnMs = 10_000;
 
-/** @param residents in the order in which the user named them: the first are loaded first. */
+/** @param residents in the order the user named them: earlier ones are loaded first */
 export function planResidency<Key>(
   residents: ReadonlyMap<Key, Resident>,
   budgetBytes: number,
@@ -48,7 +48,7 @@ export function planResidency<Key>(
   for (const [key, { memoryBytes }] of [...waitedFor, ...parked.filter((one) => !waitedFor.includes(one))]) {
     const isAlone = inMemory.length + load.length === 0;
     if (memoryBytes > freeBytes && !isAlone) {
-      // The first that somebody waits for is not overtaken by smaller ones: they would fill its place for ever.
+      // The longest-awaited model is not overtaken by smaller ones, which would take its room for ever.
       if (waitedFor.length > 0) break;
       continue;
     }
@@ -61,7 +61,7 @@ export function planResidency<Key>(
 
 const nobodyGoes = { unload: [], hold: [] } as const;
 
-/** For the one that has been waited for longest. What nobody uses goes first; then, when the turn is over, what others do. */
+/** Makes room for the longest-awaited model: unused models go first, then those that have had their turn. */
 function makeRoom<Key>(
   inMemory: readonly (readonly [Key, Resident])[],
   { memoryBytes, waitingSinceMs = 0 }: Resident,
@@ -78,7 +78,7 @@ function makeRoom<Key>(
     goes.push(one);
     missingBytes -= one[1].memoryBytes;
   }
-  // Half of the room is of no use: nobody is turned out for it. (A model alone gets all of it, however large it is.)
+  // Partial room is useless, so nothing is unloaded for it. (A model on its own gets everything, however large it is.)
   const isEnough = missingBytes <= 0 || goes.length === inMemory.length;
   if (!isEnough) return nobodyGoes;
   return {

@@ -1,28 +1,28 @@
 /**
- * When a worker is on duty: hours of the week, in the local time of its machine, as its owner writes them.
+ * When a worker is on duty: hours of the week in its machine's local time, as its owner writes them.
  *
  *     22:00-07:00                                   every night
  *     mon-fri 18:00-08:00, sat,sun 00:00-24:00      evenings and nights of the working week, all of the weekend
  *
- * A window belongs to the day on which it begins, so `fri 18:00-08:00` ends on Saturday. The wall clock decides: an hour that the
- * change to summer time leaves out is not worked, one that comes twice is worked twice.
+ * A window belongs to the day on which it begins, so `fri 18:00-08:00` ends on Saturday. The wall clock decides: an
+ * hour skipped by the change to summer time is not worked, and one that occurs twice is worked twice.
  */
 
-/** What the clock on the wall shows. Day 0 is Sunday. */
+/** What the wall clock shows. Day 0 is Sunday. */
 export interface WallTime {
   readonly day: number;
-  /** Of the day: 0 to 1,439. */
+  /** Minute of the day, 0 to 1,439. */
   readonly minute: number;
 }
 
-/** Minutes of the week, from Sunday 00:00. */
+/** In minutes of the week, from Sunday 00:00. */
 interface Window {
   readonly from: number;
   readonly length: number;
 }
 
 export interface Schedule {
-  /** As it was written. */
+  /** As written. */
   readonly text: string;
   readonly windows: readonly Window[];
 }
@@ -31,9 +31,9 @@ const dayNames = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 const dayMinutes = 1_440;
 const weekMinutes = 7 * dayMinutes;
 const minuteMs = 60_000;
-/** More are a mistake, or an attack on whoever reads them. */
+/** More than this is a mistake, or an attack on whoever reads it. */
 export const maxWindows = 64;
-/** Two weeks and a day: a weekly window that falls into the hour left out in spring comes a week later. */
+/** Two weeks and a day: a weekly window that falls into the hour skipped in spring comes a week later. */
 const lookAheadMinutes = 2 * weekMinutes + dayMinutes;
 
 /** The schedule, or what is wrong with the text. */
@@ -94,10 +94,11 @@ export function isOnSchedule({ windows }: Schedule, { day, minute }: WallTime): 
 }
 
 /**
- * When `isOnSchedule` changes next: the first full minute after `nowMs` at which it is not what it is at `nowMs`. Undefined where
- * it never does. Looks at every minute until then, since nothing else is true of every time zone: 1 ms for a day.
+ * When `isOnSchedule` next changes: the first full minute after `nowMs` at which it differs from its value at `nowMs`;
+ * undefined if it never does. Checks every minute until then, the only method that is right for every time zone: 1 ms
+ * for a day.
  *
- * @param wallTime of a Unix time.
+ * @param wallTime of a Unix time
  */
 export function nextScheduleChange(
   schedule: Schedule,

@@ -1,12 +1,13 @@
 /**
- * Which worker a client asks, and when a request that waits is better off elsewhere. Three tiers: workers with an empty queue
- * come before all others; among those count health and response; where every queue holds something, room, health and speed.
- * docs/rules.md says what of this the simulation of `bench/scale` chose, and what it is worth.
+ * Which worker a client asks, and when a queued request is better off elsewhere. Workers with an empty queue come
+ * before all others, and health and response decide among them; if every queue has entries, availability, health and
+ * speed decide. docs/rules.md says what the simulation of `bench/scale` led to, and what it is worth.
  *
- * Invariants: nobody is chosen whose status is stale, who lacks the model, has no capacity (but for the client's own worker, where
- * there is no other), or whose circuit is shut; an empty queue before any other; equal candidates get equal shares; of n clients
- * with one and the same view no worker gets more than twice its share, by score, of a shortlist that holds an eighth of its tier:
- * no herd after a stale status; nobody who is avoided where there is another one not tried yet.
+ * Invariants: never chooses a worker whose status is stale, that lacks the model, that has no capacity (except the
+ * client's own worker, if there is no other), or whose circuit is open; an empty queue comes before any other; equal
+ * candidates get equal shares; of n clients with the same view no worker gets more than twice its share, by score, of a
+ * shortlist that holds an eighth of its group, so a stale status causes no herd; an avoided worker is chosen only if no
+ * other untried one is left.
  */
 import { isModel } from '../protocol/model-name.js';
 import { limits } from '../protocol/limits.js';
@@ -17,40 +18,46 @@ export interface Candidate {
   /** The worker's ID. */
   readonly worker: string;
   readonly status: Pick<StatusMessage, 'models' | 'health' | 'queue' | 'slots' | 'performance'>;
-  /** When the status came, on the caller's monotonic clock. */
+  /** When the status arrived, on the caller's monotonic clock. */
   readonly heardAtMs: number;
-  /** Requests that this client has sent there and the status does not show yet. */
+  /** Requests this client has sent there that the status does not reflect yet. */
   readonly inFlight: number;
-  /** Absent where nothing is known against it. */
+  /** Absent if nothing is held against it. */
   readonly circuit?: Circuit | undefined;
-  /** Its answers have failed spot checks (rules/suspicion.ts): last resort but for those tried. */
+  /** Its answers failed spot checks (rules/suspicion.ts): chosen only before those already tried. */
   readonly isAvoided?: boolean;
 }
 
 export interface Wish {
-  /** Name or SHA-256; undefined takes what the worker has. */
+  /** Name or SHA-256; undefined takes any. */
   readonly model: string | undefined;
   /** Only this worker. */
   readonly pin: string | undefined;
-  /** The client's own. The worker of this ID is its own machine, and serves it also at rest: last resort but for those tried. */
+  /**
+   * The client's own account. Its own worker serves it even with a capacity of 0: chosen only before those already
+   * tried.
+   */
   readonly account: string | undefined;
-  /** Workers that this request was at already: last resort. */
+  /** Workers that already had this request: last resort. */
   readonly tried: readonly string[];
 }
 
 export const selectionRules = {
-  /** Tiers 1 and 2: of a worker with an empty queue. */
+  /** Weights for a worker with an empty queue. */
   emptyQueue: { health: 0.7, response: 0.3 },
-  /** Tier 3: where every queue holds something. */
+  /** Weights if every queue has entries. */
   someQueue: { availability: 0.6, health: 0.3, performance: 0.1 },
-  /** Faster than any machine: no more is believed, so that no claim is beyond all sums. */
+  /** Faster than any machine. Higher claims are capped, so that no claim dominates every score. */
   maxTokensPerSecond: 10_000,
-  /** A mean response so long is worth nothing. */
+  /** A mean response this long is worth nothing. */
   worstResponseMs: 10_000,
-  /** The share of its tier, by the earliest end, of which two are drawn; at least two workers. */
+  /** Size of the shortlist, as a share of the group by earliest end; at least two workers. */
   shortlistShare: 1 / 8,
   shortlistMin: 2,
-  /** What runs just now is longer than most, as few long answers hold most of the time: a turn in a line lasts longer than a mean request. */
+  /**
+   * Running requests are longer than average, since a few long answers hold most of the time; so a turn in a queue
+   * takes longer than a mean request.
+   */
   turnLength: 2,
 } as const;
 
@@ -60,7 +67,7 @@ export const isFresh = (candidate: Candidate, nowMs: number): boolean =>
 export const hasModel = ({ status }: Candidate, model: string | undefined): boolean =>
   model === undefined ? status.models.length > 0 : status.models.some((offer) => isModel(offer, model));
 
-/** @param chance uniform in [0, 1), drawn at each call. */
+/** @param chance uniform in [0, 1), drawn at each call */
 export function selectWorker(
   candidates: readonly Candidate[],
   wish: Wish,
@@ -76,9 +83,9 @@ export function selectWorker(
 }
 
 /**
- * For a request that was told to wait at `here`: a worker not tried yet that promises a free slot and an earlier end, drawn
- * from all of those and not from a shortlist, since a status has just proved wrong. To go there: `cancel`, and `prompt` anew.
- * @param position of the request at `here`, from its `queue_status`; 1 is the next to start.
+ * For a request queued at `here`: an untried worker that promises a free slot and an earlier end, drawn from all such
+ * workers and not from a shortlist, since a status has just proved wrong. To move: `cancel`, then a new `prompt`.
+ * @param position of the request at `here`, from its `queue_status`; 1 starts next
  */
 export function selectElsewhere(
   candidates: readonly Candidate[],
@@ -116,15 +123,18 @@ const isAble = (candidate: Candidate, { model, pin, account }: Wish, nowMs: numb
 /** What a new request could expect of a worker. */
 interface Prospect {
   readonly candidate: Candidate;
-  /** Slots that its health lets it fill. */
+  /** Slots that its health allows it to fill. */
   readonly room: number;
-  /** Requests there, those of this client that its last status does not show counted in. */
+  /** Requests there, including this client's that its last status does not show. */
   readonly ahead: number;
-  /** How many of those wait. */
+  /** How many of those are waiting. */
   readonly waiting: number;
-  /** Tokens per second of one answer; of a newcomer, the mean of the others. */
+  /** Tokens per second of one answer; for a newcomer, the mean of the others. */
   readonly speed: number;
-  /** When a request of common length would be over: proportional to a time. What the better of two is judged by. */
+  /**
+   * Proportional to the time until a typical request would end there. The better of two is the one with the lower
+   * value.
+   */
   readonly endsAfter: number;
   readonly score: number;
 }
@@ -148,11 +158,11 @@ function prospects(candidates: readonly Candidate[]): Prospect[] {
   });
 }
 
-/** As it claims; undefined of a newcomer. */
+/** As claimed; undefined for a newcomer. */
 const speedOf = ({ status: { performance } }: Candidate): number | undefined =>
   Math.min(performance.tokensPerSecond ?? 0, selectionRules.maxTokensPerSecond) || undefined;
 
-/** Within 0..1, as all its terms. @param performance its speed as a share of the fastest one's. */
+/** Within 0..1, like all its terms. @param performance its speed as a share of the fastest worker's */
 function scoreOf(
   { health, performance: means, queue }: Candidate['status'],
   waiting: number,
@@ -172,7 +182,7 @@ function scoreOf(
 
 const share = (value: number): number => Math.min(1, Math.max(0, value));
 
-/** Those with an empty queue before all others, and of them those with a free slot before those without. */
+/** Workers with an empty queue before all others, and among them those with a free slot first. */
 function bestTier(pool: readonly Prospect[]): readonly Prospect[] {
   const empty = pool.filter(({ waiting }) => waiting === 0);
   if (empty.length === 0) return pool;
@@ -180,7 +190,7 @@ function bestTier(pool: readonly Prospect[]): readonly Prospect[] {
   return free.length > 0 ? free : empty;
 }
 
-/** Those that would end a request the earliest; whoever equals the last of them is one of them. */
+/** Workers that would end a request earliest, including all that tie with the last one. */
 function shortlist(tier: readonly Prospect[]): readonly Prospect[] {
   const { shortlistMin, shortlistShare } = selectionRules;
   const size = Math.max(shortlistMin, Math.ceil(shortlistShare * tier.length));
@@ -188,14 +198,16 @@ function shortlist(tier: readonly Prospect[]): readonly Prospect[] {
   return tier.filter(({ endsAfter }) => endsAfter <= last);
 }
 
-/** Two are drawn in proportion to their scores, and the one that ends a request earlier is taken: power of two choices. */
+/**
+ * Power of two choices: draws two in proportion to their scores, and takes the one that would end a request earlier.
+ */
 function betterOfTwo(pool: readonly Prospect[], chance: () => number): Prospect | undefined {
   const [one, other] = [drawn(pool, chance()), drawn(pool, chance())];
   if (one === undefined || other === undefined) return undefined;
   return other.endsAfter < one.endsAfter ? other : one;
 }
 
-/** In proportion to the scores; where all are 0, all alike. */
+/** Draws in proportion to the scores, or uniformly if all are 0. */
 function drawn(pool: readonly Prospect[], chance: number): Prospect | undefined {
   const sum = pool.reduce((total, { score }) => total + score, 0);
   if (sum === 0) return pool[Math.floor(chance * pool.length)];

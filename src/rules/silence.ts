@@ -1,34 +1,37 @@
 /**
- * When a client no longer believes in a connection. A worker that owes an answer says something every 250 ms, so silence tells
- * within a second what the transport itself notices after 13 to 17.
+ * When a client stops believing in a connection. A worker that owes an answer sends something every 250 ms, so silence
+ * reveals within a second what takes the transport 13 to 17 s to notice.
  *
- * Invariants: nothing is silent before `minSilenceMs` of listening, nor before three times the longest gap of late; time in which
- * the client itself stood still is not listening; a byte ends every silence; nobody is dead who was not silent before.
+ * Invariants: nothing counts as silent before `minSilenceMs` of listening, or before three times the longest recent
+ * gap; time in which the client itself was stopped is not listening; any byte ends a silence; nothing is dead that was
+ * not silent first.
  */
 import { limits } from '../protocol/limits.js';
 
 export const silenceRules = {
-  /** How often a client looks. */
+  /** How often a client checks. */
   tickMs: 50,
   /** Three missed signs of life. */
   minSilenceMs: 3 * limits.keepaliveMs,
   gapFactor: 3,
-  /** Silence so many times the limit is the end of the connection: who is there after all, or again, is dialled anew. */
+  /**
+   * Silence this many times the limit ends the connection. A peer that is alive after all, or again, is dialled anew.
+   */
   endFactor: 4,
   /** Gaps count as recent for one to two of these. */
   gapWindowMs: 5_000,
-  /** A slow line, in bytes a millisecond: a worker cannot answer a prompt that is still on its way. */
+  /** A slow uplink, in bytes per millisecond: a worker cannot answer a prompt that is still on its way. */
   uploadBytesPerMs: 64,
 } as const;
 
-/** What a client has heard on one connection while answers are owed there. */
+/** What a client has heard on a connection on which answers are owed. */
 export interface Hearing {
-  /** Listened to in vain; below zero while a prompt may be on its way. */
+  /** Time listened without a byte; negative while a prompt may still be on its way. */
   readonly silentMs: number;
-  /** Up to when that is counted, on the caller's monotonic clock. */
+  /** The time up to which that is counted, on the caller's monotonic clock. */
   readonly countedToMs: number;
   readonly longestGapMs: number;
-  /** Of the window before. */
+  /** The longest gap of the previous window. */
   readonly earlierGapMs: number;
   readonly windowEndsAtMs: number;
 }
@@ -49,7 +52,10 @@ export const isSilent = (hearing: Hearing): boolean => hearing.silentMs > silenc
 export const isDead = (hearing: Hearing): boolean =>
   hearing.silentMs > silenceRules.endFactor * silenceLimitMs(hearing);
 
-/** Time listened since it was last counted. One who looks much too late has slept, and has not listened meanwhile. */
+/**
+ * Time listened since it was last counted. A client that checks much too late was suspended, and did not listen
+ * meanwhile.
+ */
 export function listenedMs({ countedToMs }: Hearing, nowMs: number): number {
   const elapsedMs = nowMs - countedToMs;
   return elapsedMs > 2 * silenceRules.tickMs ? silenceRules.tickMs : elapsedMs;
@@ -62,7 +68,10 @@ export const listened = (hearing: Hearing, nowMs: number): Hearing => ({
   countedToMs: nowMs,
 });
 
-/** A byte came. Of a gap that was held for silence only so much counts as its pace, or one stop would excuse all that follow. */
+/**
+ * A byte arrived. A gap taken for silence enters the record capped at the limit, or one stop would excuse all that
+ * follow.
+ */
 export function heard(hearing: Hearing, nowMs: number): Hearing {
   const gapMs = Math.min(hearing.silentMs + listenedMs(hearing, nowMs), silenceLimitMs(hearing));
   const isNewWindow = nowMs >= hearing.windowEndsAtMs;
@@ -75,13 +84,13 @@ export function heard(hearing: Hearing, nowMs: number): Hearing {
   };
 }
 
-/** A prompt of so many bytes was sent: from now on an answer is owed, or one more. */
+/** A prompt of this size was sent: an answer is owed from now on. */
 export const asked = (hearing: Hearing, bytes: number): Hearing => ({
   ...hearing,
   silentMs: hearing.silentMs - bytes / silenceRules.uploadBytesPerMs,
 });
 
-/** Answers are owed again after a while in which none was: what passed meanwhile was no silence. */
+/** Answers are owed again after a while in which none was. The time between was no silence. */
 export const resumeHearing = (hearing: Hearing, nowMs: number): Hearing => ({
   ...hearing,
   silentMs: 0,

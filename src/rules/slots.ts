@@ -1,29 +1,29 @@
 /**
- * Which request gets which slot. All sequences of an engine but one are slots like any other; the last is kept for Masters and the
- * worker's owner, whose requests start in it at once when every slot is taken.
+ * Which request gets which slot. Every sequence of an engine is an ordinary slot except the last, the reserve: it is
+ * kept for Masters and the worker's owner, whose requests start in it at once when every slot is taken.
  *
- * Invariants: the reserve serves nobody else, and them only where no slot of their model may be given; no more slots are filled
- * than the machine's health allows; of those that could start, the first in line starts first.
+ * Invariants: the reserve serves nobody else, and them only if no slot of their model is available; no more slots are
+ * filled than the machine's health allows; of the requests that could start, the first in line starts first.
  */
 import { firstOf, take, type Queue, type Waiting } from './queue.js';
 
 /** Sequences of an engine beyond its slots. */
 export const reservedSequences = 1;
 
-/** A slot as its last report has it. */
+/** A slot according to its last report. */
 export interface SlotView {
   /** SHA-256. */
   readonly model: string;
   readonly isReserve: boolean;
-  /** Key of the request in it; undefined is idle. */
+  /** Key of the request in it; undefined means idle. */
   readonly key: string | undefined;
-  /** Whose prefix its sequence holds. */
+  /** The account whose prefix its sequence holds. */
   readonly lastAccount: string | undefined;
 }
 
 export type Slots = ReadonlyMap<string, SlotView>;
 
-/** How many slots there are and how many are taken, the reserve not counted. */
+/** Total and busy slots, not counting the reserve. */
 export function usageOf(slots: Slots): { readonly total: number; readonly busy: number } {
   const ordinary = [...slots.values()].filter(({ isReserve }) => !isReserve);
   return { total: ordinary.length, busy: ordinary.filter(({ key }) => key !== undefined).length };
@@ -33,7 +33,7 @@ export function usageOf(slots: Slots): { readonly total: number; readonly busy: 
 export const slotLimit = (slots: Slots, sharePercent: number): number =>
   Math.ceil((usageOf(slots).total * sharePercent) / 100);
 
-/** Whether a request may have the reserve. A machine that its owner needs altogether is not lent to a Master either. */
+/** Whether a request may use the reserve. A machine that its owner needs entirely is not lent even to a Master. */
 export const isPrivileged = ({ tier, isOwner }: Pick<Waiting, 'tier' | 'isOwner'>, sharePercent: number): boolean =>
   isOwner || (tier === 'master' && sharePercent > 0);
 
@@ -44,7 +44,7 @@ interface Start<Item extends Waiting> {
   readonly queue: Queue<Item>;
 }
 
-/** The next request to start, and where; undefined where nobody waits who could. */
+/** The next request to start, and where; undefined if none can. */
 export function nextStart<Item extends Waiting & { readonly account: string }>(
   queue: Queue<Item>,
   slots: Slots,
@@ -65,7 +65,10 @@ export function nextStart<Item extends Waiting & { readonly account: string }>(
   return undefined;
 }
 
-/** Of the idle slots for its model: one whose sequence still holds something of its account, or else one that holds nothing. */
+/**
+ * Among the idle slots for its model: one whose sequence still holds a prefix of its account, else one that holds
+ * nothing.
+ */
 function bestFor(
   { model, account }: { readonly model: string; readonly account: string },
   idle: readonly (readonly [string, SlotView])[],

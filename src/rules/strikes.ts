@@ -1,10 +1,10 @@
 /**
- * What a worker holds against a client, and when that is enough. Strikes fade with a half-life of 10 minutes; at 10 (to the nearest
- * whole one) the client is banned for 10 minutes, and each further ban lasts twice as long, up to a day. A ban takes the strikes
- * with it. The doubling is forgotten a day after the last ban has ended.
+ * What a worker holds against a client, and when that is enough for a ban. Strikes decay with a half-life of 10
+ * minutes. At 10, rounded, the client is banned for 10 minutes; each further ban lasts twice as long, up to a day. A
+ * ban clears the strikes. The doubling is forgotten a day after the last ban ended.
  *
- * Invariants: strikes never grow by themselves; fewer than 10 strikes ban nobody; no ban is shorter than the one before it within
- * that day, nor longer than a day; a ban ends when it was said to end, unless it is earned anew.
+ * Invariants: strikes never grow by themselves; fewer than 10 strikes ban nobody; no ban is shorter than the previous
+ * one within that day, or longer than a day; a ban ends when announced, unless a new one is earned.
  */
 
 export type StrikeKind =
@@ -21,35 +21,35 @@ export const strikeRules = {
   banAt: 10,
   firstBanMs: 600_000,
   longestBanMs: 86_400_000,
-  /** How long after its last ban a client counts as one that was never banned. */
+  /** How long after its last ban a client counts as never banned. */
   bansForgottenMs: 86_400_000,
 } as const;
 
-/** Times are Unix milliseconds: it outlives the process. */
+/** Times are Unix milliseconds, since this outlives the process. */
 export interface Standing {
-  /** As they were at `atMs`. */
+  /** As of `atMs`. */
   readonly strikes: number;
   readonly atMs: number;
-  /** Bans so far that are not forgotten. */
+  /** Bans not yet forgotten. */
   readonly bans: number;
-  /** 0: never. */
+  /** 0 means never. */
   readonly bannedUntilMs: number;
 }
 
 export const cleanStanding: Standing = { strikes: 0, atMs: 0, bans: 0, bannedUntilMs: 0 };
 
-/** What is left of its strikes. */
+/** Strikes left after decay. */
 export const strikesLeft = ({ strikes, atMs }: Standing, nowMs: number): number =>
   strikes * 2 ** (-Math.max(0, nowMs - atMs) / strikeRules.halfLifeMs);
 
-/** How much longer it is banned; 0 is not. */
+/** Remaining ban; 0 means none. */
 export const banLeftMs = ({ bannedUntilMs }: Standing, nowMs: number): number => Math.max(0, bannedUntilMs - nowMs);
 
-/** Nothing in it changes any decision to come, so that it need not be kept. Less than half a strike is none. */
+/** Whether it no longer affects any decision, and need not be kept. Less than half a strike counts as none. */
 export const isForgotten = (standing: Standing, nowMs: number): boolean =>
   strikesLeft(standing, nowMs) < 0.5 && bansInMind(standing, nowMs) === 0;
 
-/** How much there is to forget: past bans weigh more than strikes. */
+/** How much would be forgotten with it: past bans weigh more than strikes. */
 export const heldAgainst = (standing: Standing, nowMs: number): number =>
   strikeRules.banAt * bansInMind(standing, nowMs) + strikesLeft(standing, nowMs);
 
@@ -64,8 +64,8 @@ export function strike(standing: Standing, nowMs: number): Standing {
 }
 
 /**
- * As it may be believed after a restart, when the clock may have been set back meanwhile: no ban lasts longer than the longest, and
- * strikes fade.
+ * What may be believed after a restart, during which the clock may have been set back: no ban exceeds the longest, and
+ * strikes decay.
  */
 export const restored = (standing: Standing, nowMs: number): Standing => ({
   ...standing,

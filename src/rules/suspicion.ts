@@ -1,22 +1,23 @@
 /**
- * What a client holds against a worker whose answers failed spot checks, and for how long it asks others instead. A first failed check
- * avoids it for an hour, each further one for twice as long, up to a day. A failed check is one worker's word against another's, so it
- * also counts against the one that gives it: who has called the work of n others bad is worth 1 / (1 + n) of a word, and less again
- * where its own work was called bad. All of it fades with a half-life of a day. Good checks mend nothing: who lies seldom still lies.
+ * What a client holds against a worker whose answers failed spot checks, and how long it prefers others. The first
+ * failed check avoids the worker for an hour, each further one for twice as long, up to a day. A failed check is one
+ * worker's word against another's, so it also counts against the reporter: one that has denounced n others weighs 1 /
+ * (1 + n), and less if its own work failed. Everything decays with a half-life of a day. Passed checks repair nothing:
+ * who lies rarely still lies.
  *
- * Invariants: nobody is avoided without a failed check, nor for longer than a day after the last one; a heavier word never avoids for
- * a shorter time; whatever one worker says at once of n others that nothing is held against, it has them avoided for no more than
- * 1 + ln n hours in all.
+ * Invariants: nobody is avoided without a failed check, or for longer than a day after the last one; a heavier word
+ * never avoids for a shorter time; a worker that denounces n blameless others at once gets them avoided for at most 1 +
+ * ln n hours in all.
  */
 import type { SpotCheckVerdict } from './spot-check.js';
 
 export const suspicionRules = { halfLifeMs: 86_400_000, firstMs: 3_600_000, longestMs: 86_400_000 } as const;
 
-/** Times are on the client's monotonic clock: it does not outlive the process. */
+/** Times are on the client's monotonic clock, since this does not outlive the process. */
 export interface Suspicion {
-  /** Failed checks of its answers, each by the weight of the word, as they were at `atMs`. */
+  /** Failed checks of its answers, each by the weight of the reporter, as of `atMs`. */
   readonly failed: number;
-  /** Failed checks that it reported of others, as they were at `atMs`. */
+  /** Failed checks it reported of others, as of `atMs`. */
   readonly reported: number;
   readonly atMs: number;
   readonly avoidedUntilMs: number;
@@ -24,20 +25,20 @@ export interface Suspicion {
 
 export const noSuspicion: Suspicion = { failed: 0, reported: 0, atMs: 0, avoidedUntilMs: -Infinity };
 
-/** Whether this verdict speaks against who made the text; one that this version does not know does not. */
+/** Whether this verdict counts against the author of the text. One unknown to this version does not. */
 export const isFailed = (verdict: string): boolean => failedVerdicts.includes(verdict);
 
 const failedVerdicts: readonly string[] = ['improbable', 'cut_short'] satisfies SpotCheckVerdict[];
 
 export const isAvoided = ({ avoidedUntilMs }: Suspicion, nowMs: number): boolean => nowMs < avoidedUntilMs;
 
-/** What a failed check is worth that this worker reports: from 0 to 1. */
+/** The weight of a failed check reported by this worker: 0 to 1. */
 export function weightOf(suspicion: Suspicion, nowMs: number): number {
   const { failed, reported } = faded(suspicion, nowMs);
   return 1 / (1 + failed + reported);
 }
 
-/** After an answer of this worker failed a check. @param weight of the word of the one that checked it */
+/** After an answer of this worker failed a check. @param weight of the worker that checked it */
 export function suspected(before: Suspicion, weight: number, nowMs: number): Suspicion {
   const { firstMs, longestMs } = suspicionRules;
   const now = faded(before, nowMs);
@@ -45,7 +46,7 @@ export function suspected(before: Suspicion, weight: number, nowMs: number): Sus
   return { ...now, failed: now.failed + weight, avoidedUntilMs: Math.max(now.avoidedUntilMs, nowMs + avoidMs) };
 }
 
-/** After this worker said that another one's answer fails. */
+/** After this worker reported a failed check of another. */
 export function reporting(before: Suspicion, nowMs: number): Suspicion {
   const now = faded(before, nowMs);
   return { ...now, reported: now.reported + 1 };

@@ -1,14 +1,14 @@
 /**
- * The six tiers and the guests: what a balance is worth in line. One row a tier, the best first; whoever stands in no row's
- * range is a guest. Balances are millipoints (docs/protocol.md).
+ * The six tiers and the guests: what a balance is worth in the queue. One row per tier, best first; a balance below
+ * every row is a guest's. Balances are millipoints (docs/protocol.md).
  */
 
 interface TierRule {
-  /** Least balance, in millipoints. */
+  /** Minimum balance, in millipoints. */
   readonly fromMillipoints: number;
-  /** The wait that this tier is meant to see at most on a mesh with room. Aging counts in multiples of it. */
+  /** The longest wait intended for this tier on a mesh with capacity. Aging counts in multiples of it. */
   readonly targetWaitMs: number;
-  /** How many times the common rate of requests it may ask. */
+  /** Multiplies the common rate limit. */
   readonly rateFactor: number;
 }
 

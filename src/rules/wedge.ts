@@ -1,12 +1,13 @@
 /**
- * When a slot that gives no sign counts as wedged: answers to pings prove nothing, tokens do. By its own pace where that
- * is known, so that a hang on a quick machine is found soon and a slow machine is never taken for a hung one.
- * Invariants: never less than `quickestMs`; never less than 20 times the running mean; never falls as the mean rises.
+ * When a slot without a sign of progress counts as wedged: answers to pings prove nothing, tokens do. It goes by the
+ * slot's own pace if that is known, so that a hang on a fast machine is found soon and a slow machine is never mistaken
+ * for a hung one. Invariants: never less than `quickestMs`; never less than 20 times the running mean; never falls as
+ * the mean rises.
  */
 
-/** Before anything was heard of a run: reading a long prompt on an old machine takes a while. */
+/** Before the first sign of a run: reading a long prompt on an old machine takes a while. */
 export const unknownPaceMs = 30_000;
-/** The machine may have been busy, or read its swap, for a moment. */
+/** The machine may have been busy, or swapping, for a moment. */
 export const quickestMs = 10_000;
 export const wedgedAfterGaps = 20;
 /** Weight of the latest gap in the running mean. */

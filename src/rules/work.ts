@@ -1,7 +1,7 @@
 /**
- * When a client has to show work before it is served, and how much: guests, from Moderate on, since identities are free and
- * cycles are not. A bit more is twice the work. One try takes about 2 microseconds of a core in Node: at the better end of
- * Moderate some 40 ms, at a score of 0 about a second. To check it takes one try.
+ * When a client must do a proof of work before it is served, and how hard it is: guests, from Moderate on, since
+ * identities are free and cycles are not. Each bit doubles the work. One try takes about 2 microseconds of a core in
+ * Node: some 40 ms at the better end of Moderate, about a second at a score of 0. Checking takes one try.
  *
  * Invariant: the lower the score, the more work, within the two bounds.
  */
@@ -10,7 +10,7 @@ import type { Tier } from './tiers.js';
 export const leastWorkBits = 14;
 export const mostWorkBits = 19;
 
-/** The score below which work is asked for: where Moderate begins. */
+/** The score below which work is required: where Moderate begins. */
 const workBelowScore = 60;
 
 export const isWorkAsked = (tier: Tier, state: string): boolean =>
