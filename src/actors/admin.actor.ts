@@ -1,13 +1,13 @@
 /**
- * Parent: services; permanent, and its first child, so that the page shows the others start. Holds the admin server, which reads what the
- * worker says of itself and watches its tree; nobody depends on it.
+ * Parent: services; permanent, and its first child, so that the page shows the others starting. Holds the admin server,
+ * which reads what the worker reports about itself and watches its tree. Nothing depends on it.
  */
 import type { AnyActorLogic } from 'xstate';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import { createListener, type ListenerEvents } from './listener.actor.js';
 import type { WorkerDeps } from './worker/worker-ports.js';
 
-/** How a worker is looked at; src/admin/ has the real one. */
+/** How to open the admin server; src/admin/ has the real implementation. */
 export interface AdminPort {
   open(deps: WorkerDeps, system: AnyActorSystem, on: ListenerEvents): { close(): void };
 }

@@ -1,6 +1,6 @@
 /**
- * Parent: the asks supervisor of a client; temporary, one per request. Chooses workers through rules/selection.ts, sends the
- * prompt and takes the answer through the directory, and calls the application back.
+ * Parent: a client's asks supervisor; temporary, one per request. Chooses workers through rules/selection.ts, sends the
+ * prompt and receives the answer through the directory, and calls the application back.
  */
 import type { AnyActorLogic } from 'xstate';
 import { moved, type AskFailure, type Proof, type Try } from '../machines/ask.js';
@@ -15,36 +15,39 @@ import type { Wallet } from './wallet/wallet.js';
 import type { WorkSolver } from './ask/work-solver.js';
 import type { AnswerSink, WorkerDirectory } from './ask/worker-directory.js';
 
-/** What an application asks: the fields of a `prompt` that are its own, and where it may go. */
+/** An application's request: the fields of a `prompt` it controls, and where the request may go. */
 export interface AskRequest extends Pick<
   PromptMessage,
   'prompt' | 'messages' | 'model' | 'options' | 'tools' | 'deadlineMs'
 > {
-  /** Only this worker. */
+  /** Ask only this worker. */
   readonly pin?: string;
-  /** How long to look for a worker before giving up; also how long to wait for one that fell silent. */
+  /** How long to look for a worker before giving up, and to wait for one that fell silent. */
   readonly patienceMs?: number;
 }
 
-/** What a client asks its workers: for an answer, or in place of one for what they make of a text that is claimed to be one. */
+/** A request to a worker: for an answer, or for a check of a text claimed to be one. */
 export interface ClientRequest extends AskRequest, Pick<PromptMessage, 'check'> {}
 
 export interface AskCallbacks {
-  /** Where the request stands at its present worker. */
+  /** Where the request stands at its current worker. */
   position?(position: QueueStatusMessage, worker: string): void;
-  /** This worker is asked: the first one, and whoever goes on after it. */
+  /** This worker is being asked: the first one, or one that takes over. */
   asked?(worker: string): void;
-  /** `from` failed this request, and `to` goes on with it. */
+  /** `from` failed this request, and `to` continues it. */
   failedOver?(from: Try, to: string): void;
-  /** New text. Joined in order it is the answer's text. */
+  /** New text. The pieces joined in order are the answer's text. */
   text(text: string, tokens: number): void;
-  /** The one end. `failure` is undefined where the answer is whole, or was cancelled by the application. */
+  /** The one end. `failure` is undefined if the answer is complete, or was cancelled by the application. */
   end(answer: AskAnswer, failure: AskFailure | undefined): void;
 }
 
-/** A worker inside this client, for when no other is left. */
+/** A worker inside this client, used when no other is left. */
 export interface LocalFallback {
-  /** Brings it up with this model, or with its usual one; says at once that it is up, if it is. @returns what abandons it. */
+  /**
+   * Starts it with this model, or its usual one, and reports when it is up, at once if it already is. @returns a
+   * function that abandons it
+   */
   start(model: string | undefined, on: { ready(worker: string): void; failed(reason: string): void }): () => void;
   /** Whether this is the name of such a worker. */
   has(worker: string): boolean;
@@ -55,15 +58,15 @@ export interface AskDeps {
   readonly random: Random;
   readonly directory: WorkerDirectory;
   readonly solver: WorkSolver;
-  /** Who this client is to its workers: what a proof of work is bound to. */
+  /** This client's account at its workers; proofs of work are bound to it. */
   readonly account: string;
   readonly fallback: LocalFallback | undefined;
-  /** Signs orders; undefined asks without. */
+  /** Signs orders; undefined asks without orders. */
   readonly wallet: Wallet | undefined;
 }
 
 const defaultPatienceMs = 10_000;
-/** Where this machine can answer by itself, the mesh is given less time. */
+/** With a local fallback the mesh gets less time. */
 const fallbackPatienceMs = 3_000;
 
 export function askInput({ fallback, random }: AskDeps, { pin, patienceMs, deadlineMs }: AskRequest): AskInput {
@@ -76,7 +79,7 @@ export function askInput({ fallback, random }: AskDeps, { pin, patienceMs, deadl
   };
 }
 
-/** @param gone called once this actor is over, however it ended. */
+/** @param gone called once this actor is over, however it ended */
 export function createAsk(deps: AskDeps, request: ClientRequest, on: AskCallbacks, gone: () => void): AnyActorLogic {
   const attempts = new Attempts(deps, request, on);
   let stopSolving = (): void => {};
@@ -144,7 +147,7 @@ export function createAsk(deps: AskDeps, request: ClientRequest, on: AskCallback
   });
 }
 
-/** What the application's callbacks throw fails this request, and not the connection on which the news came. */
+/** An exception in an application's callback fails this request, not the connection on which the message came. */
 const guardedSink = (sink: AnswerSink, guard: Guard): AnswerSink => ({
   position: guard((message) => sink.position(message)),
   token: guard((message) => sink.token(message)),

@@ -1,6 +1,6 @@
 /**
- * The supervision tree of a client: the network below, a link to each worker, and an actor for each request. It stops from the bottom, so
- * that the links end in order, with what was written last, before the topic cuts whatever is left.
+ * A client's supervision tree: the network at the bottom, a link per worker, an actor per request. It stops in reverse
+ * order, so that links flush and close before the topic cuts whatever is left.
  */
 import { topicKey, topicName } from '../protocol/topics.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
@@ -17,13 +17,13 @@ import { createTopicActor } from './topic.actor.js';
 export interface ClientDeps extends AskDeps, LinkDeps {
   readonly network: NetworkPort;
   readonly networkPrefix: string;
-  /** Of the fresh key pair this process dials with. */
+  /** Seed of the fresh key pair this process dials with. */
   readonly keySeed: Uint8Array;
   readonly maxConnections: number;
   readonly maxRequests: number;
   readonly onDhtReady: (info: DhtInfo) => void;
   readonly onDhtFailed: (error: Error) => void;
-  /** Its part on the score network, if it has one: none of its requests waits for that. */
+  /** Its part in the score network, if any. No request waits for it. */
   readonly scores: readonly ChildSpec[];
 }
 
@@ -69,7 +69,7 @@ export function clientTree(deps: ClientDeps, accept: AcceptLink): SupervisorSpec
 
 export type AcceptLink = (connection: Connection, system: AnyActorSystem) => void;
 
-/** Each connection to a worker gets an actor of its own. */
+/** Each connection to a worker gets its own actor. */
 export function acceptLinks(deps: ClientDeps): AcceptLink {
   const places = new Places(names.links, names.link, deps.maxConnections);
   return (connection, system) => {
@@ -91,7 +91,7 @@ export class Asks {
     this.#places = new Places(names.asks, names.ask, deps.maxRequests);
   }
 
-  /** @returns what cancels it; undefined where too many are unfinished already, or the client is closing. */
+  /** @returns a function that cancels it; undefined if too many requests are unfinished, or the client is closing */
   start(system: AnyActorSystem, request: ClientRequest, on: AskCallbacks): (() => void) | undefined {
     let isOver = false;
     const ask = this.#places.start(system, (_, gone) => ({

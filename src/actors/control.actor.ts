@@ -1,6 +1,6 @@
 /**
- * Parent: services; permanent. Hears the commands of the owner (`qmesh status`, `pause`, `resume`, `stop`), and tells the duty actor, or
- * whoever runs this worker. Started first and stopped last, so that a worker that drains can still be asked.
+ * Parent: services; permanent. Receives the owner's commands (`qmesh status`, `pause`, `resume`, `stop`), and tells the
+ * duty actor or whoever runs this worker. Started early and stopped late, so that a draining worker can still be asked.
  */
 import type { AnyActorLogic } from 'xstate';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
@@ -33,7 +33,7 @@ function answerOwner(deps: WorkerDeps, request: OwnerRequest, system: AnyActorSy
   return { error: { code: 'unavailable', message: 'The worker is just restarting a part of itself; try again.' } };
 }
 
-/** False where nobody is there to do it. */
+/** False if nobody is there to do it. */
 function carryOut({ onStopAsked }: WorkerDeps, request: OwnerRequest, system: AnyActorSystem): boolean {
   switch (request.do) {
     case 'status':
@@ -48,7 +48,7 @@ function carryOut({ onStopAsked }: WorkerDeps, request: OwnerRequest, system: An
   }
 }
 
-/** @param stopAsked just now: it begins to drain once this is answered. */
+/** @param stopAsked a stop was just requested: draining begins once this is answered */
 function report({ board, outboxes, schedule, ledger }: WorkerDeps, stopAsked: boolean): WorkerReport {
   const { workerId, models, health, queue, slots, performance, uptimeMs, agent } = board.message();
   const { state, untilMs } = board.duty;

@@ -1,6 +1,6 @@
 /**
- * Parent: networks (rest-for-one, first of its children); permanent. Opens the DHT node, hands it to the topics that ask for it, and closes
- * it however this actor ends.
+ * Parent: networks (rest-for-one, its first child); permanent. Opens the DHT node, hands it to topics that ask for it,
+ * and closes it however this actor ends.
  */
 import type { AnyActorLogic } from 'xstate';
 import { dhtMachine, type DhtNodeCommand } from '../machines/dht.machine.js';
@@ -13,12 +13,12 @@ export type DhtInfo = Parameters<DhtEvents['ready']>[0];
 
 export interface DhtActorOptions {
   readonly network: NetworkPort;
-  /** Names of the actors that are told when the node is there. */
+  /** Names of the actors to tell when the node is ready. */
   readonly topics: readonly string[];
   readonly log: Logger;
   /** The node is usable. Called again after each restart. */
   readonly ready?: (info: DhtInfo) => void;
-  /** A try to open the node failed, or it failed later. The message says what to do. */
+  /** Opening the node failed, or it failed later. The message says what to do. */
   readonly failed?: (error: Error) => void;
 }
 

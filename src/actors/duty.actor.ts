@@ -1,6 +1,6 @@
 /**
- * Parent: services; permanent. Receives the owner's words from the control actor. Tells the scheduler whether it is open for
- * others, and the board what to say to the mesh.
+ * Parent: services; permanent. Receives the owner's commands from the control actor. Tells the scheduler whether it is
+ * open to others, and the board what to publish.
  */
 import type { AnyActorLogic } from 'xstate';
 import { dutyMachine, type DutyInput } from '../machines/duty.machine.js';
@@ -9,7 +9,7 @@ import { tell } from '../runtime/tell.js';
 import { names } from './names.js';
 import type { WorkerDeps } from './worker/worker-ports.js';
 
-/** What others are told who ask meanwhile. */
+/** The message to clients that ask meanwhile. */
 const reasons: Readonly<Record<DutyState, string>> = {
   on_duty: '',
   paused: 'The owner of this worker has paused it; ask another one.',

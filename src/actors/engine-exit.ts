@@ -1,10 +1,10 @@
-/** How an engine process ended, in one line for people. */
+/** How an engine process ended, as one line for people. */
 import type { EngineProcessEvents } from './ports.js';
 
 export type EngineExit = Parameters<EngineProcessEvents['exited']>[0];
 
 const maxReasonChars = 300;
-/** Where a native abort, or Node, says why. Stack traces and Node's version follow it. */
+/** A line in which a native abort, or Node, says why. Stack traces and Node's version follow it. */
 const saysWhy = /^(?:Uncaught )?\w*Error\b|GGML_ASSERT|terminate called|what\(\):/;
 
 export function describeExit({ code, signal, stderrTail }: EngineExit): string {

@@ -1,7 +1,7 @@
 /**
- * Parent: the engine's group, before its slots; permanent. Receives the model from its model actor, what may be in memory from residency, and
- * orders and cancels from slots, which it hands on to its process (process.actor.ts). Tells slots, scheduler, residency and the board
- * whether there is an engine.
+ * Parent: the engine's group, before its slots; permanent. Receives the model from its model actor, residency's
+ * decision to load or unload it, and slots' orders and cancels, which it passes to its process (process.actor.ts).
+ * Tells slots, scheduler, residency and the board whether there is an engine.
  */
 import type { AnyActorLogic, AnyActorRef } from 'xstate';
 import { engineMachine } from '../machines/engine.machine.js';
@@ -20,7 +20,7 @@ export function createEngine(deps: WorkerDeps, place: number): AnyActorLogic {
     for (let slot = 0; slot < deps.slots + reservedSequences; slot++)
       tell(system, names.slot(place, slot), event, self);
   };
-  /** Until then the model is offered, also while its engine starts anew: requests wait for it. */
+  /** Until this happens the model stays on offer, even while its engine restarts: requests wait for it. */
   const giveUp = (system: AnyActorSystem, self: AnyActorRef, model: ServedModel | undefined): void => {
     board.setModel(place, undefined);
     tell(system, names.residency, { type: 'engine.gone', place }, self);

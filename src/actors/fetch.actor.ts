@@ -1,6 +1,6 @@
 /**
- * Parent: whoever wants a model that is not here; it is over when the model is in its place, or cannot be had. Tells its course to
- * `FetchWatch`, which a progress bar or a log listens to.
+ * Parent: whoever needs a model that is not here. Ends when the model is in place or cannot be had. Reports progress to
+ * a `FetchWatch`, such as a progress bar or a log.
  */
 import type { CatalogEntry } from '../gguf/catalog.js';
 import { fetchMachine } from '../machines/fetch.machine.js';
@@ -16,27 +16,32 @@ import type { BlocksRead } from './models/read-blocks.js';
 import type { Throttle } from './models/throttle.js';
 import { verifyAndPlace } from './models/verify-and-place.js';
 
-/** How long the mesh is listened to before the catalog's address is taken, and before nobody is said to have it. */
+/**
+ * How long to listen to the mesh before taking the catalog's address, and before concluding that nobody has the model.
+ */
 const meshFirstMs = 3_000;
 const meshOnlyMs = 20_000;
-/** Where all who were found have told what they offer. Nodes that joined at the same moment find each other at the second look, after 5 s. */
+/**
+ * The same once all known nodes have said what they offer. Nodes that joined at the same moment find each other at the
+ * second look, after 5 s.
+ */
 const meshHeardMs = 6_000;
 const lookPeriodMs = 100;
 
 export interface FetchWatch {
-  /** None of the nodes that are there has it. Called again when others are there. */
+  /** None of the connected nodes has it. Called again when that set changes. */
   searching(mesh: MeshView): void;
   /** A source is about to be tried. */
   source(source: ModelSource): void;
   progress(now: { readonly bytes: number; readonly totalBytes: number | undefined; readonly seeders: number }): void;
-  /** Something went wrong that is not the end: a seeder was left, a try broke, nobody sends. */
+  /** Something went wrong that is not the end: a seeder was dropped, a try broke, nothing arrives. */
   trouble(what: string): void;
   verifying(): void;
 }
 
 export interface FetchDeps {
   readonly modelsFolder: string;
-  /** Where cores have their folders. */
+  /** The folder of the cores. */
   readonly coresFolder: string;
   readonly catalog: readonly CatalogEntry[];
   /** Undefined without a network. */
@@ -45,7 +50,7 @@ export interface FetchDeps {
   readonly token: string | undefined;
   readonly upload: Throttle;
   readonly download: Throttle;
-  /** In a thread. */
+  /** Runs in a thread. */
   readonly readBlocks: (path: string) => Promise<BlocksRead>;
   readonly clock: Clock;
   readonly random: Random;
@@ -58,7 +63,7 @@ interface Step {
 }
 
 export function createFetch(deps: FetchDeps): typeof fetchMachine {
-  /** What the hub said of the file that arrived last. */
+  /** The hub's SHA-256 of the file that arrived last. */
   let hubSha256: string | undefined;
   const findRoom = guardedCallback<Step>(({ input, sendBack, guard }) => {
     if (input.source === undefined) return;
@@ -93,7 +98,7 @@ export function createFetch(deps: FetchDeps): typeof fetchMachine {
   });
 }
 
-/** Listens to the mesh for a while: who is there tells its cards within milliseconds, but has to be found first. */
+/** Listens to the mesh for a while: connected nodes send their cards within milliseconds, but must be found first. */
 function createFindSources({ mesh, catalog, clock, watch }: FetchDeps) {
   return guardedCallback<{ readonly wanted: string }>(({ input, sendBack, every, guard, after, defer }) => {
     const name = wantedInMesh(input.wanted, catalog);
@@ -131,7 +136,7 @@ function whyNoSource(wanted: string, mesh: ModelMesh | undefined): string {
 
 const shownNames = 5;
 
-/** How many nodes are there and what they offer, in words. */
+/** How many nodes are connected and what they offer, in words. */
 export function describeMesh({ peers, offered }: MeshView): string {
   if (peers === 0) return 'no node that may be asked is there';
   const nodes = peers === 1 ? '1 node is there, and offers' : `${peers} nodes are there, and offer`;

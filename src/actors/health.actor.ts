@@ -1,6 +1,6 @@
 /**
- * Parent: services; permanent. Samples the machine, and writes what it makes of it to the board. Sends `queue.changed` to the
- * scheduler when the capacity changes, and what the machine does to the paces of its engines.
+ * Parent: services; permanent. Samples the machine and writes the resulting health to the board. Sends `queue.changed`
+ * to the scheduler when the capacity changes, and the machine's use to the pace of each engine.
  */
 import type { AnyActorLogic } from 'xstate';
 import { healthMachine, sampleMs, type HealthInput } from '../machines/health.machine.js';

@@ -1,6 +1,6 @@
 /**
- * Parent: the links supervisor of a client; temporary, one per connection. Receives a worker's frames; hands status to the
- * directory, and everything about a request to the request itself.
+ * Parent: a client's links supervisor; temporary, one per connection. Receives a worker's frames; passes status to the
+ * directory, and everything about a request to that request.
  */
 import type { AnyActorLogic } from 'xstate';
 import { linkMachine } from '../machines/link.machine.js';
@@ -21,13 +21,13 @@ export interface LinkDeps {
   readonly directory: WorkerDirectory;
   /** Proof of the account behind this client's key; undefined asks as the key itself. */
   readonly hello: HelloMessage | undefined;
-  /** Of that account; undefined asks without orders. */
+  /** That account's wallet; undefined asks without orders. */
   readonly wallet: Wallet | undefined;
 }
 
 const partsOfAnswer: readonly string[] = ['inference_token', 'inference_result', 'inference_error'];
 
-/** @param gone called once the place of this link is free again. */
+/** @param gone called once the place of this link is free again */
 export function createLink(deps: LinkDeps, connection: Connection, gone: () => void): AnyActorLogic {
   return linkMachine.provide({
     actors: { connection: createConnection(deps, connection, gone) },
@@ -51,19 +51,19 @@ function createConnection(
     if (hello !== undefined) connection.write(encodeFrame(hello));
     wallet?.connected(connection);
 
-    /** Whoever asked may have left meanwhile; the worker has worked for it all the same. */
+    /** The asker may be gone, but the worker did the work. */
     const takeResult = (message: InferenceResultMessage): void => {
       const sink = directory.answering(worker, message.id);
       if (sink === undefined) wallet?.settle(worker, message);
       else sink.result(message, () => wallet?.settle(worker, message));
-      wallet?.failed(worker, message.id); // where it was not settled, it was not what had been received
+      wallet?.failed(worker, message.id); // not settled: it differs from what was received
     };
 
     const take = (message: InferenceMessage): void => {
       switch (message.type) {
         case 'status':
           sendBack({ type: 'connection.greeted' });
-          return directory.heard(worker, { ...message, workerId: worker }); // the handshake knows better
+          return directory.heard(worker, { ...message, workerId: worker }); // the handshake is authoritative
         case 'queue_status':
           return directory.answering(worker, message.id)?.position(message);
         case 'inference_token':
@@ -77,7 +77,7 @@ function createConnection(
         default: // a client's own messages make no sense from a worker
       }
     };
-    /** An end that cannot be read is one, too: nothing follows. */
+    /** An unreadable end still ends the request: nothing follows it. */
     const drop = (outcome: Exclude<DecodeOutcome, { kind: 'message' }>): void => {
       log.debug('frame.dropped', { worker, ...outcome });
       if (outcome.kind === 'invalid' && outcome.id !== undefined && partsOfAnswer.includes(outcome.type))

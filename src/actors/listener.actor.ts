@@ -1,4 +1,4 @@
-/** A server that listens for as long as its actor lives: the part that the admin page and the control channel share. */
+/** A server that lives as long as its actor: the part that the admin page and the control channel share. */
 import type { AnyActorLogic } from 'xstate';
 import { listenerMachine } from '../machines/listener.machine.js';
 import type { AnyActorSystem } from '../runtime/actor-system.js';
@@ -7,15 +7,15 @@ import { guardedCallback } from '../runtime/guarded-callback.js';
 export interface ListenerEvents {
   /** With the address as people type it. */
   listening(address: string): void;
-  /** It is over. Called at most once. */
+  /** The server is finished. Called at most once. */
   failed(error: Error): void;
 }
 
 export interface ListenerOptions {
   readonly open: (system: AnyActorSystem, on: ListenerEvents) => { close(): void };
-  /** Each time it listens. */
+  /** Called each time it starts to listen. */
   readonly announce?: (address: string) => void;
-  /** The first of failures in a row. */
+  /** Called for the first of several failures in a row. */
   readonly reportFailure: (error: Error) => void;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Parent: models; permanent. Finds or fetches, hashes and tries one model, then tells its engine, and offers it to the mesh. The disk is
- * behind `ModelFiles`, the disposable engine behind the EnginePort, the models network behind the ModelsPort.
+ * Parent: models; permanent. Finds or fetches, hashes and tries one model, then hands it to its engine and shares it
+ * with the mesh. The disk is behind `ModelFiles`, the disposable engine behind the EnginePort, the models network
+ * behind the ModelsPort.
  */
 import type { AnyActorLogic } from 'xstate';
 import type { EngineEvent } from '../engine/messages.js';
@@ -21,7 +22,7 @@ interface Step {
   readonly path: string;
 }
 
-/** @param trials shared by all models: each trial costs an engine process. */
+/** @param trials shared by all models, since each trial costs an engine process */
 export function createModel(deps: WorkerDeps, place: number, trials: Turns): AnyActorLogic {
   const { modelFiles, modelsPort, log } = deps;
   const locate = guardedCallback<Step>(({ input, sendBack, guard, defer }) => {
@@ -42,7 +43,7 @@ export function createModel(deps: WorkerDeps, place: number, trials: Turns): Any
     );
   });
   const turn = guardedCallback(({ sendBack, guard, defer }) => {
-    // Ranked as the user named them: the default model first.
+    // Ranked in the order the user named them: the default model first.
     defer(
       trials.take(
         place,
@@ -101,14 +102,14 @@ export function createModel(deps: WorkerDeps, place: number, trials: Turns): Any
   });
 }
 
-/** Loads the model in an engine of its own and asks it for one token. Whatever that does, it does it over there. */
+/** Loads the model in a disposable engine and generates one token. Whatever happens, happens there. */
 function createProbe({ engines }: WorkerDeps) {
   return guardedCallback<Step>(({ input, sendBack, guard, defer }) => {
     let verdict: { type: 'file.probed' } | { type: 'file.refused'; reason: string } | undefined;
     const decide = (value: NonNullable<typeof verdict>): void => {
       if (verdict !== undefined) return;
       verdict = value;
-      process.kill(); // disposable; the verdict is told when it is gone, and its memory with it
+      process.kill(); // disposable; the verdict is sent when it is gone and its memory is free
     };
     const refuse = (reason: string): void => decide({ type: 'file.refused', reason });
     const process = engines.spawn({
@@ -129,5 +130,5 @@ function createProbe({ engines }: WorkerDeps) {
   });
 }
 
-/** Small, on the processor, and with a look at every weight: damaged ones would load, and give garbage. */
+/** Small and on the CPU. Every tensor is checked, since a damaged one would load and produce garbage. */
 const probeLoad = { slots: 1, contextSize: 64, gpuLayers: 0, checkTensors: true } as const;

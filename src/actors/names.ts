@@ -1,6 +1,6 @@
 /**
- * The names under which the actors of a worker's tree, and of a client's, find each other (XState systemIds, given by supervisors only).
- * An actor never holds another's reference: it tells a name, and must expect that nobody answers.
+ * The names under which the actors of a worker's or client's tree find each other (XState systemIds, assigned only by
+ * supervisors). An actor never holds a reference to another: it tells a name, and must expect that nobody answers.
  */
 import type { NetworkName } from '../protocol/topics.js';
 

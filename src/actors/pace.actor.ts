@@ -1,6 +1,6 @@
 /**
- * Parent: the engine's group, after its slots; permanent. Receives what the engine and the machine use of the processors.
- * Sends the engine the number of its threads.
+ * Parent: the engine's group, after its slots; permanent. Receives processor use by the engine and the machine. Tells
+ * the engine how many threads to use.
  */
 import type { AnyActorLogic } from 'xstate';
 import { paceMachine } from '../machines/pace.machine.js';

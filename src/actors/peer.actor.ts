@@ -1,7 +1,7 @@
 /**
- * Parent: the peers supervisor; temporary, one per connection. Receives bytes; sends prompts and cancels to the scheduler, and
- * what an ack completes to the consensus actor.
- * What goes out to the peer is written through its outbox.
+ * Parent: the peers supervisor; temporary, one per connection. Receives frames; sends prompts and cancels to the
+ * scheduler, and claims completed by an ack to the consensus actor. Everything sent to the peer is written through its
+ * outbox.
  */
 import type { AnyActorLogic } from 'xstate';
 import { peerMachine } from '../machines/peer.machine.js';
@@ -19,9 +19,9 @@ import { LateAcks } from './worker/late-acks.js';
 import type { WorkerDeps } from './worker/worker-ports.js';
 
 /**
- * @param peer names this connection, and no other before or after: names of actors are recycled, and what is owed to one
- *   connection is not owed to the next.
- * @param gone called once the place of this peer is free again.
+ * @param peer a unique name for this connection: actor names are recycled, but what is owed to one connection is not
+ * owed to the next
+ * @param gone called once the place of this peer is free again
  */
 export function createPeer(deps: WorkerDeps, peer: string, connection: Connection, gone: () => void): AnyActorLogic {
   return peerMachine.provide({
@@ -35,7 +35,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
     const { clock, outboxes, board, conduct, tally, log } = deps;
     const owner = deps.identity.publicKeyHex;
     const network = topicName('inference', deps.networkPrefix);
-    /** Who asks: the key that the connection proves, or the node that a hello proves stands behind it. */
+    /** The client's account: the connection's own key, or the node that a hello proves. */
     let account = connection.remoteKey;
     let isFirst = true;
 
@@ -46,7 +46,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
       gone();
     });
 
-    outboxes.send(peer, board.message()); // before anything that the peer says can be answered
+    outboxes.send(peer, board.message()); // before answering anything the peer says
 
     const refuseFrame = (outcome: Exclude<DecodeOutcome, { kind: 'message' }>): void => {
       if (outcome.kind === 'unknown_type') return;
@@ -100,7 +100,7 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
             tell(system, names.consensus, { type: 'claim.made', claim }, self),
           );
           return;
-        default: // a worker's own messages
+        default: // messages that only workers send
           drop({ type: message.type });
       }
     };

@@ -1,12 +1,12 @@
 /**
- * Actors that come and go under one supervisor, one for each connection or request. Their names are from a finite pool and are recycled, since
- * XState remembers each name for ever.
+ * Actors that come and go under one supervisor, one per connection or request. Their names come from a finite pool and
+ * are recycled, since XState remembers every name for ever.
  */
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import type { ActorSpec } from '../runtime/supervision.js';
 import { tell } from '../runtime/tell.js';
 
-/** Connections beyond those that may stay, for as long as one that makes room takes to close. */
+/** Connections beyond the limit, for as long as an evicted one takes to close. */
 export const spareConnections = 8;
 
 export class Places {
@@ -23,8 +23,8 @@ export class Places {
   /**
    * Starts a temporary actor.
    *
-   * @param make gets its name, and what it has to call once it is over, however it ended.
-   * @returns the name; undefined where all places are taken, or the supervisor is down.
+   * @param make gets its name, and a function it must call once it is over, however it ended
+   * @returns the name; undefined if all places are taken or the supervisor is down
    */
   start(
     system: AnyActorSystem,

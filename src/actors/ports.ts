@@ -1,7 +1,7 @@
 /**
- * The outside world, as actors see it. The real implementations open sockets and fork processes; the simulated ones of
- * test/ do the same on a virtual clock. All of them are callback-driven: a promise on this path would tie the order of
- * a simulated run to the microtask queue.
+ * The outside world, as actors see it. The real implementations open sockets and fork processes; the simulated ones in
+ * test/ do the same on a virtual clock. All are callback-driven: a promise here would tie the order of a simulated run
+ * to the microtask queue.
  */
 import type { NoiseStream } from 'hyperswarm';
 import type { EngineCommand, EngineEvent } from '../engine/messages.js';
@@ -12,15 +12,15 @@ export interface Connection {
   readonly remoteKey: string;
   /** True on the side that dialled. */
   readonly initiator: boolean;
-  /** For rate limits of guests; undefined where the transport does not know. */
+  /** For guests' rate limits; undefined if the transport does not know it. */
   readonly remoteAddress: string | undefined;
-  /** Bytes written and not yet given to the transport. */
+  /** Bytes written but not yet passed to the transport. */
   readonly unsentBytes: number;
   /** Queues bytes. No effect once closed. */
   write(bytes: Uint8Array): void;
   /** Closes at once, both directions. */
   destroy(): void;
-  /** Flushes what was written, then closes. */
+  /** Flushes pending writes, then closes. */
   end(): void;
   /** Called once, by the actor that owns the connection. `closed` is the last call. */
   listen(on: ConnectionEvents): void;
@@ -31,9 +31,9 @@ export interface ConnectionEvents {
   closed(): void;
 }
 
-/** Where a node joins: its own machine, addresses given by the user, or the world. */
+/** Which mesh a node joins: its own machine's, one with given addresses, or the world's. */
 export type Bootstrap =
-  /** `port` is where the nodes of this machine meet; usually there is no reason to choose it. */
+  /** `port` is where the nodes of this machine meet; there is rarely a reason to choose it. */
   | { readonly kind: 'local'; readonly port?: number }
   | { readonly kind: 'public' }
   | { readonly kind: 'nodes'; readonly nodes: readonly { readonly host: string; readonly port: number }[] };
@@ -44,7 +44,7 @@ export interface NetworkPort {
 }
 
 export interface DhtEvents {
-  /** Usable. `bootstrap` is what another node would be given to join the same mesh, as `host:port,…` or 'public'. */
+  /** The node is usable. `bootstrap` is what another node needs to join the same mesh: `host:port,…` or 'public'. */
   ready(info: { readonly bootstrap: string; readonly holdsLocal: boolean }): void;
   failed(error: Error): void;
   closed(): void;
@@ -59,7 +59,7 @@ export interface Dht {
 export interface TopicOptions {
   /** 32-byte topic key, hex. */
   readonly topic: string;
-  /** ed25519 seed of the key pair that this swarm listens or dials with. */
+  /** ed25519 seed of the key pair with which this swarm listens or dials. */
   readonly keySeed: Uint8Array;
   /** Announces itself and accepts connections. */
   readonly server: boolean;
@@ -71,18 +71,21 @@ export interface TopicOptions {
 
 export interface TopicEvents {
   connection(connection: Connection): void;
-  /** Where given, it gets every connection as its bare stream, for a protocol that needs that (Hypercore's); `connection` gets none then. */
+  /**
+   * If given, it receives every connection as a bare stream, for protocols that need that (Hypercore's); `connection`
+   * then gets none.
+   */
   stream?(stream: NoiseStream): void;
-  /** Every peer that was found when the topic was joined is connected by now, or cannot be reached. A simulated network does not say so. */
+  /** Every peer found on joining the topic is now connected or unreachable. A simulated network does not call this. */
   looked?(): void;
   failed(error: Error): void;
   closed(): void;
 }
 
 export interface Topic {
-  /** Looks up, or announces, again. */
+  /** Repeats the lookup or announcement. */
   refresh(): void;
-  /** Dials a peer that is known by its key, whether or not the look-up finds it. */
+  /** Dials a peer by its key, whether or not a lookup finds it. */
   dial(remoteKey: string): void;
   close(): void;
 }

@@ -1,9 +1,10 @@
 /**
- * Parent: its engine, which invokes it for as long as it wants a process. Receives orders and cancels, and gives them to the process; sends the
- * process's word back: to the engine whether it is up, to the slots how their runs go, to the pace what it uses of the processors. Token
- * text goes to the order's own callback and never passes a machine.
+ * Parent: its engine, which invokes it for as long as it wants a process. Passes orders and cancels to the process, and
+ * reports back: to the engine whether it is up, to slots how their runs go, to the pace how much processor time it
+ * uses. Token text goes straight to the order's callback and never passes through a machine.
  *
- * Invariants: the end of the process, however it comes, is told once; every run that was ordered has one end, or is told to be lost.
+ * Invariants: the end of the process, however it comes, is reported once; every ordered run has exactly one end, or is
+ * reported lost.
  */
 import type { EngineEvent } from '../engine/messages.js';
 import type { ProcessCommand } from '../machines/engine.machine.js';
@@ -19,22 +20,22 @@ import { names } from './names.js';
 import type { EngineProcess } from './ports.js';
 import type { WorkerDeps } from './worker/worker-ports.js';
 
-/** What any model answers: an engine that does, works. Short, since somebody waits for it. */
+/** Any model can answer this; an engine that does, works. Short, since requests are waiting. */
 export const proofRequest: RunRequest = { prompt: 'Hello', options: { maxTokens: 1, temperature: 0 } };
 
-/** How often a slot hears that its run goes on. Well under the time after which it would be wedged. */
+/** How often a slot is told that its run makes progress. Well under the time after which it would be wedged. */
 const progressMs = 1_000;
 
-/** A run in the process. `slot` is undefined once nobody waits for it any more. */
+/** A run in the process. `slot` is undefined once nobody waits for it. */
 interface Run {
   readonly order: RunOrder;
   readonly sequence: number;
   slot: string | undefined;
-  /** Tokens of its prompt that the sequence held already. */
+  /** Prompt tokens that the sequence already held. */
   reused: number;
-  /** Its first token has come. */
+  /** Its first token has arrived. */
   started: boolean;
-  /** The last sign of it, and the running mean of the time between two of them. */
+  /** Its last sign of progress, and the running mean of the gaps between signs. */
   signAtMs: number;
   meanGapMs: number | undefined;
   /** When its slot was last told. */
@@ -45,11 +46,11 @@ export function createProcess(deps: WorkerDeps, place: number) {
   return guardedCallback<undefined, ProcessCommand>(({ system, self, sendBack, receive, guard }) => {
     const { clock, engines } = deps;
     const runs = new Map<number, Run>();
-    /** What each sequence served last: the same client may find its prefix there. */
+    /** The account each sequence served last: the same client may find its prefix there. */
     const lastAccount = new Map<number, string>();
     let served: ServedModel | undefined;
     let lastRun = 0;
-    /** The run that shows that this process works. */
+    /** The run that proves this process works. */
     let proof: number | undefined;
     let isGone = false;
 
@@ -128,7 +129,10 @@ export function createProcess(deps: WorkerDeps, place: number) {
         sendBack({ type: 'engine.restart', reason: `the model does not answer: ${event.message}` });
     }
 
-    /** How far its prompt is goes to the scheduler, which tells its client; the slot hears only that the run goes on. */
+    /**
+     * Progress of the prompt goes to the scheduler, which informs the client; the slot only hears that the run makes
+     * progress.
+     */
     function onPrefill({ slot, order, reused }: Run, done: number, total: number): void {
       if (slot !== undefined)
         tell(system, names.scheduler, { type: 'run.progress', run: order.run, done, total, reused }, self);
@@ -144,7 +148,7 @@ export function createProcess(deps: WorkerDeps, place: number) {
       run.order.tokens(text, count);
     }
 
-    /** Prompts are read in turns: one that waits for its turn is as alive as the one that has it. */
+    /** Prompts are read in turns: one waiting for its turn is as alive as the one being read. */
     function onSign(run: Run): void {
       const now = clock.monotonicMs();
       run.meanGapMs = nextMeanGapMs(run.meanGapMs, now - run.signAtMs);
@@ -166,7 +170,7 @@ export function createProcess(deps: WorkerDeps, place: number) {
       else greet(run.sequence);
     }
 
-    /** A slot that has started anew waits until the sequence is free of what its earlier incarnation had in it. */
+    /** A restarted slot waits until the sequence is free of its earlier incarnation's run. */
     function greet(slot: number): void {
       const name = names.slot(place, slot);
       const inherited = runIn(slot);
@@ -227,7 +231,7 @@ export function createProcess(deps: WorkerDeps, place: number) {
 
     return () => {
       if (!isGone) process.kill();
-      // Where this machine crashed, its slots go down with it and cannot say so.
+      // If this machine crashed, its slots go down with it and cannot report this.
       for (const { order, slot } of runs.values())
         if (slot !== undefined) tell(system, names.scheduler, { type: 'run.lost', run: order.run }, self);
       runs.clear();

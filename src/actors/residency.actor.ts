@@ -1,6 +1,6 @@
 /**
- * Parent: services, before the engines; permanent. Hears from engines what they hold and from the scheduler what is asked for; tells engines
- * to load and to unload, and the scheduler in which models nothing new may start.
+ * Parent: services, before the engines; permanent. Learns from engines what they hold, and from the scheduler what is
+ * requested. Tells engines to load and unload, and the scheduler in which models to start nothing new.
  */
 import type { AnyActorLogic } from 'xstate';
 import { residencyMachine, type ResidencyInput } from '../machines/residency.machine.js';

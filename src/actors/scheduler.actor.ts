@@ -1,6 +1,6 @@
 /**
- * Parent: services; permanent. Receives prompts and cancels from peers, offers and ends of runs from slots. Sends runs to
- * slots, and everything a client hears through the outboxes and transcripts.
+ * Parent: services; permanent. Receives prompts and cancels from peers, and offers and ends of runs from slots. Sends
+ * runs to slots, and everything a client receives through the outboxes and transcripts.
  */
 import type { AnyActorLogic } from 'xstate';
 import { inferenceError } from '../protocol/errors.js';
@@ -69,13 +69,13 @@ export function createScheduler(deps: WorkerDeps): AnyActorLogic {
       },
       finish: ({ system, self }, { record, end, queuedMs, totalMs }) =>
         finish(deps, record, end, { queuedMs, totalMs }, () => {
-          if (board.draining) tell(system, names.scheduler, { type: 'queue.changed' }, self); // it may be what it waits for
+          if (board.draining) tell(system, names.scheduler, { type: 'queue.changed' }, self); // draining may be waiting for this
         }),
       cancelRun: ({ system, self }, { slot, run }) => tell(system, slot, { type: 'slot.cancel', run }, self),
       strike: (_, { account }) => conduct.strike(account, 'deadly_request'),
       publish: ({ system, self }, context) => {
         const { queue, slots, avgResponseMs, tokensPerSecond, draining } = context;
-        // One alone is loaded whoever asks.
+        // A single model is loaded whatever the demand.
         if (deps.models.length > 1)
           tell(system, names.residency, { type: 'demand.changed', demand: demandFor(context, board.models) }, self);
         board.waiting = () => waitingByTier(queue);
@@ -145,7 +145,7 @@ function runRequest({ prompt }: RequestRecord, resumeText: string): RunRequest {
   };
 }
 
-/** @param sent called once nothing more will be sent for it. */
+/** @param sent called once nothing more will be sent for it */
 function finish(
   { outboxes, transcripts, desk, tally }: WorkerDeps,
   record: RequestRecord,
@@ -181,7 +181,7 @@ function finish(
     ...(weighing === undefined ? {} : { check: spotCheckOf(weighing) }),
   };
   const facts = { responseMs: result.timing.totalMs, isHeard: outboxes.owes(peer, id) };
-  // What was cut short because its connection was lost is not the answer to the same id asked again.
+  // An answer cut short because its connection was lost is not the answer to the same id asked again.
   const keep = (message: InferenceResultMessage): void => {
     if (finishReason !== 'cancelled' || facts.isHeard)
       transcripts.store(key, { resumeText, message, promptHash: prompt.order?.promptHash });

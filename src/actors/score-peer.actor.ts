@@ -1,6 +1,7 @@
 /**
- * Parent: the score peers' supervisor; temporary, one per connection on the score network. Says hello, and hands what a peer
- * says after its own hello to consensus, with the name of this connection: `score.opened`, `score.heard`, `score.closed`.
+ * Parent: the score peers' supervisor; temporary, one per connection on the score network. Sends a hello, and passes
+ * what the peer sends after its own hello to consensus, with the name of this connection: `score.opened`,
+ * `score.heard`, `score.closed`.
  */
 import type { AnyActorLogic } from 'xstate';
 import { scorePeerMachine } from '../machines/score-peer.machine.js';
@@ -27,21 +28,21 @@ export interface ScorePeerDeps {
   readonly scorePeers: ScorePeers;
   readonly networkPrefix: string;
   readonly identity: KeyPair;
-  /** `client`: this node looks up, and attests nothing. */
+  /** `client`: this node looks things up and attests nothing. */
   readonly scoreRole: 'worker' | 'client';
-  /** Of this node's end of every connection on the score network, hex. */
+  /** The key of this node's end of every score connection, hex. */
   readonly scoreKey: string;
-  /** Why this node is not listened to, by what it did; undefined where nothing is held against it. */
+  /** Whether this node refuses to listen to that one because of its conduct. */
   readonly refusesNode: (node: string) => boolean;
-  /** It sent what no honest node sends. */
+  /** It sent something that no honest node sends. */
   readonly faulted: (node: string, what: StrikeKind) => void;
-  /** Validators by name are read as fast as they speak. */
+  /** Named validators are read without a limit. */
   readonly isTrusted: (node: string) => boolean;
 }
 
 /**
- * @param peer names this connection, and no other before or after.
- * @param gone called once the place of this peer is free again.
+ * @param peer a unique name for this connection
+ * @param gone called once the place of this peer is free again
  */
 export function createScorePeer(
   deps: ScorePeerDeps,
@@ -107,7 +108,7 @@ function createConnection(deps: ScorePeerDeps, peer: string, connection: Connect
         }),
         refused: guard((reason: string) => {
           log.warn('frame.refused', { peer, key: connection.remoteKey, reason });
-          // A frame that stops half-way may be a cable that was cut: it ends the connection, and is nobody's fault.
+          // An incomplete frame may be a cut cable: it ends the connection, but is nobody's fault.
           if (node !== undefined && reason !== 'incomplete') deps.faulted(node, 'malformed_frame');
         }),
         flooded: guard(() => log.warn('peer.flooded', { peer, key: connection.remoteKey })),

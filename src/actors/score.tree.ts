@@ -1,4 +1,7 @@
-/** The score network's part of a tree, the same for a worker and for a program that looks up: connections, topic, consensus. */
+/**
+ * The score network's part of a tree, the same for a worker and for a client that looks up points: connections, topic,
+ * consensus.
+ */
 import { keyPairFromSeed, type KeyPair } from '../protocol/keys.js';
 import { networkSeed, topicKey, topicName } from '../protocol/topics.js';
 import type { ValidatorPolicy } from '../rules/quorum.js';
@@ -20,7 +23,7 @@ import { ScorePeers } from './scores/score-peers.js';
 import { Validators } from './scores/validators.js';
 import { createTopicActor } from './topic.actor.js';
 
-/** What a node's part in the score network is made of. */
+/** What a node needs to take part in the score network. */
 export interface ScoreOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -31,12 +34,15 @@ export interface ScoreOptions {
   readonly networkPrefix: string;
   readonly maxConnections: number;
   readonly scoreRole: 'worker' | 'client';
-  /** Seed of the key pair of this node's end of its score connections: a worker derives it from its own, a program that looks up has a fresh one. */
+  /**
+   * Seed of the key pair for this node's score connections: a worker derives it from its own seed, a client uses a
+   * fresh one.
+   */
   readonly scoreKeySeed: Uint8Array;
   readonly checks: ScoreChecks;
-  /** Given where others ask who is banned, too. */
+  /** Given if others also need to know who is banned. */
   readonly bans?: Bans;
-  /** Absent in a program that only looks up: it holds nothing against anybody. */
+  /** Absent in a client, which holds nothing against anybody. */
   readonly conduct?: Pick<Conduct, 'strike' | 'isBanned'>;
 }
 
@@ -46,7 +52,7 @@ export interface ScoreDeps extends ConsensusDeps, ScorePeerDeps {
   readonly scoreKeySeed: Uint8Array;
 }
 
-/** The data beside the actors is made here, once. */
+/** Creates the state that lives outside the actors, once. */
 export function scoreDeps({ policy, conduct, ...options }: ScoreOptions): ScoreDeps {
   const { clock, identity, scoreRole, scoreKeySeed } = options;
   const scorePeers = new ScorePeers();
@@ -66,7 +72,7 @@ export function scoreDeps({ policy, conduct, ...options }: ScoreOptions): ScoreD
 
 const flushMs = 2_000;
 
-/** The key pair of a worker on the score network follows from its seed: another worker knows it again. */
+/** A worker's key pair on the score network follows from its seed, so that other workers recognise it. */
 export const scoreKeySeedOf = (seed: Uint8Array, networkPrefix: string): Uint8Array =>
   networkSeed(seed, topicName('scores', networkPrefix));
 
@@ -76,7 +82,7 @@ export const consensus = (deps: ConsensusDeps): ChildSpec => ({
   shutdownMs: flushMs,
 });
 
-/** Under it the connections come and go. */
+/** The supervisor of the connections. */
 export const scorePeers = ({ maxConnections }: ScoreDeps): ChildSpec => ({
   id: names.scorePeers,
   strategy: 'one-for-one',
@@ -100,7 +106,7 @@ export const scoreTopic = (deps: ScoreDeps): ChildSpec => ({
   shutdownMs: flushMs,
 });
 
-/** Each connection gets an actor of its own. Where all places are taken, one that only looks up makes room. */
+/** Each connection gets its own actor. If all places are taken, a client's connection makes room. */
 function acceptScorePeers(deps: ScoreDeps): (connection: Connection, system: AnyActorSystem) => void {
   const places = new Places(names.scorePeers, names.scorePeer, deps.maxConnections + spareConnections);
   let accepted = 0;

@@ -1,6 +1,6 @@
 /**
- * Parent: the slots supervisor of an engine; permanent. Receives runs from the scheduler and the engine's word about them.
- * Sends orders to the engine; offers and ends to the scheduler.
+ * Parent: an engine's slots supervisor; permanent. Receives runs from the scheduler and reports on them from the
+ * engine. Sends orders to the engine, and offers and ends to the scheduler.
  */
 import type { AnyActorLogic } from 'xstate';
 import { slotMachine } from '../machines/slot.machine.js';

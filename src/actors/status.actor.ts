@@ -1,4 +1,4 @@
-/** Parent: services; permanent. Receives changes of the board; sends `status` to every peer. */
+/** Parent: services; permanent. Watches the board for changes; sends `status` to every peer. */
 import type { AnyActorLogic } from 'xstate';
 import { statusMachine } from '../machines/status.machine.js';
 import type { WorkerData } from './worker/worker-ports.js';

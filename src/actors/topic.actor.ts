@@ -1,6 +1,6 @@
 /**
- * Parent: topics (one-for-one); permanent. Joins one topic with the DHT node that the dht actor hands out, and hands each new
- * connection to its owner-to-be. Receives `dht.here`; asks for it with `dht.get`.
+ * Parent: topics (one-for-one); permanent. Joins one topic with the DHT node from the dht actor, and hands each new
+ * connection to its future owner. Asks for the node with `dht.get`; receives `dht.here`.
  */
 import type { NoiseStream } from 'hyperswarm';
 import type { AnyActorLogic } from 'xstate';
@@ -27,15 +27,17 @@ export interface TopicActorOptions extends TopicOptions {
   readonly network: NetworkName;
   readonly random: Random;
   readonly log: Logger;
-  /** Takes a connection over: listens to it, or destroys it. `system` is where others can be told of it. */
+  /** Takes over a connection: listens to it, or destroys it. `system` is where to tell others about it. */
   readonly onConnection: (connection: Connection, system: AnyActorSystem) => void;
-  /** Where given, it gets every connection as its bare stream, if the network has streams; `onConnection` gets none then. */
+  /**
+   * If given, it receives every connection as a bare stream, if the network has streams; `onConnection` then gets none.
+   */
   readonly onStream?: ((stream: NoiseStream) => void) | undefined;
 }
 
 export function createTopicActor(options: TopicActorOptions): AnyActorLogic {
   const { network, random, log } = options;
-  /** What failed together must not come back together: less a random share of up to a fifth. */
+  /** Nodes that failed together must not return together: subtracts a random share of up to a fifth. */
   const jittered = (delayMs: number): number => delayMs * (1 - 0.2 * random.next());
   return topicMachine.provide({
     actors: { swarm: createSwarm(options) },

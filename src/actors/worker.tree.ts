@@ -1,6 +1,6 @@
 /**
- * The supervision tree of a worker, as tables. Order is meaning: children start from the top and stop from the bottom, so
- * on shutdown the scheduler drains first, while the connections it answers on and the engines it needs still stand.
+ * A worker's supervision tree, as tables. Order matters: children start from the top and stop from the bottom, so that
+ * on shutdown the scheduler drains first, while the connections and engines it needs are still up.
  */
 import type { NoiseStream } from 'hyperswarm';
 import type { Connection } from './ports.js';
@@ -32,7 +32,7 @@ import type { WorkerDeps } from './worker/worker-ports.js';
 const engineStopMs = 6_000;
 const flushMs = 2_000;
 const dhtCloseMs = 3_000;
-/** A trial loads a whole model, beside those that are being served. */
+/** A trial loads a whole model, beside those being served. */
 const maxTrialsAtOnce = 2;
 
 export function workerTree(deps: WorkerDeps): SupervisorSpec {
@@ -66,7 +66,7 @@ export function workerTree(deps: WorkerDeps): SupervisorSpec {
   };
 }
 
-/** First up, to show the others start, and among them, so that whatever befalls it befalls nobody else. */
+/** First, so that it shows the others starting; among them, so that its own failures affect nobody else. */
 const admin = (deps: WorkerDeps): readonly ChildSpec[] =>
   deps.admin === undefined ? [] : [{ id: names.admin, logic: createAdmin(deps, deps.admin), shutdownMs: flushMs }];
 
@@ -84,7 +84,7 @@ function models(deps: WorkerDeps): SupervisorSpec {
   };
 }
 
-/** One group a model: when an engine's machine fails, its slots start anew with it. */
+/** One group per model: if an engine actor fails, its slots restart with it. */
 const inference = (deps: WorkerDeps): SupervisorSpec => ({
   id: names.inference,
   strategy: 'one-for-one',
@@ -108,8 +108,8 @@ const inference = (deps: WorkerDeps): SupervisorSpec => ({
 });
 
 /**
- * The DHT under all three topics, and the connections on top: who loses the ground starts anew. Those end first, each in order, with what
- * was written last: a topic that closes cuts whatever is left.
+ * The DHT is below all three topics, and connections are on top: losing the DHT restarts everything above it.
+ * Connections stop first, each in order and flushed, since a closing topic cuts whatever is left.
  */
 const networks = (deps: WorkerDeps): SupervisorSpec => ({
   id: names.networks,
@@ -168,7 +168,7 @@ function topic(
   };
 }
 
-/** Each connection gets an actor of its own. Where all places are taken, an idle one makes room. */
+/** Each connection gets its own actor. If all places are taken, an idle one makes room. */
 function acceptPeers(deps: WorkerDeps): OnConnection {
   const places = new Places(names.peers, names.peer, deps.maxConnections + spareConnections);
   let accepted = 0;
@@ -183,5 +183,5 @@ function acceptPeers(deps: WorkerDeps): OnConnection {
   };
 }
 
-/** Kept open: two workers that close on each other dial each other again, for ever. */
+/** Kept open, because two workers that close on each other would redial for ever. */
 const holdSilently: OnConnection = (connection) => connection.listen({ data: () => {}, closed: () => {} });

@@ -1,6 +1,6 @@
 /**
- * A JSON object that arrived in a frame → a message, or why it is none. Never throws. What to do with each outcome
- * (docs/protocol.md, Messages that do not fit) is for whoever owns the connection.
+ * Turns a JSON object from a frame into a message, or says why it is none. Never throws. Whoever owns the connection
+ * decides what to do with each outcome (docs/protocol.md, Messages that do not fit).
  */
 import type { z } from 'zod';
 import type { FrameObject } from './frame.js';
@@ -10,11 +10,11 @@ import { scoreSchemas, type ScoreMessage } from './score-messages.js';
 
 export type DecodeOutcome<Message = InferenceMessage> =
   | { readonly kind: 'message'; readonly message: Message }
-  /** A later version may send it: ignored. */
+  /** Possibly from a later version: ignored. */
   | { readonly kind: 'unknown_type'; readonly type: string }
   /**
-   * `id` is there where it could be read: a prompt with it is owed a `bad_request` that says this `message`, which names the field; a part of an
-   * answer with it will never come in a form that can be read.
+   * `id` is present if it could be read. A prompt with it is owed a `bad_request` with this `message`, which names the
+   * field; a part of an answer with it will never arrive in a readable form.
    */
   | {
       readonly kind: 'invalid';
@@ -23,7 +23,7 @@ export type DecodeOutcome<Message = InferenceMessage> =
       readonly field: string;
       readonly message: string;
     }
-  /** `id` is that of a prompt: it is owed `unsupported_version`. */
+  /** `id` is that of a prompt, which is owed `unsupported_version`. */
   | { readonly kind: 'unsupported_version'; readonly id?: string };
 
 const maxTypeChars = 64;

@@ -1,15 +1,16 @@
 /**
  * Bytes ↔ JSON objects: `[4 bytes: N, unsigned, big-endian] [N bytes: one JSON object, UTF-8]`.
  *
- * A decoder belongs to one connection and never throws, whatever bytes it is given. It holds at most one header and one
- * body: a frame that lies whole in one chunk is parsed in place, any other is collected once. How the bytes were cut into
- * chunks never changes what comes out. The first refusal is final, for after it nothing says where the next frame begins.
+ * A decoder belongs to one connection and never throws, whatever bytes it gets. It holds at most one header and one
+ * body: a frame that lies entirely in one chunk is parsed in place, any other is copied once. How the bytes were split
+ * into chunks never affects the outcome. The first refusal is final, since after it nothing shows where the next frame
+ * begins.
  */
 import { limits } from './limits.js';
 
 const headerBytes = 4;
 
-/** Why bytes are not a frame. Each ends the connection (docs/protocol.md, Refusals). */
+/** Why bytes are not a frame. Each reason ends the connection (docs/protocol.md, Frames). */
 export type RefusalReason = 'length_zero' | 'too_large' | 'not_utf8' | 'too_deep' | 'not_json' | 'not_object';
 
 export type FrameObject = Record<string, unknown>;
@@ -18,7 +19,7 @@ export type FrameOutcome =
   | { readonly kind: 'object'; readonly value: FrameObject }
   | { readonly kind: 'refusal'; readonly reason: RefusalReason };
 
-/** The message does not fit a frame: whoever composed it has to say less. */
+/** The message does not fit into a frame; its author must say less. */
 export class FrameTooLargeError extends RangeError {
   constructor(
     readonly frameBytes: number,
@@ -30,8 +31,8 @@ export class FrameTooLargeError extends RangeError {
 }
 
 /**
- * One buffer, header and body, ready to be written.
- * @throws FrameTooLargeError, for a frame that the other side would have to refuse is never sent.
+ * One buffer of header and body, ready to write.
+ * @throws FrameTooLargeError, since a frame that the other side must refuse is never sent
  */
 export function encodeFrame(message: object, maxFrameBytes: number = limits.maxFrameBytes): Uint8Array {
   const body = JSON.stringify(message);
@@ -51,7 +52,7 @@ export class FrameDecoder {
   readonly #maxFrameBytes: number;
   readonly #header = new Uint8Array(headerBytes);
   #headerFilled = 0;
-  /** Present while a body is being collected: its memory is reserved, and touched only as bytes arrive. */
+  /** Present while a body is being collected. Its memory is reserved at once, and touched only as bytes arrive. */
   #body: Uint8Array | undefined;
   #bodyFilled = 0;
   #frameCount = 0;
@@ -61,12 +62,12 @@ export class FrameDecoder {
     this.#maxFrameBytes = maxFrameBytes;
   }
 
-  /** What these bytes completed, in order. Nothing, ever again, after a refusal. */
+  /** The frames that these bytes complete, in order. Nothing more after a refusal. */
   push(bytes: Uint8Array): FrameOutcome[] {
     return this.pushSome(bytes, Infinity).outcomes;
   }
 
-  /** The same up to `maxFrames` of them. `rest` is what comes after those, to be pushed later. */
+  /** The same, up to `maxFrames` of them. `rest` is what follows those, to be pushed later. */
   pushSome(bytes: Uint8Array, maxFrames: number): { readonly outcomes: FrameOutcome[]; readonly rest: Uint8Array } {
     const outcomes: FrameOutcome[] = [];
     let at = 0;
@@ -95,15 +96,15 @@ export class FrameDecoder {
   }
 
   /**
-   * Frames completed so far. Whoever owns the connection times incomplete frames with it: start a timer of
-   * `incompleteFrameMs` when `partial` is true after a push; if it fires while `partial` and with `frameCount`
-   * unchanged, one frame was held open all that time.
+   * Frames completed so far. The connection's owner uses it to time incomplete frames: if `partial` is true after a
+   * push, start a timer of `incompleteFrameMs`; if it fires with `partial` true and `frameCount` unchanged, one frame
+   * was held open all that time.
    */
   get frameCount(): number {
     return this.#frameCount;
   }
 
-  /** Bytes of the incomplete frame that are held, header included. Never more than one frame and its header. */
+  /** Bytes held of the incomplete frame, header included. Never more than one frame and its header. */
   get bufferedBytes(): number {
     return this.#headerFilled + this.#bodyFilled;
   }
@@ -147,10 +148,13 @@ export class FrameDecoder {
   }
 }
 
-/** A byte order mark is kept, so that it is refused as what it is: no JSON (RFC 8259, 8.1, forbids sending one). */
+/** A byte order mark is kept, so that it is refused as invalid JSON (RFC 8259, 8.1, forbids sending one). */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The object in a body, or why there is none. A `__proto__` key becomes a plain property: JSON.parse sets no prototypes. */
+/**
+ * The object in a body, or why there is none. A `__proto__` key becomes a plain property: JSON.parse sets no
+ * prototypes.
+ */
 function parseBody(body: Uint8Array): FrameObject | RefusalReason {
   let text: string;
   try {
@@ -172,8 +176,8 @@ function parseBody(body: Uint8Array): FrameObject | RefusalReason {
 const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * Counts brackets outside of strings, before anything is built or recursed into. In UTF-8 no byte of a longer character
- * looks like one of these, so bytes serve as well as characters. Exact for JSON; for other text it does not matter.
+ * Counts brackets outside strings, before anything is built or recursed into. In UTF-8 no byte of a longer character
+ * looks like one of these, so comparing bytes is safe. Exact for JSON; for other text it does not matter.
  */
 function nestsDeeperThan(maxDepth: number, json: Uint8Array): boolean {
   let depth = 0;

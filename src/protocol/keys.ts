@@ -1,10 +1,10 @@
-/** A node's seed and what follows from it: its key pair, and its ID, which is the public key. */
+/** A node's seed and what follows from it: its key pair and its ID, the public key. */
 import crypto from 'hypercore-crypto';
 
 export const seedBytes = 32;
 
 export interface KeyPair {
-  /** 64 lower-case hex characters. A node's ID, where the pair is its identity. */
+  /** 64 lower-case hex characters; a node's ID, if the pair is its identity. */
   readonly publicKeyHex: string;
   readonly publicKey: Uint8Array;
   /** Never logged, never sent. */

@@ -1,7 +1,7 @@
 /**
- * The messages of the inference network: one schema each, and the type that follows from it. Fields that a schema does not
- * name are left out of the decoded message, since a later version may send them. docs/protocol.md says what each field
- * means; a test holds its table against these schemas.
+ * The messages of the inference network: one schema each, from which its type follows. Fields that a schema does not
+ * name are dropped on decoding, since a later version may send them. docs/protocol.md says what each field means, and a
+ * test compares its table with these schemas.
  */
 import { z } from 'zod';
 import { limits } from './limits.js';
@@ -11,7 +11,7 @@ import { ackSchema, orderSchema } from './signed-objects.js';
 
 export const protocolVersion = 2;
 
-/** The fields that every message begins with. */
+/** The fields every message begins with. */
 export const head = <Type extends string>(type: Type) => ({ v: z.literal(protocolVersion), type: z.literal(type) });
 
 const samplingOptions = s.fields({
@@ -40,7 +40,7 @@ const modelOffer = z.object({
   capabilities: s.list(s.name, limits.maxCapabilities),
 });
 
-/** From a worker: what it serves and how busy it is. Its first frame, then on change, then as a heartbeat. */
+/** From a worker: what it serves and how busy it is. Its first frame, then on change and as a heartbeat. */
 const status = z.object({
   ...head('status'),
   workerId: s.publicKey,
@@ -84,7 +84,7 @@ const prompt = s
     message: 'exactly one of prompt and messages must be given',
   });
 
-/** From a worker: where a request stands; also the keepalive. */
+/** From a worker: where a request stands. Also the keepalive. */
 const queueStatus = z.object({
   ...head('queue_status'),
   id: s.requestId,
@@ -105,7 +105,7 @@ const inferenceToken = z.object({
 
 const finishReasons = ['stop', 'length', 'cancelled', 'tool_calls'] as const satisfies readonly FinishReason[];
 
-/** From a worker: the end of a request that was answered. */
+/** From a worker: a request's answer, and its end. */
 const inferenceResult = s.fields({
   ...head('inference_result'),
   id: s.requestId,
@@ -116,11 +116,16 @@ const inferenceResult = s.fields({
   finishReason: z.enum(finishReasons),
   toolCalls: s.list(z.object({ name: s.name, arguments: s.json }), limits.maxToolCalls).exactOptional(),
   check: z.object({ meanLogProb: z.number(), tokens: s.count, verdict: s.name }).exactOptional(),
-  /** Of any shape here: a bad receipt must not cost the client its answer. Whoever acks checks it with receiptSchema. */
+  /**
+   * Not validated here: a bad receipt must not cost the client its answer. Whoever acks it checks it with
+   * receiptSchema.
+   */
   receipt: s.jsonObject.exactOptional(),
 });
 
-/** From a worker: the end of a request that was not. `code` may be one that a later version added: `retryable` says what to do. */
+/**
+ * From a worker: a request ended without an answer. `code` may come from a later version; `retryable` says what to do.
+ */
 const inferenceError = s.fields({
   ...head('inference_error'),
   id: s.requestId,
@@ -134,11 +139,11 @@ const inferenceError = s.fields({
 /** From a client: stop this request. It still ends in its result, with the text so far. */
 const cancel = z.object({ ...head('cancel'), id: s.requestId });
 
-/** From a client: its signature under the receipt. */
+/** From a client: its signature on the receipt. */
 const receiptAck = z.object({ ...head('receipt_ack'), id: s.requestId, ack: ackSchema });
 
 /**
- * From whoever dials with a key that is not its identity: proof of the account that stands behind it. First frame only. On the score
+ * From an end that uses another key than its identity: proof of the account behind it. First frame only. On the score
  * network the `role` `client` says that this end only looks up, and attests nothing.
  */
 const hello = s.fields({

@@ -1,6 +1,6 @@
 /**
- * A card: what a node says of a model that it offers. It lies as a file in the node's Hyperdrive, so it is signed by the drive; it is
- * believed as far as the bytes bear it out.
+ * A card: what a node says about a model it offers. It is a file in the node's Hyperdrive, and thereby signed by the
+ * drive. It is believed only as far as the bytes confirm it.
  */
 import { z } from 'zod';
 import type { ModelContent } from './model-content.js';
@@ -10,24 +10,24 @@ import { count, fields, name, publicKey, sha256 } from './schema.js';
 export const cardsFolder = '/models';
 export const cardPath = ({ sha256 }: Pick<ModelContent, 'sha256'>): string => `${cardsFolder}/${sha256}.json`;
 
-/** Of one drive; more are not read. */
+/** Cards read from one drive; further ones are ignored. */
 export const maxCards = 256;
-/** A larger file is no card. */
+/** A larger file is not a card. */
 export const maxCardBytes = 4_096;
-/** 1 TiB, as many blocks as a tree may have. */
+/** 1 TiB, the most blocks a tree may have. */
 const maxModelBytes = 2 ** 40;
 
 export interface ModelCard extends ModelContent {
-  /** The file's name without `.gguf`, in lower case: as people ask for it. */
+  /** The file's name without `.gguf`, in lower case: the name people ask for. */
   readonly name: string;
-  /** Of the core that holds the bytes, hex. It follows from `tree` and `bytes`. */
+  /** Key of the core that holds the bytes, hex. It follows from `tree` and `bytes`. */
   readonly key: string;
-  /** Tokens that the model was trained to see. */
+  /** Tokens the model was trained on. */
   readonly contextSize?: number;
-  /** To serve it with one slot of 4,096 tokens, as its header lets one estimate. */
+  /** Memory to serve it with one slot of 4,096 tokens, estimated from its header. */
   readonly memoryBytes?: number;
   readonly licence?: string;
-  /** The address that it was published under. */
+  /** The address it was published under. */
   readonly source?: string;
 }
 
@@ -43,10 +43,10 @@ const card = fields({
   source: z.string().max(1_024).exactOptional(),
 });
 
-/** @throws where others would not take it for a card. */
+/** @throws if others would not accept it as a card */
 export const encodeCard = (offered: ModelCard): Uint8Array => Buffer.from(JSON.stringify(card.parse(offered)));
 
-/** Undefined where it is none. */
+/** Undefined if it is not a valid card. */
 export function decodeCard(bytes: Uint8Array): ModelCard | undefined {
   if (bytes.byteLength > maxCardBytes) return undefined;
   try {

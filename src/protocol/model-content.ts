@@ -1,4 +1,4 @@
-/** What a model's file is, whatever it is called: enough to fetch it from strangers and to know that it is whole. */
+/** A model file's content, whatever its name: enough to fetch it from strangers and to verify that it is complete. */
 export interface ModelContent {
   /** SHA-256 of the whole file, hex. */
   readonly sha256: string;

@@ -1,6 +1,6 @@
 /**
- * What nodes say to each other on the models network, beside the blocks: whose Hyperdrive holds their cards, and which models they
- * look for. One message is its bytes, JSON in UTF-8.
+ * Messages on the models network, beside the blocks: whose Hyperdrive holds a node's cards, and which models it is
+ * looking for. A message is its bytes, JSON in UTF-8.
  */
 import { z } from 'zod';
 import type { KeyPair } from './keys.js';
@@ -12,7 +12,7 @@ export const modelsChannel = 'qmesh-models/2';
 export const maxModelsMessageBytes = 64 * 1024;
 export const maxWanted = 64;
 
-/** Of more than are looked at, the first. */
+/** Only the first ones count. */
 const firstNames = z.preprocess(
   (models) => (Array.isArray(models) ? (models as unknown[]).slice(0, maxWanted) : models),
   list(name, maxWanted),
@@ -25,11 +25,11 @@ export type ShelfMessage = z.infer<typeof shelf>;
 /** Names or SHA-256. */
 export type WantedMessage = z.infer<typeof wanted>;
 
-/** What a shelf is signed for: it serves on no other connection and in no other network. */
+/** What a shelf's signature covers: it is valid for no other connection and in no other network. */
 export interface ShelfSubject {
   /** The topic's name, prefix included. */
   readonly network: string;
-  /** The Noise key of the end that tells it, hex. */
+  /** The sender's Noise key, hex. */
   readonly key: string;
 }
 
@@ -39,7 +39,7 @@ export function createShelf({ network, key }: ShelfSubject, drive: string, ident
   return { v: 2, type: 'shelf', node, drive, signature: sign('shelf', { network, node, key, drive }, identity) };
 }
 
-/** `key`: as the connection itself knows it. */
+/** `key` is the one the connection itself reports. */
 export const isGenuineShelf = ({ node, drive, signature }: ShelfMessage, { network, key }: ShelfSubject): boolean =>
   verify('shelf', { network, node, key, drive }, signature, node);
 
@@ -52,7 +52,7 @@ export const createWanted = (models: readonly string[]): WantedMessage => ({
 export const encodeModelsMessage = (message: ShelfMessage | WantedMessage): Uint8Array =>
   Buffer.from(JSON.stringify(message));
 
-/** `unknown`: of a later version, and to be ignored; `broken`: nobody who speaks this protocol says it. */
+/** `unknown`: from a later version, to be ignored. `broken`: not a message of this protocol. */
 export function decodeModelsMessage(bytes: Uint8Array): ShelfMessage | WantedMessage | 'unknown' | 'broken' {
   if (bytes.byteLength > maxModelsMessageBytes) return 'broken';
   let said: unknown;

@@ -1,6 +1,6 @@
 /**
- * Hash and length of a prompt or an answer, as orders and receipts hold them. The salt goes from client to worker and no
- * further, so who sees the hash cannot try out what the text might have been.
+ * Hash and length of a prompt or an answer, as orders and receipts contain them. Only client and worker know the salt,
+ * so that nobody who sees the hash can guess at the text.
  */
 import { createHash } from 'node:crypto';
 import type { ChatMessage } from './run.js';
@@ -13,18 +13,20 @@ export interface TextFacts {
   readonly chars: number;
 }
 
-/** What a prompt is made of. Exactly one of them is there. */
+/** A prompt: exactly one of the two is present. */
 export interface PromptText {
   readonly prompt?: string;
   readonly messages?: readonly ChatMessage[];
 }
 
-/** Undefined where the text has no UTF-8, because half of a surrogate pair stands in it. @param salt 32 hex characters */
+/** Undefined if the text has no UTF-8 because it contains a lone surrogate. @param salt 32 hex characters */
 export function textFacts(text: string, salt: string): TextFacts | undefined {
   return isWellFormed(text) ? { hash: saltedHash(text, salt), chars: codePoints(text) } : undefined;
 }
 
-/** Of a conversation: its canonical JSON, of role and content alone; the code points are those of all `content`. */
+/**
+ * For a conversation: the hash of its canonical JSON, role and content only, and the code points of every `content`.
+ */
 export function promptFacts({ prompt, messages = [] }: PromptText, salt: string): TextFacts | undefined {
   if (prompt !== undefined) return textFacts(prompt, salt);
   const spoken = messages.map(({ role, content }) => ({ role, content }));
@@ -37,7 +39,7 @@ function saltedHash(text: string, salt: string): string {
   return createHash('sha256').update(Buffer.from(salt, 'hex')).update(text, 'utf8').digest('hex');
 }
 
-/** Without an array of them: a prompt may have a million. */
+/** Counts without building an array: a prompt may have a million. */
 function codePoints(text: string): number {
   let pairs = 0;
   for (let at = 0; at < text.length; at++) {

@@ -1,17 +1,17 @@
-/** The pieces that message schemas are made of. Each bounds the work that a hostile value can cause. */
+/** Building blocks of message schemas. Each limits the work a hostile value can cause. */
 import { z } from 'zod';
 import { idPattern, limits } from './limits.js';
 
 const hex = (chars: number, what: string) => z.string().regex(new RegExp(`^[0-9a-f]{${chars}}$`), `must be ${what}`);
 
 export const requestId = z.string().regex(idPattern, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
-/** An ed25519 public key: of a node, or of one end of a connection. */
+/** An ed25519 public key, of a node or of one end of a connection. */
 export const publicKey = hex(64, 'a key of 64 lower-case hex characters');
 export const sha256 = hex(64, 'a SHA-256 of 64 lower-case hex characters');
 export const signature = hex(128, 'a signature of 128 lower-case hex characters');
 export const salt = hex(32, '32 lower-case hex characters');
 export const challenge = hex(limits.workChallengeHexChars, '32 lower-case hex characters');
-/** Hashed as the text that it is, so capitals are as good as others. */
+/** Hashed as text, so capitals are as good as lower case. */
 export const nonce = z
   .string()
   .regex(new RegExp(`^[0-9A-Fa-f]{0,${limits.workNonceMaxHexChars}}$`), 'must be at most 32 hex characters');
@@ -20,21 +20,21 @@ export const nonce = z
 export const count = z.number().int().min(0);
 /** Unix milliseconds. */
 export const time = count;
-/** Milliseconds measured, not necessarily whole. */
+/** Milliseconds, not necessarily whole. */
 export const duration = z.number().min(0);
 export const percent = z.number().int().min(0).max(100);
 export const name = z.string().min(1).max(limits.maxNameChars);
 
-/** A JSON object that is passed on as it is, such as a JSON schema. */
+/** A JSON object passed on unchanged, such as a JSON schema. */
 export const jsonObject = z.custom<Record<string, unknown>>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'must be an object',
 );
 
-/** Any JSON value, passed on as it is. */
+/** Any JSON value, passed on unchanged. */
 export const json = z.custom<unknown>((value) => value !== undefined, 'must be given');
 
-/** An array whose length is checked before its items are: a million bad items must not make a million complaints. */
+/** An array whose length is checked before its items: a million bad items must not produce a million errors. */
 export function list<Item extends z.ZodType>(item: Item, maxItems: number, minItems = 0) {
   return z
     .custom<z.input<Item>[]>(
@@ -47,8 +47,8 @@ export function list<Item extends z.ZodType>(item: Item, maxItems: number, minIt
 }
 
 /**
- * An object in which an optional field that is null counts as absent, since that is what many JSON writers mean by it. Unknown fields are
- * dropped without a look at each: a frame has room for a hundred thousand of them.
+ * An object in which an optional field that is null counts as absent, as many JSON writers mean it. Unknown fields are
+ * dropped without examining each one: a frame has room for a hundred thousand.
  */
 export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   const object = z.object(shape);
@@ -58,7 +58,7 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.preprocess((value) => withoutNulls(value, isOptional), object);
 }
 
-/** An object with these fields and no others. How many it has is checked first, for the same reason as in `list`. */
+/** An object with exactly these fields. Their number is checked first, for the same reason as in `list`. */
 export function exactly<Shape extends z.ZodRawShape>(shape: Shape) {
   const known = Object.keys(shape);
   return jsonObject
@@ -66,7 +66,7 @@ export function exactly<Shape extends z.ZodRawShape>(shape: Shape) {
     .pipe(z.strictObject(shape));
 }
 
-/** @param known the fields, and whether each is optional. */
+/** @param known the fields, and whether each is optional */
 function withoutNulls(value: unknown, known: ReadonlyMap<string, boolean>): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const given = value as Record<string, unknown>;

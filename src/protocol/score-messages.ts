@@ -1,6 +1,6 @@
 /**
- * The messages of the score network: one schema each, and the type that follows from it. What they mean for the ledger is
- * in docs/ledger.md. Both ends of a connection there send the same kinds.
+ * The messages of the score network: one schema each, from which its type follows. docs/ledger.md says what they mean
+ * for the ledger. Both ends of a connection send the same kinds.
  */
 import { z } from 'zod';
 import { limits } from './limits.js';
@@ -10,7 +10,7 @@ import { attestationSchema, certificateSchema, claimSchema, evidenceSchema } fro
 
 const prefix = z.string().regex(/^[0-9a-f]{0,64}$/, 'must be up to 64 lower-case hex characters');
 
-/** Finished requests that want to be attested, and certificates. */
+/** Finished requests to be attested, and certificates. */
 const scoreUpdate = z
   .object({
     ...head('score_update'),
@@ -22,14 +22,14 @@ const scoreUpdate = z
     message: `there must be at most ${limits.maxScoreItems} items in all`,
   });
 
-/** What validators found, and proofs of signing two versions. */
+/** Validators' verdicts, and proofs of signing two versions. */
 const scoreVerify = s.fields({
   ...head('score_verify'),
   attestations: s.list(attestationSchema, limits.maxScoreItems),
   evidence: s.list(evidenceSchema, limits.maxScoreItems).exactOptional(),
 });
 
-/** Anti-entropy: digests of ranges of hashes, and the hashes themselves where they are few. */
+/** Anti-entropy: digests of ranges of hashes, and the hashes themselves where there are few. */
 const scoreRequest = s.fields({
   ...head('score_request'),
   ranges: s.list(z.object({ prefix, digest: s.sha256 }), limits.maxRanges),

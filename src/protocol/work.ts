@@ -1,7 +1,8 @@
 /**
- * Proof of work: what is hashed, and how the result is read. SHA-256 of `qmesh/2/work`, a newline, challenge, client, id and
- * nonce, all as text one after another, must begin with so many zero bits. The lengths of challenge and client are fixed, so
- * no two claims are the same text but by moving characters between id and nonce, which wins nothing: both are the client's own.
+ * Proof of work: what is hashed, and how the result is read. The SHA-256 of `qmesh/2/work`, a newline, challenge,
+ * client, id and nonce, concatenated as text, must begin with a given number of zero bits. Challenge and client have
+ * fixed lengths, so two different claims can only have the same text by moving characters between id and nonce, which
+ * gains nothing: both are the client's own.
  */
 import { hash } from 'node:crypto';
 
@@ -10,9 +11,9 @@ export interface WorkTask {
   readonly challenge: string;
   /** The account that asks, 64 hex characters. */
   readonly client: string;
-  /** Of the request. */
+  /** The request's id. */
   readonly id: string;
-  /** How many zero bits. */
+  /** Required zero bits. */
   readonly bits: number;
 }
 
@@ -21,7 +22,7 @@ const textOf = ({ challenge, client, id }: WorkTask): string => `qmesh/2/work\n$
 export const provesWork = (task: WorkTask, nonce: string): boolean =>
   leadingZeroBits(sha256(textOf(task) + nonce)) >= task.bits;
 
-/** The first of the nonces `from`, `from` + 1, … that proves it; undefined where none of `count` does. */
+/** The first of the nonces `from`, `from` + 1, … that is a proof; undefined if none of `count` is. */
 export function findNonce(task: WorkTask, from: number, count: number): string | undefined {
   const text = textOf(task);
   for (let number = from; number < from + count; number++) {
