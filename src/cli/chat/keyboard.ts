@@ -60,6 +60,7 @@ export class Keyboard {
       const leave = (message: string | undefined): void => {
         input.off('keypress', onKey);
         lines.off('close', onClose);
+        this.#keepRest(input);
         lines.close();
         output.write(bracketedPaste.off);
         if (message !== undefined && message.trim() !== '') this.#history.add(message.replaceAll('\n', lineEnd));
@@ -85,13 +86,20 @@ export class Keyboard {
     });
   }
 
+  /** What came in one piece with the end of a message, as from a terminal that knows no bracketed paste, is the next one's beginning. */
+  #keepRest(input: NodeJS.ReadStream): void {
+    const onKey = (text: string | undefined): void => this.#keep(text ?? '');
+    input.on('keypress', onKey);
+    process.nextTick(() => input.off('keypress', onKey));
+  }
+
   /** @returns what ends it. */
   watch(interrupted: () => void): () => void {
     const { input } = this.#terminal;
     const onData = (data: Buffer): void => {
       const text = data.toString('utf8');
       if (text.includes(ctrlC)) interrupted();
-      else if (!text.startsWith('\x1b')) this.#keep(text);
+      else this.#keep(text);
     };
     input.setRawMode(true);
     input.on('data', onData);
@@ -105,6 +113,7 @@ export class Keyboard {
 
   /** Nothing that is typed blindly sends itself: line ends are spaces until an Enter is typed at the prompt. */
   #keep(text: string): void {
+    if (text.startsWith('\x1b')) return; // a key, such as an arrow
     const typed = text.replace(/[\r\n\t]+/g, ' ').replace(/\p{Cc}/gu, '');
     this.#typedAhead = `${this.#typedAhead}${typed}`.slice(0, maxTypedAheadChars);
   }

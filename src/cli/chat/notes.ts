@@ -1,6 +1,7 @@
-/** What a chat says beside the answers, dimly: a note that the answer writes over, and lines that stay. */
+/** What a chat says beside the answers: a note that the answer writes over, and lines that stay. Dim, unless something failed. */
 import type { Paint } from '../paint.js';
 import { printable } from '../printable.js';
+import { WordWrap } from '../word-wrap.js';
 
 const clearLine = '\r\x1b[2K';
 
@@ -27,7 +28,16 @@ export class Notes {
   }
 
   say(text: string): void {
+    this.#write(text, this.#paint.dim);
+  }
+
+  fail(text: string): void {
+    this.#write(text, this.#paint.bad);
+  }
+
+  #write(text: string, style: (text: string) => string): void {
     this.clear();
-    this.#out.write(`${this.#paint.dim(printable(text))}\n`);
+    const wrap = new WordWrap(() => this.#out.columns);
+    this.#out.write(`${style(wrap.push(printable(text)))}\n`);
   }
 }

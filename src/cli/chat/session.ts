@@ -13,6 +13,10 @@ export interface ChatScreen {
   wait(note: string): void;
   /** Beside the conversation. */
   say(note: string): void;
+  /** Why there is no answer. */
+  fail(why: string): void;
+  /** Between one exchange and the next. */
+  gap(): void;
 }
 
 export interface ChatOptions {
@@ -23,6 +27,8 @@ export interface ChatOptions {
   readonly screen: ChatScreen;
   readonly now: () => number;
 }
+
+const otherModel = 'Choose another one with /model.';
 
 export class ChatSession implements ChatState {
   readonly conversation: Conversation;
@@ -55,8 +61,9 @@ export class ChatSession implements ChatState {
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const { what, why, next } = explain(error);
-      screen.say(`${what}: ${why} ${next}`);
+      screen.fail(`${what}: ${why} ${error.code === 'model_not_found' ? otherModel : next}`);
     }
+    screen.gap();
   }
 
   /** A question that fails is not part of the conversation. @throws RequestError */
@@ -117,6 +124,8 @@ function summary({ model, worker, usage, timing, tries, finishReason }: Answer):
     ...(model === undefined ? [] : [model.name]),
     ...(worker === undefined ? [] : [workerName(worker)]),
     `${tokens} ${tokens === 1 ? 'token' : 'tokens'}`,
-    ...(tokens > 1 && decodeMs > 0 ? [`${(((tokens - 1) * 1_000) / decodeMs).toFixed(1)} tokens/s`] : []),
+    ...(tokens > 1 && decodeMs > 0 ? [`${showRate(((tokens - 1) * 1_000) / decodeMs)} tokens/s`] : []),
   ];
 }
+
+const showRate = (rate: number): string => rate.toFixed(rate < 100 ? 1 : 0);

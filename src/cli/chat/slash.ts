@@ -43,7 +43,7 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     does: 'start over; the system prompt stays',
     run: ({ conversation }) => {
       conversation.clear();
-      return 'Forgotten.';
+      return 'Started over.';
     },
   },
   '/save': { takes: '[file]', does: 'write the conversation to a file, as Markdown', run: save },
@@ -88,14 +88,15 @@ function showModels({ model, served }: ChatState): string {
   return `Served now: ${shown}${model === undefined ? '. None is chosen, so any may answer.' : ''}`;
 }
 
-/** One that nobody serves now may be served later: it is taken, and said. */
+/** One that nobody serves now may be served later: it is chosen all the same. */
 function chooseModel(state: ChatState, name: string): string {
   state.model = name === none ? undefined : name;
   if (state.model === undefined) return 'Any model may answer.';
   const served = state.served();
   if (served.includes(name)) return `${name} answers from now on.`;
   const meant = nearest(name, served);
-  return `No worker is serving ${name} right now${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+  const hint = meant === undefined ? '.' : `; did you mean ${meant}?`;
+  return `No worker is serving ${name} right now${hint} It is chosen all the same; /model ${none} undoes that.`;
 }
 
 function save({ conversation, now }: ChatState, file: string): string {

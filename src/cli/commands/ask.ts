@@ -20,6 +20,7 @@ import {
   withRequestFlags,
   type RequestFlags,
 } from '../request-flags.js';
+import { answerWriter } from '../word-wrap.js';
 
 type Options = RequestFlags & { readonly json?: boolean; readonly price?: boolean };
 
@@ -63,10 +64,11 @@ async function ask(prompt: string, options: Options): Promise<void> {
   const client = await joinAsClient(values, { isLocal: options.local === true });
   const connectedMs = systemClock.monotonicMs();
   const request = { messages, ...requestOf(options) };
+  const { onPosition, onFailover, ...aside } = asides(json);
   try {
-    const stream = client.stream(request, { signal: abort.signal, ...notes(json) });
+    const stream = client.stream(request, { signal: abort.signal, onPosition, onFailover });
     const check = nextCheck(client, abort.signal);
-    const { answer, firstTextMs } = await read(stream, json);
+    const { answer, firstTextMs } = await read(stream, json, aside.textBegins);
     if (json) {
       const timings = {
         connectMs: Math.round(connectedMs - startedMs),
@@ -77,6 +79,7 @@ async function ask(prompt: string, options: Options): Promise<void> {
       process.stdout.write(`${JSON.stringify({ ...answer, ...(checked && { checked }), timings })}\n`);
     } else {
       if (!answer.text.endsWith('\n')) process.stdout.write('\n');
+      aside.textEnded();
       sayPaid(answer);
       sayChecked(await check());
     }
@@ -84,6 +87,7 @@ async function ask(prompt: string, options: Options): Promise<void> {
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     if (!json && error.text !== '') process.stdout.write('\n');
+    aside.textEnded();
     throw explain(error);
   } finally {
     await client.close();
@@ -134,17 +138,30 @@ function abortOnSignal(): AbortController {
   return abort;
 }
 
+interface Asides extends Required<Pick<RequestOptions, 'onPosition' | 'onFailover'>> {
+  /** From here on notes wait: they would stand in the middle of a line of the answer. */
+  readonly textBegins: () => void;
+  /** Says those that waited. */
+  readonly textEnded: () => void;
+}
+
 /** Where nobody looks, or a program reads, nothing is said but the answer. */
-function notes(isSilent: boolean): Pick<RequestOptions, 'onPosition' | 'onFailover'> {
-  if (isSilent || !process.stderr.isTTY) return {};
+function asides(isSilent: boolean): Asides {
+  const isHeard = !isSilent && process.stderr.isTTY;
+  let hasText = false;
   let last: string | undefined;
+  const waiting: string[] = [];
   const say = (note: string | undefined): void => {
-    if (note !== undefined && note !== last) sayAside(printable(note));
+    if (!isHeard || note === undefined || note === last) return;
     last = note;
+    if (hasText) waiting.push(printable(note));
+    else sayAside(printable(note));
   };
   return {
     onPosition: (position) => say(positionNote(position)),
     onFailover: (failover) => say(failoverNote(failover)),
+    textBegins: () => void (hasText = true),
+    textEnded: () => waiting.forEach(sayAside),
   };
 }
 
@@ -152,11 +169,15 @@ function notes(isSilent: boolean): Pick<RequestOptions, 'onPosition' | 'onFailov
 async function read(
   stream: AnswerStream,
   isSilent: boolean,
+  textBegins: () => void,
 ): Promise<{ readonly answer: Answer; readonly firstTextMs: number | undefined }> {
   let firstTextMs: number | undefined;
+  const write = answerWriter(process.stdout);
   for await (const { text } of stream) {
     firstTextMs ??= systemClock.monotonicMs();
-    if (!isSilent) process.stdout.write(process.stdout.isTTY ? printable(text) : text);
+    if (isSilent) continue;
+    textBegins();
+    write(text);
   }
   return { answer: await stream.result, firstTextMs };
 }

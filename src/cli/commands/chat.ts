@@ -15,7 +15,6 @@ import { CommandError, exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
 import { paintFor } from '../paint.js';
-import { printable } from '../printable.js';
 import {
   askSettings,
   explain,
@@ -24,6 +23,7 @@ import {
   withRequestFlags,
   type RequestFlags,
 } from '../request-flags.js';
+import { answerWriter } from '../word-wrap.js';
 
 type Options = RequestFlags & { readonly json?: boolean; readonly system?: string; readonly history: boolean };
 
@@ -72,6 +72,9 @@ async function chat(options: Options): Promise<void> {
   }
 }
 
+/** For programs that read. */
+const silent: ChatScreen = { text: () => {}, wait: () => {}, say: () => {}, fail: () => {}, gap: () => {} };
+
 const newSession = (client: QMeshClient, options: Options, screen: ChatScreen): ChatSession =>
   new ChatSession({
     client,
@@ -84,13 +87,16 @@ const newSession = (client: QMeshClient, options: Options, screen: ChatScreen): 
 /** Answers go to stdout, and all else to stderr, so that `qmesh chat | tee file` holds the answers. */
 async function atTerminal(client: QMeshClient, options: Options, home: string | undefined): Promise<void> {
   const notes = new Notes(process.stderr, paintFor(process.stderr));
+  let write = answerWriter(process.stdout);
   const session = newSession(client, options, {
     text: (text) => {
       notes.clear();
-      process.stdout.write(process.stdout.isTTY ? printable(text) : text);
+      write(text);
     },
     wait: (note) => notes.show(note),
     say: (note) => notes.say(note),
+    fail: (why) => notes.fail(why),
+    gap: () => void process.stderr.write('\n'),
   });
   const history = home === undefined ? noHistory() : openInputHistory(home);
   const terminal = { input: process.stdin, output: process.stderr };
@@ -100,6 +106,7 @@ async function atTerminal(client: QMeshClient, options: Options, home: string | 
     const message = await keyboard.read();
     if (message === undefined) return;
     if (message.trim() === '') continue;
+    write = answerWriter(process.stdout);
     const abort = new AbortController();
     const unwatch = keyboard.watch(() => abort.abort());
     await session.take(message, abort.signal).finally(unwatch);
@@ -127,11 +134,7 @@ async function oneMessage(client: QMeshClient, options: Options): Promise<void> 
         exit: exitCode.usage,
       },
     );
-  const session = newSession(client, options, {
-    text: (text) => void process.stdout.write(text),
-    wait: () => {},
-    say: () => {},
-  });
+  const session = newSession(client, options, { ...silent, text: (text) => void process.stdout.write(text) });
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
   try {
@@ -144,7 +147,7 @@ async function oneMessage(client: QMeshClient, options: Options): Promise<void> 
 
 /** A failed message is an answer, too: the conversation goes on without it. */
 async function lineByLine(client: QMeshClient, options: Options): Promise<void> {
-  const session = newSession(client, options, { text: () => {}, wait: () => {}, say: () => {} });
+  const session = newSession(client, options, silent);
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
   for await (const line of createInterface({ input: process.stdin })) {

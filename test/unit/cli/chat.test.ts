@@ -54,7 +54,13 @@ function session(reply: Reply, served: readonly string[] = ['demo']) {
     },
     conversation: new Conversation(),
     request: { deadlineMs: 1_000 },
-    screen: { text: (piece) => (text += piece), wait: () => {}, say: (note) => said.push(note) },
+    screen: {
+      text: (piece) => (text += piece),
+      wait: () => {},
+      say: (note) => said.push(note),
+      fail: (why) => said.push(why),
+      gap: () => {},
+    },
     now: () => 0,
   });
   const take = (line: string): Promise<void> => chat.take(line, new AbortController().signal);
@@ -126,6 +132,12 @@ describe('a conversation', () => {
     expect(said).toEqual([expect.stringMatching(/^\[worker aaaaaaaa is gone; worker bbbbbbbb goes on · demo/)]);
   });
 
+  it('says what to do in a chat about a model that nobody serves', async () => {
+    const { take, said } = session(() => failure('model_not_found'));
+    await take('hello');
+    expect(said).toEqual(['no answer: Why. Choose another one with /model.']);
+  });
+
   it('never has more messages than a request may have', () => {
     const conversation = new Conversation('x');
     for (let i = 0; i < limits.maxMessages; i++) conversation.add({ question: `${i}`, answer: '' });
@@ -141,7 +153,7 @@ describe('commands', () => {
     await take('/model smal');
     expect(said).toEqual([
       'Served now: big, small. None is chosen, so any may answer.',
-      'No worker is serving smal right now; did you mean small?',
+      'No worker is serving smal right now; did you mean small? It is chosen all the same; /model - undoes that.',
     ]);
     await take('/model small');
     await take('hello');

@@ -1,0 +1,87 @@
+/**
+ * Wraps a text by words while it is being written to a terminal. Each piece is written at once; a word that turns out not to fit is
+ * erased and written again on the next line. What should be copied whole is left to the terminal: code between ``` fences, and words
+ * longer than a line.
+ */
+import { charWidth, displayWidth } from './display-width.js';
+import { printable } from './printable.js';
+
+const fence = '```';
+const tabColumns = 8;
+/** Too narrow for words. */
+const minColumns = 20;
+/** Terminals agree on the width of these, so that they can be erased. */
+const erasable = /^(?!\p{Cf})[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Common}]*$/u;
+
+/** Writes an answer to `out`: on a terminal made harmless and wrapped by words, anywhere else as it is. */
+export function answerWriter(out: NodeJS.WriteStream): (text: string) => void {
+  if (!out.isTTY) return (text) => void out.write(text);
+  const wrap = new WordWrap(() => (process.env.TERM === 'dumb' ? 0 : out.columns)); // that one cannot erase
+  return (text) => void out.write(wrap.push(printable(text)));
+}
+
+export class WordWrap {
+  readonly #columns: () => number;
+  /** Where the cursor stands. */
+  #column = 0;
+  /** What was written since the last place where a line may end. */
+  #word = '';
+  /** The first characters of the line, as far as they tell whether it is a fence. */
+  #lineStart = '';
+  #isCode = false;
+
+  constructor(columns: () => number) {
+    this.#columns = columns;
+  }
+
+  /** @returns what to write. */
+  push(text: string): string {
+    return Array.from(text, (char) => this.#next(char)).join('');
+  }
+
+  #next(char: string): string {
+    if (char === '\n') return this.#endLine();
+    if (this.#lineStart.length < fence.length) this.#lineStart = `${this.#lineStart}${char}`.trimStart();
+    const columns = this.#columns();
+    if (this.#isCode || columns < minColumns) return char;
+    const width = char === '\t' ? tabColumns - (this.#column % tabColumns) : charWidth(char);
+    const isBlank = char === ' ' || char === '\t';
+    // The last column stays free: a cursor behind it cannot go back.
+    if (this.#column + width < columns) return this.#write(char, width, isBlank);
+    if (isBlank) {
+      this.#column = columns; // the next word begins a line
+      this.#word = '';
+      return '';
+    }
+    return this.#overflow(char, width, columns);
+  }
+
+  #write(char: string, width: number, isBlank: boolean): string {
+    this.#column += width;
+    const mayEndLine = isBlank || width === 2;
+    this.#word = mayEndLine ? '' : `${this.#word}${char}`;
+    return char;
+  }
+
+  #overflow(char: string, width: number, columns: number): string {
+    const isLongWord = this.#word !== '' && displayWidth(this.#word) >= this.#column;
+    if (isLongWord) {
+      this.#column = this.#column + width > columns ? width : this.#column + width;
+      this.#word += char;
+      return char;
+    }
+    const moved = width < 2 && erasable.test(this.#word) ? this.#word : '';
+    const movedColumns = displayWidth(moved);
+    this.#column = movedColumns + width;
+    this.#word = width === 2 ? '' : `${moved}${char}`;
+    return `${moved === '' ? '' : `\x1b[${movedColumns}D\x1b[K`}\n${moved}${char}`;
+  }
+
+  #endLine(): string {
+    if (this.#lineStart.startsWith(fence)) this.#isCode = !this.#isCode;
+    this.#column = 0;
+    this.#word = '';
+    this.#lineStart = '';
+    return '\n';
+  }
+}
