@@ -64,21 +64,21 @@ export interface Settings {
 export const settings = defineConfig<Settings>({
   home: {
     env: 'QMESH_HOME',
-    flag: '--home',
+    flag: '--home <folder>',
     schema: text('a folder'),
     default: join(homedir(), '.qmesh'),
     describe: 'Folder for the identity, the models and everything this node remembers.',
   },
   models: {
     env: 'QMESH_MODELS',
-    flag: '--models',
+    flag: '--models <folder>',
     schema: text('a folder'),
     default: undefined,
     describe: 'Folder to look for models in. By default `models` in the home.',
   },
   model: {
     env: 'QMESH_MODEL',
-    flag: '--model',
+    flag: '--model <names>',
     schema: list(text('a name or a path')),
     default: [],
     describe:
@@ -86,7 +86,7 @@ export const settings = defineConfig<Settings>({
   },
   bootstrap: {
     env: 'QMESH_BOOTSTRAP',
-    flag: '--bootstrap',
+    flag: '--bootstrap <where>',
     schema: bootstrap,
     default: { kind: 'local' },
     describe:
@@ -94,42 +94,42 @@ export const settings = defineConfig<Settings>({
   },
   host: {
     env: 'QMESH_HOST',
-    flag: '--host',
+    flag: '--host <address>',
     schema: text('an address of this machine'),
     default: '0.0.0.0',
     describe: 'Address to bind. 127.0.0.1 keeps everything on this machine; `local` always does.',
   },
   network: {
     env: 'QMESH_NETWORK',
-    flag: '--network',
+    flag: '--network <name>',
     schema: networkPrefix,
     default: '',
     describe: 'Name that keeps a mesh apart from others on the same DHT. It is not a password.',
   },
   logLevel: {
     env: 'QMESH_LOG_LEVEL',
-    flag: '--log-level',
+    flag: '--log-level <level>',
     schema: oneOf(logLevels),
     default: 'info',
-    describe: 'Least severe level that is logged.',
+    describe: `Least severe level to log: ${logLevels.join(', ')}.`,
   },
   threads: {
     env: 'QMESH_THREADS',
-    flag: '--threads',
+    flag: '--threads <n>',
     schema: integer({ min: 1, max: 1024 }),
     default: undefined,
     describe: 'Compute threads of an engine. By default as many as this program has cores.',
   },
   slots: {
     env: 'QMESH_SLOTS',
-    flag: '--slots',
+    flag: '--slots <n>',
     schema: integer({ min: 1, max: 64 }),
     default: undefined,
     describe: 'Requests that a model answers at the same time. By default 4, or fewer if memory is short.',
   },
   context: {
     env: 'QMESH_CONTEXT',
-    flag: '--context',
+    flag: '--context <tokens>',
     schema: integer({ min: 64, max: 1_048_576 }),
     default: undefined,
     unit: 'tokens',
@@ -138,7 +138,7 @@ export const settings = defineConfig<Settings>({
   },
   memoryMb: {
     env: 'QMESH_MEMORY_MB',
-    flag: '--memory-mb',
+    flag: '--memory-mb <MB>',
     schema: integer({ min: 64, max: 100_000_000 }),
     default: undefined,
     unit: 'megabytes',
@@ -147,21 +147,21 @@ export const settings = defineConfig<Settings>({
   },
   gpuLayers: {
     env: 'GPU_LAYERS',
-    flag: '--gpu-layers',
+    flag: '--gpu-layers <n>',
     schema: integer({ min: -1, max: 10_000 }),
     default: -1,
     describe: 'Layers to put on the GPU: -1 chooses by itself, 0 uses the CPU only.',
   },
   healthOwnLoad: {
     env: 'QMESH_HEALTH_OWN_LOAD',
-    flag: '--health-own-load',
+    flag: '--health-own-load <1|0>',
     schema: toggle(),
     default: false,
     describe: 'Count the work of this worker and its engines as use of the machine, so that it lends less of it.',
   },
   drainMs: {
     env: 'QMESH_DRAIN_MS',
-    flag: '--drain-ms',
+    flag: '--drain-ms <ms>',
     schema: integer({ min: 0, max: 3_600_000 }),
     default: 30_000,
     unit: 'ms',
@@ -169,7 +169,7 @@ export const settings = defineConfig<Settings>({
   },
   schedule: {
     env: 'QMESH_SCHEDULE',
-    flag: '--schedule',
+    flag: '--schedule <hours>',
     schema: schedule,
     default: undefined,
     describe:
@@ -177,21 +177,21 @@ export const settings = defineConfig<Settings>({
   },
   queue: {
     env: 'QMESH_QUEUE',
-    flag: '--queue',
+    flag: '--queue <n>',
     schema: integer({ min: 1, max: 1_000_000 }),
     default: 100,
     describe: 'Requests that may wait for a slot.',
   },
   connections: {
     env: 'QMESH_CONNECTIONS',
-    flag: '--connections',
+    flag: '--connections <n>',
     schema: integer({ min: 1, max: 10_000 }),
     default: 256,
     describe: 'Connections to accept on each network.',
   },
   allow: {
     env: 'QMESH_ALLOW',
-    flag: '--allow',
+    flag: '--allow <IDs>',
     schema: list(nodeId),
     default: [],
     describe:
@@ -199,14 +199,14 @@ export const settings = defineConfig<Settings>({
   },
   deny: {
     env: 'QMESH_DENY',
-    flag: '--deny',
+    flag: '--deny <IDs>',
     schema: list(nodeId),
     default: [],
     describe: 'IDs of nodes this worker never serves, separated by commas.',
   },
   validators: {
     env: 'QMESH_VALIDATORS',
-    flag: '--validators',
+    flag: '--validators <IDs>',
     schema: list(nodeId),
     default: [],
     describe:
@@ -215,14 +215,14 @@ export const settings = defineConfig<Settings>({
   },
   threshold: {
     env: 'QMESH_THRESHOLD',
-    flag: '--threshold',
+    flag: '--threshold <n>',
     schema: integer({ min: 1, max: 128 }),
     default: undefined,
     describe: 'Validators needed to certify: more than two thirds of them. By default the smallest number that is.',
   },
   minters: {
     env: 'QMESH_MINTERS',
-    flag: '--minters',
+    flag: '--minters <IDs>',
     schema: list(nodeId),
     default: [],
     describe:
@@ -230,7 +230,7 @@ export const settings = defineConfig<Settings>({
   },
   maxPrice: {
     env: 'QMESH_MAX_PRICE',
-    flag: '--max-price',
+    flag: '--max-price <points>',
     schema: number({ min: 0, max: 10 }),
     default: 10,
     unit: 'points',
@@ -238,7 +238,7 @@ export const settings = defineConfig<Settings>({
   },
   spotChecks: {
     env: 'QMESH_SPOT_CHECKS',
-    flag: '--spot-checks',
+    flag: '--spot-checks <share>',
     schema: number({ min: 0, max: 1 }),
     default: 0,
     describe:
@@ -246,7 +246,7 @@ export const settings = defineConfig<Settings>({
   },
   seeders: {
     env: 'QMESH_SEEDERS',
-    flag: '--seeders',
+    flag: '--seeders <IDs>',
     schema: list(nodeId),
     default: [],
     describe:
@@ -254,14 +254,14 @@ export const settings = defineConfig<Settings>({
   },
   shareModels: {
     env: 'QMESH_SHARE_MODELS',
-    flag: '--share-models',
+    flag: '--share-models <1|0>',
     schema: toggle(),
     default: true,
     describe: 'Whether a worker offers the models it serves to the mesh. That takes no extra disk space.',
   },
   upKbps: {
     env: 'QMESH_UP_KBPS',
-    flag: '--up-kbps',
+    flag: '--up-kbps <kB/s>',
     schema: integer({ min: 64, max: 100_000_000 }),
     default: undefined,
     unit: 'kilobytes a second',
@@ -269,7 +269,7 @@ export const settings = defineConfig<Settings>({
   },
   downKbps: {
     env: 'QMESH_DOWN_KBPS',
-    flag: '--down-kbps',
+    flag: '--down-kbps <kB/s>',
     schema: integer({ min: 64, max: 100_000_000 }),
     default: undefined,
     unit: 'kilobytes a second',
@@ -277,15 +277,15 @@ export const settings = defineConfig<Settings>({
   },
   admin: {
     env: 'QMESH_ADMIN',
-    flag: '--admin',
+    flag: '--admin <address>',
     schema: text(adminExpected).refine((given) => parseAdmin(given) !== undefined, adminExpected),
     default: '127.0.0.1:8787',
     describe:
-      'Address for the page, the metrics and the probes of a worker, or `off`. By default the first free port from 8787 on; an address given here is waited for if it is taken. There is no password: anyone who can reach the address can watch this worker.',
+      'Address for the page, the metrics and the probes of a worker, or `off`. If it is taken, a worker uses the next free port, unless you have set an address: then it waits for that one. There is no password: anyone who can reach the address can watch this worker.',
   },
   listen: {
     env: 'QMESH_LISTEN',
-    flag: '--listen',
+    flag: '--listen <address>',
     schema: text(listenExpected).refine((given) => parseAddress(given) !== undefined, { error: listenExpected }),
     default: '127.0.0.1:8080',
     describe:
@@ -293,7 +293,7 @@ export const settings = defineConfig<Settings>({
   },
   apiKeys: {
     env: 'QMESH_API_KEYS',
-    flag: '--api-keys',
+    flag: '--api-keys <keys>',
     schema: list(apiKey),
     default: [],
     secret: true,
@@ -302,7 +302,7 @@ export const settings = defineConfig<Settings>({
   },
   cors: {
     env: 'QMESH_CORS',
-    flag: '--cors',
+    flag: '--cors <origins>',
     schema: list(origin),
     default: [],
     describe:
@@ -310,7 +310,7 @@ export const settings = defineConfig<Settings>({
   },
   names: {
     env: 'QMESH_NAMES',
-    flag: '--names',
+    flag: '--names <names>',
     schema: list(hostName),
     default: [],
     describe:
@@ -318,14 +318,14 @@ export const settings = defineConfig<Settings>({
   },
   concurrency: {
     env: 'QMESH_CONCURRENCY',
-    flag: '--concurrency',
+    flag: '--concurrency <n>',
     schema: integer({ min: 1, max: 1_000 }),
     default: 128,
     describe: 'Answers that `qmesh serve` gives at the same time; requests beyond that are told to try again.',
   },
   answerMs: {
     env: 'QMESH_ANSWER_MS',
-    flag: '--answer-ms',
+    flag: '--answer-ms <ms>',
     schema: integer({ min: 1, max: 86_400_000 }),
     default: 600_000,
     unit: 'ms',

@@ -1,10 +1,13 @@
 /** The settings as a command sees them: its flags, the environment, and the file in the home. */
 import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { ConfigError, loadConfig, type Config } from '../runtime/config.js';
 import { settings, type Settings } from '../settings.js';
 import { policyMistake } from '../validator-policy.js';
+import { settingsTitle } from './manual.js';
+import { asTyped } from './typed-value.js';
 
 /** Variables with our prefix that only tests read. */
 const foreignEnv = ['QMESH_SOAK', 'QMESH_SEED'];
@@ -12,10 +15,16 @@ const foreignEnv = ['QMESH_SOAK', 'QMESH_SEED'];
 /** Declares the named settings as flags of `command`. */
 export function withSettings(command: Command, keys: readonly (keyof Settings)[]): Command {
   for (const key of keys) {
-    const { flag, describe } = settings[key];
-    if (flag !== undefined) command.option(key === 'inspect' ? flag : `${flag} <value>`, describe);
+    const { flag } = settings[key];
+    if (flag !== undefined) command.addOption(new Option(flag, described(key)).helpGroup(settingsTitle));
   }
   return command;
+}
+
+function described(key: keyof Settings): string {
+  const { describe, default: value, secret = false } = settings[key];
+  const shown = secret ? undefined : asTyped(value)?.replace(homedir(), '~');
+  return shown === undefined || shown === 'false' ? describe : `${describe} (default: ${shown})`;
 }
 
 /** Where the file of settings is looked for. */

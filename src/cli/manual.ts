@@ -1,5 +1,5 @@
 /** What `--help` says beyond usage and flags: a page like a manual's, the same for each command. */
-import type { Command } from 'commander';
+import { Help, type Command } from 'commander';
 
 export interface Manual {
   /** More than the one line of the description; a line each. */
@@ -9,6 +9,9 @@ export interface Manual {
   /** Commands and pages that belong to it. */
   readonly see?: readonly string[];
 }
+
+/** Over the flags that many commands share. */
+export const settingsTitle = 'Settings (also environment variables, or qmesh.config.json: see docs/configuration.md):';
 
 const bold = (text: string): string => `\x1b[1m${text}\x1b[22m`; // commander takes it out where there are no colours
 
@@ -22,11 +25,14 @@ export function withManual(command: Command, { about = [], examples, see = [] }:
   const text = sections
     .filter(([, lines]) => lines.length > 0)
     .map(([title, lines]) => `\n${bold(title)}\n${lines.map((line) => `  ${line}`).join('\n')}`);
-  return command.addHelpText('after', text.join('\n'));
+  return command
+    .helpOption('-h, --help', 'show this page')
+    .configureHelp({ styleTitle: bold, groupItems: settingsLast, subcommandTerm: (sub) => sub.name() })
+    .addHelpText('after', text.join('\n'));
 }
 
-/** For the whole tree of commands: titles that the eye finds. */
-export function styleHelp(command: Command): void {
-  command.configureHelp({ styleTitle: bold });
-  command.commands.forEach(styleHelp);
-}
+/** What a command alone takes comes before the settings. */
+const settingsLast: Help['groupItems'] = (...items) => {
+  const groups = [...Help.prototype.groupItems(...items)];
+  return new Map(groups.sort(([a], [b]) => Number(a === settingsTitle) - Number(b === settingsTitle)));
+};

@@ -2,14 +2,12 @@
 import { CommanderError, type Command } from 'commander';
 import { isCode, messageOf } from '../runtime/errors.js';
 import { CommandError, exitCode, report } from './failure.js';
-import { styleHelp } from './manual.js';
 
 /** Whatever happens becomes an exit code; see failure.ts. */
 export async function runProgram(program: Command): Promise<never> {
   const json = process.argv.includes('--json');
   endWithoutReader();
   endWhereNobodyCatches();
-  styleHelp(program);
   failAsOurs(program);
   try {
     await program.parseAsync();

@@ -8,7 +8,7 @@ import { nearest } from './near-match.js';
 export interface Setting<T> {
   /** Name of the environment variable. */
   readonly env?: string;
-  /** As it is typed: `--slots`. */
+  /** As it is typed, with a word for what it takes: `--slots <n>`. */
   readonly flag?: string;
   /** Its error messages say what is expected, as in config-values.ts. */
   readonly schema: z.ZodType<T>;
@@ -141,7 +141,7 @@ function flagLayer(settings: Settings, { flags = {} }: ConfigSources): Layer {
     kind: 'flag',
     given: Object.entries(flags).filter(([, value]) => value !== undefined),
     keys: new Map([...settings].flatMap(([key, { flag }]) => (flag === undefined ? [] : [[key, key] as const]))),
-    label: (name) => settings.get(name)?.flag ?? `the flag ${name}`,
+    label: (name) => settings.get(name)?.flag?.split(' ')[0] ?? `the flag ${name}`,
   };
 }
 

@@ -6,6 +6,7 @@ import { settings, type Settings } from '../../settings.js';
 import { configPath, readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
 import { table } from '../table.js';
+import { asTyped } from '../typed-value.js';
 
 interface Options extends Readonly<Record<string, unknown>> {
   readonly sources?: boolean;
@@ -13,10 +14,16 @@ interface Options extends Readonly<Record<string, unknown>> {
 }
 
 export const configCommand = (): Command =>
-  new Command('config')
-    .description('See the settings in force, and where they come from.')
-    .addCommand(showCommand())
-    .addCommand(pathCommand());
+  withManual(
+    new Command('config')
+      .description('See the settings in force, and where they come from.')
+      .addCommand(showCommand())
+      .addCommand(pathCommand()),
+    {
+      examples: [['qmesh config show --sources', 'every setting, and why it has its value']],
+      see: ['docs/configuration.md'],
+    },
+  );
 
 const showCommand = (): Command =>
   withManual(
@@ -78,8 +85,8 @@ const unset = '–';
 function configRows({ values, sources }: Config<Settings>): Shown {
   const rows = describeConfig(settings).map(({ key, env }) => {
     const name = key as keyof Settings;
-    const isHidden = settings[name].secret === true && asTyped(values[name]) !== unset;
-    const text = isHidden ? hidden : asTyped(values[name]);
+    const isHidden = settings[name].secret === true && asTyped(values[name]) !== undefined;
+    const text = isHidden ? hidden : (asTyped(values[name]) ?? unset);
     return { key, env, text, value: isPlain(values[name]) && !isHidden ? (values[name] ?? null) : text };
   });
   return { rows, sources };
@@ -87,14 +94,3 @@ function configRows({ values, sources }: Config<Settings>): Shown {
 
 /** What JSON shows as it is; the rest as one would type it. */
 const isPlain = (value: unknown): boolean => typeof value !== 'object' || Array.isArray(value);
-
-/** As one would type it in the environment. */
-function asTyped(value: Settings[keyof Settings]): string {
-  if (value === undefined) return unset;
-  if (Array.isArray(value)) return value.join(',') || unset;
-  if (typeof value !== 'object') return String(value) || unset;
-  if ('text' in value) return value.text;
-  if (!('kind' in value)) return JSON.stringify(value);
-  if (value.kind === 'nodes') return value.nodes.map(({ host, port }) => `${host}:${port}`).join(',');
-  return value.kind === 'local' && value.port !== undefined ? `local:${value.port}` : value.kind;
-}

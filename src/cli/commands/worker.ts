@@ -41,6 +41,7 @@ const flags = [
   'context',
   'memoryMb',
   'gpuLayers',
+  'healthOwnLoad',
   'queue',
   'connections',
   'allow',

@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { qmeshProgram } from '../../../src/cli/program.js';
 import { parseBootstrap } from '../../../src/actors/network/bootstrap.js';
 import { describeConfig, loadConfig } from '../../../src/runtime/config.js';
 import { settings } from '../../../src/settings.js';
+import { walk } from '../../support/command-lines.js';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -15,9 +17,12 @@ it('docs/configuration.md is what npm run configuration writes', async () => {
   expect(page).toBe(configurationPage(describeConfig(settings)));
 });
 
-it('every setting has a flag and a variable, and its default fits its own schema', () => {
+it('every setting has a flag that some command takes and a variable, and its default fits its own schema', async () => {
+  const taken = new Set<string>();
+  walk(await qmeshProgram(), ({ options }) => options.forEach(({ flags }) => taken.add(flags)));
   for (const [key, { flag, env, default: value, schema }] of Object.entries(settings)) {
-    expect(flag, key).toMatch(/^--[a-z-]+$/);
+    expect(flag, key).toMatch(/^--[a-z-]+( <\S+>)?$/);
+    expect(taken, key).toContain(flag);
     expect(env, key).toMatch(/^(QMESH_[A-Z_]+|GPU_LAYERS)$/);
     if (value !== undefined) expect(schema.safeParse(value).success, key).toBe(true);
   }
