@@ -25,7 +25,7 @@ export const indexPage = `<!doctype html>
     <a href="#log">Log</a>
   </nav>
   <div class="tools">
-    <button type="button" id="pause" aria-pressed="false">Pause</button>
+    <button type="button" id="pause" aria-pressed="false">Pause view</button>
     <button type="button" id="save" title="Saves one file that opens in any browser, without this worker">Save recording</button>
   </div>
 </header>

@@ -32,7 +32,7 @@ small { font-size: .85rem; color: var(--quiet); }
 header { display: flex; flex-wrap: wrap; gap: .4rem 2rem; align-items: end; padding: .9rem 1.5rem 0; background: var(--card); border-bottom: 1px solid var(--line); }
 .who { display: flex; flex-wrap: wrap; gap: 0 1rem; align-items: baseline; flex: 1 1 100%; }
 h1 { font-size: 1.15rem; font-weight: 650; letter-spacing: -.01em; }
-h1 code { font-weight: 500; color: var(--quiet); }
+h1 code { display: inline-block; max-width: 14ch; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom; font-weight: 500; color: var(--quiet); }
 #state { display: flex; align-items: center; gap: .4rem; font-weight: 600; }
 #more { color: var(--quiet); font-size: .9rem; }
 .views { display: flex; gap: .2rem; flex: 1; overflow-x: auto; }
@@ -58,7 +58,8 @@ main { padding: 1rem 1.5rem 3rem; outline: none; }
 .dot { display: inline-block; width: .6rem; height: .6rem; border-radius: 50%; background: var(--over); flex: none; }
 .good > .dot, .dot.good, [data-mood='good'] .dot, .good h3 .dot { background: var(--good); }
 .working > .dot, .dot.working, [data-mood='working'] .dot, .working h3 .dot { background: var(--working); box-shadow: 0 0 0 3px var(--accent-soft); }
-.bad > .dot, .dot.bad, .bad h3 .dot { background: var(--bad); }
+.bad > .dot, .dot.bad, .bad h3 .dot, [data-mood='bad'] .dot { background: var(--bad); }
+[data-mood='bad'] { color: var(--bad); }
 .crashes { color: var(--bad); font-size: .8rem; font-weight: 600; white-space: nowrap; }
 
 #overview { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr); }
@@ -76,8 +77,8 @@ main { padding: 1rem 1.5rem 3rem; outline: none; }
 .figure strong { font-size: 1.9rem; font-weight: 650; letter-spacing: -.02em; font-variant-numeric: tabular-nums; }
 .figure span { color: var(--quiet); }
 meter { width: 100%; height: 8px; overflow: hidden; display: block; border: 0; border-radius: 3px; background: var(--line); -webkit-appearance: none; appearance: none; }
-meter::-webkit-meter-inner-element { display: block; height: 100%; }
-meter::-webkit-meter-bar { background: var(--line); border: 0; border-radius: 3px; height: 100%; }
+meter::-webkit-meter-inner-element { display: flex; height: 100%; }
+meter::-webkit-meter-bar { flex: 1; height: 8px; background: var(--line); border: 0; border-radius: 3px; }
 meter::-webkit-meter-optimum-value { background: var(--accent); border-radius: 3px; }
 meter::-webkit-meter-suboptimum-value { background: #c98a1b; border-radius: 3px; }
 meter::-webkit-meter-even-less-good-value { background: var(--bad); border-radius: 3px; }
@@ -87,6 +88,7 @@ meter::-moz-meter-bar { background: var(--accent); border-radius: 3px; }
 .tiers b { text-align: right; font-variant-numeric: tabular-nums; }
 .tiers .none { color: var(--quiet); }
 .tiers .none b { font-weight: 400; }
+.tiers .none meter { visibility: hidden; }
 .tiers + .note { margin-top: .5rem; }
 ul.slots { display: grid; gap: .6rem; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); margin: .5rem 0; }
 ul.slots a { display: block; padding: .45rem .7rem; border: 1px solid var(--line); border-radius: 7px; color: inherit; }
@@ -96,6 +98,7 @@ ul.slots span { display: block; color: var(--quiet); }
 ul.slots small { display: block; min-height: 1.4em; font-family: var(--mono); font-size: .78rem; }
 ul.slots .busy a { border-color: var(--accent); background: var(--accent-soft); }
 ul.slots .busy span { color: var(--accent); font-weight: 600; }
+ul.slots .offline a { border-style: dashed; }
 ul.slots .wedged a, ul.slots .faulted a { border-color: var(--bad); }
 .rows li { padding: .3rem 0; }
 .rows li + li { border-top: 1px solid var(--line); }

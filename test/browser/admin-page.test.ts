@@ -118,7 +118,7 @@ describe.skipIf(noBrowser !== undefined)('the page of a worker', () => {
     await open('log');
     expect(await page.textContent('#log')).toMatch(/engine\.lost/);
     await open('overview');
-    await page.waitForSelector('.engines >> text=1 engine process ended unexpectedly');
+    await page.waitForSelector('.engines >> text=Crashed once since this worker started');
     expect(await (await fetch(`${address}/metrics`)).text()).toContain('qmesh_engine_restarts_total 1');
   });
 

@@ -9,7 +9,7 @@ import { element, html, put, type Markup } from './markup.js';
 import { Sequence } from './sequence.js';
 import { crashes, renderTree } from './tree-view.js';
 import { Wall } from './wall.js';
-import { mood, stateText } from './words.js';
+import { mood, stateText, time } from './words.js';
 
 const frame = html`<details class="side card" open>
     <summary>Supervision tree</summary>
@@ -124,11 +124,12 @@ const absent = (name: string): Markup =>
     <h2><span class="dot over"></span>${name}</h2>
     <p>It is not running at the moment.</p>`;
 
-function about({ actors }: App, actor: Actor): Markup {
+function about({ actors, view }: App, actor: Actor): Markup {
   const path: Actor[] = [];
   for (let at = actors.get(actor.parent ?? ''); at !== undefined && path.length < 16; at = actors.get(at.parent ?? ''))
     path.unshift(at);
   const { name, machine, request, failures } = actor;
+  const engine = view.engines.find((each) => each.name === name); // which knows what its process died of
   return html`<p class="path">
       <a href="#charts">all</a>${path.map(({ name: above }) => html` › <a href="#charts/${above}">${above}</a>`)}
     </p>
@@ -145,5 +146,11 @@ function about({ actors }: App, actor: Actor): Markup {
               <button type="button" class="request" data-filter="${request}">${request}</button>`
       }
     </p>
-    ${failures === undefined ? '' : html`<p class="bad">${crashes(actor)}, last: ${failures.reason}</p>`}`;
+    ${
+      failures === undefined
+        ? ''
+        : html`<p class="bad">
+            ${crashes(actor)}, last at ${time(failures.atMs)}: ${engine?.reason ?? failures.reason}
+          </p>`
+    }`;
 }

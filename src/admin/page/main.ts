@@ -12,7 +12,7 @@ import { element } from './markup.js';
 import { Overview } from './overview.js';
 import { save, savedHere, type Saved } from './save.js';
 import { Sequence } from './sequence.js';
-import { duration, time } from './words.js';
+import { crashOf, duration, time } from './words.js';
 
 const maxLogLines = 500;
 
@@ -92,7 +92,7 @@ class Page implements App {
     element('#timeline', HTMLElement).hidden = at === undefined;
     const button = element('#pause', HTMLButtonElement);
     button.setAttribute('aria-pressed', String(at !== undefined));
-    button.textContent = at === undefined ? 'Pause' : 'Resume';
+    button.textContent = at === undefined ? 'Pause view' : 'Resume view';
     const item = this.history.items[Math.max(0, (at ?? 0) - 1)];
     element('#moment-time', HTMLOutputElement).value = item === undefined ? '' : time(item.atMs);
     if (!isNew) return;
@@ -149,13 +149,14 @@ class Page implements App {
 
   #sayState(): void {
     const { workerId, state, notReady, uptimeMs, agent } = this.view;
-    element('#worker', HTMLElement).textContent = workerId.slice(0, 12);
+    element('#worker', HTMLElement).textContent = workerId;
     document.title = `${workerId.slice(0, 6)} · ${notReady === null ? 'ready' : 'not ready'} · QMesh`;
     const lost = this.#lost === 0 ? '' : ` · ${this.#lost} messages not shown`;
+    const crash = crashOf(this.actors.values());
     const words = notReady === null ? 'ready' : `${state.replace('_', ' ')}, not ready: ${notReady}`;
     const holder = element('#state', HTMLElement);
-    holder.dataset.mood = notReady === null ? 'good' : 'working';
-    element('.words', HTMLElement, holder).textContent = words;
+    holder.dataset.mood = crash !== undefined ? 'bad' : notReady === null ? 'good' : 'working';
+    element('.words', HTMLElement, holder).textContent = crash === undefined ? words : `${words}; ${crash}`;
     element('#more', HTMLElement).textContent = `${agent} · up ${duration(uptimeMs)}${lost}`;
   }
 

@@ -2,7 +2,7 @@
 import type { WorkerView } from '../wire.js';
 import type { App, View } from './app.js';
 import { html, put, type Markup } from './markup.js';
-import { bytes, duration, number, short, stateText } from './words.js';
+import { bytes, duration, mainState, mood, number, short, stateText, times } from './words.js';
 import { logLines } from './log-view.js';
 
 const tiers = ['owner', 'master', 'diamond', 'platinum', 'gold', 'silver', 'bronze', 'guest'] as const;
@@ -119,7 +119,6 @@ function queue({ queue: { length, capacity }, waiting, performance: { avgRespons
 }
 
 function slots({ slots, usage: { busy, total }, performance: { tokensPerSecond } }: WorkerView): Markup {
-  const doing = (state: string): string => state.split('.').slice(0, 2).at(-1) ?? state;
   return html`
     ${figure(busy, `of ${total} busy`)}
     <ul class="slots">
@@ -127,7 +126,7 @@ function slots({ slots, usage: { busy, total }, performance: { tokensPerSecond }
         ({ name, state, request, isReserve }) =>
           html`<li class="${state.split('.')[0] ?? ''}">
             <a href="#charts/${name}"
-              ><b>${name}</b><span>${doing(state)}${isReserve ? ' · reserve' : ''}</span>
+              ><b>${name}</b><span>${mainState(state)}${isReserve ? ' · reserve' : ''}</span>
               <small>${request === null ? ' ' : `request ${short(request)}`}</small></a
             >
           </li>`,
@@ -141,8 +140,8 @@ const engines = ({ engines, done }: WorkerView): Markup => html`
   <ul class="rows">
     ${engines.map(
       ({ name, model, state, threads, device, reason }) =>
-        html`<li>
-          <a href="#charts/${name}">${name}</a> <span class="state">${state.split('.').at(-1)}</span>
+        html`<li class="${mood({ status: 'active', states: [state] })}">
+          <span class="dot"></span> <a href="#charts/${name}">${name}</a> <span class="state">${mainState(state)}</span>
           <small
             >${[model, device, threads === null ? null : threads === 1 ? '1 thread' : `${threads} threads`].filter((word) => word !== null).join(' · ')}</small
           >
@@ -151,7 +150,7 @@ const engines = ({ engines, done }: WorkerView): Markup => html`
     )}
   </ul>
   <p class="note">
-    ${done.engineLosses === 0 ? 'No engine has crashed.' : `${number(done.engineLosses)} engine ${done.engineLosses === 1 ? 'process' : 'processes'} ended unexpectedly.`}
+    ${done.engineLosses === 0 ? 'No engine has crashed.' : `Crashed ${times(done.engineLosses)} since this worker started.`}
   </p>
 `;
 
@@ -159,8 +158,8 @@ const models = ({ models }: WorkerView): Markup => html`
   <ul class="rows">
     ${models.map(
       ({ wanted, state, bytes: size, sha256, reason }) =>
-        html`<li>
-          <b>${wanted}</b> <span class="state">${state.split('.')[0]}</span>
+        html`<li class="${mood({ status: 'active', states: [state] })}">
+          <span class="dot"></span> <b>${wanted}</b> <span class="state">${state.split('.')[0]}</span>
           <small
             >${[size === null ? null : bytes(size), sha256 === null ? null : `SHA-256 ${sha256.slice(0, 12)}…`].filter((word) => word !== null).join(' · ')}</small
           >

@@ -9,8 +9,11 @@ import { html, put, type Markup } from './markup.js';
 import { short, stateText, time } from './words.js';
 
 const maxRows = 250;
-/** More would not be read side by side; the most talkative stay. */
-const maxLanes = 12;
+/** A lane narrower than this cannot be read. As style.ts has them. */
+const laneRem = 9.5;
+/** What the time and the request take beside the lanes. */
+const marginRem = 13.5;
+const minLanes = 3;
 
 type Row = Exclude<Item, { kind: 'logged' | 'gone' }>;
 
@@ -40,7 +43,7 @@ export class Sequence implements View {
 
   render({ shownItems, actors, filter }: Pick<App, 'shownItems' | 'actors' | 'filter'>): void {
     const rows = sought(shownItems, filter);
-    const { lanes, hidden } = lanesOf(rows, [...actors.keys()]);
+    const { lanes, hidden } = lanesOf(rows, [...actors.keys()], this.#room());
     const shown = rows.filter((row) => namesIn(row).every((name) => lanes.includes(name)));
     const key = lanes.join(' ');
     if (key !== this.#lanes) {
@@ -56,6 +59,13 @@ export class Sequence implements View {
 
   happened(app: App): void {
     this.render(app);
+  }
+
+  /** How many lanes fit side by side. A narrow screen has sentences, and no lanes. */
+  #room(): number {
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const hasLanes = getComputedStyle(this.#heads).display !== 'none';
+    return hasLanes ? Math.max(minLanes, Math.floor((this.#box.clientWidth / rem - marginRem) / laneRem)) : Infinity;
   }
 
   viewed(): void {}
@@ -94,14 +104,14 @@ function namesIn(row: Row): string[] {
   return [row.kind === 'failed' ? row.name : row.actor.name];
 }
 
-/** In the order of the tree. */
-function lanesOf(rows: readonly Row[], order: readonly string[]): { lanes: string[]; hidden: number } {
+/** The most talkative, in the order of the tree. */
+function lanesOf(rows: readonly Row[], order: readonly string[], room: number): { lanes: string[]; hidden: number } {
   const talk = new Map<string, number>();
   for (const row of rows) for (const name of namesIn(row)) talk.set(name, (talk.get(name) ?? 0) + 1);
   const place = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
   const lanes = [...talk]
     .sort(([, a], [, b]) => b - a)
-    .slice(0, maxLanes)
+    .slice(0, room)
     .map(([name]) => name)
     .sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
   return { lanes, hidden: talk.size - lanes.length };
@@ -109,7 +119,8 @@ function lanesOf(rows: readonly Row[], order: readonly string[]): { lanes: strin
 
 function noteOf(rows: number, hidden: number): Markup {
   if (rows === 0) return html`Nothing that matches has happened yet.`;
-  return hidden === 0 ? html`` : html`${hidden} more actors took part: use the filter to see them.`;
+  if (hidden === 0) return html``;
+  return html`${hidden === 1 ? '1 more actor' : `${hidden} more actors`} took part: use the filter to see what they did.`;
 }
 
 function elementOf(row: Row, lanes: readonly string[]): HTMLLIElement {
@@ -146,9 +157,7 @@ const quiet = (text: string): Markup => html`<span class="unseen">${text}</span>
 function wordsOf(row: Row): Markup {
   switch (row.kind) {
     case 'message':
-      return html`${quiet(`${row.from ?? 'outside'} tells ${row.to}: `)}<b>${row.type}</b>${
-        row.about === undefined ? '' : html` <i>${row.about}</i>`
-      }`;
+      return html`${quiet(wayOf(row))}<b>${row.type}</b>${row.about === undefined ? '' : html` <i>${row.about}</i>`}`;
     case 'moved':
       return html`${quiet(`${row.actor.name} is now `)}${stateText(row.actor)}`;
     case 'started':
@@ -157,3 +166,6 @@ function wordsOf(row: Row): Markup {
       return html`${quiet(`${row.name} `)}crashed: ${row.reason}`;
   }
 }
+
+const wayOf = ({ from, to }: Extract<Row, { kind: 'message' }>): string =>
+  from === to || from === null ? `${to}: ` : `${from} to ${to}: `;

@@ -2,7 +2,7 @@
 import type { App } from './app.js';
 import { fits, type Actor } from './history.js';
 import { html, put, type Markup } from './markup.js';
-import { endOf, mood, stateText } from './words.js';
+import { endOf, mood, stateText, times } from './words.js';
 
 export function renderTree(holder: Element, { actors, filter, chosen }: App): void {
   const below = new Map<string | undefined, Actor[]>();
@@ -45,6 +45,5 @@ const leaf = (actor: Actor, isChosen: boolean): Markup =>
 
 export function crashes({ failures }: Actor): Markup {
   if (failures === undefined) return html``;
-  const times = failures.count === 1 ? 'crashed once' : `crashed ${failures.count} times`;
-  return html`<span class="crashes" title="${failures.reason}">${times}</span>`;
+  return html`<span class="crashes" title="${failures.reason}">crashed ${times(failures.count)}</span>`;
 }

@@ -29,14 +29,31 @@ export const stateText = ({ status, states }: Pick<Actor, 'status' | 'states'>):
     ? states.map((state) => state.slice(state.indexOf('.') + 1)).join(', ') || 'running'
     : statusWords[status];
 
+/** As much of it as one wants to know at a glance: `decoding` of `busy.decoding.heard`. */
+export const mainState = (state: string): string => state.split('.').slice(0, 2).at(-1) ?? state;
+
+export const times = (count: number): string => (count === 1 ? 'once' : `${number(count)} times`);
+
 const statusWords: Readonly<Record<Exclude<Actor['status'], 'active'>, string>> = {
   done: 'ended',
   stopped: 'stopped',
   error: 'failed',
-  waiting: 'crashed, starts again',
+  waiting: 'crashed, restarting',
   down: 'down',
   gone: 'gone',
 };
+
+/** Who has crashed and is not back, in words. */
+export function crashOf(actors: Iterable<Actor>): string | undefined {
+  for (const { name, machine, status, states, failures } of actors) {
+    if (status === 'waiting') return `${name} crashed and is restarting`;
+    if (machine !== 'engine' || failures === undefined) continue;
+    const state = stateText({ status, states });
+    if (/^(crashed|running\.(starting|loading|proving))/.test(state)) return `${name} crashed and is restarting`;
+    if (state === 'quarantined') return `${name} crashed too often and was given up`;
+  }
+  return undefined;
+}
 
 /** The colour of its dot. */
 export function mood({
