@@ -1,14 +1,13 @@
 /**
- * The ledger as this node has it, as data outside the actors, so that no crash of one of them forgets a point: what is
- * counted, the balances that follow, and what this node itself has signed.
+ * This node's ledger: the set of counted receipts and the balances that follow from it. It lives outside the actors, so a crash of one of
+ * them loses nothing.
  *
- * - A certificate counts once it is on the disk, and then for ever; `onCertified` hears of each once.
- * - What this node signs is on the disk before it is given out. Who signs for an order again, perhaps after a restart, gets what was signed before:
- *   nobody signs two versions of one thing by crashing.
- * - An open claim (order and receipt, and the ack once it is there) is kept until its certificate is written, or somebody closes it.
+ * - A certificate counts once it is on disk, and from then on for good; `onCertified` reports each once.
+ * - What this node signs, it signs once for each order (`sign-once.ts`).
+ * - An open claim (order, receipt, and the ack once there is one) is kept until its certificate is written or somebody closes it.
  *
- * What counts is for `rules/` to say, and who asks `count` has checked the certificate by them. In memory is one entry for each
- * receipt of the last 31 days, some 350 bytes, and the sums of every account. Older days are closed: see `closeDays`.
+ * `rules/` decides what counts; callers of `count` have checked the certificate by those rules. Memory holds one entry (some 350 bytes) for
+ * each receipt of the last 31 days, and the sums of every account. Older days are closed: see `closeDays`.
  */
 import type { Evidence } from '../../protocol/signed-objects.js';
 import { objectHash } from '../../protocol/signed-objects.js';
@@ -35,43 +34,36 @@ import type {
 } from './score-store.js';
 import { CodedError } from '../../runtime/errors.js';
 import type { Checkpoint } from './closing.js';
-
-/** Things that may wait to be signed. More are refused: a disk that slow would fill the memory. */
-export const maxSigning = 10_000;
-
-/** What is to be signed, and what is written with it, all or nothing. */
-export interface ToSign<Kind extends OwnKind> {
-  readonly object: OwnObjects[Kind];
-  readonly beside?: readonly ScoreWrite[];
-}
+import { SignOnce, type ToSign } from './sign-once.js';
 
 export class Ledger {
   readonly minters: Minters;
   readonly #store: ScoreStore;
+  readonly #signer: SignOnce;
   readonly #totals: LedgerTotals;
-  /** The receipts that nodes compare. */
+  /** Receipts of open days: the set that anti-entropy compares. */
   readonly #counted = new HashTree();
-  /** Those in memory that they do not: of days that are closed, or are being closed. */
+  /** Receipts in memory that are not compared: their day is closed or being closed. */
   readonly #uncompared = new Set<string>();
-  /** Order → the receipt that counts for it. Of a closed day only where its order is contested. */
+  /** Order → the receipt that counts for it. For closed days, only contested orders are here. */
   readonly #byOrder = new Map<string, LedgerEntry>();
   /** Orders with more than one receipt. */
   readonly #contested = new Set<string>();
-  /** UTC day → its receipts; of open days. */
+  /** Open UTC day → its receipts. */
   readonly #days = new Map<number, LedgerEntry[]>();
-  /** The first day that is compared, and the first one that is not in the sums on the disk. */
+  /** The first day that is compared, and the first one that is not in the sums on disk. */
   #comparedFrom: number;
   #openFrom: number;
   #isClosing = false;
   #revision = 0;
-  /** One text for each account, however many entries name it. */
+  /** Interned account keys: one string for each, however many entries name it. */
   readonly #accounts = new Map<string, string>();
-  readonly #signing = new Map<string, Found<never>[]>();
   readonly #listeners = new Set<(entry: LedgerEntry) => void>();
 
   constructor(store: ScoreStore, { openFrom, sums, holders, entries }: Checkpoint, minters: Minters = 'everyone') {
     this.minters = minters;
     this.#store = store;
+    this.#signer = new SignOnce(store);
     this.#totals = new LedgerTotals(minters);
     this.#openFrom = openFrom;
     this.#comparedFrom = openFrom;
@@ -83,12 +75,12 @@ export class Ledger {
     for (const entry of entries) this.#settle(entry, undefined);
   }
 
-  /** Millipoints, of certified receipts. */
+  /** Millipoints, from certified receipts. */
   balanceOf(account: string): number {
     return this.#totals.balanceOf(account);
   }
 
-  /** Undefined for an account that no counted receipt names. */
+  /** Undefined for an account that appears in no counted receipt. */
   stateOf(account: string): AccountState | undefined {
     return this.#totals.stateOf(account);
   }
@@ -97,19 +89,19 @@ export class Ledger {
     return this.#totals.accounts();
   }
 
-  /** The hashes of the counted receipts of open days: what nodes compare. Not to be changed. */
+  /** Hashes of the counted receipts of open days. Read only. */
   get counted(): HashTree {
     return this.#counted;
   }
 
-  /** The receipt that counts for this order. Of a closed one it may be forgotten: nobody attests a claim that is so old. */
+  /** The receipt that counts for this order. Closed orders may be forgotten: nobody attests a claim that old. */
   receiptOf(order: string): string | undefined {
     return this.#byOrder.get(order)?.hash;
   }
 
   /**
-   * Counts a certificate that the caller has checked; `done` when it is on the disk and counted. Of one that counts already, what it
-   * holds of attestations is replaced.
+   * Counts a certificate that the caller has checked; `done` when it is on disk and counted. If the receipt counts already, its stored
+   * attestations are replaced.
    */
   count(certificate: StoredCertificate, done: (error: Error | undefined) => void): void {
     const { order, receipt } = certificate;
@@ -117,15 +109,14 @@ export class Ledger {
     this.#take(entry, { kind: 'certificate', certificate }, done);
   }
 
-  /** Counts a receipt of which nothing else is left, from a backup of this node's own. */
+  /** Counts a receipt without its certificate, from this node's own backup of a closed day. */
   countEntry(entry: LedgerEntry, done: (error: Error | undefined) => void): void {
     this.#take(entry, { kind: 'entry', entry }, done);
   }
 
   /**
-   * Once a day: receipts of days before `firstOpenDay` are compared with nobody any more, from now on; their sums are written, and
-   * what proved them is dropped. Balances stay as they are. `done` when all is on the disk; where that fails, it is tried again on the
-   * next day.
+   * Closes the days before `firstOpenDay`: their receipts leave the comparison at once, their sums are written, and their proofs are dropped.
+   * Balances do not change. `done` when all is on disk. A failed attempt is repeated on the next day.
    */
   closeDays(nowMs: number, done: (error: Error | undefined) => void): void {
     const before = firstOpenDay(nowMs);
@@ -139,50 +130,27 @@ export class Ledger {
       if (error === undefined) this.#forget(before, closed);
       done(error);
     };
-    // After what is on its way to the disk: some of it may be of these days.
+    // An empty write waits for those already queued, which may belong to these days.
     this.#store.write([], (error) => {
       if (error !== undefined) end(error);
       else this.#store.closeDays(before, (order) => this.#contested.has(order), end);
     });
   }
 
-  /** Hears of each certificate that begins to count. @returns what ends that. */
+  /** Reports each certificate that begins to count. @returns the function that unsubscribes. */
   onCertified(listener: (entry: LedgerEntry) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /**
-   * Signs once for each order: `ready` gets what was signed for it before, or else what `make` gives, once that is on the disk.
-   * @param order its hash.
-   */
+  /** Signs at most once for each order: `ready` gets what was signed before, or else what `make` returns, once that is on disk. */
   sign<Kind extends OwnKind>(
     what: Kind,
     order: string,
     make: () => ToSign<Kind>,
     ready: Found<OwnObjects[Kind]>,
   ): void {
-    const key = `${what}/${order}`;
-    const waiting = this.#signing.get(key);
-    if (waiting !== undefined) return void waiting.push(ready);
-    if (this.#signing.size >= maxSigning)
-      return ready(
-        new CodedError<ScoreStoreErrorCode>('store_busy', `${maxSigning} objects wait to be signed`),
-        undefined,
-      );
-    this.#signing.set(key, [ready]);
-    const answer: Found<OwnObjects[Kind]> = (error, object) => {
-      const all = (this.#signing.get(key) ?? []) as Found<OwnObjects[Kind]>[];
-      this.#signing.delete(key);
-      for (const each of all) each(error, object);
-    };
-    this.#store.signed(what, order, (error, signed) => {
-      if (error !== undefined || signed !== undefined) return answer(error, signed);
-      const { object, beside = [] } = make();
-      this.#store.write([{ kind: 'signed', order, what, object }, ...beside], (failed) =>
-        answer(failed, failed === undefined ? object : undefined),
-      );
-    });
+    this.#signer.sign(what, order, make, ready);
   }
 
   /** What this node signed for this order. */
@@ -190,7 +158,7 @@ export class Ledger {
     this.#store.signed(what, order, found);
   }
 
-  /** Claims and evidence; `done` when they are on the disk. */
+  /** Writes claims and evidence; `done` when they are on disk. */
   write(writes: readonly ScoreWrite[], done: (error: Error | undefined) => void): void {
     this.#store.write(writes, done);
   }
@@ -199,12 +167,12 @@ export class Ledger {
     this.#store.certificate(hash, found);
   }
 
-  /** An open one, by its receipt. */
+  /** An open claim, by its receipt's hash. */
   claim(hash: string, found: Found<OpenClaim>): void {
     this.#store.claim(hash, found);
   }
 
-  /** Those that are not certified yet, of this worker and of others. */
+  /** All open claims, this worker's own and others'. */
   claims(found: Found<OpenClaim[]>): void {
     this.#store.claims(found);
   }
@@ -213,29 +181,29 @@ export class Ledger {
     this.#store.evidence(found);
   }
 
-  /** What the owner's commands read. */
+  /** For the owner's commands. */
   get records(): Pick<ScoreStore, 'page' | 'log' | 'solos'> {
     return this.#store;
   }
 
-  /** Another one after each receipt that begins to count. */
+  /** Changes whenever a receipt begins to count. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** What was handed over before is written first. */
+  /** Pending writes are finished first. */
   close(done: (error: Error | undefined) => void): void {
     this.#store.close(done);
   }
 
-  /** What its order stood for before may have to be read from the disk first. */
+  /** The receipt that counted for its order so far may have to be read from disk first. */
   #take(entry: LedgerEntry, write: ScoreWrite, done: (error: Error | undefined) => void): void {
     if (this.#uncompared.has(entry.hash)) return done(undefined);
     const known = this.#byOrder.get(entry.order);
     if (known !== undefined || this.#openFrom === 0) return this.#record(entry, known, write, done);
     this.#store.closedReceipt(entry.order, (error, closed) => {
       if (error !== undefined) return done(error);
-      if (closed?.hash === entry.hash) return done(undefined); // it is in the sums
+      if (closed?.hash === entry.hash) return done(undefined); // already in the sums
       const beside: ScoreWrite[] = closed === undefined ? [] : [{ kind: 'contested', holder: closed }];
       this.#record(entry, closed, write, done, beside);
     });
@@ -257,10 +225,10 @@ export class Ledger {
     });
   }
 
-  /** @param holder of its order, where that is not in memory. @returns whether it is news. */
+  /** @param holder the receipt that counted so far, where it is not in memory. @returns false if this one was counted already. */
   #settle(entry: LedgerEntry, holder: LedgerEntry | undefined): boolean {
     if (this.#counted.has(entry.hash) || this.#uncompared.has(entry.hash)) return false;
-    const own = { ...entry, worker: this.#one(entry.worker), client: this.#one(entry.client) };
+    const own = { ...entry, worker: this.#interned(entry.worker), client: this.#interned(entry.client) };
     const day = mintDayOf(own);
     if (day < this.#comparedFrom) this.#uncompared.add(own.hash);
     else this.#counted.add(own.hash);
@@ -272,7 +240,7 @@ export class Ledger {
     return true;
   }
 
-  /** They are in the sums on the disk now; the contested ones are not. */
+  /** These receipts are in the sums on disk now, except the contested ones. */
   #forget(before: number, closed: readonly LedgerEntry[]): void {
     this.#openFrom = before;
     for (const day of [...this.#days.keys()]) if (day < before) this.#days.delete(day);
@@ -291,7 +259,7 @@ export class Ledger {
     return entries;
   }
 
-  #one(account: string): string {
+  #interned(account: string): string {
     const known = this.#accounts.get(account);
     if (known === undefined) this.#accounts.set(account, account);
     return known ?? account;

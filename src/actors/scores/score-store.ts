@@ -1,12 +1,11 @@
 /**
- * The ledger on the disk: certificates, the indexes by which they are found, what this node signed, and evidence. One
- * Hyperbee over a Corestore in the folder `score-db`; its keys are in `scores/score-keys.ts`.
+ * The ledger on disk: certificates and their indexes, what this node signed, open claims, and evidence. One Hyperbee over a Corestore in the
+ * folder `score-db`; the keys are listed in `score-keys.ts`.
  *
- * - Everything handed over in one `write` is there after a crash, or nothing of it; `done` is called when it is. What is
- *   handed over while another write is on its way goes out together with all else that waits: one append for many.
- * - Neither a kill nor a loss of power takes what was acknowledged: each append is forced to the disk before it is (not on
- *   Windows, which does not let a file be forced out that somebody else writes: there a loss of power may take the last seconds).
- * - Balances are not in here. What the fold needs is: sums of the days that are closed, and entries of those that are not.
+ * - A `write` is atomic: after a crash either all of it is there or none. Writes are appended in groups (`group-commit.ts`).
+ * - `done` means durable: each append is synced to disk first, so neither a kill nor a power loss takes what was acknowledged. (On Windows a
+ *   file that another program writes cannot be synced; there a power loss may take the last few seconds.)
+ * - Balances are not stored. What the fold needs is: the sums of closed days, and the entries of open ones.
  */
 import { join } from 'node:path';
 import Corestore from 'corestore';
@@ -15,23 +14,20 @@ import type { Ack, Attestation, Certificate, Evidence, Order, Receipt } from '..
 import type { LedgerEntry } from '../../rules/ledger.js';
 import { asError, CodedError } from '../../runtime/errors.js';
 import { closeDays, closedReceipt, readCheckpoint, type Checkpoint } from './closing.js';
+import { GroupCommit } from './group-commit.js';
 import { certificateKey, within } from './score-keys.js';
 import { readLog, readPage, type LogPage, type LogQuery, type Page, type PageOf } from './score-pages.js';
 import { forceOut, putWrite } from './score-writes.js';
 
-/** Where it is in a home. */
+/** The folder inside a home. */
 export const scoreFolder = 'score-db';
-/** Things that may wait for the disk. More are refused: a disk that slow would fill the memory. */
-export const maxWaitingWrites = 10_000;
-/** Things in one append, so that it stays short. */
-const maxPerBatch = 512;
 
 export interface StoredCertificate extends Certificate {
-  /** Certified by this node alone: to be offered again as others appear. */
+  /** Certified by this node alone; offered to other validators once there are any. */
   readonly isSolo: boolean;
 }
 
-/** What a node signs, by what it is. */
+/** What a node signs, by kind. */
 export interface OwnObjects {
   readonly receipt: Receipt;
   readonly ack: Ack;
@@ -39,24 +35,25 @@ export interface OwnObjects {
 }
 export type OwnKind = keyof OwnObjects;
 
-/** A claim that is not certified yet; without `ack` while its client owes that. */
+/** A claim that is not certified yet; without `ack` until the client has sent it. */
 export interface OpenClaim {
   readonly order: Order;
   readonly receipt: Receipt;
   readonly ack?: Ack;
 }
 
-/** One thing to keep. `signed`: by this node, and for which order: it is what a restarted node sends again. */
+/** One item to write. */
 export type ScoreWrite =
   | { readonly kind: 'certificate'; readonly certificate: StoredCertificate }
-  /** A receipt of which only this is left. */
+  /** A receipt whose certificate is gone: its day is closed. */
   | { readonly kind: 'entry'; readonly entry: LedgerEntry }
-  /** It is not in the sums of closed days, though its day is closed. */
+  /** A receipt of a closed day that is not in the sums. */
   | { readonly kind: 'kept'; readonly entry: LedgerEntry }
-  /** It is in those sums, and another receipt of its order contends with it. */
+  /** A receipt in the sums whose order has another receipt outside them. */
   | { readonly kind: 'contested'; readonly holder: LedgerEntry }
+  /** What this node signed for an order, and sends again after a restart. */
   | { readonly kind: 'signed'; readonly order: string; readonly what: OwnKind; readonly object: OwnObjects[OwnKind] }
-  /** Kept until its certificate is written, or it is closed. `hash` is the receipt's. */
+  /** Kept until its certificate is written or the claim is closed. `hash` is the receipt's. */
   | { readonly kind: 'claim'; readonly hash: string; readonly claim: OpenClaim }
   | { readonly kind: 'claim.closed'; readonly hash: string }
   | { readonly kind: 'evidence'; readonly account: string; readonly evidence: Evidence };
@@ -64,7 +61,7 @@ export type ScoreWrite =
 export type ScoreStoreErrorCode =
   /** Another process has the folder open. */
   | 'store_in_use'
-  /** The folder is a copy of another one: two nodes that go on from it would sign different things in one name. */
+  /** The folder was copied: two nodes continuing from the same history would sign conflicting objects under one key. */
   | 'store_copied'
   | 'store_unreadable'
   | 'store_busy';
@@ -72,7 +69,7 @@ export type ScoreStoreErrorCode =
 export type Found<Value> = (error: Error | undefined, value: Value | undefined) => void;
 
 export interface ScoreStore {
-  /** All of them or none. `done` when they are on the disk. */
+  /** All of them or none. `done` when they are on disk. */
   write(writes: readonly ScoreWrite[], done: (error: Error | undefined) => void): void;
   certificate(hash: string, found: Found<StoredCertificate>): void;
   /** What this node signed for this order. */
@@ -80,24 +77,24 @@ export interface ScoreStore {
   claim(hash: string, found: Found<OpenClaim>): void;
   claims(found: Found<OpenClaim[]>): void;
   evidence(found: Found<Evidence[]>): void;
-  /** The receipts whose certificates this node made alone, and that nobody else has attested since. */
+  /** Receipts that are certified by this node alone. */
   solos(found: Found<string[]>): void;
-  /** Everything of a kind, a part at a time. @param after `next` of the page before */
+  /** Everything of a kind, one page at a time. @param after `next` of the previous page */
   page(of: PageOf, after: string | undefined, found: Found<Page>): void;
   /** Receipts, the latest first. */
   log(query: LogQuery, found: Found<LogPage>): void;
-  /** The receipt that stands for this order in the sums of closed days. */
+  /** The receipt of this order that is in the sums of closed days. */
   closedReceipt(order: string, found: Found<LedgerEntry>): void;
-  /** Closes the days before this one: see `scores/closing.ts`. None of their receipts may be written meanwhile. */
+  /** Closes the days before this one (`closing.ts`). None of their receipts may be written meanwhile. */
   closeDays(before: number, isContested: (order: string) => boolean, done: (error: Error | undefined) => void): void;
   close(done: (error: Error | undefined) => void): void;
 }
 
 export interface OpenedScoreStore {
   readonly store: ScoreStore;
-  /** What a node starts from. To be read before the first write. */
+  /** What a node starts from. Read it before the first write. */
   readonly checkpoint: () => Promise<Checkpoint>;
-  /** Every certificate ever counted, by day, as the fold takes it. */
+  /** Every receipt ever counted, by day, as the fold takes them. */
   readonly entries: () => AsyncIterable<LedgerEntry>;
 }
 
@@ -116,41 +113,23 @@ export async function openScoreStore(folder: string): Promise<OpenedScoreStore> 
   }
 }
 
-interface Waiting {
-  readonly writes: readonly ScoreWrite[];
-  readonly done: (error: Error | undefined) => void;
-}
-
 class BeeScoreStore implements ScoreStore {
   readonly #bee: Hyperbee;
   readonly #corestore: Corestore;
   readonly #folder: string;
-  #waiting: Waiting[] = [];
-  #waitingWrites = 0;
-  #isWriting = false;
-  /** Called when nothing waits any more. */
-  #whenIdle: (() => void) | undefined;
+  readonly #commits: GroupCommit;
+  /** The last run of `closeDays`. */
   #closing: Promise<void> = Promise.resolve();
 
   constructor(bee: Hyperbee, corestore: Corestore, folder: string) {
     this.#bee = bee;
     this.#corestore = corestore;
     this.#folder = folder;
+    this.#commits = new GroupCommit((writes) => this.#append(writes));
   }
 
   write(writes: readonly ScoreWrite[], done: (error: Error | undefined) => void): void {
-    if (this.#waitingWrites + writes.length > maxWaitingWrites) {
-      done(
-        new CodedError<ScoreStoreErrorCode>(
-          'store_busy',
-          `${maxWaitingWrites} writes wait for the disk; try again later`,
-        ),
-      );
-      return;
-    }
-    this.#waiting.push({ writes, done });
-    this.#waitingWrites += writes.length;
-    if (!this.#isWriting) this.#writeNext();
+    this.#commits.write(writes, done);
   }
 
   certificate(hash: string, found: Found<StoredCertificate>): void {
@@ -201,40 +180,14 @@ class BeeScoreStore implements ScoreStore {
     tellWith((error) => done(error), closing);
   }
 
-  /** What was handed over before is written first. */
+  /** Pending writes are finished first. */
   close(done: (error: Error | undefined) => void): void {
     const close = async (): Promise<void> => {
-      if (this.#isWriting) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+      await this.#commits.idle();
       await this.#bee.close();
       await this.#corestore.close();
     };
     tellWith((error) => done(error), close());
-  }
-
-  #writeNext(): void {
-    const group = this.#nextGroup();
-    this.#isWriting = group.length > 0;
-    if (!this.#isWriting) {
-      this.#whenIdle?.();
-      return;
-    }
-    const answer = (error: Error | undefined): void => {
-      for (const { done } of group) done(error);
-      this.#writeNext();
-    };
-    this.#append(group.flatMap(({ writes }) => writes)).then(
-      () => answer(undefined),
-      (error: unknown) => answer(asError(error)),
-    );
-  }
-
-  /** As many as fit one batch, and one at least. */
-  #nextGroup(): Waiting[] {
-    let size = 0;
-    const end = this.#waiting.findIndex(({ writes }, at) => (size += writes.length) > maxPerBatch && at > 0);
-    const group = this.#waiting.splice(0, end < 0 ? this.#waiting.length : end);
-    for (const { writes } of group) this.#waitingWrites -= writes.length;
-    return group;
   }
 
   async #append(writes: readonly ScoreWrite[]): Promise<void> {
@@ -280,7 +233,7 @@ function whyNotOpened(folder: string, error: unknown): CodedError<ScoreStoreErro
   if ((error as { readonly code?: unknown }).code === 'DEVICE_FILE')
     return new CodedError<ScoreStoreErrorCode>(
       'store_copied',
-      `the points in ${folder} were copied from another place, and two nodes that go on from one history contradict each other; ` +
+      `the points in ${folder} were copied from another place, and two nodes that continue from one history contradict each other; ` +
         'move the folder away: the mesh brings back the points of the last 31 days, and qmesh score restore those of a backup',
       error,
     );

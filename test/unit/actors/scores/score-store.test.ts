@@ -2,9 +2,9 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { maxWaitingWrites } from '../../../../src/actors/scores/group-commit.js';
 import type { LogPage } from '../../../../src/actors/scores/score-pages.js';
 import {
-  maxWaitingWrites,
   openScoreStore,
   type Found,
   type OpenedScoreStore,
