@@ -37,8 +37,9 @@ export interface GuardedScope<TInput, TEvent extends EventObject> {
   end(this: void): void;
 }
 
-/** `guard` of a scope, for the parts of an actor that are not written in its body. */
+/** `guard` and `after` of a scope, for the parts of an actor that are not written in its body. */
 export type Guard = GuardedScope<unknown, EventObject>['guard'];
+export type After = GuardedScope<unknown, EventObject>['after'];
 
 /** May return one more release. */
 export type GuardedBody<TInput, TEvent extends EventObject> = (

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ScoreLookup } from '../../src/actors/wallet/score-lookup.js';
 import { createDhtActor } from '../../src/actors/dht.actor.js';
 import { names as actorNames } from '../../src/actors/names.js';
-import { maxGathering } from '../../src/actors/scores/in-flight.js';
+import { maxPending } from '../../src/actors/scores/pending-claims.js';
 import { objectHash, type Claim } from '../../src/protocol/signed-objects.js';
 import { leastThreshold, type ValidatorPolicy } from '../../src/rules/quorum.js';
 import { nullLogger } from '../../src/runtime/log.js';
@@ -87,7 +87,7 @@ describe('named validators', () => {
     const world = new ScoreWorld(8, named);
     const nodes = names.map((name) => world.start(name));
     const [first] = nodes;
-    const open = maxGathering + 100;
+    const open = maxPending + 100;
     for (let n = 0; n < open; n++) first!.disk.claims.set(hashOf(claimOf('v1', n)), claimOf('v1', n));
     world.restart(first!);
     world.clock.advance(150_000);

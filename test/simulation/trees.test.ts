@@ -26,7 +26,7 @@ const running = (root: AnyActorRef): string[] => [
   ...new Set(
     everyActor(root)
       .map(({ path }) => path.replace(/\.\d+\.\d+/, '.N.M').replaceAll(/\.\d+/g, '.N'))
-      .filter((path) => !/\/(process|node|swarm|connection|docket|share|server|answer)$/.test(path)),
+      .filter((path) => !/\/(process|node|swarm|connection|pipeline|share|server|answer)$/.test(path)),
   ),
 ];
 

@@ -1,12 +1,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createActor, setup, type AnyStateMachine } from 'xstate';
-import { receiptMachine } from '../../../src/machines/receipt.machine.js';
+import { claimMachine } from '../../../src/machines/claim.machine.js';
 import { chartTable, ChartRun } from '../../../src/runtime/chart-table.js';
 import { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 
-const context = { expiresInMs: 900_000, timesJudged: 3, timesOffered: 2 };
-const events = ['accepted', 'doubted', 'refused', 'signed', 'stored', 'notStored'].map((name) => `receipt.${name}`);
+const context = { expiresInMs: 900_000, timesJudged: 3, timesAnnounced: 2 };
+const events = [
+  ...['accepted', 'deferred', 'rejected'].map((what) => `claim.${what}`),
+  'attestation.signed',
+  'certificate.stored',
+  'certificate.notStored',
+];
 
 /** Both forms of a chart, and what each does. */
 function pair(machine: AnyStateMachine, effects: readonly string[]) {
@@ -40,7 +45,7 @@ describe('a chart as a table', () => {
     const step = fc.oneof(fc.constantFrom('quorum.reached', 'nobody.knows', ...events), fc.nat(40_000));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25, size: 'max' }), (steps) => {
-        const { actor, run, did, clocks, ends } = pair(receiptMachine, ['judge', 'sign', 'offer', 'store']);
+        const { actor, run, did, clocks, ends } = pair(claimMachine, ['judge', 'sign', 'announce', 'store']);
         for (const each of steps) {
           if (typeof each === 'number') {
             clocks.actor.advance(each);
@@ -62,11 +67,11 @@ describe('a chart as a table', () => {
   it('takes what an effect sends after the step that it is part of', () => {
     const did: string[] = [];
     const run: ChartRun<typeof context> = new ChartRun(
-      chartTable(receiptMachine),
+      chartTable(claimMachine),
       {
         effects: {
           judge: () => {
-            run.send('receipt.accepted');
+            run.send('claim.accepted');
             did.push(`judged in ${run.state}`);
           },
           sign: () => void did.push(`signs in ${run.state}`),
@@ -77,13 +82,13 @@ describe('a chart as a table', () => {
       context,
     );
     run.start();
-    expect(did).toEqual(['judged in claimed', 'signs in signing']);
+    expect(did).toEqual(['judged in judging', 'signs in signing']);
   });
 
   it('does nothing any more once it is stopped, and leaves no timer behind', () => {
-    const { run, did, clocks } = pair(receiptMachine, ['judge', 'sign']);
+    const { run, did, clocks } = pair(claimMachine, ['judge', 'sign']);
     run.stop();
-    run.send('receipt.accepted');
+    run.send('claim.accepted');
     expect([did.run, clocks.run.pending]).toEqual([['judge'], 0]);
   });
 

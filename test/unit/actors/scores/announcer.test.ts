@@ -1,8 +1,9 @@
-/** What a node says of a claim, to a peer that knows nothing of it yet. */
+/** What a peer that knows nothing of a claim yet is told about it. */
 import { beforeEach, expect, it } from 'vitest';
 import { Gossip } from '../../../../src/actors/scores/gossip.js';
 import { ScorePeers } from '../../../../src/actors/scores/score-peers.js';
-import { Word, type Gathering } from '../../../../src/actors/scores/word.js';
+import { Announcer } from '../../../../src/actors/scores/announcer.js';
+import type { PendingClaim } from '../../../../src/actors/scores/pending-claims.js';
 import type { Connection } from '../../../../src/actors/ports.js';
 import { decodeScoreMessage } from '../../../../src/protocol/decode.js';
 import { FrameDecoder } from '../../../../src/protocol/frame.js';
@@ -14,30 +15,30 @@ const claim = claimWith({});
 const hash = objectHash('receipt', claim.receipt);
 const examined = examine(claim, network);
 if (examined.kind !== 'sound') throw new Error(examined.fault);
-const gathering: Gathering = {
+const pendingClaim: PendingClaim = {
   hash,
   claim,
   facts: examined.facts,
-  isKept: true,
-  votes: new Map(),
-  knownBy: new Set(),
-  certifiedBy: new Set(),
-  attestedBy: new Set(),
+  isStored: true,
+  attestations: new Map(),
+  holders: new Set(),
+  certificateHolders: new Set(),
+  attesters: new Set(),
   isAttested: true,
   verdict: 'valid',
   timesJudged: 1,
-  timesOffered: 1,
+  timesAnnounced: 1,
   expiresInMs: 1,
   run: undefined,
 };
 
 let heard: unknown[];
-let isGathering: boolean;
+let isPending: boolean;
 let later: (() => void)[];
-let word: Word;
+let announcer: Announcer;
 
 beforeEach(() => {
-  [heard, isGathering, later] = [[], true, []];
+  [heard, isPending, later] = [[], true, []];
   const frames = new FrameDecoder();
   const connection = {
     unsentBytes: 0,
@@ -48,15 +49,15 @@ beforeEach(() => {
   const peers = new ScorePeers();
   peers.open('peer', connection as unknown as Connection, account('stranger').publicKeyHex, true);
   const after = (_: number, fn: () => void) => (later.push(fn), () => {});
-  word = new Word(new Gossip(peers, after, () => false), peers, () => isGathering);
+  announcer = new Announcer(new Gossip(peers, { isBusy: false }, after), peers, { has: () => isPending });
 });
 
 it.each([
-  ['of its own is told, also where it alone has certified it by then', 'tell', 1],
-  ['of others is not passed on where a certificate will be', 'forward', 0],
-] as const)('a claim %s', (_, how, times) => {
-  word.claim(gathering, how);
-  isGathering = false;
+  ['of its own is told, also where it alone has certified it by then', 'announce', 1],
+  ['of others is not passed on where a certificate will be', 'relay', 0],
+] as const)('a claim %s', (_, manner, times) => {
+  announcer.claim(pendingClaim, manner);
+  isPending = false;
   later.forEach((fn) => fn());
   expect(heard).toHaveLength(times);
   if (times > 0)

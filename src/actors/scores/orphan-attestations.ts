@@ -1,37 +1,37 @@
-/** Attestations that overtook the claim they speak of, since both come from many sides: each waits for that, for a while. */
+/** Attestations that arrived before the claim they are about. Both come from many sides, so each waits a while for its claim. */
 import { limits } from '../../protocol/limits.js';
 import type { Attestation } from '../../protocol/signed-objects.js';
-import type { Sender } from './inbox.js';
+import type { Source } from './intake.js';
 
-/** Of more, the ones that waited longest go. */
+/** Beyond that, those that have waited longest are dropped. */
 export const maxOrphans = 8_192;
 
-/** Somebody's word, and from whom it came. */
-export interface Said {
-  readonly peer: Sender;
+export interface ReceivedAttestation {
+  readonly source: Source;
   readonly attestation: Attestation;
 }
 
-export class Orphans {
-  readonly #of = new Map<string, Said[]>();
+export class OrphanAttestations {
+  /** By receipt, the longest waiting first. */
+  readonly #of = new Map<string, ReceivedAttestation[]>();
   #count = 0;
 
-  keep(said: Said): void {
-    const { receipt, validator, signature } = said.attestation;
+  add(received: ReceivedAttestation): void {
+    const { receipt, validator, signature } = received.attestation;
     const known = this.#of.get(receipt) ?? [];
     const isKnown = known.some(({ attestation: a }) => a.validator === validator && a.signature === signature);
     if (isKnown || known.length >= limits.maxAttestations) return;
-    known.push(said);
+    known.push(received);
     this.#of.set(receipt, known);
     this.#count++;
     for (const oldest of this.#of.keys()) {
       if (this.#count <= maxOrphans) return;
-      this.adopt(oldest);
+      this.take(oldest);
     }
   }
 
-  /** Those of this receipt, which wait no longer. */
-  adopt(receipt: string): readonly Said[] {
+  /** Removes and returns those about this receipt. */
+  take(receipt: string): readonly ReceivedAttestation[] {
     const found = this.#of.get(receipt) ?? [];
     this.#of.delete(receipt);
     this.#count -= found.length;
