@@ -98,7 +98,10 @@ export const limitRelations: readonly (readonly [sentence: string, holds: boolea
     'a client can send its maximum of unfinished requests at their maximum length at once',
     limits.maxUnfinishedPerClient * (limits.maxFrameBytes / limits.frameStepBytes) <= limits.maxFramesAtOnce,
   ],
-  ['a client can also cancel all of its unfinished requests', limits.maxFramesAtOnce >= 4 * limits.maxUnfinishedPerClient],
+  [
+    'a client can also cancel all of its unfinished requests',
+    limits.maxFramesAtOnce >= 4 * limits.maxUnfinishedPerClient,
+  ],
   ['two heartbeats may be lost before a status is stale', limits.statusStaleMs >= 3 * limits.statusHeartbeatMs],
   ['a heartbeat is slower than the fastest status', limits.statusHeartbeatMs > limits.statusMinGapMs],
   ['tokens are sent well before a keepalive is due', limits.tokenBatchMs * 4 <= limits.keepaliveMs],

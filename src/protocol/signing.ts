@@ -57,7 +57,7 @@ export function signedHash(kind: SignedKind, object: object): string {
   return hashOfBytes(signedBytes(kind, object));
 }
 
-/** @param bytes as `signedBytes` made them */
+/** @param bytes from `signedBytes` */
 export function hashOfBytes(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
@@ -78,7 +78,7 @@ export function verify(kind: SignedKind, object: object, signature: string, publ
   return verifyBytes(bytes, signature, publicKeyHex);
 }
 
-/** @param bytes as `signedBytes` made them */
+/** @param bytes from `signedBytes` */
 export function verifyBytes(bytes: Uint8Array, signature: string, publicKeyHex: string): boolean {
   if (!isHex(signature, 128) || !isHex(publicKeyHex, 64)) return false;
   return crypto.verify(bytes, Buffer.from(signature, 'hex'), Buffer.from(publicKeyHex, 'hex'));
