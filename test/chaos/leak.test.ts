@@ -8,7 +8,8 @@ import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { lengthOf, type Queue, type Waiting } from '../../src/rules/queue.js';
 import { countFrom } from '../simulation/world/sim-engine.js';
-import { World, type SimRequest } from '../simulation/world/world.js';
+import type { SimRequest } from '../simulation/world/sim-client.js';
+import { World } from '../simulation/world/world.js';
 
 setFlagsFromString('--expose_gc');
 const collectGarbage = runInNewContext('gc') as () => void;

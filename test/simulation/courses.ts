@@ -12,7 +12,8 @@ import { checkPositions } from './positions.js';
 import { farDeadlineMs, playCourse } from './world/scenario.js';
 import { inventedBy, lies, type Lie } from './world/lies.js';
 import { countFrom, stepOf } from './world/sim-engine.js';
-import { World, type SimRequest } from './world/world.js';
+import type { SimRequest } from './world/sim-client.js';
+import { World } from './world/world.js';
 
 /** How many seeds one file of the normal run plays, and of the soak. */
 export const seedsPerFile = { normal: 80, soak: 5_000 } as const;

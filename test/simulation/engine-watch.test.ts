@@ -1,7 +1,8 @@
 /** What a worker does about engines that hang, and about other programs of its machine, on a virtual clock. */
 import { describe, expect, it } from 'vitest';
 import { countFrom } from './world/sim-engine.js';
-import { World, type SimWorker } from './world/world.js';
+import type { SimWorker } from './world/sim-worker.js';
+import { World } from './world/world.js';
 
 function mesh(): { world: World; worker: SimWorker; client: ReturnType<World['startClient']> } {
   const world = new World(7);

@@ -1,7 +1,8 @@
 /** Guests at workers that have other things to do: they wait as they are told, do the work that is asked for, and are answered. */
 import { expect, it } from 'vitest';
 import { countFrom } from './world/sim-engine.js';
-import { World, type SimRequest } from './world/world.js';
+import type { SimRequest } from './world/sim-client.js';
+import { World } from './world/world.js';
 
 const wait = 12_000;
 

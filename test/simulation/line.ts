@@ -4,7 +4,7 @@ import { modelsOnTrial } from '../../src/machines/scheduler-blame.js';
 import type { RequestRecord, SchedulerContext } from '../../src/machines/scheduler.js';
 import { standingOf, waitingIn } from '../../src/rules/queue.js';
 import { isPrivileged, slotLimit, usageOf } from '../../src/rules/slots.js';
-import type { SimWorker } from './world/world.js';
+import type { SimWorker } from './world/sim-worker.js';
 
 /** Undefined while it starts anew. */
 export const schedulerOf = ({ tree }: SimWorker): SchedulerContext | undefined =>

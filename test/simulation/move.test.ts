@@ -1,7 +1,8 @@
 /** Requests that stand in a line while another worker is idle, and owners whose own worker is at rest: where they are answered. */
 import { expect, it } from 'vitest';
 import { countFrom } from './world/sim-engine.js';
-import { World, type SimRequest } from './world/world.js';
+import type { SimRequest } from './world/sim-client.js';
+import { World } from './world/world.js';
 
 /** Until all have found each other. */
 const meetMs = 12_000;

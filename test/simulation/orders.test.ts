@@ -8,7 +8,9 @@ import { topicName } from '../../src/protocol/topics.js';
 import { examine } from '../../src/rules/claim.js';
 import { outstandingMs } from '../../src/rules/outstanding.js';
 import { countFrom } from './world/sim-engine.js';
-import { World, type SimOrderer, type SimRequest, type SimWorker } from './world/world.js';
+import type { SimOrderer, SimRequest } from './world/sim-client.js';
+import type { SimWorker } from './world/sim-worker.js';
+import { World } from './world/world.js';
 
 const settleMs = 12_000;
 const rich = 500_000;

@@ -3,7 +3,8 @@ import { expect } from 'vitest';
 import type { AnyActorRef } from 'xstate';
 import type { SchedulerContext } from '../../src/machines/scheduler.js';
 import { waitingIn } from '../../src/rules/queue.js';
-import type { SimWorker, World } from './world/world.js';
+import type { SimWorker } from './world/sim-worker.js';
+import type { World } from './world/world.js';
 
 /** From now on every new place that any worker of this world tells is checked. */
 export function checkPositions(world: World, told: string): void {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/runtime/random.js';
 import { countFrom, stepOf } from './world/sim-engine.js';
-import { World, type SimRequest } from './world/world.js';
+import type { SimRequest } from './world/sim-client.js';
+import { World } from './world/world.js';
 
 const models = ['counter', 'evens', 'other-evens'];
 const rounds = 40;

@@ -5,7 +5,9 @@ import type { ClientCore } from '../../src/client/core.js';
 import { suspicionRules } from '../../src/rules/suspicion.js';
 import { inventedBy, type Lie } from './world/lies.js';
 import { countFrom } from './world/sim-engine.js';
-import { World, type SimRequest, type SimWorker } from './world/world.js';
+import type { SimRequest } from './world/sim-client.js';
+import type { SimWorker } from './world/sim-worker.js';
+import { World } from './world/world.js';
 
 /** Until all have found each other. */
 const meetMs = 12_000;

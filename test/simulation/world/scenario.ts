@@ -1,5 +1,7 @@
 /** A random course of events over a mesh, from a seed: what happens, when, and to whom. */
-import { calm, type SimRequest, type SimWorker, type World } from './world.js';
+import type { SimRequest } from './sim-client.js';
+import { calm, type SimWorker } from './sim-worker.js';
+import type { World } from './world.js';
 import type { AskRequest } from '../../../src/actors/ask.actor.js';
 import type { MachineSample } from '../../../src/actors/worker/worker-ports.js';
 import { tiers } from '../../../src/rules/tiers.js';

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adminServer } from '../../../src/admin/server.js';
 import { LogRing } from '../../../src/runtime/log-ring.js';
-import { World, type SimWorker } from '../../simulation/world/world.js';
+import type { SimWorker } from '../../simulation/world/sim-worker.js';
+import { World } from '../../simulation/world/world.js';
 
 const root = join(import.meta.dirname, '../../..');
 

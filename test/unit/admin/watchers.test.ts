@@ -5,7 +5,8 @@ import type { Happened, Hello, Item } from '../../../src/admin/wire.js';
 import { maxPages, Watchers } from '../../../src/admin/watchers.js';
 import { nullLogger } from '../../../src/runtime/log.js';
 import { LogRing } from '../../../src/runtime/log-ring.js';
-import { World, type SimWorker } from '../../simulation/world/world.js';
+import type { SimWorker } from '../../simulation/world/sim-worker.js';
+import { World } from '../../simulation/world/world.js';
 
 class FakePage {
   readonly frames: { readonly event: string; readonly data: unknown }[] = [];
