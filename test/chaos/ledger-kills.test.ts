@@ -46,13 +46,13 @@ import { startTestnet, WorkerProcess, type Testnet } from '../support/worker-pro
 const rounds = isSoak ? 200 : 3;
 /** How far a round gets before the kill, at most. */
 const longestMs = 1_500;
-/** What the payers were given lasts for some sixty rounds; then they are given as much again. */
+/** What payers can earn on one day lasts for some sixty rounds; then others pay. */
 const roundsPaid = 40;
 const salt = '00112233445566778899aabbccddeeff';
 
 const seeds = [randomBytes(32), randomBytes(32)];
 const [victim, witness] = seeds.map((seed) => new Account(seed)) as [Account, Account];
-const payers = [1, 2, 3].map(() => new Account());
+const payers = Array.from({ length: Math.ceil(rounds / roundsPaid) }, () => [1, 2, 3].map(() => new Account()));
 const quorum = { validators: new Set([victim.node, witness.node]), threshold: 2 };
 let testnet: Testnet;
 const workers: WorkerProcess[] = [];
@@ -80,6 +80,9 @@ const seen = { receipts: new Map<string, Signable>(), certified: new Set<string>
 /** Acks of what was answered; sent again after each start, as a client's acks are. */
 const acks: { readonly account: Account; readonly id: string; readonly ack: Signable }[] = [];
 
+/** Answers without a receipt: none while the payers have points and ack what they get. */
+const unpaid: Message[] = [];
+
 /** Every payer asks one thing after another, and signs for what it gets, until its connection ends. */
 async function keepAsking(client: WireClient, account: Account, round: number): Promise<void> {
   for (const owed of acks) if (owed.account === account) send(client, owed);
@@ -101,7 +104,7 @@ async function keepAsking(client: WireClient, account: Account, round: number): 
       await pause(end.retryAfterMs as number);
       continue;
     }
-    if (end.receipt === undefined) return;
+    if (end.receipt === undefined) return void unpaid.push(end);
     const receipt = end.receipt as Signable;
     seen.receipts.set(hashOf('receipt', receipt), receipt);
     acks.push({ account, id, ack: ackOf(account, receipt) });
@@ -136,9 +139,9 @@ async function lookUp(mesh: Mesh): Promise<ScorePeer> {
 }
 
 /** Points to spend, from certificates that both validators signed: 50 good answers to somebody, each. */
-async function fund(peer: ScorePeer): Promise<void> {
+async function fund(peer: ScorePeer, poor: readonly Account[]): Promise<void> {
   const points = { promptChars: 200, resultChars: 200, responseMs: 400 };
-  for (const payer of payers) {
+  for (const payer of poor) {
     const somebody = new Account();
     const certificates = Array.from({ length: 50 }, (): Certificate => {
       const { promptChars, ...receipt } = { ...points, ...pointsOf(200, 200, 400) };
@@ -185,8 +188,9 @@ it(`loses nothing that was seen through ${rounds} kills`, { timeout: 7_200_000 }
   for (let round = 0; round < rounds; round++) {
     const mesh = new Mesh(testnet.nodes);
     const peer = await lookUp(mesh);
-    if (round % roundsPaid === 0) await fund(peer);
-    const asking = payers.map((account) =>
+    const paying = payers[Math.floor(round / roundsPaid)]!;
+    if (round % roundsPaid === 0) await fund(peer, paying);
+    const asking = paying.map((account) =>
       insist(() => mesh.dial(victim.node, account))
         .then((client) => keepAsking(client, account, round))
         .catch(() => undefined),
@@ -202,6 +206,7 @@ it(`loses nothing that was seen through ${rounds} kills`, { timeout: 7_200_000 }
         seen.certified.add(receiptHash(certificate));
     await mesh.destroy();
     await Promise.all(asking);
+    expect(unpaid).toEqual([]);
 
     const { counted, claims } = await diskOf(workers[0]!);
     expect([...seen.certified].filter((hash) => !counted.has(hash))).toEqual([]);
@@ -214,7 +219,7 @@ it(`loses nothing that was seen through ${rounds} kills`, { timeout: 7_200_000 }
 
   // All that was signed for is certified in the end, by both.
   const mesh = new Mesh(testnet.nodes);
-  for (const account of payers) {
+  for (const account of payers.flat()) {
     const client = await insist(() => mesh.dial(victim.node, account));
     for (const owed of acks) if (owed.account === account) send(client, owed);
   }
