@@ -88,6 +88,7 @@ function createConnection(deps: ScorePeerDeps, peer: string, connection: Connect
         else refuse('it spoke before its hello');
       } else if (message.type !== 'hello') {
         if (message.type === 'score_update') scorePeers.arrived(peer);
+        scorePeers.heard(peer, message);
         tell(system, names.consensus, { type: 'score.heard', peer, message }, self);
       }
     };

@@ -126,6 +126,25 @@ describe('where nobody is named', () => {
       }
     agree(world, [first, second]);
   });
+
+  it('whoever attests nothing, as a client that looks up without saying so, keeps nobody from certifying', () => {
+    const world = new ScoreWorld(8, seen);
+    const worker = world.start('worker');
+    const mute = world.start('mute', { policy: { validators: [account('nobody').publicKeyHex], threshold: 1 } });
+    world.clock.advance(63_000);
+    put(world, worker, claimOf('worker', 0));
+    world.clock.advance(5_000);
+    expect(counted([worker])).toEqual([0]); // it may be a worker that has not answered yet
+    world.clock.advance(10_000);
+    expect(counted([worker])).toEqual([1]);
+    put(world, worker, claimOf('worker', 1));
+    world.clock.advance(1_000);
+    expect(counted([worker])).toEqual([2]);
+    world.restart(mute, { policy: seen }); // now it does
+    world.clock.advance(200_000);
+    expect([...worker.disk.certificates.values()].map(({ attestations }) => attestations.length)).toEqual([2, 2]);
+    agree(world, [worker, mute]);
+  });
 });
 
 describe('a program that only looks up', () => {

@@ -9,7 +9,6 @@
  * No state is kept between messages except the certificates of each peer that this node's policy refused: those are not asked of that peer
  * again, but of everybody else, whose copies may be attested better.
  */
-import { encodeFrame } from '../../protocol/frame.js';
 import type { ScoreRequestMessage } from '../../protocol/score-messages.js';
 import type { Certificate } from '../../protocol/signed-objects.js';
 import { answer, openRound, type Holdings } from '../../rules/anti-entropy.js';
@@ -169,7 +168,7 @@ export class AntiEntropy {
       ledger.certificate(hash, (_, found) => {
         if (found !== undefined) items.push({ kind: 'certificate', item: bare(found) });
         if (--left > 0 || !this.#answering.delete(peer)) return;
-        for (const message of messagesOf(items)) scorePeers.write([peer], encodeFrame(message));
+        for (const message of messagesOf(items)) scorePeers.write([peer], message);
       });
   }
 }

@@ -3,7 +3,6 @@
  * waits `relayMs` first and then goes only to peers that have not shown by then that they have it: in a fully connected mesh almost
  * nothing is left to relay.
  */
-import { encodeFrame } from '../../protocol/frame.js';
 import type { After } from '../../runtime/guarded-callback.js';
 import { messagesOf, type Announcement } from './announcements.js';
 import type { Intake } from './intake.js';
@@ -75,7 +74,7 @@ export class Gossip {
     }
     for (const [key, peers] of groups) {
       const items = key === '' ? all : key.split(',').flatMap((place) => all[Number(place)] ?? []);
-      for (const message of messagesOf(items)) this.#peers.write(peers, encodeFrame(message));
+      for (const message of messagesOf(items)) this.#peers.write(peers, message);
     }
   }
 }

@@ -8,6 +8,7 @@
 import { encodeFrame } from '../../protocol/frame.js';
 import { limits } from '../../protocol/limits.js';
 import type { ScoreMessage } from '../../protocol/score-messages.js';
+import type { Answers } from '../../rules/seen.js';
 import type { Connection } from '../ports.js';
 
 /** A peer with more on the line than this is told no more until it has read: gossip keeps. */
@@ -20,6 +21,7 @@ interface ScorePeer {
   readonly node: string;
   /** False for one that looks up only. */
   readonly isWorker: boolean;
+  answers: Answers;
   /** Of certificates that it was asked for. */
   awaitedFrames: number;
 }
@@ -29,7 +31,7 @@ export class ScorePeers {
 
   /** It has said who it is. */
   open(peer: string, connection: Connection, node: string, isWorker: boolean): void {
-    this.#peers.set(peer, { connection, node, isWorker, awaitedFrames: 0 });
+    this.#peers.set(peer, { connection, node, isWorker, answers: 'unasked', awaitedFrames: 0 });
   }
 
   close(peer: string): void {
@@ -58,9 +60,16 @@ export class ScorePeers {
     return this.#peers.get(peer)?.connection.initiator ?? false;
   }
 
-  /** The workers, each once. */
-  workers(): ReadonlySet<string> {
-    return new Set([...this.#peers.values()].filter(({ isWorker }) => isWorker).map(({ node }) => node));
+  /** All but those that said they only look things up, and what each has shown so far. */
+  workers(): ReadonlyMap<string, Answers> {
+    return new Map([...this.#peers.values()].filter((each) => each.isWorker).map((each) => [each.node, each.answers]));
+  }
+
+  /** It says this. */
+  heard(peer: string, message: ScoreMessage): void {
+    const known = this.#peers.get(peer);
+    if (known === undefined || message.type !== 'score_verify') return;
+    if (message.attestations.some(({ validator }) => validator === known.node)) known.answers = 'attests';
   }
 
   /** Whether it reads what it is told. */
@@ -71,15 +80,19 @@ export class ScorePeers {
 
   /** @throws FrameTooLargeError. No effect where the peer is gone, or has too much unread. @returns whether it was sent. */
   send(peer: string, message: ScoreMessage): boolean {
-    return this.write([peer], encodeFrame(message)) > 0;
+    return this.write([peer], message) > 0;
   }
 
-  /** One frame to many. @returns to how many it went. */
-  write(peers: Iterable<string>, frame: Uint8Array): number {
+  /** The same to many, in one frame. @returns to how many it went. */
+  write(peers: Iterable<string>, message: ScoreMessage): number {
+    const frame = encodeFrame(message);
+    const asks = message.type === 'score_update' && message.receipts.length > 0;
     let sent = 0;
     for (const peer of peers) {
-      if (!this.hasRoom(peer)) continue;
-      this.#peers.get(peer)?.connection.write(frame);
+      const known = this.#peers.get(peer);
+      if (known === undefined || !this.hasRoom(peer)) continue;
+      known.connection.write(frame);
+      if (asks && known.answers === 'unasked') known.answers = 'asked';
       sent++;
     }
     return sent;

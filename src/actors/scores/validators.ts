@@ -62,7 +62,7 @@ export class Validators {
     const { policy, own, peers, clock } = this.#options;
     if (policy.validators !== 'seen') return quorumOf(policy, []);
     const here = peers.workers();
-    if (own === undefined) return quorumOf(policy, here);
+    if (own === undefined) return quorumOf(policy, here.keys());
     this.#seen.look(here, clock.monotonicMs());
     return quorumOf(policy, [own, ...this.#seen.seen(clock.monotonicMs())]);
   }

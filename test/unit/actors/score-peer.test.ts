@@ -101,7 +101,7 @@ describe('a connection on the score network', () => {
 
   it('is open once the other end has proven who it is, and what it says is passed on', () => {
     line.say(hello());
-    expect(deps.scorePeers.workers()).toEqual(new Set([stranger.publicKeyHex]));
+    expect(deps.scorePeers.workers()).toEqual(new Map([[stranger.publicKeyHex, 'unasked']]));
     line.say(request);
     expect(heard.map(({ type }) => type)).toEqual(['score.opened', 'score.heard']);
     expect(line.isGone).toBe(false);
