@@ -69,7 +69,10 @@ export function areGoodOrderTimes({ at, expiresAt }: { readonly at: number; read
 /**
  * Whether client and worker can have measured the same request: they may differ by a fifth of the longer time and a quarter
  * of a second. A client asks this before it acks, every validator afterwards.
+ *
+ * In docs/ledger.md it is 5 * |difference| <= 1250 + the longer time. Both sides of that may pass 2^53, where sums of floats
+ * are rounded and one of whole numbers in another language is not; the form here is exact for all whole numbers below it.
  */
 export function agreeOnResponse(clientMs: number, workerMs: number): boolean {
-  return 5 * Math.abs(clientMs - workerMs) <= 1_250 + Math.max(clientMs, workerMs);
+  return Math.abs(clientMs - workerMs) <= 250 + Math.floor(Math.max(clientMs, workerMs) / 5);
 }

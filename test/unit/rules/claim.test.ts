@@ -93,6 +93,16 @@ test('response times agree within a fifth of the longer and a quarter of a secon
   }
 });
 
+test('response times agree as they do in exact arithmetic, up to the largest that may be signed', () => {
+  const exactly = (a: bigint, b: bigint): boolean => 5n * (a > b ? a - b : b - a) <= 1_250n + (a > b ? a : b);
+  const longest = Number.MAX_SAFE_INTEGER;
+  for (let longer = longest - 20; longer <= longest; longer++) {
+    const shortest = longer - (250 + Math.floor(longer / 5));
+    for (let other = shortest - 3; other <= shortest + 3; other++)
+      expect(agreeOnResponse(other, longer), `${other} and ${longer}`).toBe(exactly(BigInt(other), BigInt(longer)));
+  }
+});
+
 describe('judging now', () => {
   const client = account('client').publicKeyHex;
   const worker = account('worker').publicKeyHex;
