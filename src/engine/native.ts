@@ -10,7 +10,7 @@
  */
 import process from 'node:process';
 
-import type { Llama, LlamaContext, LlamaGrammar, LlamaModel, Token } from 'node-llama-cpp';
+import type { Llama, LlamaContext, LlamaGrammar, LlamaModel } from 'node-llama-cpp';
 
 /** llama.cpp's context: memory for S sequences, and one batch at a time. Every call but `decodeBatch` is immediate. */
 export interface NativeContext {
@@ -31,7 +31,7 @@ export interface NativeContext {
   setThreads(threads: number): void;
 }
 
-/** Opaque: how far a grammar has come. */
+/** Opaque. */
 export type NativeGrammarState = object;
 
 /** What a sampler is told before each token. A field that is absent switches its stage off. */
@@ -59,7 +59,9 @@ interface NativeBindings {
     canBeNextTokenForGrammarEvaluationState(state: NativeGrammarState, token: number): boolean;
     acceptGrammarEvaluationStateToken(state: NativeGrammarState, token: number): void;
   };
-  readonly AddonGrammarEvaluationState: new (model: object, grammar: object) => NativeGrammarState;
+  readonly AddonGrammarEvaluationState: new (
+    ...of: [model: object, grammar: object] | [copied: NativeGrammarState]
+  ) => NativeGrammarState;
 }
 
 /** The members of the library's objects that lead to the native ones. */
@@ -102,19 +104,34 @@ export function newSampler(llama: Llama, model: LlamaModel): NativeSampler {
   return new (member(llama, '_bindings').AddonSampler)(member(model, '_model'));
 }
 
-export function newGrammarState(llama: Llama, model: LlamaModel, grammar: LlamaGrammar): NativeGrammarState {
-  return new (member(llama, '_bindings').AddonGrammarEvaluationState)(
-    member(model, '_model'),
-    member(grammar, '_grammar'),
-  );
-}
+/** How far a grammar has come. A sampler that is told `native` moves it past the token that it picks. */
+export class GrammarState {
+  readonly #bindings: NativeBindings;
+  readonly native: NativeGrammarState;
 
-/** Moves a grammar past a token that was produced elsewhere; false, and no change, where the grammar forbids it. */
-export function advanceGrammar(llama: Llama, state: NativeGrammarState, token: Token): boolean {
-  const { AddonSampler } = member(llama, '_bindings');
-  if (!AddonSampler.canBeNextTokenForGrammarEvaluationState(state, token)) return false;
-  AddonSampler.acceptGrammarEvaluationStateToken(state, token);
-  return true;
+  private constructor(bindings: NativeBindings, native: NativeGrammarState) {
+    this.#bindings = bindings;
+    this.native = native;
+  }
+
+  static beginningOf(llama: Llama, model: LlamaModel, grammar: LlamaGrammar): GrammarState {
+    const bindings = member(llama, '_bindings');
+    const { AddonGrammarEvaluationState } = bindings;
+    const native = new AddonGrammarEvaluationState(member(model, '_model'), member(grammar, '_grammar'));
+    return new GrammarState(bindings, native);
+  }
+
+  clone(): GrammarState {
+    return new GrammarState(this.#bindings, new this.#bindings.AddonGrammarEvaluationState(this.native));
+  }
+
+  /** Moves past a token that was picked elsewhere; false, and no change, where the grammar forbids it. */
+  advance(token: number): boolean {
+    const { AddonSampler } = this.#bindings;
+    if (!AddonSampler.canBeNextTokenForGrammarEvaluationState(this.native, token)) return false;
+    AddonSampler.acceptGrammarEvaluationStateToken(this.native, token);
+    return true;
+  }
 }
 
 /** The same `sampleToken`, asked for logits besides. */

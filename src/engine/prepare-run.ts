@@ -8,9 +8,9 @@ import type { Random } from '../runtime/random.js';
 import { firstUnknownRole } from './chat-format.js';
 import { RunFailure } from './failure.js';
 import { jsonGrammar } from './json-grammar.js';
-import type { RunRequest } from './messages.js';
+import type { RunOptions, RunRequest } from './messages.js';
 import type { Engine } from './model.js';
-import { advanceGrammar, newGrammarState, type NativeGrammarState } from './native.js';
+import { GrammarState } from './native.js';
 import { Run, type RunSetup } from './run.js';
 import { repeatPenaltyWindow, samplerConfig } from './sampling.js';
 import type { TokenOutlet } from './token-outlet.js';
@@ -38,31 +38,41 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
   const tokens = promptTokens.length + resumedTokens.length;
   if (claimedText !== undefined && tokens > contextSize) throw promptTooLong(tokens, contextSize);
   const grammar = await grammarOf(request, llama);
-  const canBeMended = grammar === undefined && claimedText === undefined && tokens < contextSize;
+  const canRepick = claimedText === undefined && tokens < contextSize;
+  const repickedTokens = canRepick ? repickedOf(options, grammar, resumedTokens.length) : 0;
   const seed = options.seed ?? Math.floor(random.next() * 2 ** 32);
   const setup = {
     ...place,
     promptTokens,
     resumedTokens,
     resumedText,
-    seamTokens: canBeMended ? Math.min(maxSeamTokens, resumedTokens.length) : 0,
+    repickedTokens,
     options,
     contextSize,
     seed,
     stops: stopsOf(request, tokenizer),
     sieve: toolsOf(request) === undefined ? undefined : new ToolCallSieve(resumedText),
-    grammar: grammar === undefined ? undefined : grammarAfter(engine, grammar, resumedTokens),
+    grammar: grammar === undefined ? undefined : grammarAfter(engine, grammar, resumedTokens, repickedTokens),
   };
   const sampler = samplers.picking(order.slot);
   const weigher = claimedText === undefined ? undefined : weigherOf(engine, request, { ...setup, sampler });
   return new Run({ ...setup, sampler, weigher }, tokenizer, outlet);
 }
 
-/**
- * The end of `resume.text` is mostly the end of a token, since text leaves so; but a client may hold less of it. A word that was cut
- * is read as up to so many tokens, so for each of these places it is asked what the model picks there.
- */
+/** A word that was cut is read as up to so many tokens. */
 const maxSeamTokens = 8;
+/** Each takes the logits of a whole vocabulary and a pick from them. */
+const maxRepickedTokens = 512;
+
+/**
+ * How many tokens of a resumed text are picked again. Where nothing holds the answer to a form, models write what tokenisers read, and
+ * only its end may be cut; text leaves in whole tokens, but a client may hold less of it. Under a grammar it is all of them,
+ * unless chance would pick others anyway.
+ */
+function repickedOf({ temperature, seed }: RunOptions, grammar: LlamaGrammar | undefined, resumed: number): number {
+  const isRepeatable = seed !== undefined || temperature === 0;
+  return Math.min(resumed, grammar !== undefined && isRepeatable ? maxRepickedTokens : maxSeamTokens);
+}
 
 /** Of an answer with fewer tokens than this share of what was allowed, its length is no reason to have ended. */
 const cutShare = 0.8;
@@ -124,10 +134,18 @@ async function grammarOf(request: RunRequest, llama: Llama): Promise<LlamaGramma
   return toolGrammar(llama, tools);
 }
 
-/** The grammar as it stands after what an earlier run produced. */
-function grammarAfter({ llama, model }: Engine, grammar: LlamaGrammar, tokens: readonly Token[]): NativeGrammarState {
-  const state = newGrammarState(llama, model, grammar);
-  if (!tokens.every((token) => advanceGrammar(llama, state, token)))
+/** The grammar as it stands before the last `repicked` of these tokens. */
+function grammarAfter(
+  { llama, model }: Engine,
+  grammar: LlamaGrammar,
+  tokens: readonly Token[],
+  repicked: number,
+): GrammarState {
+  const state = GrammarState.beginningOf(llama, model, grammar);
+  const certain = tokens.length - repicked;
+  const fits = (through: GrammarState, part: readonly Token[]): boolean =>
+    part.every((token) => through.advance(token));
+  if (!fits(state, tokens.slice(0, certain)) || !fits(state.clone(), tokens.slice(certain)))
     throw new RunFailure('bad_request', 'resume.text: does not fit what the answer is held to');
   return state;
 }

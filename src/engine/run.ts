@@ -3,9 +3,10 @@
  * batches (scheduler.ts) nor messages. Lifecycle: created with all its tokens known → its prompt is evaluated in slices →
  * each picked token goes to `accept` → `finish` is called exactly once, by whoever ends it.
  */
-import { AnswerText, noPiece, replacement, type Piece } from './answer-text.js';
+import { AnswerText, noPiece, type Piece } from './answer-text.js';
 import type { FinishReason, RunOptions, ToolCall } from './messages.js';
-import type { NativeGrammarState, NativeSampler, SamplerConfig } from './native.js';
+import type { GrammarState, NativeSampler, SamplerConfig } from './native.js';
+import { readAgain, type Vocabulary } from './repick.js';
 import { repeatPenaltyWindow, samplerConfig } from './sampling.js';
 import type { TokenOutlet } from './token-outlet.js';
 import type { ToolCallSieve } from './tools.js';
@@ -16,29 +17,29 @@ export interface RunSetup {
   readonly slot: number;
   readonly reuse: boolean;
   readonly promptTokens: readonly number[];
-  /** Tokens of the answer that an earlier run produced. */
+  /** The answer of an earlier run, as its text is tokenised. */
   readonly resumedTokens: readonly number[];
   readonly resumedText: string;
-  /** How many of the last of them are picked again: the text may have been cut within a token. */
-  readonly seamTokens: number;
+  /** How many of the last of these tokens are picked again (repick.ts). */
+  readonly repickedTokens: number;
   readonly options: RunOptions;
   readonly seed: number;
   /** The request's and the chat format's. */
   readonly stops: readonly string[];
   readonly contextSize: number;
   readonly sampler: NativeSampler;
-  readonly grammar: NativeGrammarState | undefined;
+  /** As it stands before the first token that is picked. */
+  readonly grammar: GrammarState | undefined;
   /** Where the answer may be calls of tools. */
   readonly sieve: ToolCallSieve | undefined;
   /** Where there is no answer to be given: `resumedTokens` are claimed to be one. */
   readonly weigher: Weigher | undefined;
 }
 
-/** What the model's vocabulary answers. */
-export interface Vocabulary {
-  text(tokens: readonly number[]): string;
-  ends(token: number): boolean;
-}
+/** At most so many places are looked at in one batch: each takes memory for the logits of a whole vocabulary. */
+export const maxLogitsPerBatch = 32;
+/** Where the tokens of a resumed text have just been read anew, those after it are less certain. */
+const logitsAfterChange = 2;
 
 export class Run {
   readonly id: number;
@@ -54,8 +55,8 @@ export class Run {
   readonly logitsFrom: number;
   readonly weigher: Weigher | undefined;
   cancelled = false;
-  /** Whether it is still to be found out that the resumed text was cut within a token. */
-  seamOpen: boolean;
+  /** How many places of a resumed or claimed text the next batch looks at. */
+  logitsPerBatch = maxLogitsPerBatch;
   /** How often another prompt's slice went before this one's. */
   passedOver = 0;
   readonly #setup: RunSetup;
@@ -64,6 +65,12 @@ export class Run {
   readonly #outlet: TokenOutlet;
   /** How many tokens the answer may have, the resumed ones included. */
   readonly #limit: number;
+  /** After the tokens before the one that is picked next. */
+  #grammar: GrammarState | undefined;
+  /** `#grammar`, moved on by a pick that may not stand. */
+  #tried: GrammarState | undefined;
+  /** Whether tokens of the resumed text are still to be picked again. */
+  #isRepicking: boolean;
   #calls: readonly ToolCall[] | undefined;
   #callTokens = 0;
 
@@ -76,8 +83,9 @@ export class Run {
     this.tokens = [...setup.promptTokens, ...setup.resumedTokens];
     this.prefillTokens = this.tokens.length;
     this.weigher = setup.weigher;
-    this.seamOpen = setup.seamTokens > 0;
-    this.logitsFrom = (setup.weigher === undefined ? this.tokens.length - setup.seamTokens : this.promptTokens) - 1;
+    this.logitsFrom = (setup.weigher === undefined ? this.tokens.length - setup.repickedTokens : this.promptTokens) - 1;
+    this.#grammar = setup.grammar;
+    this.#isRepicking = setup.repickedTokens > 0;
     this.#setup = setup;
     this.#vocabulary = vocabulary;
     this.#outlet = outlet;
@@ -99,34 +107,48 @@ export class Run {
   get over(): FinishReason | undefined {
     if (this.weigher !== undefined) return undefined;
     if (this.#answer.stopped) return 'stop';
-    if (this.seamOpen) return undefined;
+    if (this.#isRepicking) return undefined;
     return this.tokens.length - this.promptTokens >= this.#limit ? 'length' : undefined;
   }
 
-  /** For the token at this index; by default the one that comes next. */
-  samplerConfig(index = this.tokens.length): SamplerConfig {
-    const { options, seed, grammar } = this.#setup;
+  /** For the token at this index: the next one, or one of the resumed text, whose pick then goes to `repick`. */
+  samplerConfig(index: number): SamplerConfig {
+    const { options, seed } = this.#setup;
     const recent = this.tokens.slice(Math.max(0, index - repeatPenaltyWindow), index);
-    return samplerConfig(options, seed, index - this.promptTokens, recent, grammar);
+    const isNext = index === this.tokens.length;
+    this.#tried = isNext ? undefined : this.#grammar?.clone();
+    const grammar = isNext ? this.#grammar : this.#tried;
+    return samplerConfig(options, seed, index - this.promptTokens, recent, grammar?.native);
   }
 
   /**
-   * What a token, picked again for a place of the resumed part, has beyond all that the client holds from there on: the text was cut
-   * within it. Undefined where it was not, and the answer goes on from the resumed tokens as they are.
+   * Takes what the model picks for a token of the resumed text. Returns whether the tokens from there on are others now: that needs
+   * what was computed of them to be forgotten, which `cut` does if it can.
    */
-  beyondSeam(index: number, token: number): string | undefined {
-    const held = this.#vocabulary.text(this.tokens.slice(index));
-    const text = this.#vocabulary.text([token]);
-    if (this.#vocabulary.ends(token) || text.endsWith(replacement) || !this.#setup.resumedText.endsWith(held))
-      return undefined;
-    return text.length > held.length && text.startsWith(held) ? text.slice(held.length) : undefined;
+  repick(index: number, picked: number, cut: () => boolean): boolean {
+    const before = this.tokens.slice(index);
+    const reading = readAgain(this.#vocabulary, this.#setup.resumedText, before, picked);
+    if (reading === undefined || index + reading.tokens.length >= this.#setup.contextSize || !cut()) {
+      const [kept = picked] = before;
+      if (picked === kept) this.#grammar = this.#tried;
+      else this.#grammar?.advance(kept);
+      return false;
+    }
+    this.#grammar = this.#tried;
+    this.tokens.splice(index, Infinity, ...reading.tokens);
+    this.logitsPerBatch = logitsAfterChange;
+    this.prefillTokens = reading.beyond === '' ? this.tokens.length : index;
+    if (reading.beyond !== '') {
+      this.#isRepicking = false;
+      this.#outlet.push(this.#sifted(this.#answer.add({ text: reading.beyond, tokens: 1 })));
+    }
+    return true;
   }
 
-  /** Takes this token in place of the resumed ones from `index` on: `beyond` is what it says that the client does not hold. */
-  mend(index: number, token: number, beyond: string): void {
-    this.tokens.splice(index, Infinity, token);
-    this.prefillTokens = index;
-    this.#outlet.push(this.#sifted(this.#answer.add({ text: beyond, tokens: 1 })));
+  /** All of the resumed text has been picked again; returns why there is nothing more to compute, if there is not. */
+  resumed(): FinishReason | undefined {
+    this.#isRepicking = false;
+    return this.over;
   }
 
   /** Takes the next token; returns why the run is over with it, if it is. */

@@ -14,8 +14,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { FinishReason } from './messages.js';
 import type { NativeContext } from './native.js';
 import { PrefillPace } from './prefill-pace.js';
-import type { Run } from './run.js';
-import { maxWeighedAtOnce } from './weigher.js';
+import { maxLogitsPerBatch, type Run } from './run.js';
 
 /** How often shorter prompts may go first. */
 export const maxPassedOver = 24;
@@ -126,10 +125,15 @@ export class Scheduler {
     let same = 0;
     while (same < last && held[same] === run.tokens[same]) same++;
     if (same === 0 || this.#context.getSequenceKvCacheMinPosition(run.slot) > 0) return this.#forget(run.slot);
-    if (same < held.length && !this.#context.removeTokenCellsFromSequence(run.slot, same, -1))
-      return this.#forget(run.slot);
-    held.length = same;
-    return same;
+    return this.#cut(run.slot, same) ? same : this.#forget(run.slot);
+  }
+
+  /** Forgets what a sequence holds from `length` on; false, and no change, where the model's memory cannot do that. */
+  #cut(slot: number, length: number): boolean {
+    const held = this.#heldBy(slot);
+    if (length < held.length && !this.#context.removeTokenCellsFromSequence(slot, length, -1)) return false;
+    held.length = Math.min(held.length, length);
+    return true;
   }
 
   #forget(slot: number): number {
@@ -156,10 +160,7 @@ export class Scheduler {
     first.passedOver = 0;
     for (const other of others) other.passedOver++;
     const start = this.#heldBy(first.slot).length;
-    if (first.weigher !== undefined && start >= first.logitsFrom)
-      return this.#batch([{ run: first, tokens: first.tokens.slice(start, start + maxWeighedAtOnce) }]);
-    const full = start + this.#pace.sliceTokens;
-    const end = full <= first.logitsFrom ? full : first.weigher === undefined ? Infinity : first.logitsFrom; // a seam is not cut
+    const end = Math.min(start + this.#pace.sliceTokens, Math.max(start, first.logitsFrom) + first.logitsPerBatch);
     const tokens = first.tokens.slice(start, end);
     const startMs = this.#clock.monotonicMs();
     await this.#batch([{ run: first, tokens }]);
@@ -206,58 +207,57 @@ export class Scheduler {
     return picks;
   }
 
-  async #pick({ run, logits }: Share): Promise<number | undefined> {
-    const logitsIndex = logits?.at(-1);
-    if (logitsIndex === undefined || run.weigher !== undefined) return undefined;
-    run.sampler.applyConfig(run.samplerConfig());
+  /** The next token, where that is all the batch is asked for. */
+  async #pick({ run, tokens, logits }: Share): Promise<number | undefined> {
+    const next = this.#heldBy(run.slot).length + tokens.length;
+    const [logitsIndex, ...more] = logits ?? [];
+    if (logitsIndex === undefined || more.length > 0 || next < run.tokens.length || run.weigher !== undefined)
+      return undefined;
+    return this.#sample(run, next, logitsIndex);
+  }
+
+  #sample(run: Run, index: number, logitsIndex: number): Promise<number> {
+    run.sampler.applyConfig(run.samplerConfig(index));
     return this.#context.sampleToken(logitsIndex, run.sampler);
   }
 
   async #advance({ run, logits = new Uint32Array(0) }: Share, pick?: Promise<number | undefined>): Promise<void> {
     const evaluated = this.#heldBy(run.slot).length;
     if (evaluated <= run.prefillTokens) this.#on.prefill(run, evaluated);
+    const first = evaluated - logits.length + 1;
     try {
-      if (run.weigher !== undefined && !run.cancelled) {
-        const first = evaluated - logits.length + 1;
-        for (const [at, index] of logits.entries()) await run.weigher.weigh(this.#context, index, first + at);
-        if (evaluated === run.tokens.length) this.#end(run, 'stop');
-        return;
-      }
-      const token = await pick;
-      if (token === undefined || run.cancelled) return;
-      if (token < 0) throw new Error('the model gave no next token');
-      const isMended = run.seamOpen && (await this.#mendSeam(run, logits));
-      const reason = run.over ?? (isMended ? undefined : run.accept(token));
-      if (reason !== undefined) this.#end(run, reason);
+      for (const [at, logitsIndex] of logits.entries())
+        if (run.cancelled || !(await this.#look(run, first + at, logitsIndex, pick))) return;
+      run.logitsPerBatch = Math.min(2 * run.logitsPerBatch, maxLogitsPerBatch);
     } catch (error) {
       this.#fail(run, error);
     }
   }
 
-  /**
-   * Where the text that a client holds was cut within a token, the run goes on with the whole of it: at each place of the seam, what
-   * the model picks there. @returns whether it was.
-   */
-  async #mendSeam(run: Run, logits: Uint32Array): Promise<boolean> {
-    run.seamOpen = false;
-    const first = run.tokens.length - logits.length + 1;
-    for (const [at, logitsIndex] of logits.subarray(0, -1).entries()) {
-      const index = first + at;
-      run.sampler.applyConfig(run.samplerConfig(index));
-      const token = await this.#context.sampleToken(logitsIndex, run.sampler);
-      const beyond = token < 0 ? undefined : run.beyondSeam(index, token);
-      if (beyond === undefined || !this.#context.removeTokenCellsFromSequence(run.slot, index, -1)) continue;
-      this.#heldBy(run.slot).length = index;
-      run.mend(index, token, beyond);
+  /** These logits say what comes at `index`. Returns whether those after them are still of use. */
+  async #look(run: Run, index: number, logitsIndex: number, pick?: Promise<number | undefined>): Promise<boolean> {
+    const isNext = index === run.tokens.length;
+    if (run.weigher !== undefined) {
+      await run.weigher.weigh(this.#context, logitsIndex, index);
+      if (isNext) this.#end(run, 'stop');
       return true;
     }
-    return false;
+    const over = isNext ? run.resumed() : undefined;
+    if (over !== undefined) return this.#end(run, over);
+    const token = (await pick) ?? (await this.#sample(run, index, logitsIndex));
+    if (run.cancelled) return false;
+    if (token < 0) throw new Error('the model gave no next token');
+    const isOther = !isNext && run.repick(index, token, () => this.#cut(run.slot, index));
+    const reason = isNext ? run.accept(token) : run.over;
+    return reason === undefined ? !isOther : this.#end(run, reason);
   }
 
-  #end(run: Run, reason: FinishReason): void {
+  /** Returns false: nothing more of it is of use. */
+  #end(run: Run, reason: FinishReason): false {
     this.#running.delete(run.id);
     run.finish();
     this.#on.ended(run, reason);
+    return false;
   }
 
   #fail(run: Run, error: unknown): void {

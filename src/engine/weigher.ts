@@ -5,9 +5,6 @@
 import type { Weighing } from './messages.js';
 import { leastLogProb, logProbs, type NativeContext, type NativeSampler, type SamplerConfig } from './native.js';
 
-/** In one batch: each place of it takes memory for the logits of a whole vocabulary. */
-export const maxWeighedAtOnce = 32;
-
 export interface WeigherSetup {
   /** Prompt and claimed text. */
   readonly tokens: readonly number[];

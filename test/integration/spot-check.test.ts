@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunOptions, Weighing } from '../../src/engine/messages.js';
 import { spotCheckOf } from '../../src/rules/spot-check.js';
-import { maxWeighedAtOnce } from '../../src/engine/weigher.js';
+import { maxLogitsPerBatch } from '../../src/engine/run.js';
 import { ModelFolder, TestEngine } from '../support/engine-harness.js';
 
 const folder = new ModelFolder();
@@ -32,7 +32,7 @@ test("a model's own answer stands, whatever its sampling; it is weighed over sev
     const options = { maxTokens: 80, temperature, seed: 7 };
     const { text } = await counter.ask({ prompt: 'count from 5', options });
     const weighing = await weighed('count from 5', text, options);
-    expect(weighing.tokens).toBeGreaterThan(maxWeighedAtOnce);
+    expect(weighing.tokens).toBeGreaterThan(maxLogitsPerBatch);
     expect(spotCheckOf(weighing).verdict, JSON.stringify(weighing)).toBe('valid');
   }
 });

@@ -131,7 +131,7 @@ class Bench {
       promptTokens: prompt,
       resumedTokens: [],
       resumedText: '',
-      seamTokens: 0,
+      repickedTokens: 0,
       seed: 1,
     };
     const run = new Run(
@@ -145,7 +145,7 @@ class Bench {
         sieve: undefined,
         weigher: undefined,
       },
-      { text: (tokens) => tokens.join(' '), ends: () => false },
+      { text: (tokens) => tokens.join(' '), continuation: () => [], ends: () => false },
       new TokenOutlet(clock, () => {}),
     );
     const told = new Promise<Told>((resolve) => this.#told.set(run.id, resolve));
