@@ -19,7 +19,7 @@ const cacheOf = ({ bytesPerToken }: ModelShape, { contextSize, slots }: Layout):
   bytesPerToken * contextSize * (slots + reservedSequences);
 
 describe('chooseLayout', () => {
-  it('takes what is set as it is, and fits the memory that is free', () => {
+  it('takes settings as given, and fits the free memory', () => {
     fc.assert(
       fc.property(shape, wishes, freeBytes, (model, set, free) => {
         const layout = chooseLayout(machine(free), model, set);
@@ -35,7 +35,7 @@ describe('chooseLayout', () => {
     );
   });
 
-  it('gives no less where more memory is free, and all that there is where it is plentiful', () => {
+  it('never gives less for more free memory, and the maximum when it is plentiful', () => {
     fc.assert(
       fc.property(shape, wishes, freeBytes, freeBytes, (model, set, one, other) => {
         const [less, more] = [Math.min(one, other), Math.max(one, other)].map((free) =>
@@ -57,7 +57,7 @@ describe('chooseLayout', () => {
     expect(plenty).toMatchObject({ contextSize: 8_192, slots: 4 });
   });
 
-  it('refuses only what one short request at a time would not fit, and says what it takes', () => {
+  it('refuses only if a single short request would not fit, and says what it would need', () => {
     fc.assert(
       fc.property(shape, freeBytes, (model, free) => {
         const layout = chooseLayout(machine(free), model, {});

@@ -30,7 +30,7 @@ function letIn(tierOfAll: Tier, gapsMs: readonly number[]): number[] {
 }
 
 describe('a token bucket', () => {
-  it('lets a stretch of t ms have the burst and what flows in during t, and no more', () => {
+  it('passes at most the burst plus what flows in, within any stretch of time', () => {
     fc.assert(
       fc.property(tier, gaps(3_000), (of, gapsMs) => {
         const { rateFactor } = tierRules[of];
@@ -43,7 +43,7 @@ describe('a token bucket', () => {
     );
   });
 
-  it('lets in whoever waits for as long as it is told, and refuses whoever comes a moment earlier', () => {
+  it('admits a client that waits as long as it was told, and refuses one that comes a moment earlier', () => {
     fc.assert(
       fc.property(tier, gaps(3_000), (of, gapsMs) => {
         let bucket: Bucket | undefined;
@@ -60,7 +60,7 @@ describe('a token bucket', () => {
     );
   });
 
-  it('is as good as new once nobody has touched it for as long as it takes to fill', () => {
+  it('is full once untouched for the time it takes to fill', () => {
     fc.assert(
       fc.property(tier, gaps(500), (of, gapsMs) => {
         let bucket: Bucket | undefined;
@@ -92,7 +92,7 @@ describe('strikes', () => {
     return course;
   };
 
-  it('ban nobody who has fewer than ten, however they come; ten at once ban for ten minutes', () => {
+  it('ban nobody with fewer than ten, however they arrive; ten at once ban for ten minutes', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(20 * minute), { maxLength: 9 }), (gapsMs) => {
         for (const { standing, nowMs } of struck(gapsMs)) expect(banLeftMs(standing, nowMs)).toBe(0);
@@ -113,7 +113,7 @@ describe('strikes', () => {
     );
   });
 
-  it('give bans that never end early, double up to a day, and start over a day after the last one', () => {
+  it('lead to bans that never end early, double up to a day, and start over a day after the last one', () => {
     fc.assert(
       fc.property(gaps(3 * minute), (gapsMs) => {
         let last = { until: 0, lasted: 0 };
@@ -134,7 +134,7 @@ describe('strikes', () => {
     expect(strike(often.standing, soon + 1).bans).toBe(0);
   });
 
-  it('that are forgotten change nothing: a clean standing decides the same from there on', () => {
+  it('once forgotten change nothing: a clean standing leads to the same decisions', () => {
     fc.assert(
       fc.property(gaps(minute), fc.nat(72 * 60 * minute), gaps(minute), (before, pause, after) => {
         const { standing, nowMs } = struck(before).at(-1)!;
@@ -153,7 +153,7 @@ describe('strikes', () => {
 });
 
 describe('work', () => {
-  it('is more the lower the score, between its bounds', () => {
+  it('grows as the score falls, within its bounds', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 0, max: 100, noNaN: true }),
@@ -168,7 +168,7 @@ describe('work', () => {
     expect([workBits(59), workBits(0)]).toEqual([leastWorkBits, mostWorkBits]);
   });
 
-  it('is asked of guests only', () => {
+  it('is required only of guests', () => {
     for (const of of tiers) expect(isWorkAsked(of, 'overloaded')).toBe(of === 'guest');
   });
 });

@@ -146,7 +146,7 @@ describe('validators, fewer than a third of whom lie', () => {
     expect(mostSpent).toBeGreaterThan(incomeMillipoints / 2); // the attack is a real one
   });
 
-  it('certify what all honest ones hear, however the liars behave', () => {
+  it('certify everything that all honest ones receive, however the liars behave', () => {
     for (let validators = 1; validators <= 16; validators++) {
       const mesh = new Mesh(validators, 0);
       const liars = Math.ceil(validators / 3) - 1; // silent ones, here

@@ -35,7 +35,7 @@ it('a pause holds until its time is over, whatever the schedule says; then the s
   );
 });
 
-it('a resume means work now, until the schedule speaks next', () => {
+it('a resume means on duty until the schedule’s next change', () => {
   fc.assert(
     fc.property(rules, moment, later, (all, nowMs, laterMs) => {
       const word = ownerWord(all, 'resume', nowMs);
@@ -48,7 +48,7 @@ it('a resume means work now, until the schedule speaks next', () => {
   );
 });
 
-it('the state stays until the time that is told with it, and is another one then', () => {
+it('a state lasts exactly until the time announced with it', () => {
   const asked = fc.constantFrom('pause', 'resume', undefined);
   fc.assert(
     fc.property(

@@ -20,7 +20,7 @@ const arrival = fc.record({
 });
 
 describe('the estimates', () => {
-  it('never tell anybody less than one who stands before it', () => {
+  it('never promise a request less than one ahead of it', () => {
     const busy = fc.array(fc.integer({ min: 0, max: 8_000 }), { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(fc.array(arrival, { maxLength: 300 }), busy, (arrivals, freeInMs) => {
@@ -63,7 +63,7 @@ describe('the estimates', () => {
     );
   });
 
-  it('are exact where every run takes as long and nobody else comes', () => {
+  it('are exact if all runs take equally long and nobody else arrives', () => {
     const waiting = { model: 'm', isPrivileged: false, prefillMs: 100, holdMs: 1_000, overtaken: (ms: number) => ms };
     const slot = (freeInMs: number, isReserve = false) => ({ model: 'm', isReserve, freeInMs });
     const slots = [slot(300), slot(700), slot(0, true)];
@@ -73,7 +73,7 @@ describe('the estimates', () => {
     expect(estimateWaits([{ ...waiting, isPrivileged: true }], slots, 2)).toEqual([100]); // the reserve
   });
 
-  it('learn from what ran, and count the characters and tokens of the request', () => {
+  it('learn from past runs, and account for the request’s characters and tokens', () => {
     const run = { promptChars: 100, prefillMs: 200, answerTokens: 50, decodeMs: 1_000 };
     const { mean } = noteRun(noteRun(undefined, run), run);
     expect(mean).toEqual(run);

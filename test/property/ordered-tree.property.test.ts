@@ -17,7 +17,7 @@ const step = fc.record({
 });
 
 describe('the ordered tree', () => {
-  it('holds what a sorted array would, answers alike, and leaves the trees it came from as they were', () => {
+  it('behaves like a sorted array, and never changes earlier versions of itself', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         let tree = OrderedTree.empty<Key, Item>(byKey);
@@ -47,7 +47,7 @@ describe('the ordered tree', () => {
     );
   });
 
-  it('stays shallow, in whatever order things come and go', () => {
+  it('stays shallow for any order of insertions and removals', () => {
     const n = 4_096;
     const orders: readonly ((i: number) => number)[] = [(i) => i, (i) => -i, (i) => (i * 1_597) % n];
     for (const order of orders) {

@@ -14,7 +14,7 @@ const step = fc.oneof(
 );
 
 describe('outstanding results', () => {
-  it('refuse exactly those who have more than two that are due, once that is known, and each is given up once', () => {
+  it('refuse exactly the clients with more than two that are due, and each result is given up once', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps: Step[]) => {
         const books = new Outstanding();

@@ -19,8 +19,8 @@ const jain = (values: readonly number[]): number =>
   (values.length * values.reduce((sum, value) => sum + value ** 2, 0));
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-describe('ten minutes of all tiers, and more than can be answered', () => {
-  it.each([1, 2, 3, 4, 5])('is shared alike within a tier, and nobody starves (seed %i)', (seed) => {
+describe('ten minutes of overload by all tiers', () => {
+  it.each([1, 2, 3, 4, 5])('treat clients of one tier alike, and starve nobody (seed %i)', (seed) => {
     const random = seededRandom(seed);
     const visits: Visit[] = [];
     const meanGapMs = longestMs / 2 / (slots * load);

@@ -163,7 +163,7 @@ class Pair {
 }
 
 describe('the queue', () => {
-  it('does what a sorted array would: nothing lost or doubled, lines and arrivals in order, positions as told', () => {
+  it('behaves like a sorted array: nothing lost or duplicated, lines and arrivals in order, positions as reported', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const pair = new Pair();
@@ -176,7 +176,7 @@ describe('the queue', () => {
     );
   });
 
-  it('is a value: what was read from it before a change stays as it was', () => {
+  it('is immutable: earlier versions never change', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
         const pair = new Pair();
@@ -190,7 +190,7 @@ describe('the queue', () => {
     );
   });
 
-  it('moves one up after 12 times the target wait of each line, and none into Master', () => {
+  it('raises a request after 12 times the target wait of each line, but never into Master', () => {
     const at = (of: Tier, ms: number): number =>
       queues.standingOf({ tier: of, isOwner: false, arrivedAtMs: 1_000 }, 1_000 + ms).line;
     const line = (of: Tier): number => 1 + tiers.indexOf(of);
@@ -219,8 +219,8 @@ const visit: fc.Arbitrary<Visit> = fc.record({
   holdMs: fc.integer({ min: 1, max: 20_000 }),
 });
 
-describe('nobody waits without bound while Master leaves room', () => {
-  it('once it stands among the Diamonds, only Masters, the owner and those who came before it go before it', () => {
+describe('nobody waits without bound while Master leaves capacity', () => {
+  it('once among the Diamonds, a request is overtaken only by Masters and the owner', () => {
     let checked = 0;
     fc.assert(
       fc.property(

@@ -15,7 +15,7 @@ const place = fc.record({
   graphicsBytes: gigabytes(80),
 });
 
-it('the first one has room where any has, is quick where any is, and none of those is larger', () => {
+it('the first recommendation fits if any does, is fast if any is, and is the largest of those', () => {
   fc.assert(
     fc.property(fc.array(model, { minLength: 1, maxLength: 12 }), place, (models, machine) => {
       const ranked = rankModels(models, machine);

@@ -85,7 +85,7 @@ class Machine {
 const sizes = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 });
 
 describe('models in memory', () => {
-  it('never take more than there is, are never unloaded with a request in them, and whoever waits is served', () => {
+  it('never exceed the memory, are never unloaded with a request in them, and every waiting request is served', () => {
     fc.assert(
       fc.property(
         sizes,
@@ -106,7 +106,7 @@ describe('models in memory', () => {
     );
   });
 
-  it('that are kept busy give way after their turn, however much is asked of them', () => {
+  it('give way after their turn even under constant demand', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 4 }), (count) => {
         const machine = new Machine(Array<number>(count).fill(10)); // one at a time
@@ -120,7 +120,7 @@ describe('models in memory', () => {
     );
   });
 
-  it('that fit together are all loaded, and stay, asked for or not', () => {
+  it('that fit together are all loaded and stay, with or without demand', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }), (each) => {
         const machine = new Machine(each);
@@ -130,7 +130,7 @@ describe('models in memory', () => {
     );
   });
 
-  it('go in the order in which they were used, those that nobody uses first', () => {
+  it('are unloaded least recently used first, unused ones before used ones', () => {
     const resident = (usedAtMs: number, running = 0): Resident => ({
       memoryBytes: 4,
       residence: 'loaded',

@@ -55,7 +55,7 @@ const anySchedule = fc
 const moment = fc.integer({ min: 0, max: 14 * 24 * hourMs });
 
 describe('the next change', () => {
-  it('is the first full minute at which it is not what it is now', () => {
+  it('is the first full minute with a different state', () => {
     fc.assert(
       fc.property(anySchedule, zone, moment, (schedule, wallTime, nowMs) => {
         const isOn = (atMs: number): boolean => isOnSchedule(schedule, wallTime(atMs));
@@ -72,13 +72,13 @@ describe('the next change', () => {
   });
 });
 
-describe('what is written is what is worked', () => {
+describe('a parsed schedule', () => {
   const at = (day: number, minute: number): WallTime => ({
     day: (day + Math.floor(minute / 1_440)) % 7,
     minute: minute % 1_440,
   });
 
-  it('a window begins on its day, ends after its length, and goes on past midnight', () => {
+  it('has windows that begin on their day, last their length, and continue past midnight', () => {
     fc.assert(
       fc.property(dayNumber, times, fc.integer({ min: 0, max: 1_439 }), (day, { from, to }, later) => {
         const schedule = parsed(`${days[day]!} ${written({ from, to })}`);
@@ -89,7 +89,7 @@ describe('what is written is what is worked', () => {
     );
   });
 
-  it('a range of days is each of them, over the end of the week too', () => {
+  it('expands a range of days, also across the end of the week', () => {
     fc.assert(
       fc.property(dayNumber, dayNumber, dayNumber, (first, last, day) => {
         const schedule = parsed(`${days[first]!}-${days[last]!} 10:00-11:00`);
@@ -99,7 +99,7 @@ describe('what is written is what is worked', () => {
     );
   });
 
-  it('a list of days shares its times', () => {
+  it('applies times to every day in a list', () => {
     const schedule = parsed('mon-fri 18:00-08:00, sat,sun 00:00-24:00');
     expect([0, 1, 2, 3, 4, 5, 6].map((day) => isOnSchedule(schedule, { day, minute: 720 }))).toEqual([
       true,
@@ -112,7 +112,7 @@ describe('what is written is what is worked', () => {
   });
 });
 
-describe('what cannot be read', () => {
+describe('an invalid schedule', () => {
   it.each([
     ['', 'something is missing beside a comma'],
     ['22:00-07:00,', 'something is missing beside a comma'],
@@ -132,7 +132,7 @@ describe('what cannot be read', () => {
     expect(parseSchedule(text)).toEqual({ problem: expect.stringContaining(problem) });
   });
 
-  it('any other text is a schedule or a problem, never a throw', () => {
+  it('any text yields a schedule or a problem, never an exception', () => {
     const piece = fc.constantFrom(...days, '-', ' ', ',', ':', '10:00', '24:00', '7', 'x');
     fc.assert(
       fc.property(

@@ -169,7 +169,7 @@ function perform(step: Step, model: ModelWorld, real: RealWorld): void {
 }
 
 describe('supervisor', () => {
-  it(`does what the model does, over ${runs} random trees and schedules, and leaves nothing behind`, () => {
+  it(`behaves like the model over ${runs} random trees and schedules, and leaks nothing`, () => {
     let escalations = 0;
     fc.assert(
       fc.property(tree, fc.array(step, { maxLength: 30 }), (plan, steps) => {

@@ -18,7 +18,7 @@ function listen(hearing: s.Hearing, fromMs: number, forMs: number): { hearing: s
 describe('silence', () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 1_500 }), { minLength: 1, maxLength: 60 });
 
-  it('is never found where no gap is longer than 750 ms, or than three times one of late', () => {
+  it('is never detected if no gap exceeds 750 ms or three times a recent one', () => {
     fc.assert(
       fc.property(gaps, (all) => {
         let hearing = s.newHearing(0);
@@ -41,7 +41,7 @@ describe('silence', () => {
     );
   });
 
-  it('is found within a tick of the limit, which is 750 ms for a worker that keeps its promise', () => {
+  it('is detected within a tick of the limit, which is 750 ms for a worker that keeps its promise', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 250 }), { maxLength: 60 }), (all) => {
         let hearing = s.newHearing(0);
@@ -54,7 +54,7 @@ describe('silence', () => {
     );
   });
 
-  it('one stop, however long, excuses a later one no longer than three times the limit, and only for ten seconds', () => {
+  it('one long stop raises the limit at most threefold, and only for ten seconds', () => {
     fc.assert(
       fc.property(fc.integer({ min: 800, max: 600_000 }), (stopMs) => {
         let { hearing } = listen(s.newHearing(0), 0, stopMs);
@@ -67,7 +67,7 @@ describe('silence', () => {
     );
   });
 
-  it('is never found by looks that all come too late: whoever sleeps hears nothing', () => {
+  it('is never detected by a client whose checks all come late, since it was not listening', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 101, max: 1e9 }), { maxLength: 15 }), (naps) => {
         let hearing = s.newHearing(0);
@@ -82,7 +82,7 @@ describe('silence', () => {
 describe('progress', () => {
   const tell = (position: number, estimatedWaitMs: number) => ({ position, estimatedWaitMs });
 
-  it('is not missed before the wait that was told and ten seconds, and is soon after, however often it is repeated', () => {
+  it('is missed ten seconds after the announced wait, not before, however often the wait is repeated', () => {
     fc.assert(
       fc.property(fc.nat(100), fc.nat(600_000), (position, waitMs) => {
         let progress = p.told(p.newProgress, tell(position, waitMs));
@@ -99,7 +99,7 @@ describe('progress', () => {
     );
   });
 
-  it('never is missed while what is told changes: a long prompt is read slice by slice', () => {
+  it('is never missed while reports change, as they do while a long prompt is read', () => {
     let progress = p.newProgress;
     for (let leftMs = 600_000; leftMs >= 0; leftMs -= 2_000) {
       progress = p.told(p.quiet(progress, 9_000), tell(0, leftMs));
@@ -107,7 +107,7 @@ describe('progress', () => {
     }
   });
 
-  it('between tokens is not missed before five seconds, nor before twenty times their pace', () => {
+  it('between tokens is not missed before five seconds or twenty times the usual gap', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 4_000 }), { minLength: 2, maxLength: 50 }), (gaps) => {
         let progress = p.told(p.newProgress, tell(0, 0));
@@ -120,7 +120,7 @@ describe('progress', () => {
     );
   });
 
-  it('the keepalive of a streaming request changes nothing; one that is back in the queue waits as before its first token', () => {
+  it('ignores keepalives while streaming, and starts over when a request is back in the queue', () => {
     let progress = p.told(p.newProgress, tell(0, 0));
     progress = p.spoken(p.quiet(progress, 10));
     expect(p.stallLimitMs(p.told(progress, tell(0, 0)))).toBe(5_000);

@@ -59,15 +59,15 @@ const each = (act: (seed: number) => void, count = seeds): void => {
   }
 };
 
-describe('fewer than a third of the validators lie', () => {
-  it('and nothing forged counts, nothing counts twice, all honest nodes agree to the bit, and honest work is paid', () => {
+describe('if fewer than a third of the validators lie', () => {
+  it('nothing forged counts, nothing counts twice, honest nodes agree to the bit, and honest work is paid', () => {
     each((seed) => check(playScores(seed)));
     for (const seed of pinned) check(playScores(seed));
   });
 });
 
-describe('one liar more', () => {
-  it('and two receipts of one order are certified; that all honest nodes hold the same needs no bound', () => {
+describe('with one liar more', () => {
+  it('two receipts of one order get certified, but all honest nodes still hold the same set', () => {
     let doubled = 0;
     each((seed) => {
       const { honest } = playScores(seed, 1);

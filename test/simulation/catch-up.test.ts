@@ -62,7 +62,7 @@ function catchUp(all: readonly StoredCertificate[], had: number): { bytes: numbe
   return { bytes, forMs: world.clock.now() - startedMs };
 }
 
-it('takes bytes for what is missing, not for what there is', () => {
+it('costs bytes for what is missing, not for the size of the set', () => {
   const missing = isSoak ? 10_000 : 120;
   const certificates = Array.from({ length: 2 * missing }, (_, n) => certificateOf(n));
   const certificateBytes = JSON.stringify(certificates[0]).length;

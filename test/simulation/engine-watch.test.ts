@@ -18,7 +18,7 @@ const ask = (start: number, maxTokens: number) => ({
 });
 
 describe('an engine that hangs', () => {
-  it('is replaced, and what ran in it goes on from its text', () => {
+  it('is replaced, and its requests continue from their text', () => {
     const { world, worker, client } = mesh();
     const requests = [world.ask(client, ask(5, 100)), world.ask(client, ask(500, 100))];
     world.clock.advance(500);
@@ -34,7 +34,7 @@ describe('an engine that hangs', () => {
     expect(worker.engines.processes).toHaveLength(1);
   });
 
-  it('loses its run once, though a slot beside it is free: one try at this worker is enough', () => {
+  it('loses its run only once, and the request needs no other worker', () => {
     for (const end of ['hang', 'die'] as const) {
       const { world, worker, client } = mesh();
       const request = world.ask(client, ask(5, 100));
@@ -46,7 +46,7 @@ describe('an engine that hangs', () => {
     }
   });
 
-  it('is not even looked at while it has nothing to do', () => {
+  it('is not watched while it is idle', () => {
     const { world, worker } = mesh();
     const processes = [...worker.engines.processes];
     world.clock.advance(600_000);
@@ -55,7 +55,7 @@ describe('an engine that hangs', () => {
 });
 
 describe('a request that kills the engine', () => {
-  it('is found out, ended, and counted against its sender: the model stays, and who ran beside it loses nothing', () => {
+  it('is identified, ended and counted against its sender, while the model stays and other requests lose nothing', () => {
     const world = new World(11);
     const worker = world.startWorker({ slots: 3 });
     const client = world.startClient();
@@ -83,7 +83,7 @@ describe('a request that kills the engine', () => {
     expect(world.escalations).toEqual([]);
   });
 
-  it('is not what a model is forgiven for that dies of itself', () => {
+  it('does not excuse a model that dies on its own', () => {
     const { world, worker, client } = mesh();
     worker.engines.faults = { deathPerToken: 1, deathAtLoad: 0 };
     const request = world.ask(client, ask(5, 20));
@@ -94,10 +94,10 @@ describe('a request that kills the engine', () => {
   });
 });
 
-describe('other programs', () => {
+describe('programs of the owner', () => {
   const threads = ({ engines }: SimWorker) => engines.processes.map((process) => process.threads);
 
-  it('are left a core within 2 s while an engine computes, and it is taken back when they have ended', () => {
+  it('get a core within 2 s while an engine computes, and the engine takes it back when they end', () => {
     const { world, worker, client } = mesh();
     world.ask(client, ask(5, 2_000));
     world.clock.advance(2_000);
@@ -112,7 +112,7 @@ describe('other programs', () => {
     expect(threads(worker)).toEqual([2]);
   });
 
-  it('are known to an engine that starts anew beside them', () => {
+  it('are taken into account by a restarted engine', () => {
     const { world, worker, client } = mesh();
     worker.engines.othersCores = 1;
     const request = world.ask(client, ask(5, 400));
@@ -124,7 +124,7 @@ describe('other programs', () => {
     expect(request.text).toBe(countFrom(5, 400));
   });
 
-  it('are known to the pace that starts anew, as soon as it has seen them again', () => {
+  it('are taken into account by a restarted pace actor at its next sample', () => {
     const { world, worker, client } = mesh();
     worker.engines.othersCores = 1;
     world.ask(client, ask(5, 2_000));

@@ -17,7 +17,7 @@ function expectAnswered(requests: readonly SimRequest[]): void {
     expect([ends, failure, text]).toEqual([1, undefined, countFrom(i, 5)]);
 }
 
-it('a guest that asks too often at once is answered in the end, at the pace of guests', () => {
+it('a guest that exceeds its rate limit is still answered in the end, at the rate of guests', () => {
   const world = new World(1);
   world.startWorker();
   const guest = world.startClient('guest');
@@ -30,7 +30,7 @@ it('a guest that asks too often at once is answered in the end, at the pace of g
   expect(world.escalations).toEqual([]);
 });
 
-it('at a busy worker a guest does the work, once for each request, and one with a tier does none', () => {
+it('a busy worker requires one proof of work per request from guests, and none from clients with a tier', () => {
   const world = new World(2);
   const worker = world.startWorker({ burden: { cpu: 100, memory: 20, load: 100, busyShare: 1 } });
   const [guest, bronze] = [world.startClient('guest'), world.startClient('bronze')];

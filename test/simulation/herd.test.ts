@@ -7,7 +7,7 @@ const clients = 32;
 /** Requests that one worker gets for each that it would get if all got the same. */
 const k = 2;
 
-it('no worker gets more than twice its share after a status that is stale', { timeout: 60_000 }, () => {
+it('a stale status sends no worker more than twice its share', { timeout: 60_000 }, () => {
   const world = new World(1);
   // What each says first, that it has nothing to do, it says for ever.
   for (let i = 0; i < workers; i++) world.startWorker({ lie: 'stale', queueCapacity: 100 });

@@ -2,6 +2,6 @@
 import { it } from 'vitest';
 import { checkCourses, seedsOf } from './courses.js';
 
-it('every request ends once, and with nothing but its own text', { timeout: 3_600_000 }, () => {
+it('every request ends exactly once, with exactly its own text', { timeout: 3_600_000 }, () => {
   checkCourses(seedsOf(1));
 });

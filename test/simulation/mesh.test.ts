@@ -8,7 +8,7 @@ import { checkCourses, seedsOf } from './courses.js';
 import { playCourse } from './world/scenario.js';
 import { World } from './world/world.js';
 
-it('every request ends once, and with nothing but its own text', { timeout: 3_600_000 }, () => {
+it('every request ends exactly once, with exactly its own text', { timeout: 3_600_000 }, () => {
   checkCourses(seedsOf(0));
 });
 

@@ -32,13 +32,13 @@ function waitUntil(afterMs: number, tokens: readonly number[]): { requests: SimR
   return { requests, busy: busy.id, idle: idle.id };
 }
 
-it('what waits goes to a worker that has become free, at once, and what runs stays', () => {
+it('a queued request moves at once to a worker that becomes free, and a running one stays', () => {
   const { requests, busy, idle } = waitUntil(1_000, [400, 100, 100]);
   expect(requests.map(workersOf)).toEqual([[busy], [busy, idle], [busy, idle]]);
   expect(requests.map(codesOf)).toEqual([[undefined], ['moved', undefined], ['moved', undefined]]);
 });
 
-it('whenever its turn comes meanwhile, nothing is said twice and no slot is kept', () => {
+it('a turn that comes during a move neither repeats text nor leaks a slot', () => {
   const tries = Array.from({ length: 30 }, (_, i) => {
     const { requests } = waitUntil(200 + 20 * i, [30, 20]);
     return requests.map((request) => workersOf(request).length);
@@ -47,7 +47,7 @@ it('whenever its turn comes meanwhile, nothing is said twice and no slot is kept
   expect(new Set(tries.map(([, second]) => second))).toEqual(new Set([1, 2]));
 });
 
-it('an owner is served by the own worker at rest where there is no other, or where it is pinned; nobody else is', () => {
+it('a worker off duty serves its owner if there is no other worker or it is pinned, and nobody else', () => {
   const world = new World(3);
   const [mine, other] = [world.startWorker(), world.startWorker()];
   const [owner, stranger] = [world.startClient('gold', mine.name), world.startClient('gold')];

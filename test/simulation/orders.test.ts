@@ -68,7 +68,7 @@ describe('an ordered answer', () => {
     expect(request.answer?.settled?.paid).toBe(Math.min(claim!.receipt.score, claim!.order.maxPrice));
   });
 
-  it('is nothing that an account without a wallet has, nor the owner of its worker', () => {
+  it('has no order from an account without a wallet, or from the worker’s owner', () => {
     const { world, workers } = quietWorld(2);
     const client = world.startClient('bronze');
     const owner = world.startOrderer(rich, { name: workers[0]!.name });
@@ -79,7 +79,7 @@ describe('an ordered answer', () => {
     expect(claimsAt(workers[0]!)).toEqual([]);
   });
 
-  it('that is cancelled counts with what had come, and before its first token not at all', () => {
+  it('counts for the text so far if cancelled, and not at all before its first token', () => {
     const { world, workers } = quietWorld(3);
     const client = world.startOrderer(rich);
     world.clock.advance(settleMs);
@@ -95,7 +95,7 @@ describe('an ordered answer', () => {
   });
 });
 
-it('a worker that sees less than its client thinks it has: the client asks as a guest', () => {
+it('a client asks as a guest at a worker that sees a lower balance than the client does', () => {
   const { world, workers } = quietWorld(4);
   const client = world.startOrderer(rich);
   world.balances.set(client.account, 3_000); // spent elsewhere since
@@ -123,7 +123,7 @@ it.each([
   expect(claimsAt(workers[0]!)).toEqual([]);
 });
 
-it('what is spoken for is not offered twice, at the client and at the worker', () => {
+it('points held for one request are not offered for another, at the client or at the worker', () => {
   const { world, workers } = quietWorld(5);
   const client = world.startOrderer(20_000);
   world.clock.advance(settleMs);
@@ -146,7 +146,7 @@ describe('acks', () => {
     expect(client.wallet.free).toBeDefined();
   }
 
-  it('that are lost with their connection come on the next one', () => {
+  it('lost with their connection arrive on the next one', () => {
     const { world, workers } = quietWorld(6);
     const [worker] = workers as [SimWorker];
     const acks = ackFiles();
@@ -160,7 +160,7 @@ describe('acks', () => {
     expect(acks.files.size).toBe(0);
   });
 
-  it('reach a worker that was started again meanwhile, from a client that was, too', () => {
+  it('reach a restarted worker, even from a restarted client', () => {
     const { world, workers } = quietWorld(7);
     const [worker] = workers as [SimWorker];
     const acks = ackFiles();
@@ -179,7 +179,7 @@ describe('acks', () => {
     expect(acks.files.size).toBe(0);
   });
 
-  it('are owed: a client that sends none is refused after three results, for ten minutes', () => {
+  it('are mandatory: a client that sends none is refused after three results, for ten minutes', () => {
     const { world, workers } = quietWorld(8);
     const client = world.startOrderer(rich);
     client.wallet.settle = () => undefined;
@@ -200,7 +200,7 @@ describe('acks', () => {
   });
 });
 
-it('a request that fails over is ordered anew, under one id, and each worker may claim what it did', () => {
+it('a request that fails over is ordered again under the same id, and each worker may claim its part', () => {
   const { world, workers } = quietWorld(9, 2);
   const client = world.startOrderer(rich);
   world.clock.advance(settleMs);
@@ -218,7 +218,7 @@ it('a request that fails over is ordered anew, under one id, and each worker may
   expect(request.answer?.settled?.receipt).toEqual(claims[0]!.receipt);
 });
 
-it('who has earned by serving, and whose worker is gone, is known for it: the points are looked up', () => {
+it('points earned by serving are looked up even if the owner’s worker is gone', () => {
   const { world, workers } = quietWorld(12, 2);
   const [earner, other] = workers as [SimWorker, SimWorker];
   const guest = world.startOrderer(0);
@@ -258,7 +258,7 @@ describe("a worker's disk", () => {
     expect(world.escalations).toEqual([]);
   });
 
-  it('that is slow holds the worker, when it stops, until the last receipt has left', () => {
+  it('that is slow delays the worker’s stop until its last receipt is sent', () => {
     const { world, workers } = quietWorld(11);
     const [worker] = workers as [SimWorker];
     const client = world.startOrderer(rich);

@@ -37,7 +37,7 @@ function play(seed: number, faults: boolean): { world: World; requests: SimReque
 }
 
 describe('a worker with more models than memory', () => {
-  it('answers requests for all of them, with no more engines at a time than fit', () => {
+  it('answers requests for all of them, with no more loaded at a time than fit', () => {
     const { requests, most } = play(3, false);
     for (const { request, text, failure, ends } of requests) {
       expect(failure).toBeUndefined();

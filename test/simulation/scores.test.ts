@@ -32,7 +32,7 @@ const agree = (world: ScoreWorld, nodes: readonly ScoreNode[]): void => {
 };
 
 describe('named validators', () => {
-  it('certify what each of them did within seconds, on all of them', () => {
+  it('certify each one’s work within seconds, on all of them', () => {
     const world = new ScoreWorld(1, named);
     const nodes = names.map((name) => world.start(name));
     world.clock.advance(3_000);
@@ -57,7 +57,7 @@ describe('named validators', () => {
     agree(world, nodes);
   });
 
-  it('attest nothing twice and lose nothing when all of them are killed in the middle', () => {
+  it('attest nothing twice and lose nothing if all are killed midway', () => {
     const world = new ScoreWorld(3, named);
     const nodes = names.map((name) => world.start(name));
     world.clock.advance(3_000);
@@ -69,7 +69,7 @@ describe('named validators', () => {
     agree(world, nodes);
   });
 
-  it('count nothing that only some of them may see, until the halves of the mesh meet again', () => {
+  it('count nothing that only one half of a split mesh can see, until the halves reconnect', () => {
     const world = new ScoreWorld(4, named);
     const nodes = names.map((name) => world.start(name));
     world.clock.advance(3_000);
@@ -83,7 +83,7 @@ describe('named validators', () => {
     agree(world, nodes);
   });
 
-  it('come to all that they were owed, also where it is more than is gathered at a time', () => {
+  it('get everything they are owed, even if it is more than is gathered at a time', () => {
     const world = new ScoreWorld(8, named);
     const nodes = names.map((name) => world.start(name));
     const [first] = nodes;
@@ -95,7 +95,7 @@ describe('named validators', () => {
     agree(world, nodes);
   });
 
-  it('ban who signs two receipts for one order, everywhere', () => {
+  it('ban a worker that signs two receipts for one order, everywhere', () => {
     const world = new ScoreWorld(5, named);
     const nodes = names.map((name) => world.start(name));
     world.clock.advance(3_000);
@@ -109,8 +109,8 @@ describe('named validators', () => {
   });
 });
 
-describe('where nobody is named', () => {
-  it('who is alone certifies for itself, and others attest it when they have been there for a minute', () => {
+describe('without named validators', () => {
+  it('a lone worker certifies its own work, and others attest it once they have been there for a minute', () => {
     const world = new ScoreWorld(6, seen);
     const first = world.start('first');
     for (let n = 0; n < 5; n++) put(world, first, claimOf('first', n));
@@ -147,8 +147,8 @@ describe('where nobody is named', () => {
   });
 });
 
-describe('a program that only looks up', () => {
-  it('comes to the balances of the workers, and changes nothing for them', () => {
+describe('a client that only looks up', () => {
+  it('arrives at the workers’ balances, and changes nothing for them', () => {
     const world = new ScoreWorld(7, named);
     const nodes = names.map((name) => world.start(name));
     world.clock.advance(3_000);

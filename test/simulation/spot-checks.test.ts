@@ -39,7 +39,7 @@ function meshOf(seed: number, spotChecks: number, tales: readonly (Lie | undefin
 
 const askedAt = ({ answer }: SimRequest): string | undefined => answer?.tries.at(-1)?.worker;
 
-it('a worker that invents its answers is asked no more once one of them was checked, for an hour', () => {
+it('a worker that makes up answers is avoided for an hour once one of them fails a check', () => {
   const { world, workers, checks, ask } = meshOf(1, 1, ['invents', undefined, undefined]);
   const [liar = '', ...honest] = workers.map(({ id }) => id);
   const first = ask(5, { pin: liar });
@@ -56,7 +56,7 @@ it('a worker that invents its answers is asked no more once one of them was chec
   expect(later).toContain(liar);
 });
 
-it('it is still asked where nobody else is there', () => {
+it('an avoided worker is still asked if there is no other', () => {
   const { workers, ask, world, checks } = meshOf(2, 1, ['invents', undefined]);
   const [liar, other] = workers;
   ask(1, { pin: liar?.id });
@@ -66,7 +66,7 @@ it('it is still asked where nobody else is there', () => {
   expect(checks[0]?.isAvoided).toBe(true);
 });
 
-it('an answer that several workers made is not checked: nobody knows whose fault it would be', () => {
+it('an answer made by several workers is not checked, since nobody could be blamed', () => {
   const { world, workers, client, checks } = meshOf(3, 1, [undefined, undefined, undefined]);
   const asked = world.ask(client, { prompt: 'count from 5', options: { maxTokens: 60 } });
   expect(world.clock.runUntil(() => asked.text.length > 20, 10_000)).toBe(true);
@@ -80,7 +80,7 @@ it('an answer that several workers made is not checked: nobody knows whose fault
   expect(checks).toEqual([]);
 });
 
-it('tools, schemas, short answers, what was cancelled, and models that nobody else has are not checked', () => {
+it('answers with tools or schemas, short or cancelled ones, and those of models nobody else has are not checked', () => {
   const { world, client, workers, checks, ask } = meshOf(4, 1, [undefined, undefined]);
   ask(1, { tools: [{ name: 'add' }] });
   ask(1, { options: { maxTokens: tokens, jsonSchema: {} } });
@@ -95,14 +95,14 @@ it('tools, schemas, short answers, what was cancelled, and models that nobody el
   expect(checks).toEqual([]);
 });
 
-it('about the share of the answers is checked that was asked for', () => {
+it('about the requested share of answers is checked', () => {
   const { checks, ask } = meshOf(5, 0.3, [undefined, undefined]);
   for (let from = 0; from < 100; from++) ask(from);
   expect(checks.length).toBeGreaterThan(15);
   expect(checks.length).toBeLessThan(50);
 });
 
-it('at a share of 0 nobody is asked to check anything, and nobody is avoided', () => {
+it('at a share of 0 nothing is checked and nobody is avoided', () => {
   const { world, workers, checks, ask } = meshOf(6, 0, ['invents', undefined]);
   const prompts = new Set<string>();
   world.onPosition = (worker, _peer, { id }) => void prompts.add(`${worker.name} ${id}`);
@@ -111,7 +111,7 @@ it('at a share of 0 nobody is asked to check anything, and nobody is avoided', (
   expect(new Set(at)).toEqual(new Set(workers.map(({ id }) => id)));
 });
 
-it('whatever becomes of the checks, the answers are the same', () => {
+it('the outcome of a check never changes the answer', () => {
   const course = (spotChecks: number): unknown[] => {
     const { world, ask, workers } = meshOf(7, spotChecks, [undefined, undefined]);
     return Array.from({ length: 10 }, (_, from) => {

@@ -46,7 +46,7 @@ const endsOf = (staged: Staged): unknown[] =>
     .map(({ params }) => (params as { failure: { code: string } | undefined }).failure?.code);
 
 describe('an ask', () => {
-  it('chooses, sends, takes the answer and ends once', () => {
+  it('chooses, sends, receives the answer and ends once', () => {
     const staged = ask();
     staged.send(chosen('w1'), began);
     expect(staged.state).toEqual({ open: 'streaming' });
@@ -57,7 +57,7 @@ describe('an ask', () => {
     expect(staged.told()).toEqual(['answer started', 'answer stopped']);
   });
 
-  it('looks for a worker ten times a second until its patience ends, then says that there is none', () => {
+  it('looks for a worker ten times a second until its patience ends, then reports that there is none', () => {
     const staged = ask({ patienceMs: 1_000 });
     staged.clock.advance(950);
     expect(staged.did()).toEqual(Array.from({ length: 10 }, () => 'choose'));
@@ -65,14 +65,14 @@ describe('an ask', () => {
     expect(endsOf(staged)).toEqual(['no_worker']);
   });
 
-  it('out of patience after failures says what the last worker said', () => {
+  it('out of patience after failures reports what the last worker said', () => {
     const staged = ask({ patienceMs: 1_000 });
     staged.send(chosen('w1'), failed(true, 'queue_full'));
     staged.clock.advance(1_100);
     expect(endsOf(staged)).toEqual(['queue_full']);
   });
 
-  it('ends at once where a worker refuses it for good, or where the pinned one lacks the model', () => {
+  it('ends at once if a worker refuses it for good or the pinned one lacks the model', () => {
     const final = ask();
     final.send(chosen('w1'), failed(false, 'bad_request'));
     expect(endsOf(final)).toEqual(['bad_request']);
@@ -83,7 +83,7 @@ describe('an ask', () => {
     expect(endsOf(pinned)).toEqual(['model_not_found']);
   });
 
-  it('goes elsewhere with what only this worker refuses this client', () => {
+  it('tries another worker if a refusal concerns only this client at this worker', () => {
     for (const code of ['rate_limited', 'banned']) {
       const staged = ask();
       staged.send(chosen('w1'), failed(false, code));
@@ -114,7 +114,7 @@ describe('an ask', () => {
     expect(waits).toEqual([1, 1, 1, 1, 1, 100, 200, 400, 1, 200, 400, 799]);
   });
 
-  it('fails at its deadline wherever it is, and leaves the worker that works on it', () => {
+  it('fails at its deadline in any state, and cancels at its worker', () => {
     const paths = [
       [],
       [chosen('w1')],
@@ -137,7 +137,7 @@ describe('an ask', () => {
     }
   });
 
-  it('has no deadline where none was given: a stream may take days', () => {
+  it('has no deadline if none was given: a stream may take days', () => {
     const staged = ask();
     staged.send(chosen('w1'), began);
     staged.clock.advance(20 * 24 * 3_600_000);
@@ -167,7 +167,7 @@ describe('an ask', () => {
     }
   });
 
-  it('of a client that closes fails, and says so', () => {
+  it('fails with its reason when the client closes', () => {
     const staged = ask();
     staged.send(chosen('w1'), began, shutdown);
     expect(endsOf(staged)).toEqual(['client_closed']);
@@ -175,7 +175,7 @@ describe('an ask', () => {
 });
 
 describe('an ask whose worker is in doubt', () => {
-  it('leaves it at once for another one, which goes on; the first is told', () => {
+  it('moves to another at once, which continues, and cancels at the first', () => {
     for (const [path, doubt] of [
       [[chosen('w1')], silent],
       [[chosen('w1'), began], stalled],
@@ -194,7 +194,7 @@ describe('an ask whose worker is in doubt', () => {
     }
   });
 
-  it('goes on where it was, where the worker is there again before anybody else is', () => {
+  it('continues with the same worker if that recovers before another is found', () => {
     const staged = ask();
     staged.send(chosen('w1'), began, silent);
     staged.clock.advance(5_000);
@@ -206,7 +206,7 @@ describe('an ask whose worker is in doubt', () => {
     expect(failedTries(staged)).toEqual([['w1', undefined]]);
   });
 
-  it('takes its end, also while it is in doubt', () => {
+  it('accepts an end from the doubted worker', () => {
     const staged = ask();
     staged.send(chosen('w1'), began, silent, ended);
     expect(endsOf(staged)).toEqual([undefined]);
@@ -219,7 +219,7 @@ describe('an ask whose worker is in doubt', () => {
     expect(failedTries(busy)).toEqual([['w1', undefined]]); // the doubt is gone
   });
 
-  it('with nobody else to ask fails when its patience ends; one that speaks is given time to mend itself', () => {
+  it('fails when its patience ends if there is no other; a stalled worker gets time to repair itself', () => {
     for (const [doubt, withinMs] of [
       [silent, 10_000],
       [stalled, 60_000],
@@ -235,7 +235,7 @@ describe('an ask whose worker is in doubt', () => {
     }
   });
 
-  it('asks nobody else after its last try, and still takes what comes', () => {
+  it('asks nobody else after its last try, but still accepts what comes', () => {
     const staged = ask({ chance: 0 });
     for (let tries = 1; tries < maxTries; tries++) {
       staged.send(chosen(`w${tries}`), failed(true));
@@ -247,8 +247,8 @@ describe('an ask whose worker is in doubt', () => {
   });
 });
 
-describe('an ask that stands in a line', () => {
-  it('looks four times a second for a better place, and moves there at once: no failed try, nothing held against anybody', () => {
+describe('a queued ask', () => {
+  it('looks for a better place four times a second and moves at once, without a failed try or blame', () => {
     const staged = ask();
     staged.send(chosen('w1'), queued);
     staged.clock.advance(500);
@@ -275,7 +275,7 @@ describe('an ask that stands in a line', () => {
     }
   });
 
-  it('moves again, where the slot was gone, and is asked to wait there too, but not for ever', () => {
+  it('moves again if the slot was taken meanwhile, but only so often', () => {
     const staged = ask({ chance: 0.5 });
     staged.send(chosen('w0'));
     for (let move = 1; move <= maxMoves + 2; move++) staged.send(queued, chosen(`w${move}`));
@@ -305,8 +305,8 @@ describe('an ask that stands in a line', () => {
   });
 });
 
-describe('an ask that is to show work', () => {
-  it('does it, and asks the same worker again: no failed try', () => {
+describe('an ask that must prove work', () => {
+  it('does so, and asks the same worker again without a failed try', () => {
     const staged = ask();
     staged.send(chosen('w1'), wantsWork());
     expect(staged.did()).toEqual(['choose', 'send', 'solve']);
@@ -317,7 +317,7 @@ describe('an ask that is to show work', () => {
     expect(failedTries(staged)).toEqual([['w1', undefined]]);
   });
 
-  it('shows a proof to nobody but the worker that wanted it', () => {
+  it('shows its proof only to the worker that required it', () => {
     const staged = ask();
     staged.send(chosen('w1'), wantsWork(), proven, failed(true));
     staged.clock.advance(1);
@@ -325,7 +325,7 @@ describe('an ask that is to show work', () => {
     expect(staged.context.proof).toBeUndefined();
   });
 
-  it('leaves a worker that wants ever more, or whose puzzle has no solution, or none in time', () => {
+  it('leaves a worker that keeps demanding proofs, or whose challenge is not solved in time', () => {
     const greedy = ask();
     greedy.send(chosen('w1'));
     for (let proofs = 0; proofs < maxProofs; proofs++) greedy.send(wantsWork(), proven);
@@ -354,14 +354,14 @@ describe('an ask that is to show work', () => {
   });
 });
 
-describe('an ask that may be answered on this machine', () => {
+describe('an ask with a local fallback', () => {
   const silentToTheEnd = (): Staged => {
     const staged = ask({ hasFallback: true, patienceMs: 3_000 });
     staged.send(chosen('w1'), began, stalled);
     staged.clock.advance(3_000);
     return staged;
   };
-  it('is, where no worker is found, none takes over, all tries failed, or none would have it', () => {
+  it('uses it if no worker is found, none takes over, all tries failed, or all refused', () => {
     const lonely = ask({ hasFallback: true, patienceMs: 3_000 });
     lonely.clock.advance(3_000);
     const unlucky = ask({ hasFallback: true });
@@ -381,13 +381,13 @@ describe('an ask that may be answered on this machine', () => {
     }
   });
 
-  it('is not, where the request itself is at fault', () => {
+  it('does not use it if the request itself is at fault', () => {
     const staged = ask({ hasFallback: true });
     staged.send(chosen('w1'), failed(false, 'prompt_too_long'));
     expect(endsOf(staged)).toEqual(['prompt_too_long']);
   });
 
-  it('fails where this machine cannot, or not in time, and says why', () => {
+  it('fails with a reason if this machine cannot answer, or not in time', () => {
     const cannot = silentToTheEnd();
     cannot.send(refused('local_failed'));
     const tooSlow = silentToTheEnd();
@@ -399,7 +399,7 @@ describe('an ask that may be answered on this machine', () => {
   });
 });
 
-it('has exactly one end, asks no more than it may, and never after its end, whatever comes', () => {
+it('has exactly one end and asks no more than it may, for any sequence of events', () => {
   const event = fc.constantFrom(
     ...[chosen('w'), failed(true), failed(false), queued, placed, began, ended, silent, stalled, resumed],
     ...[wantsWork(), proven, unproven, refused('rate_limited'), cancel, shutdown],

@@ -19,7 +19,7 @@ function paced(...events: { type: string }[]): Staged {
 const threadsOf = ({ context }: Staged): unknown => (context.pace as { threads: number }).threads;
 
 describe('pace', () => {
-  it('tells its engine the most threads on starting, and what it has to each process that is ready', () => {
+  it('starts with the maximum of threads, and tells its number to each process that becomes ready', () => {
     const pace = stage(paceMachine, { cores: 4, maxThreads: 3 });
     expect(pace.effects().map(({ name, context }) => [name, context.pace])).toMatchObject([
       ['setThreads', { threads: 3 }],
@@ -28,7 +28,7 @@ describe('pace', () => {
     expect(pace.effects().map(({ context }) => context.pace)).toMatchObject([{ threads: 2 }, { threads: 2 }]);
   });
 
-  it('lowers while the engine computes, raises again, and says only what changes', () => {
+  it('lowers and raises while the engine computes, and reports only changes', () => {
     const pace = paced(working);
     pace.send(engineUsed(0), engineUsed(1), engineUsed(1), engineUsed(1));
     expect(pace.did()).toEqual(['setThreads']);
@@ -38,7 +38,7 @@ describe('pace', () => {
     expect(threadsOf(pace)).toBe(4);
   });
 
-  it('goes by the engine alone while that computes: of the machine it would see itself', () => {
+  it('uses only the engine’s own samples while it computes, since the machine’s include the engine', () => {
     const pace = paced(machineUsed(0), working);
     for (let i = 0; i < 10; i++) {
       pace.clock.advance(400);
@@ -48,7 +48,7 @@ describe('pace', () => {
     expect(pace.state).toBe('computing');
   });
 
-  it('goes by the machine while the engine rests, from the first sample on that holds nothing of it', () => {
+  it('uses the machine’s samples while the engine rests, from the first that excludes its work', () => {
     const pace = paced(working, engineUsed(0));
     pace.clock.advance(1_500);
     pace.send(machineUsed(4));
@@ -62,7 +62,7 @@ describe('pace', () => {
     expect(threadsOf(pace)).toBe(4);
   });
 
-  it('waits for nothing while the machine rests, and stops when it is told to, everywhere', () => {
+  it('runs no timer while idle, and stops in every state', () => {
     for (const path of [[], [machineUsed(0)], [machineUsed(0), machineUsed(0)], [working]]) {
       const pace = paced(...path);
       if (path.every(({ type }) => type !== 'engine.working')) expect(pace.clock.pending).toBe(0);

@@ -12,7 +12,7 @@ const closed = { type: 'connection.closed' };
 const shutdown = { type: 'sys.shutdown' };
 
 describe('a link', () => {
-  it('that hears no greeting within five seconds is half open, and closed', () => {
+  it('that hears no greeting within five seconds is half-open, and is closed', () => {
     const link = stage(linkMachine);
     link.clock.advance(4_999);
     expect(link.state).toEqual({ connected: 'handshake' });
@@ -82,7 +82,7 @@ describe('a peer', () => {
 });
 
 describe('a connection on the score network', () => {
-  it('is let go where no hello comes within ten seconds, or another thing first', () => {
+  it('is closed if no hello comes within ten seconds, or something else comes first', () => {
     const silent = stage(scorePeerMachine);
     silent.clock.advance(10_000 - 1);
     expect(silent.state).toEqual({ connected: 'handshake' });
@@ -94,7 +94,7 @@ describe('a connection on the score network', () => {
     expect(rude.told()).toEqual(['connection started', 'connection stopped']);
   });
 
-  it('stays once it has said a good one, as long as it lasts', () => {
+  it('stays open once a valid hello has come', () => {
     const peer = stage(scorePeerMachine);
     peer.send(greeted);
     peer.clock.advance(24 * 3_600_000);

@@ -40,7 +40,7 @@ describe('duty', () => {
     expect(duty.clock.pending).toBe(0);
   });
 
-  it('keeps what the owner says before it looks, and tells', () => {
+  it('stores the owner’s command, then re-evaluates and announces', () => {
     const duty = staged();
     duty.did();
     duty.now.duty = { state: 'paused', untilMs: 7_200_000 };
@@ -55,7 +55,7 @@ describe('duty', () => {
     expect(duty.state).toBe('onDuty');
   });
 
-  it('tells again whoever asks, and otherwise only what is new', () => {
+  it('repeats its state on request, and otherwise announces only changes', () => {
     const duty = staged();
     duty.did();
     duty.clock.advance(600_000);
@@ -64,7 +64,7 @@ describe('duty', () => {
     expect(duty.did()).toEqual(['announce']);
   });
 
-  it('changes when its time is over, to the millisecond', () => {
+  it('changes on time, to the millisecond', () => {
     for (const state of ['on_duty', 'paused', 'off_schedule'] as const) {
       const duty = staged({ state, untilMs: 3_600_000 });
       const next: Duty = { state: state === 'on_duty' ? 'off_schedule' : 'on_duty', untilMs: undefined };

@@ -51,7 +51,7 @@ describe('the fetch of a model', () => {
     expect(staged.output).toEqual({ kind: 'failed', reasons: ['the first', 'the second'] });
   });
 
-  it('is stalled while nothing comes, goes on when something does, and leaves a source that stays so', () => {
+  it('stalls while nothing arrives, continues when something does, and abandons a source that stays stalled', () => {
     const staged = fetchWith(found(mesh, uri), room, advanced);
     staged.clock.advance(125_000);
     expect(staged.state).toEqual({ trying: { fetching: 'stalled' } });
@@ -76,7 +76,7 @@ describe('the fetch of a model', () => {
     expect(staged.state).toEqual({ trying: { fetching: 'moving' } });
   });
 
-  it('fails where nobody has it', () => {
+  it('fails if nobody has it', () => {
     expect(fetchWith(refused('no such name')).output).toEqual({ kind: 'failed', reasons: ['no such name'] });
   });
 

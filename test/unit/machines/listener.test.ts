@@ -19,7 +19,7 @@ describe('a listener', () => {
     expect(listener.clock.pending).toBe(0);
   });
 
-  it('tries again after a second, then less and often, says so once, and is well again after the first success', () => {
+  it('retries after a second, then ever less often, reports failure once, and resets on success', () => {
     const listener = stage(listenerMachine);
     for (const wait of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]) {
       listener.send({ type: 'listener.failed', error: new Error('taken') });
@@ -36,7 +36,7 @@ describe('a listener', () => {
     expect(listener.state).toEqual({ open: 'opening' });
   });
 
-  it('that neither listens nor fails is tried again', () => {
+  it('that neither listens nor fails is retried', () => {
     const listener = stage(listenerMachine);
     listener.clock.advance(10_000);
     expect(listener.state).toBe('backingOff');

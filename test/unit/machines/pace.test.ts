@@ -21,13 +21,13 @@ function timesOf(staged: Staged, name: string, ms: number, each: (atMs: number) 
 }
 
 describe('status', () => {
-  it('is said on starting, and somewhat more often than every five seconds while nothing changes', () => {
+  it('is sent on starting, and at least every five seconds while nothing changes', () => {
     const status = stage(statusMachine);
     expect(status.did()).toEqual(['watch', 'broadcast']);
     expect(timesOf(status, 'broadcast', 12_000)).toEqual([4_500, 9_000]);
   });
 
-  it('says a first change at once, and what follows together at the end of the gap', () => {
+  it('sends a first change at once, and further ones together at the end of the gap', () => {
     const status = stage(statusMachine);
     status.did();
     const times = timesOf(status, 'broadcast', 6_000, (at) => {
@@ -36,7 +36,7 @@ describe('status', () => {
     expect(times).toEqual([100, 350, 350 + 250 + 4_500]);
   });
 
-  it('is said at most four times a second, never later than a gap after a change, and never older than the heartbeat', () => {
+  it('is sent at most four times a second, within a gap of a change, and never older than the heartbeat', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.integer({ min: 300, max: 4_000 }), { maxLength: 40 }), (changes) => {
         const status = stage(statusMachine);
@@ -93,7 +93,7 @@ describe('health', () => {
     }
   });
 
-  it('leaves a state at the second sample in a row that says so, and not for one alone', () => {
+  it('leaves a state at the second contradicting sample in a row, not at the first', () => {
     expect(stateAfter(0, 50, 0, 50, 0)).toEqual(['idle', 'idle', 'idle', 'idle', 'idle']);
     expect(stateAfter(0, 50, 50, 0, 0)).toEqual(['idle', 'idle', 'moderate', 'moderate', 'idle']);
     expect(stateAfter(90, 90, 90)).toEqual(['idle', 'overloaded', 'overloaded']);
@@ -109,7 +109,7 @@ describe('health', () => {
     expect(health.context).toMatchObject({ score: 10, state: 'overloaded', capacity: 0 });
   });
 
-  it('that restarts goes on from what was published', () => {
+  it('continues from what was published after a restart', () => {
     const overloaded = { score: 10, state: 'overloaded', capacity: 0 } as const;
     const health = stage(healthMachine, { published: () => overloaded });
     health.clock.advance(sampleMs);
@@ -117,7 +117,7 @@ describe('health', () => {
     expect(health.context).toMatchObject(overloaded);
   });
 
-  it('goes on where a sample does not come', () => {
+  it('continues if a sample does not come', () => {
     const health = stage(healthMachine, { published: () => unknownHealth });
     health.clock.advance(4 * sampleMs);
     expect(health.did()).toEqual(['sample', 'sample']);

@@ -46,7 +46,7 @@ describe('a request in a slot', () => {
       }
   });
 
-  it('is lost where no slot takes the order within a minute, and where a cancel is not answered in 15 s', () => {
+  it('is lost if no slot takes the order within a minute, or a cancel is not answered in 15 s', () => {
     const ignored = request();
     ignored.clock.advance(60_000);
     expect(outcomeOf(ignored)).toEqual({ kind: 'lost' });

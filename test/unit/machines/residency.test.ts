@@ -33,7 +33,7 @@ const told = (staged: Staged): unknown[] =>
   });
 
 describe('residency', () => {
-  it('asks the engines where they stand, loads what fits, and another model in place of an idle one when it is asked for', () => {
+  it('asks engines for their state, loads what fits, and replaces an idle model on demand', () => {
     const staged = residencyWith(stands(0, 'parked'), stands(0, 'loading'), stands(1, 'parked'), stands(0, 'loaded'));
     expect(staged.effects()[0]?.name).toBe('askEngines');
     expect(staged.state).toBe('settled');
@@ -47,7 +47,7 @@ describe('residency', () => {
     expect(staged.state).toBe('settled');
   });
 
-  it('lets a busy model have its turn, then holds it, and lets go of it when it is gone', () => {
+  it('gives a busy model its turn, then holds it until it is unloaded', () => {
     const staged = residencyWith(stands(0, 'loaded'), stands(1, 'parked'), demand([undefined, 1], [0, 0]));
     expect(told(staged)).toEqual([]);
     staged.clock.advance(turnMs);
@@ -56,7 +56,7 @@ describe('residency', () => {
     expect(told(staged)).toEqual(['unload 0', { models: [] }]); // gone first: nothing is started in it again
   });
 
-  it('forgets an engine that is not started any more, and gives its memory to others', () => {
+  it('forgets an engine that is given up, and gives its memory to others', () => {
     const staged = residencyWith(stands(0, 'loaded'), stands(1, 'parked'));
     staged.effects();
     staged.send({ type: 'engine.gone', place: 0 });

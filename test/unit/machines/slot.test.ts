@@ -57,7 +57,7 @@ describe('a slot', () => {
     }
   });
 
-  it('hears nothing of a run that is not its own', () => {
+  it('ignores runs that are not its own', () => {
     const slot = slotWith(ready, order('r2'));
     for (const late of [started, firstToken, progress, ended]) slot.send(late('r1'));
     slot.send(failed('r1', 'slot_failed'), failed('r1', 'bad_request'), { type: 'slot.cancel', run: 'r1' });
@@ -93,7 +93,7 @@ describe('a slot', () => {
     expect(slot.did()).toEqual(['report']);
   });
 
-  it('waits as long as the pace of its run says, from the last sign on', () => {
+  it('waits as long as its run’s pace allows, from the last sign', () => {
     for (const before of [[], [firstToken('r1')]]) {
       const slot = slotWith(ready, order('r1'), ...before);
       slot.send(progress('r1', 10_000));
@@ -109,7 +109,7 @@ describe('a slot', () => {
     }
   });
 
-  it('reads what its engine has sent before it doubts: a timer that is overdue proves nothing', () => {
+  it('reads what its engine has sent before it counts as wedged: an overdue timer proves nothing', () => {
     for (const before of [[], [firstToken('r1')]]) {
       const slot = slotWith(ready, order('r1'), ...before);
       slot.clock.advance(15_000); // as if the whole time had passed asleep, and the timer came first
@@ -120,14 +120,14 @@ describe('a slot', () => {
     }
   });
 
-  it('asks for an engine again where a restart that it wanted does not come', () => {
+  it('asks for an engine again if a requested restart does not happen', () => {
     const slot = slotWith(ready, order('r1'));
     slot.clock.advance(30_000 + 10_000);
     expect(slot.state).toBe('offline');
     expect(slot.did()).toEqual(['restartEngine', 'reportLost', 'greetEngine']);
   });
 
-  it('says that a run is lost where its engine is, and nothing where it had none', () => {
+  it('reports its run lost with the engine, and nothing if it had none', () => {
     const busy = slotWith(ready, order('r1'));
     busy.send(lost, lost);
     expect(busy.did()).toEqual(['reportLost', 'greetEngine', 'greetEngine']);
@@ -141,7 +141,7 @@ describe('a slot', () => {
     expect(other.did()).toEqual([]);
   });
 
-  it('hands a cancel of its own run on, and stays until the run has ended', () => {
+  it('passes on a cancel of its own run, and waits until the run has ended', () => {
     const slot = slotWith(ready, order('r1'));
     slot.send({ type: 'slot.cancel', run: 'r1' });
     expect(slot.did()).toEqual(['cancelRun']);
@@ -149,7 +149,7 @@ describe('a slot', () => {
     expect(slot.did()).toEqual(['report', 'offer']);
   });
 
-  it('pauses after a run that the engine gave up, so that one which always fails does not spin', () => {
+  it('pauses after a run the engine gave up, so that one that always fails does not spin', () => {
     const slot = slotWith(ready, order('r1'), failed('r1', 'slot_failed'));
     expect(slot.state).toBe('faulted');
     slot.clock.advance(200);
@@ -157,7 +157,7 @@ describe('a slot', () => {
     expect(slot.did()).toEqual(['offer']);
   });
 
-  it('frees itself of a run that the scheduler has forgotten, and tells nobody of its end', () => {
+  it('gets rid of a run the scheduler has forgotten, without reporting its end', () => {
     for (const end of [ended('r1'), failed('r1', 'slot_failed')]) {
       const slot = slotWith(ready, order('r1'));
       slot.send({ type: 'slot.report' }, ended('r0'), failed('r0', 'slot_failed'));
@@ -170,7 +170,7 @@ describe('a slot', () => {
     expect(idle.did()).toEqual(['offer']);
   });
 
-  it('wants a new engine where a forgotten run does not end', () => {
+  it('requests a new engine if a forgotten run does not end', () => {
     const slot = slotWith(ready, order('r1'), { type: 'slot.report' });
     slot.clock.advance(30_000);
     expect(slot.state).toBe('wedged');

@@ -52,8 +52,8 @@ const unwelcome: ClientView = {
   health: 'moderate',
 };
 
-describe('who asks', () => {
-  it('is refused in the order of the rules: with everything wrong at once, each reason shows when those before it are gone', () => {
+describe('the client', () => {
+  it('is refused for the first reason that applies, in the order of the rules', () => {
     const repairs: readonly (readonly [refusal: object, repair: Partial<ClientView>])[] = [
       [{ code: 'banned', message: expect.stringContaining('owner of this worker does not serve') }, { access: 'open' }],
       [{ code: 'banned', retryAfterMs: 90_000 }, { banLeftMs: 0 }],
@@ -70,11 +70,11 @@ describe('who asks', () => {
     expect(admitClient(view)).toBeUndefined();
   });
 
-  it('is let in where it is the owner, whatever else holds', () => {
+  it('is always admitted if it is the owner', () => {
     expect(admitClient({ ...unwelcome, isOwner: true, unfinished: 10_000 })).toBeUndefined();
   });
 
-  it('is told that it is not among those named, where only some are', () => {
+  it('learns that it is not on the allow list', () => {
     expect(admitClient({ ...welcome, access: 'not_named' })).toMatchObject({
       code: 'banned',
       message: expect.stringContaining('named'),
@@ -100,16 +100,19 @@ describe('who asks', () => {
     expect(admitClient({ ...welcome, health, tier })?.code).toBe(isAsked ? 'work_required' : undefined);
   });
 
-  it.each(['missing', 'late', 'useless'] as const)('is asked again, and told why, where the proof is %s', (verdict) => {
-    const said = (proof: ProofVerdict) => admitClient({ ...welcome, health: 'busy', proof: () => proof });
-    expect(said(verdict)).toMatchObject({ code: 'work_required' });
-    const others = (['missing', 'late', 'useless'] as const).filter((other) => other !== verdict);
-    for (const other of others) expect(said(verdict)?.message).not.toBe(said(other)?.message);
-  });
+  it.each(['missing', 'late', 'useless'] as const)(
+    'must prove work again, and is told why, if the proof is %s',
+    (verdict) => {
+      const said = (proof: ProofVerdict) => admitClient({ ...welcome, health: 'busy', proof: () => proof });
+      expect(said(verdict)).toMatchObject({ code: 'work_required' });
+      const others = (['missing', 'late', 'useless'] as const).filter((other) => other !== verdict);
+      for (const other of others) expect(said(verdict)?.message).not.toBe(said(other)?.message);
+    },
+  );
 });
 
-describe('what is asked', () => {
-  it('is let in where nothing speaks against it, to the model asked for by name or hash, or to the first', () => {
+describe('the request', () => {
+  it('is admitted to the model named by name or hash, or to the first one', () => {
     for (const [model, name] of [
       [undefined, 'counter'],
       ['plain', 'plain'],
@@ -131,7 +134,7 @@ describe('what is asked', () => {
     expect(codeOf(ask({ model: 'plain' }), {})).toBe('admitted');
   });
 
-  it('is let in for the owner even where the machine is needed for something else', () => {
+  it('is admitted for the owner even on an overloaded machine', () => {
     expect(codeOf(ask(), { healthCapacity: 0 })).toBe('overloaded');
     expect(codeOf(ask(), { healthCapacity: 0, isOwner: true })).toBe('admitted');
   });
@@ -146,14 +149,14 @@ describe('what is asked', () => {
     expect(codeOf({ ...prompt, model: 'counter' }, {})).toBe('admitted');
   });
 
-  it('is weighed by the model that is claimed to have answered, where that can be done', () => {
+  it('is checked by the model claimed to have answered, if that model can do it', () => {
     const check = { text: 'x', model: plain.sha256 };
     expect(admitRequest(ask({ model: 'counter', check }), open)).toMatchObject({ code: 'bad_request' });
     expect(codeOf(ask({ check: { text: 'x', model: 'counter' } }), {})).toBe('admitted');
     expect(codeOf(ask({ model: 'counter', check: { text: 'x', model: 'nobody' } }), {})).toBe('model_not_found');
   });
 
-  it('hears what is served where the model asked for is not among it, in a message that fits the protocol', () => {
+  it('learns which models are served if the requested one is not, in a message that fits the protocol', () => {
     const many = Array.from({ length: 300 }, (_, i) => ({ ...plain, name: `model-${i}-${'x'.repeat(90)}` }));
     const verdict = admitRequest(ask({ model: 'q'.repeat(limits.maxNameChars) }), { ...open, models: many });
     expect(verdict).toHaveProperty('message', expect.stringContaining('model-0-'));
@@ -164,12 +167,12 @@ describe('what is asked', () => {
     );
   });
 
-  it('hears which name it may have meant, of those that are served', () => {
+  it('learns which served name it may have meant', () => {
     const verdict = admitRequest(ask({ model: 'qwem' }), { ...open, meant: 'qwen' });
     expect(verdict).toHaveProperty('message', expect.stringMatching(/does not serve qwem; .* Did you mean qwen\?$/));
   });
 
-  it('hears when to come back where coming back helps: after a mean response, or a second', () => {
+  it('learns when to come back if that helps: after a mean response, or a second', () => {
     const full = { ...open, queueFull: true };
     expect(admitRequest(ask(), { ...full, avgResponseMs: 2_345.6 })).toMatchObject({ retryAfterMs: 2_346 });
     expect(admitRequest(ask(), full)).toMatchObject({ retryAfterMs: 1_000 });

@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { backoffMs } from '../../../src/rules/backoff.js';
 
-it('begins with the first wait, doubles, and never passes the longest', () => {
+it('starts at the first delay, doubles, and never exceeds the longest', () => {
   expect(
     [0, 1, 2, 3, 7, 99, 100_000].map((failures) => backoffMs({ firstMs: 500, longestMs: 30_000 }, failures)),
   ).toEqual([500, 500, 1_000, 2_000, 30_000, 30_000, 30_000]);
 });
 
-it('is never shorter than the wait before it', () => {
+it('never decreases', () => {
   const waits = fc.record({
     firstMs: fc.integer({ min: 1, max: 60_000 }),
     longestMs: fc.integer({ min: 1, max: 1e9 }),

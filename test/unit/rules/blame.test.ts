@@ -6,8 +6,8 @@ import { culpritOf, isOnTrial, type RunAtDeath } from '../../../src/rules/blame.
 const anyRun = fc.record({ losses: fc.nat(2), hasSpoken: fc.boolean() });
 const run = (losses: number, hasSpoken: boolean): RunAtDeath => ({ losses, hasSpoken });
 
-describe('an engine died', () => {
-  it('nobody is blamed for a first loss, nor where another may as well have done it', () => {
+describe('when an engine dies', () => {
+  it('nobody is blamed for a first loss, or if another may have done it', () => {
     fc.assert(
       fc.property(fc.array(anyRun, { maxLength: 9 }), (runs) => {
         const culprit = culpritOf(runs);
@@ -20,7 +20,7 @@ describe('an engine died', () => {
     );
   });
 
-  it('while one that was lost before read its prompt by itself: that one did it, whoever spoke beside it', () => {
+  it('a suspect reading its prompt alone is blamed, whatever streamed beside it', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(2), { maxLength: 8 }), fc.integer({ min: 1, max: 2 }), (beside, losses) => {
         const suspect = run(losses, false);
@@ -30,7 +30,7 @@ describe('an engine died', () => {
     );
   });
 
-  it('under one request alone, twice: that one did it, at whatever token', () => {
+  it('a lone request is blamed for its second loss, at any token', () => {
     const alone = run(1, true);
     expect(culpritOf([alone])).toBe(alone);
     expect(culpritOf([run(0, true)])).toBeUndefined();

@@ -22,26 +22,26 @@ const opened = (nowMs = 0): Circuit => {
 };
 
 describe('circuit', () => {
-  it('opens after three failures in a row, and not where a success came between', () => {
+  it('opens after three failures in a row, but not if a success came between', () => {
     const two = failed(failed(closedCircuit, 'a', 0), 'b', 0);
     expect(allows(two, 0)).toBe(true);
     expect(allows(failed(two, 'c', 0), firstPauseMs - 1)).toBe(false);
     expect(allows(failed(succeeded(two, 'x'), 'c', 0), 0)).toBe(true);
   });
 
-  it('is half-open once its pause is over: one probe, and nothing else while that is out', () => {
+  it('is half-open after its pause: one probe, and nothing else while that is out', () => {
     expect(allows(opened(), firstPauseMs)).toBe(true);
     const probing = sent(opened(), 'probe', firstPauseMs);
     expect(allows(probing, firstPauseMs)).toBe(false);
     expect(allows(probing, 1e9)).toBe(false);
   });
 
-  it('closes with the probe that succeeds, and starts from nothing', () => {
+  it('closes when its probe succeeds, with a clean record', () => {
     const closed = succeeded(sent(opened(), 'probe', firstPauseMs), 'probe');
     expect(closed).toEqual(closedCircuit);
   });
 
-  it('closes when the answer to its probe begins, and not when another one does', () => {
+  it('closes when the answer to its probe begins, but not when another one does', () => {
     const probing = sent(opened(), 'probe', firstPauseMs);
     expect(began(probing, 'probe')).toEqual(closedCircuit);
     expect(began(probing, 'older')).toBe(probing);
@@ -63,14 +63,14 @@ describe('circuit', () => {
     expect(maxPauseMs).toBe(60_000);
   });
 
-  it('may be probed again at once where the probe was taken back', () => {
+  it('may be probed again at once if the probe was withdrawn', () => {
     const back = withdrawn(sent(opened(), 'probe', firstPauseMs), 'probe', firstPauseMs + 10);
     expect(allows(back, firstPauseMs + 10)).toBe(true);
     const again = failed(sent(back, 'second', firstPauseMs + 10), 'second', firstPauseMs + 10);
     expect(allows(again, firstPauseMs + 10 + 2 * firstPauseMs - 1)).toBe(false); // the pause still doubles
   });
 
-  it('listens to nobody but its probe while that is out', () => {
+  it('ignores other requests while its probe is out', () => {
     const probing = sent(opened(), 'probe', firstPauseMs);
     for (const after of [failed(probing, 'old', 2_000), succeeded(probing, 'old'), withdrawn(probing, 'old', 2_000)])
       expect(after).toEqual(probing);
@@ -83,7 +83,7 @@ describe('circuit', () => {
     fc.record({ do: fc.constantFrom('succeed' as const, 'fail' as const, 'withdraw' as const), which: fc.nat(50) }),
   );
 
-  it('never lets two probes out at once, and never stays shut for longer than its longest pause', () => {
+  it('never has two probes out, and never stays open longer than its longest pause', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         let circuit = closedCircuit;

@@ -11,7 +11,7 @@ const peer: fc.Arbitrary<Seated> = fc.record({
 const seated = fc.array(peer, { maxLength: 40, size: 'max' });
 const mayLeave = ({ isNeeded, idleSinceMs }: Seated) => !isNeeded && nowMs - idleSinceMs >= evictionRules.minIdleMs;
 
-it('never sends away who is needed or has just come, and somebody where there is another', () => {
+it('never evicts a needed or new connection, and always another if there is one', () => {
   fc.assert(
     fc.property(seated, (all) => {
       const leaves = whoLeaves(all, nowMs);
@@ -21,7 +21,7 @@ it('never sends away who is needed or has just come, and somebody where there is
   );
 });
 
-it('takes from the address with the most places, and there the one that was idle for longest', () => {
+it('evicts from the address with the most places, the one idle the longest', () => {
   fc.assert(
     fc.property(seated, (all) => {
       const leaves = whoLeaves(all, nowMs);

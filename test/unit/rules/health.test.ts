@@ -25,7 +25,7 @@ describe('health', () => {
     expect(healthScore({ cpu: 100, memory: 100, load: 100, queue: 100 })).toBe(0);
   });
 
-  it('is a whole number from 0 to 100, also for samples that are out of range', () => {
+  it('is an integer from 0 to 100 even for samples out of range', () => {
     const wild = fc.double({ min: -1e6, max: 1e6, noNaN: true });
     fc.assert(
       fc.property(fc.record({ cpu: wild, memory: wild, load: wild, queue: wild }), (anything) => {
@@ -63,7 +63,7 @@ describe('health', () => {
     expect(healthState(score)).toEqual({ state, capacity });
   });
 
-  it('is at best busy on a low battery, and is what it would be on any other', () => {
+  it('is at best busy on a low battery, and unaffected by any other', () => {
     const battery = fc.record({ percent, isDischarging: fc.boolean() });
     fc.assert(
       fc.property(sample, battery, (plain, battery) => {
@@ -84,7 +84,7 @@ describe('a state', () => {
   };
   const saysOf = (each: HealthSample) => healthState(healthScore(each)).state;
 
-  it('is left only at the second sample in a row that says so, for what that one says', () => {
+  it('is left only at the second contradicting sample in a row, for the state of that sample', () => {
     fc.assert(
       fc.property(fc.array(sample, { maxLength: 30 }), (samples) => {
         const course = states(samples);
@@ -99,7 +99,7 @@ describe('a state', () => {
     );
   });
 
-  it('is left at the latest at the second of two such samples, and stays where all agree with it', () => {
+  it('is left at the latest at the second contradicting sample, and kept while all agree', () => {
     fc.assert(
       fc.property(fc.array(sample, { maxLength: 30 }), sample, (samples, last) => {
         const steady = states([...samples, last, last, last, last]).slice(-2);

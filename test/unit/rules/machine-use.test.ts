@@ -30,14 +30,14 @@ function settled(own: number, others: number, loadAverage: number | undefined, c
   return last.use;
 }
 
-describe('what others use of the machine', () => {
-  it('is what was busy without what is ours, of all cores', () => {
+describe('the use by other programs', () => {
+  it('is the busy time less our own, over all cores', () => {
     expect(use(after(3, 1))).toMatchObject({ cpu: 25, busyShare: 1 });
     expect(use(after(4, 0))).toMatchObject({ cpu: 0, busyShare: 1 });
     expect(use(after(0, 2))).toMatchObject({ cpu: 50, busyShare: 0.5 });
   });
 
-  it('does not rise with what is ours, unless that is to count', () => {
+  it('does not rise with our own use, unless that is set to count', () => {
     const cores = fc.double({ min: 0, max: 2, noNaN: true });
     fc.assert(
       fc.property(cores, cores, (own, others) => {
@@ -56,7 +56,7 @@ describe('what others use of the machine', () => {
     expect(use({ ...after(2, 0), usableCores: 2 }, true)).toMatchObject({ cpu: 100 });
   });
 
-  it('keeps every share within 0..100, also where counters jump or stand still', () => {
+  it('stays within 0..100 even if counters jump or stall', () => {
     const wild = fc.double({ min: -1e6, max: 1e6, noNaN: true });
     const reading = fc.record({
       atMs: wild,
@@ -75,21 +75,21 @@ describe('what others use of the machine', () => {
     );
   });
 
-  it('takes our part out of the load average as the kernel puts it in: over a minute', () => {
+  it('subtracts our part from the load average the way the kernel adds it: over a minute', () => {
     expect(settled(2, 1, 3).load).toBeCloseTo(25, 0);
     expect(settled(2, 1, 3, true).load).toBeCloseTo(75, 0);
     const soon = use({ ...after(4, 0), loadAverage: 4 * (1 - Math.exp(-10_000 / loadAverageMs)) });
     expect(soon.load).toBeCloseTo(0, 6); // neither has arrived yet
   });
 
-  it('averages by itself where the system has no load average', () => {
+  it('is averaged here on systems without a load average', () => {
     expect(settled(2, 1, undefined).load).toBeCloseTo(25, 0);
     expect(settled(2, 1, undefined, true).load).toBeCloseTo(75, 0);
   });
 });
 
 describe('memory', () => {
-  it('is what is not available, and what is swapped out', () => {
+  it('counts unavailable and swapped-out memory', () => {
     expect(memoryUse({ totalBytes: 100, availableBytes: 75, swapUsedBytes: 0 })).toBe(25);
     expect(memoryUse({ totalBytes: 100, availableBytes: 75, swapUsedBytes: 25 })).toBe(50);
     expect(memoryUse({ totalBytes: 100, availableBytes: 25, swapUsedBytes: 500 })).toBe(100);

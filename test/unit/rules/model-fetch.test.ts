@@ -19,20 +19,20 @@ const room: Room = {
 };
 
 describe('a fetch', () => {
-  it('begins where there is room to the byte, and not with one less', () => {
+  it('begins with exactly enough room, and not with a byte less', () => {
     expect(whyNoRoom(room)).toBeUndefined();
     expect(whyNoRoom({ ...room, freeDiskBytes: room.freeDiskBytes - 1 })).toContain('QMESH_MODELS');
     expect(whyNoRoom({ ...room, freeDiskBytes: room.freeDiskBytes - 1e9, alreadyBytes: 1e9 })).toBeUndefined();
   });
 
-  it('does not begin for a model that this machine can never serve, and tells both numbers', () => {
+  it('is refused for a model this machine can never serve, with both numbers', () => {
     const why = whyNoRoom({ ...room, neededMemoryBytes: 9e9 });
     expect(why).toContain('9.0 GB');
     expect(why).toContain('8.0 GB');
     expect(whyNoRoom({ ...room, neededMemoryBytes: undefined })).toBeUndefined();
   });
 
-  it('leaves a seeder that took requests and brings nothing, sooner where there are others', () => {
+  it('drops a seeder that accepted requests and sends nothing, sooner if there are others', () => {
     expect(isStalled({ open: 1, silentMs: 29_999, isOnlyOne: false })).toBe(false);
     expect(isStalled({ open: 1, silentMs: 30_000, isOnlyOne: false })).toBe(true);
     expect(isStalled({ open: 1, silentMs: 119_999, isOnlyOne: true })).toBe(false);
@@ -40,7 +40,7 @@ describe('a fetch', () => {
     expect(isStalled({ open: 0, silentMs: 1e9, isOnlyOne: false })).toBe(false);
   });
 
-  it('leaves to a fellow what it has, unless it is silent, or far slower than the seeder', () => {
+  it('waits for a fellow’s blocks unless it is silent or far slower than the seeder', () => {
     const fellow = { silentMs: 0, blockMs: 400, seederBlockMs: 100 };
     expect(isWorthWaiting(fellow)).toBe(true);
     expect(isWorthWaiting({ ...fellow, blockMs: 401 })).toBe(false);
@@ -49,7 +49,7 @@ describe('a fetch', () => {
     expect(isWorthWaiting({ ...fellow, seederBlockMs: undefined })).toBe(true);
   });
 
-  it('waits longer after each try that brought nothing, and never longer than half a minute', () =>
+  it('backs off after each try that brought nothing, up to half a minute', () =>
     fc.assert(
       fc.property(fc.nat(100), fc.double({ min: 0, max: 0.999, noNaN: true }), (tries, chance) => {
         const delayMs = retryDelayMs(tries, chance);
@@ -61,7 +61,7 @@ describe('a fetch', () => {
 });
 
 describe('a limited line', () => {
-  it('lets no more through, in any stretch of time, than its rate and what may run ahead', () =>
+  it('never passes more than its rate plus the burst, in any stretch of time', () =>
     fc.assert(
       fc.property(
         fc.integer({ min: 1_000, max: 10_000_000 }),

@@ -32,7 +32,7 @@ const threadsAfter = (limits: PaceLimits, ...samples: PaceSample[]): number | un
   paces(limits, samples).at(-1)?.threads;
 
 describe('the pace of an engine', () => {
-  it('is from one thread to its maximum, whatever others do', () => {
+  it('is between one thread and its maximum, whatever others do', () => {
     fc.assert(
       fc.property(course, ({ limits, samples }) => {
         for (const { threads } of paces(limits, samples)) {
@@ -56,7 +56,7 @@ describe('the pace of an engine', () => {
     );
   });
 
-  it('comes back to its maximum when the machine is quiet, and not before', () => {
+  it('returns to its maximum when the machine is quiet, not before', () => {
     fc.assert(
       fc.property(course, ({ limits, samples }) => {
         const before = paces(limits, samples).at(-1) ?? fullPace(limits);
@@ -68,7 +68,7 @@ describe('the pace of an engine', () => {
     );
   });
 
-  it('never has fewer threads where others use less, at the same course of time', () => {
+  it('never has fewer threads when others use less', () => {
     fc.assert(
       fc.property(limits, fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 3 }), (limits, uses) => {
         const course = (share: number) =>
@@ -79,7 +79,7 @@ describe('the pace of an engine', () => {
     );
   });
 
-  it('is changed by at most one turn of others within each time that a change takes', () => {
+  it('changes no more often than its delays allow', () => {
     fc.assert(
       fc.property(course, ({ limits, samples }) => {
         let [last, sinceMs] = [limits.maxThreads, 0];
@@ -93,13 +93,13 @@ describe('the pace of an engine', () => {
     );
   });
 
-  it('goes by the sample that asks for the least change', () => {
+  it('follows the sample that asks for the smallest change', () => {
     const eight = { cores: 8, maxThreads: 8 };
     expect(threadsAfter(eight, { windowMs: 400, othersCores: 1 }, { windowMs: 400, othersCores: 6 })).toBe(7);
     expect(threadsAfter(eight, { windowMs: 400, othersCores: 6 }, { windowMs: 400, othersCores: 2 })).toBe(6);
   });
 
-  it('is not changed by a program that uses a core now and then', () => {
+  it('ignores a program that uses a core now and then', () => {
     const bursts = Array.from({ length: 40 }, (_, i) => ({ windowMs: 400, othersCores: i % 2 }));
     expect(new Set(paces(two, bursts).map(({ threads }) => threads))).toEqual(new Set([2]));
   });
@@ -110,12 +110,12 @@ describe('the pace of an engine', () => {
     expect(new Set(paces(two, bursts, lowered).map(({ threads }) => threads))).toEqual(new Set([1]));
   });
 
-  it('neither lowers nor raises for what is between used and free', () => {
+  it('ignores use between the two thresholds', () => {
     expect(threadsAfter(two, ...steady(0.45, 10_000))).toBe(2);
     expect(paces(two, steady(0.45, 10_000), paces(two, steady(1, 800)).at(-1)).at(-1)?.threads).toBe(1);
   });
 
-  it('does not look at a window in which the counters hardly moved', () => {
+  it('ignores windows in which the counters hardly moved', () => {
     const pace = fullPace(two);
     expect(nextPace(pace, { windowMs: minWindowMs - 1, othersCores: 2 }, two)).toBe(pace);
   });

@@ -7,7 +7,7 @@ import { requestCostMs } from '../../../src/rules/token-bucket.js';
 
 const { maxFramesAtOnce, maxFramesPerSecond } = limits;
 
-it('lets in no more than is read at once and what time allows, whatever is sent', () => {
+it('never reads more than the burst and what time allows, whatever is sent', () => {
   const arrivals = fc.array(fc.record({ afterMs: fc.nat(3_000), frames: fc.nat(400) }), { maxLength: 60 });
   fc.assert(
     fc.property(arrivals, fc.nat(1e9), (arrivals, startMs) => {
@@ -30,7 +30,7 @@ it('lets in no more than is read at once and what time allows, whatever is sent'
   );
 });
 
-it('never holds up who keeps to it', () => {
+it('never delays a sender that keeps to it', () => {
   let pace = unread;
   for (let nowMs = 0; nowMs < 60_000; nowMs += 1_000 / maxFramesPerSecond) {
     expect(framesAllowed(pace, nowMs)).toBeGreaterThan(0);
@@ -38,7 +38,7 @@ it('never holds up who keeps to it', () => {
   }
 });
 
-it('is full again after a rest, and not fuller', () => {
+it('is full again after a rest, but no fuller', () => {
   const empty = afterReading(unread, { frames: maxFramesAtOnce, bytes: 0 }, 0);
   expect(framesAllowed(empty, 0)).toBe(0);
   expect(framesAllowed(empty, 1_000)).toBe(maxFramesPerSecond);

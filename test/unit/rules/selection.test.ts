@@ -96,15 +96,15 @@ const mayBeAsked = (wish: Wish) => (each: Candidate) =>
 const hasEmptyQueue = ({ status: { queue, slots, health }, inFlight }: Candidate): boolean =>
   queue.length + slots.busy + inFlight <= Math.ceil((slots.total * health.capacity) / 100) && queue.length === 0;
 
-describe('who may be asked', () => {
-  it('nobody whose status is stale', () => {
+describe('a candidate', () => {
+  it('has a fresh status', () => {
     const workers = [candidate('old', { heardAtMs: 0 }), candidate('new', { heardAtMs: 10_000 })];
     expect(chosenOf(workers, {}, limits.statusStaleMs - 1)).toEqual(['new', 'old']);
     expect(chosenOf(workers, {}, limits.statusStaleMs)).toEqual(['new']);
     expect(chosenOf(workers, {}, 10_000 + limits.statusStaleMs)).toEqual(['nobody']);
   });
 
-  it('who has the model, by name or hash, and for no model in particular whoever has any', () => {
+  it('has the model, by name or hash, or any model if none was requested', () => {
     const workers = [candidate('none', { models: [] }), candidate('other', { models: [offer('other', 'b')] })];
     expect(chosenOf(workers, { model: 'other' })).toEqual(['other']);
     expect(chosenOf(workers, { model: sha('b') })).toEqual(['other']);
@@ -112,13 +112,13 @@ describe('who may be asked', () => {
     expect(chosenOf(workers)).toEqual(['other']);
   });
 
-  it('the pinned worker or none', () => {
+  it('is the pinned worker, if there is one', () => {
     const busy = candidate('busy', queued(50));
     expect(chosenOf([candidate('idle'), busy], { pin: 'busy' })).toEqual(['busy']);
     expect(chosenOf([candidate('idle')], { pin: 'busy' })).toEqual(['nobody']);
   });
 
-  it('who is avoided only where nobody else is there who was not tried', () => {
+  it('is an avoided worker only if no other untried one is left', () => {
     const avoided = { ...candidate('avoided'), isAvoided: true };
     expect(chosenOf([avoided, candidate('busy', queued(50))])).toEqual(['busy']);
     expect(chosenOf([avoided, candidate('tried')], { tried: ['tried'] })).toEqual(['avoided']);
@@ -135,12 +135,12 @@ describe('who may be asked', () => {
     );
   });
 
-  it('who had this request already only where there is no other', () => {
+  it('is one already tried only if there is no other', () => {
     expect(chosenOf([candidate('tried'), candidate('busy', queued(50))], { tried: ['tried'] })).toEqual(['busy']);
     expect(chosenOf([candidate('tried')], { tried: ['tried'] })).toEqual(['tried']);
   });
 
-  it('nobody at rest, but the own worker where there is no other that was not tried', () => {
+  it('has capacity, except the own worker if no other untried one is left', () => {
     const atRest = { health: { score: 100, state: 'idle', capacity: 0 } } as const;
     const workers = [candidate('mine', atRest), candidate('foreign', atRest)];
     const mine = { account: 'mine' };
@@ -153,7 +153,7 @@ describe('who may be asked', () => {
     expect(chosenOf(crowd, { tried: ['busy'], ...mine })).toEqual(['mine']);
   });
 
-  it('always one where anybody may be, whatever is known: fresh, with the model, capacity, and a circuit that allows it', () => {
+  it('is always found if any worker is fresh, has the model, capacity, and a closed circuit', () => {
     fc.assert(
       fc.property(views, wishes, seeds, (workers, wish, seed) => {
         const random = seededRandom(seed);
@@ -169,8 +169,8 @@ describe('who may be asked', () => {
   });
 });
 
-describe('who is preferred', () => {
-  it('an empty queue before any other, whatever else is known', () => {
+describe('the choice prefers', () => {
+  it('an empty queue over any other', () => {
     fc.assert(
       fc.property(views, seeds, (workers, seed) => {
         const random = seededRandom(seed);
@@ -182,14 +182,14 @@ describe('who is preferred', () => {
     );
   });
 
-  it('of empty queues, one with a free slot; what this client has there counts', () => {
+  it('among empty queues, one with a free slot, counting this client’s own requests', () => {
     const full = candidate('full', { slots: { total: 2, busy: 2 }, ...atSpeed(100) });
     expect(chosenOf([full, candidate('free', { slots: { total: 2, busy: 1 }, ...atSpeed(1) })])).toEqual(['free']);
     const mine = candidate('mine', { inFlight: 2, ...atSpeed(100) });
     expect(chosenOf([mine, candidate('free', atSpeed(1))])).toEqual(['free']);
   });
 
-  it('slots that its health does not let it fill are no free slots', () => {
+  it('not slots that health does not let the worker fill', () => {
     const unwell = candidate('unwell', {
       health: { score: 30, state: 'busy', capacity: 40 },
       slots: { total: 5, busy: 2 },
@@ -198,23 +198,23 @@ describe('who is preferred', () => {
     expect(chosenOf([unwell, candidate('free', atSpeed(1))])).toEqual(['free']);
   });
 
-  it('the faster ones: of nine, the two that answer the earliest', () => {
+  it('fast workers: of nine, the two that answer earliest', () => {
     const workers = [10, 90, 20, 80, 30, 70, 40, 60, 50].map((speed) => candidate(`at ${speed}`, atSpeed(speed)));
     expect(chosenOf(workers)).toEqual(['at 80', 'at 90']);
     expect(shares(workers)['at 90']).toBeGreaterThan(0.7); // three of four: it wins unless the other is drawn twice
   });
 
-  it('a newcomer, of which nobody knows how fast it is, as one of mean speed', () => {
+  it('a newcomer of unknown speed as much as one of mean speed', () => {
     const workers = [candidate('slow', atSpeed(10)), candidate('new', atSpeed(null)), candidate('fast', atSpeed(90))];
     expect(chosenOf(workers)).toEqual(['fast', 'new']);
   });
 
-  it('where every queue holds something, those that will get to it the earliest', () => {
+  it('if every queue has entries, those that will get to it earliest', () => {
     const workers = [1, 9, 2, 8].map((length) => candidate(`behind ${length}`, queued(length)));
     expect(chosenOf(workers)).toEqual(['behind 1', 'behind 2']);
   });
 
-  it('by health and response in proportion to the score', () => {
+  it('health and response, in proportion to the score', () => {
     const well = candidate('well');
     const unwell = candidate('unwell', { health: { score: 60, state: 'light', capacity: 100 } });
     const { health, response } = selectionRules.emptyQueue;
@@ -224,7 +224,7 @@ describe('who is preferred', () => {
 });
 
 describe('no herd', () => {
-  it('not even where all scores are 0', () => {
+  it('even if all scores are 0', () => {
     const worst = {
       health: { score: 0, state: 'light', capacity: 80 },
       performance: { avgResponseMs: 10_000, tokensPerSecond: 1 },
@@ -232,7 +232,7 @@ describe('no herd', () => {
     expect(shares([candidate('a', worst), candidate('b', worst)]).a).toBeCloseTo(0.5, 1);
   });
 
-  it('equals get equal shares of what comes on one and the same view', () => {
+  it('equals get equal shares of requests decided on the same view', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 32 }), arbitrary, seeds, (count, fields, seed) => {
         const equal = { ...fields, heardAtMs: 0, circuit: undefined, models: [offer('counter', 'a')] };
@@ -246,7 +246,7 @@ describe('no herd', () => {
     );
   });
 
-  it('who boasts of numbers beyond all sums does not take everything', () => {
+  it('a worker that claims absurd numbers does not get everything', () => {
     const boast = { ...queued(1), ...atSpeed(Number.MAX_VALUE) };
     const workers = [
       candidate('new', { ...queued(1), ...atSpeed(null) }),
@@ -256,7 +256,7 @@ describe('no herd', () => {
     for (const share of Object.values(shares(workers, 3_000, 1))) expect(share).toBeCloseTo(1 / 3, 1);
   });
 
-  it('nobody gets more than 16 times its share of a tier whose scores are equal, whatever the speeds', () => {
+  it('nobody gets more than 16 times its share among equal scores, whatever the speeds', () => {
     const speeds = fc.array(fc.double({ min: 1, max: 100, noNaN: true }), { minLength: 16, maxLength: 48 });
     const k = 2 / selectionRules.shortlistShare;
     expect(k).toBe(16);
@@ -276,7 +276,7 @@ describe('no herd', () => {
   });
 });
 
-describe('a request that waits', () => {
+describe('a queued request', () => {
   const elsewhere = (workers: Candidate[], position = 1, wish: Partial<Wish> = {}): string | undefined => {
     const random = seededRandom(3);
     const here = { worker: 'here', position };
@@ -284,20 +284,20 @@ describe('a request that waits', () => {
     return selectElsewhere([candidate('here', queued(1)), ...workers], all, here, 0, () => random.next())?.worker;
   };
 
-  it('goes where a slot is free and the end earlier', () => {
+  it('moves to a free slot with an earlier end', () => {
     expect(elsewhere([candidate('free')])).toBe('free');
     expect(elsewhere([candidate('full', { slots: { total: 2, busy: 2 } })])).toBeUndefined();
     expect(elsewhere([candidate('slow', atSpeed(5))])).toBeUndefined();
     expect(elsewhere([candidate('slow', atSpeed(5))], 20)).toBe('slow'); // far back in line even that is earlier
   });
 
-  it('stays once it is in a slot, where it is pinned, and away from where it was', () => {
+  it('stays if it is in a slot or pinned, and never returns to an earlier worker', () => {
     expect(elsewhere([candidate('free')], 0)).toBeUndefined();
     expect(elsewhere([candidate('free')], 1, { pin: 'here' })).toBeUndefined();
     expect(elsewhere([candidate('free')], 1, { tried: ['free', 'here'] })).toBeUndefined();
   });
 
-  it('goes only where it might have been sent', () => {
+  it('moves only to workers it might have been sent to', () => {
     fc.assert(
       fc.property(views, wishes, fc.integer({ min: 1, max: 50 }), seeds, (workers, wish, position, seed) => {
         const random = seededRandom(seed);

@@ -52,7 +52,7 @@ describe('suspicion', () => {
     );
   });
 
-  it('a heavier word never avoids for a shorter time, and no word ends what another began', () => {
+  it('a heavier word never avoids for a shorter time, and no word shortens another’s', () => {
     fc.assert(
       fc.property(deeds, weights, weights, (course, one, other) => {
         const { suspicion, nowMs } = after(course);
@@ -63,7 +63,7 @@ describe('suspicion', () => {
     );
   });
 
-  it('a word weighs from 0 to 1: less with each that was said, or heard, and never less as time passes', () => {
+  it('a word weighs 0 to 1: less with each report made or received, and never less as time passes', () => {
     fc.assert(
       fc.property(deeds, gaps, weights, (course, laterMs, weight) => {
         const { suspicion, nowMs } = after(course);
@@ -77,7 +77,7 @@ describe('suspicion', () => {
     );
   });
 
-  it('one that calls the work of n others bad at once has them avoided for at most 1 + ln n hours in all', () => {
+  it('denouncing n others at once gets them avoided for at most 1 + ln n hours in all', () => {
     fc.assert(
       fc.property(deeds, fc.integer({ min: 1, max: 100 }), (course, others) => {
         const begun = after(course);
@@ -91,7 +91,7 @@ describe('suspicion', () => {
     );
   });
 
-  it('only the verdicts that say so speak against a worker', () => {
+  it('only failing verdicts count against a worker', () => {
     expect(['improbable', 'cut_short', 'valid', 'too_short', 'unheard of'].filter(isFailed)).toEqual([
       'improbable',
       'cut_short',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { tierOf, tierRules, tiers } from '../../../src/rules/tiers.js';
 
-test('a boundary belongs to the better tier, one millipoint less to the next', () => {
+test('a boundary belongs to the better tier, and one millipoint less to the next', () => {
   for (const [place, tier] of tiers.entries()) {
     const { fromMillipoints } = tierRules[tier];
     if (tier === 'guest') continue;
@@ -11,7 +11,7 @@ test('a boundary belongs to the better tier, one millipoint less to the next', (
   expect([tierOf(0), tierOf(-5), tierOf(999)]).toEqual(['guest', 'guest', 'guest']);
 });
 
-test('a better tier never waits longer by its target, nor may ask less often', () => {
+test('a better tier never has a longer target wait or a lower rate', () => {
   const rules = tiers.map((tier) => tierRules[tier]);
   for (const [place, rule] of rules.entries()) {
     const worse = rules[place + 1];

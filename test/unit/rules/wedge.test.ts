@@ -17,7 +17,7 @@ describe('the patience with a slot', () => {
     );
   });
 
-  it('is never less than twice the latest gap, whatever came before: a machine that slows down is not hung', () => {
+  it('is never less than twice the latest gap, so a machine that slows down is not taken for hung', () => {
     fc.assert(
       fc.property(fc.array(gap, { minLength: 1, maxLength: 50 }), (gaps) => {
         let mean: number | undefined;
