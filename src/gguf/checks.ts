@@ -45,8 +45,9 @@ const maxBlocks = 1024;
 const maxExperts = 1024;
 /** Ways to stretch positions over a longer context (`rope.scaling.type`), as llama.cpp names them (LLAMA_ROPE_SCALING_TYPES). */
 const ropeScalings: readonly unknown[] = ['none', 'linear', 'yarn', 'longrope'];
-/** A special token's id that says "there is none". */
-const noToken = 0xffff_ffff;
+const noTokenizer: readonly unknown[] = ['none', 'no_vocab'];
+/** Of embedding models and of RWKV. In a plain transformer llama.cpp aborts on them, for one token or another. */
+const foreignTokenizers: readonly unknown[] = ['bert', 'rwkv'];
 
 type Fail = (code: GgufErrorCode, reason: string) => never;
 
@@ -167,8 +168,12 @@ function checkHeads(numbers: Numbers, fail: Fail): void {
   if (heads % headsKv !== 0) fail('bad_metadata', `its ${heads} heads cannot share ${headsKv} key-value heads`);
 }
 
-/** Of any architecture. Older versions of llama.cpp read these arrays without looking at their types and lengths. */
+/**
+ * Of any architecture: llama.cpp aborts where there is no tokenizer or two tokens are equal, and older versions read beyond short arrays.
+ * An ID of a special token beyond the vocabulary does no harm: llama.cpp takes its default instead.
+ */
 function checkTokenizer(header: GgufHeader, fail: Fail): void {
+  if (noTokenizer.includes(header.scalars.get('tokenizer.ggml.model'))) fail('bad_tokenizer', 'it has no tokenizer');
   const tokens = header.arrays.get('tokenizer.ggml.tokens');
   if (tokens === undefined) return;
   if (tokens.length === 0) fail('bad_tokenizer', 'its list of tokens is empty');
@@ -184,13 +189,7 @@ function checkTokenizer(header: GgufHeader, fail: Fail): void {
       fail('bad_tokenizer', `${key} has ${column.length} items of type ${column.itemType} for ${tokens.length} tokens`);
     }
   }
-  for (const key of ['tokenizer.ggml.bos_token_id', 'tokenizer.ggml.eos_token_id', 'tokenizer.ggml.eot_token_id']) {
-    const id = header.scalars.get(key);
-    if (id === undefined || id === noToken) continue;
-    if (typeof id !== 'number' || id < 0 || id >= tokens.length) {
-      fail('bad_tokenizer', `${key} is ${String(id)}, beyond its ${tokens.length} tokens`);
-    }
-  }
+  if (header.tokenTwice !== undefined) fail('bad_tokenizer', `two of its tokens are ${quote(header.tokenTwice)}`);
   if (header.scalars.get('tokenizer.ggml.model') === 'llama' && header.byteTokens < 256) {
     fail('bad_tokenizer', `${256 - header.byteTokens} of the 256 bytes have no token, so some texts would crash it`);
   }
@@ -201,6 +200,8 @@ function checkTokenizerPresent(header: GgufHeader, fail: Fail): void {
   if (typeof model !== 'string' || !header.arrays.has('tokenizer.ggml.tokens')) {
     fail('bad_tokenizer', 'it has no tokenizer');
   }
+  if (foreignTokenizers.includes(model))
+    fail('bad_tokenizer', `its tokenizer (${model}) is of a kind that a model of its architecture cannot have`);
 }
 
 function checkTensors(header: GgufHeader, numbers: Numbers, fail: Fail): void {

@@ -1,9 +1,11 @@
 /**
  * Parses the header of an untrusted GGUF file and checks that it is well formed: every count, length, type, size and offset.
- * What the values mean is checked in checks.ts. Token texts are passed over, not kept: a header costs a few megabytes at most.
+ * What the values mean is checked in checks.ts. Texts of tokens are looked at and not kept: a header costs
+ * a few megabytes at most.
  */
 import { HeaderCursor, windowBytes } from './cursor.js';
 import { alignUp, defaultAlignment, ggufMagic, tensorLayouts, tensorBytes, ValueType } from './format.js';
+import { TokenTexts } from './token-texts.js';
 
 /** Real models have some 60 entries, the longest keys have 60 characters. */
 const maxMetadataEntries = 4096;
@@ -14,7 +16,10 @@ const maxTensors = 65_536;
 const maxTensorNameBytes = 63;
 const maxDimensions = 4;
 /** Vocabularies have up to 270,000 tokens, merges up to 600,000. */
+const maxTokens = 2 ** 20;
 const maxArrayItems = 2 ** 22;
+/** Tokens are words or parts of words. Longer ones are passed over. */
+const maxTokenBytes = 1024;
 /** A tokenizer as JSON may have 20 MB; it is passed over. */
 const maxStringBytes = 64 * 2 ** 20;
 /** Arrays with a number per block are kept, up to this many. */
@@ -66,6 +71,8 @@ export interface GgufHeader {
   readonly arrays: ReadonlyMap<string, ArraySummary>;
   /** How many of the 256 bytes have a token of their own, as `<0xNN>` or as that one byte. */
   readonly byteTokens: number;
+  /** The text of a token that has the same text as another; undefined if all differ. */
+  readonly tokenTwice: string | undefined;
   readonly tensors: readonly TensorInfo[];
 }
 
@@ -90,7 +97,7 @@ interface TensorClaim {
 class HeaderReader {
   readonly #scalars = new Map<string, number | boolean | string>();
   readonly #arrays = new Map<string, ArraySummary>();
-  readonly #bytesWithToken = new Uint8Array(256);
+  #tokens = new TokenTexts(0);
 
   constructor(private readonly cursor: HeaderCursor) {}
 
@@ -109,7 +116,8 @@ class HeaderReader {
       version,
       scalars: this.#scalars,
       arrays: this.#arrays,
-      byteTokens: this.#bytesWithToken.reduce((sum, has) => sum + has, 0),
+      byteTokens: this.#tokens.byteTokens,
+      tokenTwice: this.#tokens.twice,
       tensors: this.#place(claims),
     };
   }
@@ -158,7 +166,7 @@ class HeaderReader {
     const length = this.#bounded(cursor.takeUint64(), maxArrayItems, `items in ${quote(key)}`);
     if (itemType === ValueType.array) cursor.fail('bad_metadata', `${quote(key)} is an array of arrays`);
     if (itemType === ValueType.string) {
-      await this.#passStrings(length, key === 'tokenizer.ggml.tokens');
+      await (key === 'tokenizer.ggml.tokens' ? this.#readTokens(length) : this.#passStrings(length));
       return { itemType, length };
     }
     const itemBytes = this.#scalarBytes(itemType, key);
@@ -170,30 +178,34 @@ class HeaderReader {
     return { itemType, length, numbers: Array.from({ length }, () => Number(this.#scalar(itemType))) };
   }
 
-  /** Passes over strings, as fast as the window allows: this is where long headers spend their time. */
-  async #passStrings(count: number, areTokens: boolean): Promise<void> {
+  /** As fast as the window allows: here and in the tokens, long headers spend their time. */
+  async #passStrings(count: number): Promise<void> {
     const { cursor } = this;
     for (let i = 0; i < count; i++) {
       if (!cursor.holds(8)) await cursor.need(8);
-      const bytes = cursor.takeUint64();
-      if (bytes > maxStringBytes) this.#bounded(bytes, maxStringBytes, 'bytes in a string');
-      if (areTokens && (bytes === 1 || bytes === 6)) {
-        if (!cursor.holds(bytes)) await cursor.need(bytes);
-        this.#noteByteToken(cursor.take(bytes));
-      } else {
-        cursor.skip(bytes);
-      }
+      cursor.skip(this.#textBytes());
     }
   }
 
-  #noteByteToken(text: Buffer): void {
-    const first = text[0] ?? 0;
-    if (text.length === 1) {
-      this.#bytesWithToken[first] = 1;
-    } else if (first === 0x3c) {
-      const hex = /^<0x([0-9A-F]{2})>$/.exec(text.toString('latin1'))?.[1];
-      if (hex !== undefined) this.#bytesWithToken[Number.parseInt(hex, 16)] = 1;
+  async #readTokens(count: number): Promise<void> {
+    const { cursor } = this;
+    this.#bounded(count, Math.min(maxTokens, cursor.fileBytes / 8), 'tokens');
+    const tokens = (this.#tokens = new TokenTexts(count));
+    for (let i = 0; i < count; i++) {
+      if (!cursor.holds(8)) await cursor.need(8);
+      const bytes = this.#textBytes();
+      if (bytes > maxTokenBytes) {
+        cursor.skip(bytes);
+        continue;
+      }
+      if (!cursor.holds(bytes)) await cursor.need(bytes);
+      tokens.add(cursor.take(bytes));
     }
+  }
+
+  #textBytes(): number {
+    const bytes = this.cursor.takeUint64();
+    return bytes > maxStringBytes ? this.#bounded(bytes, maxStringBytes, 'bytes in a string') : bytes;
   }
 
   async #tensorClaim(): Promise<TensorClaim> {

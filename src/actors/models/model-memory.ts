@@ -11,7 +11,7 @@ import { replaceFile } from '../../runtime/replace-file.js';
 /** Files, and harmless models, that are remembered. The oldest go first. */
 const maxRemembered = 1_000;
 /** Headers that were read under other rules are read again: to be raised when checks.ts refuses more, or less. */
-const headerRules = 2;
+const headerRules = 3;
 
 /** As long as these are the same, it is taken for the same file. */
 export interface FileState {
