@@ -1,10 +1,9 @@
 /** Fetches one model for a command, from first look to its place on the disk; Ctrl-C ends it, and what has arrived stays. */
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createActor } from 'xstate';
 import { wantedInMesh } from '../actors/models/fetch-sources.js';
 import { ModelDisk } from '../actors/models/model-disk.js';
-import { ModelMemory } from '../actors/models/model-memory.js';
+import { ModelMemory, stateOf } from '../actors/models/model-memory.js';
 import { createFetch, describeMesh, type FetchWatch } from '../actors/fetch.actor.js';
 import { readCatalog, type CatalogEntry } from '../gguf/catalog.js';
 import { inspectGguf } from '../gguf/inspect.js';
@@ -52,7 +51,7 @@ export async function fetchModel(wanted: string, values: Settings, watch: Ending
       actor.start();
     });
     process.off('SIGINT', stop);
-    if (outcome.kind === 'fetched') remember(values.home, outcome.model);
+    if (outcome.kind === 'fetched') await remember(values.home, outcome.model);
     return outcome;
   } finally {
     await hasher.close();
@@ -84,9 +83,8 @@ async function findHere(
 type Fetched = Extract<FetchOutcome, { kind: 'fetched' }>['model'];
 
 /** Its hash was just computed from its bytes. */
-function remember(home: string, { path, content }: Fetched): void {
-  const { size, mtimeMs } = statSync(path);
-  const facts = { ...content, bytes: size, changedMs: mtimeMs, origin: content.sha256 };
+async function remember(home: string, { path, content }: Fetched): Promise<void> {
+  const facts = { ...content, ...(await stateOf(path)), origin: content.sha256 };
   new ModelMemory(home).learn(new Map([[path, facts]]));
 }
 

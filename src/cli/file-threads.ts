@@ -1,10 +1,12 @@
 /** Reading and copying whole files in threads, with word of how far they are. */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { CopyModelTask } from '../actors/models/copy-model.js';
+import { filesHere } from '../gguf/split.js';
 import type { FileHash, HashFileTask } from '../runtime/hash-file.js';
 import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
 
 export interface FileThreads {
+  /** Of a model in several files, by the path of the first, all of them are hashed as one. */
   hash(this: void, path: string, progress?: (bytes: number) => void): Promise<FileHash>;
   copy(this: void, from: string, to: string, progress?: (bytes: number) => void): Promise<FileHash>;
   close(): Promise<void>;
@@ -20,7 +22,7 @@ export function createFileThreads(): FileThreads {
     maxThreads: 1,
   });
   return {
-    hash: (path, progress) => watched(hasher, { path }, progress),
+    hash: (path, progress) => watched(hasher, { paths: filesHere(path) }, progress),
     copy: (from, to, progress) => watched(copier, { from, to }, progress),
     close: async () => {
       await Promise.all([hasher.close(), copier.close()]);

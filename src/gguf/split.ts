@@ -26,6 +26,9 @@ export function filesOf(path: string): readonly string[] {
   );
 }
 
+/** Those of its files that are there; the first in any case. */
+export const filesHere = (path: string): readonly string[] => [path, ...filesOf(path).slice(1).filter(existsSync)];
+
 /** A model's header with the tensors of all its parts. @throws GgufError where it is not the first part, or others are missing. */
 export async function withOtherParts(first: GgufHeader): Promise<GgufHeader> {
   const { path } = first;

@@ -1,4 +1,4 @@
-/** SHA-256 of a file, streamed: a task for a thread pool, since at a gigabyte a second it would still hold the event loop. */
+/** SHA-256 of a file, or of several as if they were one: a task for a thread pool, since even at a gigabyte a second it would hold the event loop. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
@@ -9,7 +9,7 @@ const chunkBytes = 1 << 20;
 const progressBytes = 16 << 20;
 
 export interface HashFileTask {
-  readonly path: string;
+  readonly paths: readonly string[];
   /** Gets the number of bytes read so far, now and then. To be transferred with the task; closed at its end. */
   readonly progress?: MessagePort;
 }
@@ -20,18 +20,19 @@ export interface FileHash {
   readonly bytes: number;
 }
 
-export default async function hashFile({ path, progress }: HashFileTask): Promise<FileHash> {
+export default async function hashFile({ paths, progress }: HashFileTask): Promise<FileHash> {
   const hash = createHash('sha256');
   let bytes = 0;
   let reportedBytes = 0;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes }) as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      if (bytes - reportedBytes < progressBytes) continue;
-      progress?.postMessage(bytes);
-      reportedBytes = bytes;
-    }
+    for (const path of paths)
+      for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes }) as AsyncIterable<Buffer>) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        if (bytes - reportedBytes < progressBytes) continue;
+        progress?.postMessage(bytes);
+        reportedBytes = bytes;
+      }
   } finally {
     progress?.close();
   }

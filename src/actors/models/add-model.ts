@@ -12,7 +12,7 @@ import { isCode } from '../../runtime/errors.js';
 import { makeFolder } from '../../runtime/make-folder.js';
 import type { FileHash } from '../../runtime/hash-file.js';
 import { factsOf } from './model-library.js';
-import type { ModelMemory } from './model-memory.js';
+import { stateOf, type ModelMemory } from './model-memory.js';
 import { incomingFolder } from './part-place.js';
 
 export interface AddOptions {
@@ -55,9 +55,8 @@ export async function addModel(options: AddOptions): Promise<AddedModel> {
       );
     const info = await inspectGguf(part); // of the bytes that stay: the other file may have changed since
     const isHere = await place(part, path, content, options);
-    const { size, mtimeMs } = await stat(path);
     const { sha256 } = content;
-    const facts = { bytes: size, changedMs: mtimeMs, sha256, origin: sha256, header: factsOf(info) };
+    const facts = { ...(await stateOf(path)), sha256, origin: sha256, header: factsOf(info) };
     memory.learn(new Map([[path, facts]]));
     return { path, ...content, how: isHere ? 'here already' : how };
   } finally {

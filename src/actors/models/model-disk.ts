@@ -3,7 +3,6 @@
  * and hashes the whole in a thread. What was learnt about a file is remembered in `models.json` of the home.
  */
 import { existsSync, rmSync, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { demoModelName } from '../../gguf/demo-model.js';
 import { GgufError } from '../../gguf/error.js';
@@ -19,7 +18,7 @@ import { createThreadPool, type ThreadPool } from '../../runtime/thread-pool.js'
 import { readMachine } from '../host/machine-facts.js';
 import type { ModelFiles } from './model-files.js';
 import { findModelFiles } from './model-library.js';
-import { isSame, ModelMemory } from './model-memory.js';
+import { isSame, ModelMemory, stateOf } from './model-memory.js';
 import { isAddress, nameInAddress } from './model-address.js';
 import type { BlocksRead, ReadBlocksTask } from './read-blocks.js';
 
@@ -135,8 +134,8 @@ export class ModelDisk implements ModelFiles {
   async #findByHash(sha256: string): Promise<string> {
     for (const [path, known] of this.#memory.files) {
       if (known.sha256 !== sha256) continue;
-      const now = await stat(path).catch(() => undefined);
-      if (now !== undefined && isSame(known, { bytes: now.size, changedMs: now.mtimeMs })) return path;
+      const now = await stateOf(path).catch(() => undefined);
+      if (now !== undefined && isSame(known, now)) return path;
     }
     throw new ModelMissing(`No model on this machine is known to have the SHA-256 ${sha256}.`);
   }
@@ -160,14 +159,14 @@ export class ModelDisk implements ModelFiles {
 
   /** What a file holds, by its bytes; remembered as long as it is the same file. */
   async contentOf(path: string): Promise<ModelContent> {
-    const { size: bytes, mtimeMs: changedMs } = await stat(path);
+    const file = await stateOf(path);
     const known = this.#memory.files.get(path);
-    if (known?.sha256 !== undefined && known.tree !== undefined && isSame(known, { bytes, changedMs }))
-      return { sha256: known.sha256, bytes, tree: known.tree };
+    if (known?.sha256 !== undefined && known.tree !== undefined && isSame(known, file))
+      return { sha256: known.sha256, bytes: file.bytes, tree: known.tree };
     const { sha256, tree: blockTree } = await this.readBlocks(path);
     const tree = Buffer.from(blockTree.root).toString('hex');
-    this.#memory.learn(new Map([[path, { bytes, changedMs, sha256, tree }]]));
-    return { sha256, bytes, tree };
+    this.#memory.learn(new Map([[path, { ...file, sha256, tree }]]));
+    return { sha256, bytes: file.bytes, tree };
   }
 
   /** Reads the whole, in a thread. */

@@ -1,12 +1,12 @@
 /** The models on this machine, as files: which there are, and what their headers say. A header is read once, and again when its file changes. */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GgufError, type GgufErrorCode } from '../../gguf/error.js';
 import { inspectGguf, type GgufInfo } from '../../gguf/inspect.js';
 import { memoryOf } from '../../gguf/memory.js';
 import { partOf } from '../../gguf/split.js';
 import { messageOf } from '../../runtime/errors.js';
-import { isSame, type FileState, type HeaderFacts, type KnownFile, type ModelMemory } from './model-memory.js';
+import { isSame, stateOf, type FileState, type HeaderFacts, type KnownFile, type ModelMemory } from './model-memory.js';
 
 const extension = '.gguf';
 /** Headers that are read at a time: each costs a window of memory. */
@@ -81,8 +81,7 @@ async function look(
   news: Map<string, KnownFile>,
 ): Promise<LocalModel> {
   try {
-    const { size, mtimeMs } = await stat(path);
-    const file = { bytes: size, changedMs: mtimeMs };
+    const file = await stateOf(path);
     if (known === undefined || !isSame(known, file)) known = undefined;
     const { sha256 } = known ?? {};
     if (known?.header !== undefined || known?.problem !== undefined)

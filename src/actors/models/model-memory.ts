@@ -4,8 +4,10 @@
  * cannot be written counts as long as this process runs: a full disk keeps no model from being served.
  */
 import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelMemory as NeededMemory } from '../../gguf/memory.js';
+import { filesHere } from '../../gguf/split.js';
 import { replaceFile } from '../../runtime/replace-file.js';
 
 /** Files, and harmless models, that are remembered. The oldest go first. */
@@ -13,7 +15,7 @@ const maxRemembered = 1_000;
 /** Headers that were read under other rules are read again: to be raised when checks.ts refuses more, or less. */
 const headerRules = 3;
 
-/** As long as these are the same, it is taken for the same file. */
+/** As long as these are the same, it is taken for the same file. Of a model in several files, both are sums over all of them. */
 export interface FileState {
   readonly bytes: number;
   readonly changedMs: number;
@@ -107,6 +109,14 @@ export class ModelMemory {
       this.#unwritten = memory;
     }
   }
+}
+
+export async function stateOf(path: string): Promise<FileState> {
+  const all = await Promise.all(filesHere(path).map((file) => stat(file)));
+  return {
+    bytes: all.reduce((sum, { size }) => sum + size, 0),
+    changedMs: all.reduce((sum, { mtimeMs }) => sum + mtimeMs, 0),
+  };
 }
 
 export const isSame = (one: FileState, other: FileState): boolean =>

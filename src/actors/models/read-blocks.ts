@@ -1,13 +1,15 @@
-/** SHA-256 and hash tree of a file in one reading: a task for a thread pool. */
+/** SHA-256 and hash tree of a model in one reading: a task for a thread pool. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { MessagePort } from 'node:worker_threads';
-import { blockBytes, blockLength, maxBlocks, TreeBuilder, type BlockTree } from './block-tree.js';
+import { filesHere } from '../../gguf/split.js';
+import { blockBytes, maxBlocks, TreeBuilder, type BlockTree } from './block-tree.js';
 
-/** Blocks between two reports of progress. */
-const progressBlocks = 16;
+/** Bytes between two reports of progress. */
+const progressBytes = 16 << 20;
 
 export interface ReadBlocksTask {
+  /** Of its first file, where it has several. */
   readonly path: string;
   /** Gets the number of bytes read so far, now and then. To be transferred with the task; closed at its end. */
   readonly progress?: MessagePort;
@@ -21,33 +23,48 @@ export interface BlocksRead {
 }
 
 export default async function readBlocks({ path, progress }: ReadBlocksTask): Promise<BlocksRead> {
-  const file = await open(path, 'r');
+  const hash = createHash('sha256');
+  const tree = new TreeBuilder();
+  let bytes = 0;
+  let reportedBytes = 0;
   try {
-    const { size: bytes } = await file.stat();
-    if (bytes === 0) throw new Error(`${path} is empty`);
-    if (bytes > maxBlocks * blockBytes) throw new Error(`${path} has ${bytes} bytes, more than any model`);
-    const hash = createHash('sha256');
-    const tree = new TreeBuilder();
-    const buffer = Buffer.alloc(blockBytes);
-    for (let index = 0; index * blockBytes < bytes; index++) {
-      const block = buffer.subarray(0, blockLength(bytes, index));
-      await fill(file, block, index * blockBytes, path);
+    for await (const block of blocksOf(filesHere(path))) {
       hash.update(block);
       tree.add(block);
-      if (index % progressBlocks === progressBlocks - 1) progress?.postMessage(index * blockBytes + block.length);
+      bytes += block.length;
+      if (bytes > maxBlocks * blockBytes) throw new Error(`${path} is larger than any model`);
+      if (bytes - reportedBytes < progressBytes) continue;
+      progress?.postMessage(bytes);
+      reportedBytes = bytes;
     }
+    if (bytes === 0) throw new Error(`${path} is empty`);
     return { sha256: hash.digest('hex'), bytes, tree: tree.finish() };
   } finally {
     progress?.close();
-    await file.close();
   }
 }
 
-/** A read may bring less than was asked for. */
-async function fill(file: Awaited<ReturnType<typeof open>>, into: Buffer, position: number, path: string): Promise<void> {
-  for (let filled = 0; filled < into.length; ) {
-    const { bytesRead } = await file.read(into, filled, into.length - filled, position + filled);
-    if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`);
-    filled += bytesRead;
+/** Of several files as if they were one. Each block is valid until the next. */
+async function* blocksOf(paths: readonly string[]): AsyncGenerator<Buffer> {
+  const block = Buffer.alloc(blockBytes);
+  let filled = 0;
+  for (const path of paths) {
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      for (let position = 0; position < size; ) {
+        const wanted = Math.min(block.length - filled, size - position);
+        const { bytesRead } = await file.read(block, filled, wanted, position); // may be less
+        if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`);
+        position += bytesRead;
+        filled += bytesRead;
+        if (filled < block.length) continue;
+        yield block;
+        filled = 0;
+      }
+    } finally {
+      await file.close();
+    }
   }
+  if (filled > 0) yield block.subarray(0, filled);
 }

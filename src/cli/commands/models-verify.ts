@@ -1,8 +1,7 @@
 /** `qmesh models verify`: reads models to their last byte, and says whether they are still what they were. */
-import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { findModelFiles, factsOf } from '../../actors/models/model-library.js';
-import { ModelMemory, isSame } from '../../actors/models/model-memory.js';
+import { ModelMemory, isSame, stateOf } from '../../actors/models/model-memory.js';
 import { readCatalog } from '../../gguf/catalog.js';
 import { inspectGguf } from '../../gguf/inspect.js';
 import { modelFolders } from '../../model-folders.js';
@@ -83,12 +82,11 @@ async function examine(
   const bar = progressBar(process.stderr, systemClock);
   let bytes = 0;
   try {
-    const { size, mtimeMs } = await stat(path);
-    bytes = size;
+    const file = await stateOf(path);
+    bytes = file.bytes;
     const info = await inspectGguf(path);
-    const onProgress = isQuiet ? undefined : (read: number) => bar.update(read, size, path);
+    const onProgress = isQuiet ? undefined : (read: number) => bar.update(read, file.bytes, path);
     const { sha256 } = await threads.hash(path, onProgress);
-    const file = { bytes: size, changedMs: mtimeMs };
     const known = memory.files.get(path);
     const before = known?.origin ?? known?.sha256;
     const found = judge(sha256, promised, before, known !== undefined && isSame(known, file));

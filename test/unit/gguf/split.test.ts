@@ -5,29 +5,19 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { inspectGguf } from '../../../src/gguf/inspect.js';
 import { filesOf, partOf } from '../../../src/gguf/split.js';
-import type { Metadata } from '../../../src/gguf/writer.js';
 import { encodeGguf, soundModel } from '../../support/hostile-models.js';
+import { writeSplitModel } from '../../support/split-model.js';
 
 let folder: string;
 beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'qmesh-split-'))));
 afterEach(() => rm(folder, { recursive: true }));
 
 const { metadata, tensors } = soundModel();
-const split = (number: number, count = 2): Metadata => ({
-  'split.no': { type: 'uint32', value: number },
-  'split.count': { type: 'uint32', value: count },
-});
 const pathOf = (number: number): string => join(folder, `model-0000${number}-of-00002.gguf`);
-
-/** As `gguf-split` does it: the metadata in the first, the tensors where they fit. */
-async function writeParts(): Promise<void> {
-  await writeFile(pathOf(1), encodeGguf({ metadata: { ...metadata, ...split(0) }, tensors: tensors.slice(0, 5) }));
-  await writeFile(pathOf(2), encodeGguf({ metadata: split(1), tensors: tensors.slice(5) }));
-}
 
 describe('a model in several files', () => {
   it('is what its parts are together', async () => {
-    await writeParts();
+    await writeSplitModel(folder);
     await writeFile(join(folder, 'one.gguf'), encodeGguf({ metadata, tensors }));
     const [whole, one] = [await inspectGguf(pathOf(1)), await inspectGguf(join(folder, 'one.gguf'))];
     expect(whole.tensorBytes).toBe(one.tensorBytes);
@@ -35,7 +25,7 @@ describe('a model in several files', () => {
   });
 
   it('is not any but the first of them', async () => {
-    await writeParts();
+    await writeSplitModel(folder);
     await expect(inspectGguf(pathOf(2))).rejects.toThrow('it is part 2 of 2 of a model');
   });
 
@@ -45,7 +35,7 @@ describe('a model in several files', () => {
     ['a part is another model', () => writeFile(pathOf(2), encodeGguf({ metadata, tensors })), 'is not part 2 of 2'],
     ['it is called otherwise', () => rename(pathOf(1), join(folder, 'renamed.gguf')), 'not called so'],
   ])('is refused where %s', async (_, change, reason) => {
-    await writeParts();
+    await writeSplitModel(folder);
     await change();
     const path = reason === 'not called so' ? join(folder, 'renamed.gguf') : pathOf(1);
     await expect(inspectGguf(path)).rejects.toThrow(reason);

@@ -129,18 +129,18 @@ describe('built, in plain Node', () => {
       const { port1, port2 } = new MessageChannel();
       const progress: number[] = [];
       port1.on('message', (bytes: number) => progress.push(bytes));
-      const hash = await threads.run({ path: file, progress: port2 }, { transfer: [port2] });
+      const hash = await threads.run({ paths: [file], progress: port2 }, { transfer: [port2] });
       expect(hash).toEqual({ sha256: createHash('sha256').update(content).digest('hex'), bytes: content.length });
       expect(progress).toEqual([16 << 20, 32 << 20]);
-      await expect(threads.run({ path: path.join(built, 'missing') })).rejects.toThrow('ENOENT');
+      await expect(threads.run({ paths: [path.join(built, 'missing')] })).rejects.toThrow('ENOENT');
       await threads.close();
-      await expect(threads.run({ path: file })).rejects.toThrow();
+      await expect(threads.run({ paths: [file] })).rejects.toThrow();
     });
 
     it('refuse what does not fit into their queue', async () => {
       const threads = pool(1);
       const file = path.join(built, 'log.js');
-      const runs = Array.from({ length: 5 }, () => threads.run({ path: file }));
+      const runs = Array.from({ length: 5 }, () => threads.run({ paths: [file] }));
       const settled = await Promise.allSettled(runs);
       expect(settled.some(({ status }) => status === 'rejected')).toBe(true);
       expect(settled[0]?.status).toBe('fulfilled');

@@ -17,10 +17,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addModel, type AddOptions } from '../../../../src/actors/models/add-model.js';
 import copyModel from '../../../../src/actors/models/copy-model.js';
 import { findModelFiles, listModels } from '../../../../src/actors/models/model-library.js';
+import { ModelDisk } from '../../../../src/actors/models/model-disk.js';
 import { ModelMemory } from '../../../../src/actors/models/model-memory.js';
+import readBlocks from '../../../../src/actors/models/read-blocks.js';
 import { writeModel } from '../../../../src/gguf/models.js';
+import { filesHere } from '../../../../src/gguf/split.js';
 import hashFile from '../../../../src/runtime/hash-file.js';
 import { writeHostileModels } from '../../../support/hostile-models.js';
+import { writeSplitModel } from '../../../support/split-model.js';
 
 let home: string;
 let models: string;
@@ -91,6 +95,36 @@ describe('a folder of 200 models, some of them broken', () => {
   });
 });
 
+describe('a model in several files', () => {
+  it('is hashed as one, and is another when any of its files is', async () => {
+    const [first, second] = await writeSplitModel(models);
+    const whole = join(home, 'whole');
+    const writeWhole = (): void => writeFileSync(whole, Buffer.concat([readFileSync(first), readFileSync(second)]));
+    writeWhole();
+    const { sha256, bytes } = await hashFile({ paths: [whole] });
+    expect(await hashFile({ paths: filesHere(first) })).toEqual({ sha256, bytes });
+    expect(await readBlocks({ path: first })).toEqual(await readBlocks({ path: whole }));
+    expect((await list()).models).toMatchObject([{ file: { bytes }, problem: undefined }]);
+
+    const disk = new ModelDisk({ home, folders: [models], contextSize: undefined, slots: undefined });
+    disk.readBlocks = (path) => readBlocks({ path });
+    try {
+      expect(await disk.contentOf(first)).toMatchObject({ sha256, bytes });
+      const other = readFileSync(second);
+      other.writeUInt8(other.at(-1)! ^ 1, other.length - 1);
+      writeFileSync(second, other);
+      utimesSync(second, 1, 1);
+      writeWhole();
+      expect((await disk.contentOf(first)).sha256).toBe((await hashFile({ paths: [whole] })).sha256);
+      expect((await list()).read).toBe(1);
+      rmSync(second);
+      expect((await list()).models).toMatchObject([{ problem: expect.stringContaining('is missing') as string }]);
+    } finally {
+      await disk.close();
+    }
+  });
+});
+
 describe('adding a model', () => {
   const add = (from: string, options: Partial<AddOptions> = {}) =>
     addModel({
@@ -101,7 +135,7 @@ describe('adding a model', () => {
       sha256: undefined,
       memory,
       copy: (source, to) => copyModel({ from: source, to }),
-      hash: (path) => hashFile({ path }),
+      hash: (path) => hashFile({ paths: [path] }),
       ...options,
     });
   const sourceOf = async (kind: 'bench-tiny' | 'demo'): Promise<string> => {
@@ -116,7 +150,7 @@ describe('adding a model', () => {
     const source = await sourceOf('bench-tiny');
     const { path, sha256, how } = await add(source);
     expect(readFileSync(path).equals(readFileSync(source))).toBe(true);
-    expect(sha256).toBe((await hashFile({ path: source })).sha256);
+    expect(sha256).toBe((await hashFile({ paths: [source] })).sha256);
     expect(['copied', 'cloned']).toContain(how);
     expect(memory.files.get(path)).toMatchObject({ sha256, origin: sha256 });
     expect((await list()).read).toBe(0);
