@@ -7,7 +7,7 @@ import { createActor } from 'xstate';
 import { createFetch } from '../../../src/actors/fetch.actor.js';
 import { ModelMesh } from '../../../src/actors/models/model-mesh.js';
 import readBlocks from '../../../src/actors/models/read-blocks.js';
-import { shareModel } from '../../../src/actors/models/share-model.js';
+import { shareModel, type SharedModel } from '../../../src/actors/models/share-model.js';
 import { unlimited } from '../../../src/actors/models/throttle.js';
 import { writeModel } from '../../../src/gguf/models.js';
 import type { FetchOutcome } from '../../../src/machines/fetch.js';
@@ -19,7 +19,9 @@ import { closeMesh, connectStreams, newFolder } from '../../support/model-mesh.j
 import { until } from '../../support/real-network.js';
 
 const meshes: ModelMesh[] = [];
+const shared: SharedModel[] = [];
 afterEach(async () => {
+  for (const model of shared.splice(0)) await model.close();
   for (const mesh of meshes.splice(0)) await mesh.close();
   await closeMesh();
 });
@@ -54,13 +56,14 @@ async function contentOf(path: string): Promise<ModelContent & { readonly blocks
 
 async function share(mesh: ModelMesh, path: string, said: Partial<ModelContent> = {}): Promise<void> {
   const { blocks, ...content } = await contentOf(path);
-  await shareModel(path, { ...content, ...said }, {
+  const model = await shareModel(path, { ...content, ...said }, {
     mesh,
     coresFolder: newFolder(),
     upload: unlimited,
     catalog: [],
     readTree: () => Promise.resolve(blocks),
   });
+  shared.push(model);
 }
 
 async function fetch(mesh: ModelMesh, wanted: string, folder: string): Promise<FetchOutcome> {
