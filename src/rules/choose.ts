@@ -5,6 +5,7 @@
  * Invariants: settings are taken as given; a choice fits the free memory, and its contexts take at most half of that;
  * more free memory never gives less; something is chosen whenever a single short request would fit.
  */
+import { inGb } from './gigabytes.js';
 import { reservedSequences } from './slots.js';
 
 /** The facts about a machine that matter here. */
@@ -125,5 +126,3 @@ export const graphicsShare = 0.9;
 /** Roughly how many of a model's layers a graphics card can hold. llama.cpp decides when it loads the model. */
 export const layersThatFit = (memoryBytes: number, layers: number, freeGraphicsBytes: number): number =>
   Math.floor(layers * Math.min(1, (freeGraphicsBytes * graphicsShare) / memoryBytes));
-
-const inGb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -1,5 +1,6 @@
 /** The decisions of a model fetch: whether it may start, when a seeder has stalled, and when to retry. */
 import { backoffMs, type Backoff } from './backoff.js';
+import { inGb } from './gigabytes.js';
 
 /** Space kept free beside the model, since other programs write too. */
 export const spareDiskBytes = 512 * 2 ** 20;
@@ -82,5 +83,3 @@ const retrying: Backoff = { firstMs: 500, longestMs: 30_000 };
  */
 export const retryDelayMs = (barrenTries: number, chance: number): number =>
   backoffMs(retrying, barrenTries) * (0.5 + chance / 2);
-
-const inGb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -5,6 +5,7 @@
  * Invariants: a recommended model fits memory and disk; of those that fit and are fast enough, none is larger.
  */
 import { graphicsShare, type MachineFacts } from './choose.js';
+import { inGb } from './gigabytes.js';
 import { spareDiskBytes } from './model-fetch.js';
 
 export interface Candidate {
@@ -81,4 +82,3 @@ function rank<Model extends Candidate>(model: Model, place: Place): Ranked<Model
 }
 
 const inTokens = (perSecond: number): string => (perSecond < 10 ? perSecond.toFixed(1) : perSecond.toFixed(0));
-const inGb = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

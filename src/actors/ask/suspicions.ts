@@ -1,5 +1,6 @@
 /** What a client holds against its workers, by rules/suspicion.ts. */
 import { isAvoided, noSuspicion, reporting, suspected, weightOf, type Suspicion } from '../../rules/suspicion.js';
+import { BoundedMap } from '../../runtime/bounded-map.js';
 import type { Clock } from '../../runtime/clock.js';
 
 /** Workers that something is held against. The one whose last failed check is the longest ago is forgotten first. */
@@ -7,7 +8,7 @@ const maxSuspicions = 256;
 
 export class Suspicions {
   readonly #clock: Clock;
-  readonly #of = new Map<string, Suspicion>();
+  readonly #of = new BoundedMap<string, Suspicion>(maxSuspicions);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,18 +23,11 @@ export class Suspicions {
   hear(checker: string, worker: string): void {
     const now = this.#clock.monotonicMs();
     const weight = weightOf(this.#get(checker), now);
-    this.#set(checker, reporting(this.#get(checker), now));
-    this.#set(worker, suspected(this.#get(worker), weight, now));
+    this.#of.set(checker, reporting(this.#get(checker), now));
+    this.#of.set(worker, suspected(this.#get(worker), weight, now));
   }
 
   #get(worker: string): Suspicion {
     return this.#of.get(worker) ?? noSuspicion;
-  }
-
-  #set(worker: string, suspicion: Suspicion): void {
-    this.#of.delete(worker); // to the end
-    this.#of.set(worker, suspicion);
-    const [oldest] = this.#of.keys();
-    if (this.#of.size > maxSuspicions && oldest !== undefined) this.#of.delete(oldest);
   }
 }

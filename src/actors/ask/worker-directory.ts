@@ -26,6 +26,7 @@ import {
   silenceRules,
   type Hearing,
 } from '../../rules/silence.js';
+import { BoundedMap } from '../../runtime/bounded-map.js';
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Connection } from '../ports.js';
 import { Suspicions } from './suspicions.js';
@@ -92,7 +93,7 @@ export class WorkerDirectory {
   readonly #clock: Clock;
   /** By worker ID, which is the key that the connection proves. */
   readonly #entries = new Map<string, Entry>();
-  readonly #circuits = new Map<string, Circuit>();
+  readonly #circuits = new BoundedMap<string, Circuit>(maxCircuits);
   /** Runs while any worker owes a word: one watch for all connections. */
   #watch: TimerHandle;
 
@@ -195,12 +196,8 @@ export class WorkerDirectory {
     const before = this.#circuits.get(worker) ?? closedCircuit;
     const after = how(before, this.#clock.monotonicMs());
     if (after === before) return;
-    this.#circuits.delete(worker); // to the end
-    if (after !== closedCircuit) this.#circuits.set(worker, after);
-    for (const oldest of this.#circuits.keys()) {
-      if (this.#circuits.size <= maxCircuits) return;
-      this.#circuits.delete(oldest);
-    }
+    if (after === closedCircuit) this.#circuits.delete(worker);
+    else this.#circuits.set(worker, after);
   }
 
   #keepWatch(delayMs: number): void {

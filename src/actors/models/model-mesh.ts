@@ -5,6 +5,7 @@
 import type { NoiseStream } from 'hyperswarm';
 import type { ModelCard } from '../../protocol/model-card.js';
 import { maxWanted } from '../../protocol/models-messages.js';
+import { BoundedMap } from '../../runtime/bounded-map.js';
 import type { Clock } from '../../runtime/clock.js';
 import { createModelSwarm, type ModelSwarm } from './model-swarm.js';
 import { Shelves, type Offer, type ShelvesOptions } from './shelves.js';
@@ -32,7 +33,7 @@ export class ModelMesh {
   readonly shelves: Shelves;
   readonly #clock: Clock;
   readonly #trusted: ReadonlySet<string>;
-  readonly #refused = new Set<string>();
+  readonly #refused = new BoundedMap<string, true>(maxRefused);
   readonly #wanted: string[] = [];
   readonly #cards = new Set<ModelCard>();
   #hasLooked = false;
@@ -81,9 +82,7 @@ export class ModelMesh {
 
   /** It arrived as it was offered, and is no model that may be served: it is not fetched again, and who offers it is kept out. */
   refuse(sha256: string): void {
-    this.#refused.add(sha256);
-    const [oldest] = this.#refused;
-    if (this.#refused.size > maxRefused && oldest !== undefined) this.#refused.delete(oldest);
+    this.#refused.set(sha256, true);
     for (const { peerKey, card } of this.shelves.offers) if (card.sha256 === sha256) this.swarm.ban(peerKey);
   }
 

@@ -3,6 +3,7 @@
  * every connection, and keeps out whom a fetch has caught at something.
  */
 import type { NoiseStream } from 'hyperswarm';
+import { BoundedMap } from '../../runtime/bounded-map.js';
 import type { Clock } from '../../runtime/clock.js';
 import { carryBlocks } from './block-stream.js';
 import type { ModelCore } from './model-core.js';
@@ -41,7 +42,7 @@ export function createModelSwarm({ clock, mayBring }: ModelSwarmOptions): ModelS
   const fetched = new Set<ModelCore>();
   /** Those of the connections on which the fetched cores are. */
   const bringing = new Set<NoiseStream>();
-  const bans = new Map<string, number>();
+  const bans = new BoundedMap<string, number>(maxBans);
 
   const isBanned = (peerKey: string): boolean => (bans.get(peerKey) ?? 0) > clock.now();
   const drop = (peerKey: string): void => connections.get(peerKey)?.destroy();
@@ -82,10 +83,7 @@ export function createModelSwarm({ clock, mayBring }: ModelSwarmOptions): ModelS
       for (const [peerKey, stream] of connections) consider(peerKey, stream);
     },
     ban(peerKey) {
-      bans.delete(peerKey);
       bans.set(peerKey, clock.now() + banMs);
-      const [oldest] = bans.keys();
-      if (bans.size > maxBans && oldest !== undefined) bans.delete(oldest);
       drop(peerKey);
     },
     drop,

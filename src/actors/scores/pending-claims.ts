@@ -10,6 +10,7 @@ import type { Attestation, Claim } from '../../protocol/signed-objects.js';
 import type { ClaimFacts } from '../../rules/claim.js';
 import type { LedgerEntry } from '../../rules/ledger.js';
 import type { Verdict } from '../../rules/verdicts.js';
+import { BoundedMap } from '../../runtime/bounded-map.js';
 import type { ChartRun } from '../../runtime/chart-table.js';
 import type { Source } from './intake.js';
 
@@ -49,7 +50,7 @@ export interface PendingClaim extends ClaimContext {
 export class PendingClaims {
   readonly #pending = new Map<string, PendingClaim>();
   /** Certified recently, the earliest first. */
-  readonly #recent = new Map<string, PendingClaim>();
+  readonly #recent = new BoundedMap<string, PendingClaim>(maxRecent);
   /** Order → its pending receipt; of two, the one that came first. */
   readonly #byOrder = new Map<string, string>();
   readonly #rejected = new Set<string>();
@@ -104,8 +105,6 @@ export class PendingClaims {
   /** It is certified: keeps track of who has it for a while. */
   track(claim: PendingClaim): void {
     this.#recent.set(claim.hash, claim);
-    const [oldest] = this.#recent.size > maxRecent ? this.#recent.keys() : [];
-    if (oldest !== undefined) this.#recent.delete(oldest);
   }
 
   reject(hash: string): void {
