@@ -1,4 +1,4 @@
-/** A program that computes on one core beside what is measured, and how fast it gets on. */
+/** A program that keeps one core busy beside what is measured, and how fast it makes progress. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

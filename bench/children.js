@@ -1,4 +1,4 @@
-/** A bench that fails must leave nothing running: it would disturb every later one. */
+/** Kills child processes on exit: a bench that fails must leave nothing running that would disturb later ones. */
 import process from 'node:process';
 
 /**

@@ -1,4 +1,4 @@
-/** What every bench is given: the model, the load, a folder to write into, and how many rounds to run. */
+/** What every bench gets: the model, the load, a scratch folder, and the number of rounds. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ export async function createContext({ smoke, rounds, say }) {
 }
 
 /**
- * The settings that a result is told with.
+ * The settings recorded with a result.
  * @param {Context} context
  */
 export function settingsOf({ modelName, threads, load }) {

@@ -1,6 +1,6 @@
 /**
- * Who used the processors: the kernel's accounting, read before and after a measurement. What this process, its children
- * and theirs used is ours; the rest of what was busy is foreign, and a measurement it disturbed says nothing.
+ * Who used the processors, from the kernel's accounting before and after a measurement. What this process and its
+ * descendants used is ours; the rest of the busy time is foreign, and a measurement it disturbed is worthless.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
@@ -8,7 +8,7 @@ import process from 'node:process';
 /** The kernel counts in hundredths of a second on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 
-/** Foreign use, in cores, above which a measurement is thrown away. */
+/** Foreign use, in cores, above which a measurement is discarded. */
 export const maxForeignCores = 0.15;
 
 /** @typedef {{ atMs: number, busySeconds: number, ownSeconds: number }} CpuSample */

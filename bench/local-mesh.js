@@ -1,4 +1,7 @@
-/** A DHT of a few nodes on loopback, in this process: what `QMESH_BOOTSTRAP` is set to, so that no bench meets another mesh. */
+/**
+ * A DHT of a few nodes on loopback, in this process. Benches set `QMESH_BOOTSTRAP` to it, so that none meets another
+ * mesh.
+ */
 // @ts-expect-error the package ships no types
 import createTestnet from 'hyperdht/testnet.js';
 

@@ -1,4 +1,7 @@
-/** A network inside of one process, behind the port of the real one: what is written is there in the next turn. Counts the bytes. */
+/**
+ * A network inside one process, behind the same port as the real one: what is written arrives in the next turn. Counts
+ * the bytes.
+ */
 
 /** @typedef {import('../dist/actors/ports.js').NetworkPort} NetworkPort */
 /** @typedef {import('../dist/actors/ports.js').Connection} Connection */

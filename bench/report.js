@@ -1,4 +1,4 @@
-/** Results as people read them and as data: what was measured, on what machine, with what versions, from what commit. */
+/** Results as a table and as data: what was measured, on what machine, with what versions, from what commit. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -73,7 +73,7 @@ export function toTable({ bench, figures, comparisons, rounds }) {
     `  ${cells.map((cell, column) => (column >= 2 && column <= 4 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ')}`.trimEnd();
   const foreign = rounds.foreignCores.filter((cores) => cores !== null);
   const others = rounds.othersChecked
-    ? `${rounds.discarded} thrown away, other processes used up to ${Math.max(0, ...foreign).toFixed(2)} cores`
+    ? `${rounds.discarded} discarded, other processes used up to ${Math.max(0, ...foreign).toFixed(2)} cores`
     : 'other processes not checked';
   return [`${bench} (${rounds.kept} rounds, ${others})`, line(head), ...rows.map(line)].join('\n');
 }

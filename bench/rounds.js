@@ -1,13 +1,13 @@
 /**
- * Contenders in turn, A B A B …, so that what changes on a machine over minutes meets all of them alike; rounds in which
- * other processes used the processors are thrown away and run again; what is compared is compared inside a round.
+ * Runs contenders in turn, A B A B …, so that a machine's drift affects all alike. Rounds in which other processes used
+ * the processors are discarded and run again, and figures are compared only within a round.
  */
 import { canSeeOthers, foreignCores, maxForeignCores, sampleCpu } from './cpu.js';
 
 /** @typedef {Record<string, number>} Figures metric → value */
 
 /**
- * One side of a comparison. `start` may take long and is not measured; `measure` is called once a round.
+ * One side of a comparison. `start` may take long and is not measured; `measure` is called once per round.
  * @typedef {object} Contender
  * @property {string} name
  * @property {() => Promise<void>} start
@@ -22,12 +22,13 @@ import { canSeeOthers, foreignCores, maxForeignCores, sampleCpu } from './cpu.js
 /**
  * @typedef {object} RoundOptions
  * @property {number} rounds how many must count
- * @property {boolean} keepDisturbed count rounds in which others used the processors too
+ * @property {boolean} keepDisturbed whether rounds count in which others used the processors
  * @property {(line: string) => void} say
- * @property {() => () => number | null} [watch] begins to watch others; what it returns ends that and tells how many cores they used, null where it cannot be known
+ * @property {() => () => number | null} [watch] starts watching other processes; the returned function stops, and
+ * returns how many cores they used, or null if unknown
  */
 
-/** For each round wanted, how many may be thrown away before the bench gives up. */
+/** Discarded rounds per wanted round before the bench gives up. */
 const maxDiscardedPerRound = 3;
 
 /**
@@ -41,7 +42,7 @@ export async function runRounds(contenders, options) {
     for (const contender of contenders) {
       started.push(contender);
       await contender.start();
-      await contender.measure(-1); // warms up: files mapped, code compiled, memory touched
+      await contender.measure(-1); // warm-up: files mapped, code compiled, memory touched
     }
     return await measureInTurn(contenders, options);
   } finally {
@@ -49,7 +50,7 @@ export async function runRounds(contenders, options) {
   }
 }
 
-/** What the kernel's accounting tells. */
+/** By the kernel's accounting. */
 function watchOthers() {
   const before = sampleCpu();
   return () => (canSeeOthers ? foreignCores(before) : null);
@@ -73,7 +74,7 @@ async function measureInTurn(contenders, { rounds, keepDisturbed, say, watch = w
       continue;
     }
     discarded++;
-    say(`  round thrown away: other processes used ${foreign.toFixed(2)} cores (limit ${maxForeignCores})`);
+    say(`  round discarded: other processes used ${foreign.toFixed(2)} cores (limit ${maxForeignCores})`);
     if (discarded > rounds * maxDiscardedPerRound) {
       throw new Error(
         `${discarded} rounds were disturbed by other processes, ${kept.length} were not: stop them and run again`,
@@ -98,7 +99,7 @@ export function summarise(values) {
 }
 
 /**
- * One metric of one contender over all rounds; undefined where that contender does not measure it.
+ * One metric of one contender over all rounds; undefined if that contender does not measure it.
  * @param {Rounds} rounds
  * @param {string} contender
  * @param {string} metric
@@ -109,7 +110,7 @@ export function series(rounds, contender, metric) {
 }
 
 /**
- * The product against a peer, round by round.
+ * The product compared with a peer, round by round.
  * @param {Rounds} rounds
  * @param {string} product
  * @param {string} peer

@@ -1,6 +1,6 @@
 /**
- * `npm run benchmark`: runs the benches of benches/ one after another, prints their tables, and keeps the results as data
- * in bench/results/. `-- --help` says what can be chosen.
+ * `npm run benchmark`: runs the benches in benches/ one after another, prints their tables, and saves the results in
+ * bench/results/. `-- --help` lists the options; README.md says what each bench measures.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -15,14 +15,14 @@ const smokeRounds = 1;
 
 const help = `Usage: npm run benchmark -- [options]
 
-  --only NAME    run this bench only; may be given several times
+  --only NAME    run only this bench; may be repeated
   --rounds N     rounds that count (default ${defaultRounds}; with --smoke ${smokeRounds})
-  --smoke        tiny model and inputs, disturbed rounds count, nothing is kept: shows that the benches work
-  --out FILE     write the results there (default bench/results/<time>-<commit>.json)
+  --smoke        tiny model and inputs, disturbed rounds count, nothing is saved: shows that the benches work
+  --out FILE     write the results to FILE (default bench/results/<time>-<commit>.json)
   --help         this text
 
 Environment:
-  LLAMA_SERVER   llama.cpp's server, to be measured beside the others
+  LLAMA_SERVER   path of llama.cpp's server, to measure it as a peer
 
 Benches:`;
 
@@ -45,7 +45,7 @@ async function loadBenches() {
  * @returns {never}
  */
 function usage(why) {
-  process.stderr.write(`${why}\nRun with --help to see what there is.\n`);
+  process.stderr.write(`${why}\nRun with --help to see the options.\n`);
   process.exit(2);
 }
 
@@ -62,7 +62,7 @@ function options() {
     });
     const rounds = Number(values.rounds ?? (values.smoke ? smokeRounds : defaultRounds));
     if (!Number.isInteger(rounds) || rounds < 1)
-      return usage(`--rounds: a whole number from 1 on, not '${values.rounds}'`);
+      return usage(`--rounds: must be a whole number of at least 1, not '${values.rounds}'`);
     return { ...values, rounds };
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error));
@@ -97,7 +97,7 @@ try {
       results.push(result);
       say(`\n${toTable(result)}\n`);
     } catch (error) {
-      failed.push(bench.name); // what the others found is kept
+      failed.push(bench.name); // keep the results of the others
       say(`\n${bench.name} failed: ${error instanceof Error ? error.stack : String(error)}\n`);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * The worker's real scheduler on a virtual clock, with slots that are played: what each request was told when it came, and how long
- * its first token then took.
+ * The worker's real scheduler on a virtual clock with simulated slots: what each request was told on arrival, and how
+ * long its first token then took.
  */
 import { createActor } from 'xstate';
 import { requestMachine } from '../dist/machines/request.machine.js';

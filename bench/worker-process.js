@@ -1,4 +1,4 @@
-/** A worker as a user starts it (`node dist/worker.js`), in a home of its own, on a mesh of its own on loopback. */
+/** A worker started the way a user does (`node dist/worker.js`), with its own home, on its own mesh on loopback. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -1,8 +1,8 @@
 /**
- * What every contender is asked: the same prompts, token for token, and the same number of tokens back. Tokens are
- * counted, never characters, and a contender that did not get or give the agreed number fails the bench.
+ * The load put to every contender: the same prompts, token for token, and the same number of tokens back. Tokens are
+ * counted, never characters, and a contender that does not get or return the agreed number fails the bench.
  *
- * In the benchmark models every letter is one token, so a prompt's length is known without asking anybody.
+ * In the benchmark models every letter is one token, so a prompt's length is known in advance.
  */
 
 /** @typedef {{ prompt: string, maxTokens: number, seed: number }} Request */
@@ -10,8 +10,8 @@
 /** @typedef {{ promptTokens: number, completionTokens: number, firstTokenMs: number, totalMs: number }} Answer */
 
 /**
- * For those who look at a stream as it runs: `onTokens` is told of each batch as it comes; `signal` ends it early, and the answer
- * is then what had come.
+ * For callers that watch a stream: `onTokens` gets each batch as it arrives; `signal` ends it early, and the answer is
+ * then what had arrived.
  * @typedef {{ onTokens?: (tokens: number) => void, signal?: AbortSignal }} Watch
  */
 
@@ -21,13 +21,13 @@
 
 /** @typedef {{ streams: number[], promptTokens: number, maxTokens: number, contextSize: number, slots: number }} Load */
 
-/** A prompt as measured peers are given them elsewhere, and an answer of a few sentences. */
+/** A prompt of typical length, and an answer of a few sentences. */
 export const fullLoad = { streams: [1, 4], promptTokens: 208, maxTokens: 128, contextSize: 1024, slots: 4 };
 
 export const smokeLoad = { streams: [1, 4], promptTokens: 24, maxTokens: 8, contextSize: 256, slots: 4 };
 
 /**
- * Letters that differ from the first one on, so that no prompt's start is in anybody's cache.
+ * Letters that differ from the first one on, so that no prompt's start is in any cache.
  * @param {number} tokens the beginning-of-text token included
  * @param {number} seed
  */
@@ -40,13 +40,13 @@ export function promptOf(tokens, seed) {
 }
 
 /**
- * Random weights may end on bytes that begin a character and never finish it: computed like all others, but no text, and so
- * not counted by the engine.
+ * Random weights may end on bytes that begin a character and never finish it. These tokens are computed like all
+ * others, but yield no text, so the engine does not count them.
  */
 const maxUnspokenTokens = 4;
 
 /**
- * One run of `streams` requests at once.
+ * One run of `streams` concurrent requests.
  * @param {Ask} ask
  * @param {Load} load
  * @param {number} streams
@@ -98,7 +98,7 @@ export function throughputMetric(streams) {
 }
 
 /**
- * Keeps one stream running: asks again where an answer has come to its end.
+ * Keeps one stream running: asks again whenever an answer ends.
  * @param {Ask} ask
  * @param {Load} load
  * @param {number} seed
@@ -114,7 +114,7 @@ export function keepStreaming(ask, load, seed, onTokens) {
       await ask({ prompt, maxTokens: load.maxTokens, seed }, { onTokens, signal });
     }
   })();
-  streaming.catch(() => {}); // told by the one who ends it
+  streaming.catch(() => {}); // reported by the caller that ends it
   return () => {
     stop.abort();
     return streaming;

@@ -1,6 +1,6 @@
 /**
- * What agreeing on points costs: receipts that 4 and 16 validators of one process certify in a second, against the bare signature
- * checks that this takes; bytes on the wire and on the disk; and what a balance costs at a million receipts.
+ * The cost of agreeing on points: receipts per second certified by 4 and 16 validators in one process, compared with
+ * the bare signature checks this takes; bytes on the wire and on disk; and the cost of a balance at a million receipts.
  */
 import { mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ import { resultOf } from '../report.js';
 import { runRounds } from '../rounds.js';
 
 export const name = 'certify';
-export const about = 'receipts certified a second in one process, their bytes, and the cost of a balance';
+export const about = 'receipts certified per second in one process, their bytes, and the cost of a balance';
 
 const meshes = [4, 16];
 const network = topicName('inference');

@@ -1,4 +1,4 @@
-/** What the engine process adds to, and gains over, node-llama-cpp used directly and llama.cpp's own server. */
+/** The engine process compared with node-llama-cpp used directly and with llama.cpp's own server. */
 import { engine } from '../contenders/engine.js';
 import { llamaServer, llamaServerBinary } from '../contenders/llama-server.js';
 import { nodeLlamaCpp } from '../contenders/node-llama-cpp.js';
@@ -8,7 +8,7 @@ import { runRounds } from '../rounds.js';
 import { loadMetrics } from '../workload.js';
 
 export const name = 'engine-direct';
-export const about = 'the engine process alone, against node-llama-cpp and llama-server';
+export const about = 'the engine process alone, compared with node-llama-cpp and llama-server';
 
 /** @param {import('../context.js').Context} context */
 export async function run(context) {

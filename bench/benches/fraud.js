@@ -1,12 +1,12 @@
 /**
- * What cheating brings: each attack of bench/fraud/ played against the project's own rules, under each policy. No time is measured, so
- * every run gives the same figures; docs/security.md shows them.
+ * What cheating earns: each attack of bench/fraud/ is played against the project's own rules, under each policy. No
+ * time is measured, so every run gives the same figures; docs/security.md shows them.
  */
 import { attacks } from '../fraud/attacks.js';
 import { summarise } from '../rounds.js';
 
 export const name = 'fraud';
-export const about = 'what attackers of the ledger gain in a day, and what an honest worker does (rules alone)';
+export const about = 'what attackers of the ledger earn in a day, compared with an honest worker (rules only)';
 
 /** @param {import('../context.js').Context} context @returns {Promise<import('../report.js').BenchResult>} */
 export async function run({ smoke, say }) {

@@ -1,4 +1,4 @@
-/** What a worker costs its owner while nobody asks: memory, and share of a core, of the worker process and of its engine. */
+/** What an idle worker costs its owner: memory, and processor use, of the worker process and its engine. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { childrenOf, processSeconds, residentBytes } from '../cpu.js';
@@ -8,7 +8,7 @@ import { runRounds } from '../rounds.js';
 import { startWorker } from '../worker-process.js';
 
 export const name = 'idle-cost';
-export const about = 'memory and processor of an idle worker (Linux)';
+export const about = 'memory and processor use of an idle worker (Linux)';
 
 const mebibyte = 2 ** 20;
 

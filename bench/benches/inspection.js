@@ -1,6 +1,7 @@
 /**
- * What the admin page costs the worker: requests a second with the admin server off, with it on and nobody looking, and with a page
- * open. On a model that costs nothing, so that the worker's own work is what is measured: with a real one the share is far smaller.
+ * What the admin page costs the worker: requests per second with the admin server off, with it on but unused, and with
+ * a page open. Uses a model that costs nothing, so that the worker's own work is measured; with a real model the share
+ * is far smaller.
  */
 import { mkdirSync } from 'node:fs';
 import { get } from 'node:http';
@@ -14,7 +15,7 @@ import { promptOf, smokeLoad } from '../workload.js';
 import { writeModel } from '../../dist/gguf/models.js';
 
 export const name = 'inspection';
-export const about = 'requests a second with the admin page off, closed and open';
+export const about = 'requests per second with the admin page off, closed and open';
 
 /** As many as there are slots: none waits in the queue. */
 const streams = 4;

@@ -1,4 +1,4 @@
-/** A long prompt arrives while answers run: the longest time for which one of their readers sees nothing. */
+/** A long prompt arrives while answers run: the longest time for which a reader of one sees nothing. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { engine } from '../contenders/engine.js';
 import { llamaServer, llamaServerBinary } from '../contenders/llama-server.js';

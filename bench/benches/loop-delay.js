@@ -1,4 +1,6 @@
-/** How late the worker's event loop is while its engine decodes on every core: what a frame or a timer may have to wait. */
+/**
+ * Event-loop delay of the worker while its engine decodes on every core: how long a frame or a timer may have to wait.
+ */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
@@ -9,7 +11,7 @@ import { resultOf } from '../report.js';
 import { runRounds } from '../rounds.js';
 
 export const name = 'loop-delay';
-export const about = "the worker's event loop while its engine decodes";
+export const about = 'event-loop delay of the worker while its engine decodes';
 
 const answerDeadlineMs = 5_000;
 const pollMs = 20;

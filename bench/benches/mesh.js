@@ -1,4 +1,7 @@
-/** What the mesh costs: a stranger's prompt through DHT, Noise, worker and engine, against the same model used directly. */
+/**
+ * What the mesh costs: a stranger's prompt through DHT, Noise, worker and engine, compared with using the same model
+ * directly.
+ */
 import { engine } from '../contenders/engine.js';
 import { llamaServer, llamaServerBinary } from '../contenders/llama-server.js';
 import { mesh } from '../contenders/mesh.js';
@@ -10,7 +13,7 @@ import { loadMetrics } from '../workload.js';
 import { raiseAfterMs } from '../../dist/rules/pace.js';
 
 export const name = 'mesh';
-export const about = 'through the whole mesh, against the engine alone, node-llama-cpp and llama-server';
+export const about = 'through the whole mesh, compared with the engine alone, node-llama-cpp and llama-server';
 
 /**
  * To a worker, who computed a moment ago in this round is a program of the machine's owner, and it keeps off his cores until they have been

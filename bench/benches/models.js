@@ -1,6 +1,6 @@
 /**
- * A model's way from one process to another over loopback, beside as many bytes over a bare Noise stream: rate, processor time of both ends,
- * how late the event loops were, and what it takes on the disks meanwhile and afterwards.
+ * Transfer of a model between two processes over loopback, compared with as many bytes over a bare Noise stream: rate,
+ * processor time of both ends, event-loop delay, and disk use during and after.
  */
 import { fork } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -14,7 +14,7 @@ import { resultOf } from '../report.js';
 import { runRounds } from '../rounds.js';
 
 export const name = 'models';
-export const about = 'a model fetched from another process, beside a bare Noise stream';
+export const about = 'a model fetched from another process, compared with a bare Noise stream';
 
 const entry = fileURLToPath(new URL('../models/peer.js', import.meta.url));
 const mebibyte = 1 << 20;

@@ -1,6 +1,6 @@
 /**
- * The machine's owner starts a program of his own while an answer is being decoded: what is left of the stream, what the
- * program loses to it, and whether all is as before when it ends. Beside llama.cpp's own server in the same situation.
+ * The machine's owner starts a program while an answer is being decoded: what is left of the stream, what the program
+ * loses, and whether everything recovers when it ends. llama.cpp's own server in the same situation is the peer.
  */
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import { runRounds } from '../rounds.js';
 import { keepStreaming } from '../workload.js';
 
 export const name = 'owners-program';
-export const about = "decoding beside a program of the machine's owner, that program, and the worker's capacity";
+export const about = "decoding beside a program of the owner: the stream, the program, the worker's capacity";
 
 const times = {
   firstTokenMs: 30_000,

@@ -1,10 +1,10 @@
-/** How far off the wait is that a request is told when it comes: the worker's scheduler on a virtual clock. */
+/** Error of the wait that a request is told on arrival, with the worker's scheduler on a virtual clock. */
 import { resultOf } from '../report.js';
 import { runRounds, summarise } from '../rounds.js';
 import { simulateLine } from '../simulated-line.js';
 
 export const name = 'queue-estimate';
-export const about = 'the wait that a request is told when it comes, against the wait that it had (simulated)';
+export const about = 'the wait a request is told on arrival, compared with its actual wait (simulated)';
 
 const slots = 4;
 /** @typedef {import('../simulated-line.js').Told} Told */
@@ -18,7 +18,7 @@ const lines = {
   mixed: { load: 0.95, tiers: mixed },
   full: { load: 1.3, tiers: mixed },
 };
-/** Shorter waits are over before anybody has read what was told. */
+/** Shorter waits are over before anybody has read the estimate. */
 const leastMs = 1_000;
 
 /** @param {import('../context.js').Context} context */

@@ -1,11 +1,11 @@
-/** What one operation on the queue costs with a thousand and with a million waiting: log n grows by 2 between them. */
+/** Cost of one queue operation with a thousand and with a million waiting; log n doubles between them. */
 import { emptyQueue, enqueue, positionOf, put, remove, take } from '../../dist/rules/queue.js';
 import { tiers } from '../../dist/rules/tiers.js';
 import { resultOf } from '../report.js';
 import { runRounds } from '../rounds.js';
 
 export const name = 'queue';
-export const about = 'cost of an operation on the queue, by its length (this process alone)';
+export const about = 'cost of a queue operation, by queue length (in this process)';
 
 const models = ['m0', 'm1', 'm2'];
 

@@ -1,4 +1,4 @@
-/** How long `node dist/worker.js` takes until it serves, with the demo model: the very first time, and every later time. */
+/** How long `node dist/worker.js` takes to serve the demo model, on the first start and on later ones. */
 import { join } from 'node:path';
 import { resultOf } from '../report.js';
 import { runRounds } from '../rounds.js';

@@ -1,6 +1,6 @@
 /**
- * What choosing a worker by hearsay costs: the client's rules on 1,000 and 10,000 simulated workers of mixed speed, each
- * client seeing 32 of them, against one ideal line for the whole mesh on the same trace.
+ * What it costs to choose a worker by hearsay: the client's rules on 1,000 and 10,000 simulated workers of mixed speed,
+ * each client seeing 32 of them, compared with one ideal central queue on the same trace.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
@@ -12,7 +12,7 @@ import { simulate } from '../scale/simulation.js';
 import { createTrace, mixes, sampleOf } from '../scale/trace.js';
 
 export const name = 'scale';
-export const about = 'choosing among 1,000 and 10,000 workers, against an ideal line (simulated)';
+export const about = 'choosing among 1,000 and 10,000 workers, compared with an ideal queue (simulated)';
 
 /** @typedef {{ name: string, load: number, workers: number, mix: string, staleMs?: number }} Case */
 

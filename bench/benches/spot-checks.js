@@ -1,6 +1,6 @@
 /**
- * How often a spot check finds out what is wrong, and how often it is wrong itself: honest answers and altered ones of the project's
- * own models, weighed by the engine. No time is measured; docs/ledger.md shows the table.
+ * How often a spot check detects an altered answer, and how often it accuses an honest one, on the project's own
+ * models, scored by the engine. No time is measured; docs/ledger.md shows the table.
  */
 import { join } from 'node:path';
 import { forkEngine } from '../../dist/actors/engine-process.js';
@@ -17,8 +17,7 @@ import { summarise } from '../rounds.js';
 /** @typedef {{ prompt: string, text: string, other: string, foreign: string, finishReason: string, completionTokens: number }} Honest */
 
 export const name = 'spot-checks';
-export const about =
-  'answers that are not what they are claimed to be: found, and falsely accused (no time is measured)';
+export const about = 'altered answers detected, and honest ones accused (no time is measured)';
 
 const models = /** @type {const} */ (['demo', 'keyed', 'bench-tiny']);
 const maxTokens = 100;

@@ -1,4 +1,4 @@
-/** The product's engine process alone: no network, no worker. */
+/** QMesh's engine process alone: no network, no worker. */
 import { forkEngine } from '../../dist/actors/engine-process.js';
 import { measureLoad } from '../workload.js';
 

@@ -1,4 +1,4 @@
-/** llama.cpp's own server, where LLAMA_SERVER names its binary: streamed completions over HTTP on loopback, cache off. */
+/** llama.cpp's own server, if LLAMA_SERVER names its binary: streamed completions over HTTP on loopback, cache off. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';

@@ -1,4 +1,4 @@
-/** The whole chain: a client in this process, Noise over loopback, a DHT of its own, a worker process, its engine. */
+/** The whole chain: a client in this process, Noise over loopback, its own DHT, a worker process, its engine. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { QMeshClient } from '../../dist/index.js';

@@ -1,6 +1,6 @@
 /**
- * node-llama-cpp used as its documentation shows, in a process of its own, with the product's threads, sequences and
- * context. Its process takes the times, so nothing of ours lies between it and its figures.
+ * node-llama-cpp used as documented, in its own process, with QMesh's threads, sequences and context. That process
+ * takes the times, so none of our code lies between it and its figures.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

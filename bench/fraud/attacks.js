@@ -1,6 +1,6 @@
 /**
- * The attacks, each as a function that plays it and says what came of it. Points are for one day, by the fold; honest work is one worker
- * that serves guests all day, which is the most that anybody can create in a day.
+ * The attacks, each a function that plays it and returns the result. Points are for one day, by the fold. The reference
+ * is one worker that serves guests all day, which is the most anybody can earn in a day.
  */
 import { agreeOnResponse, examine } from '../../dist/rules/claim.js';
 import { banMs } from '../../dist/rules/evidence.js';

@@ -1,6 +1,6 @@
 /**
- * What attackers are measured against: accounts that sign, validators that judge with the project's own rules, and the fold. Pure and
- * deterministic, with a clock that the attack sets.
+ * What the attacks run against: accounts that sign, validators that judge by the project's own rules, and the fold.
+ * Pure and deterministic, with a clock set by the attack.
  */
 import { createHash } from 'node:crypto';
 import { keyPairFromSeed } from '../../dist/protocol/keys.js';

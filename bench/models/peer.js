@@ -1,6 +1,7 @@
 /**
- * One end of a transfer, in a process of its own: `seed` and `fetch` of a model, or `send` and `receive` of as many bytes over a bare Noise
- * stream of the same DHT. Says `ready`, then `done` with its figures; `fetch` and `receive` are told whom to ask.
+ * One end of a transfer, in its own process: `seed` and `fetch` for a model, or `send` and `receive` for as many bytes
+ * over a bare Noise stream on the same DHT. Prints `ready`, then `done` with its figures; `fetch` and `receive` are
+ * told whom to ask.
  *
  *     node peer.js ROLE BOOTSTRAP FOLDER FILE
  */

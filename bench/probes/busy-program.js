@@ -1,4 +1,4 @@
-/** A program of the machine's owner: computes on one core as fast as it can, and says on stdout how far it is. */
+/** A program of the machine's owner: computes on one core as fast as it can, and reports its progress on stdout. */
 import { writeSync } from 'node:fs';
 
 const saysEveryMs = 50;

@@ -1,6 +1,6 @@
 /**
- * Loaded into a worker with `node --import`: watches how late its event loop is, and at SIGUSR2 appends what it saw since
- * the last time to the file that LOOP_DELAY_FILE names, as one line of JSON.
+ * Loaded into a worker with `node --import`: records event-loop delay, and on SIGUSR2 appends what it recorded since
+ * the last time to the file named by LOOP_DELAY_FILE, as one line of JSON.
  */
 import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';

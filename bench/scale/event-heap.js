@@ -1,4 +1,4 @@
-/** What comes next: a binary heap of (time, event), both numbers. */
+/** The next event: a binary heap of (time, event), both numbers. */
 
 export class EventHeap {
   #times = new Float64Array(1024);

@@ -1,6 +1,6 @@
 /**
- * The ideal: one line for the whole mesh that knows everything at once, first in, first out, the fastest free slot first, and
- * no network between. No client can have it; it says what the rest is worth.
+ * The ideal: one central queue with perfect and instant knowledge, first in, first out, fastest free slot first, and no
+ * network. No client can achieve it; it puts the other figures into proportion.
  */
 import { element } from './element.js';
 import { EventHeap } from './event-heap.js';

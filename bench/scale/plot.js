@@ -1,4 +1,7 @@
-/** Mean response and 99 % wait over the load, as one SVG text: no scripts, no fonts, readable on light and dark pages. */
+/**
+ * Mean response and 99th-percentile wait over the load, as an SVG without scripts or fonts, readable on light and dark
+ * pages.
+ */
 
 /** @typedef {{ load: number, result: import('../report.js').BenchResult }} Point */
 

@@ -1,4 +1,4 @@
-/** What clients could do: the product's own rules, and what they must be better than. All see the same. */
+/** Policies for choosing a worker: the product's own, and those it must beat. All have the same view. */
 import { selectElsewhere, selectWorker } from '../../dist/rules/selection.js';
 
 /** @typedef {import('./simulation.js').Policy} Policy */

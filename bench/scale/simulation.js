@@ -1,6 +1,7 @@
 /**
- * One policy on one trace: clients choose a worker by what they have heard, workers serve first in, first out. Everything
- * that takes time in the mesh takes time here: prompts, cancels and statuses cross the network, and a status is as old as it is.
+ * Runs one policy on one trace: clients choose a worker from what they have heard, and workers serve first in, first
+ * out. Everything that takes time in the mesh takes time here: prompts, cancels and statuses cross the network, and a
+ * status has its age.
  */
 import { limits } from '../../dist/protocol/limits.js';
 import { seededRandom } from '../../dist/runtime/random.js';

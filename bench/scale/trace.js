@@ -1,5 +1,5 @@
 /**
- * What happens to a mesh, the same for every policy: its workers, who sees whom, and what is asked when. All of it follows
+ * The input, the same for every policy: the workers, who sees whom, and which requests arrive when. All of it follows
  * from the parameters and one seed.
  */
 import { healthScore, healthState } from '../../dist/rules/health.js';

@@ -1,6 +1,6 @@
 /**
- * A simulated worker: a line first in, first out, before slots of one speed; and what it has said about itself, when. Status
- * goes out as docs/protocol.md has it: on a change, at most 4 a second, and every 5 s.
+ * A simulated worker: a first-in-first-out queue before slots of one speed, and what it has reported about itself, and
+ * when. Status is sent as in docs/protocol.md: on a change, at most 4 a second, and every 5 s.
  */
 import { limits } from '../../dist/protocol/limits.js';
 import { healthScore, healthState } from '../../dist/rules/health.js';
