@@ -1,6 +1,7 @@
 /**
- * The score network with fewer than a third of its named validators lying in every way they can, clients that spend and ack
- * twice, partitions, and nodes that are killed and come back. Real peers, consensus and signatures; only network, disk and clock are simulated.
+ * The score network with fewer than a third of its named validators lying in every possible way, clients that spend and
+ * ack twice, partitions, and nodes that are killed and return. Peers, consensus and signatures are real; only network,
+ * disk and clock are simulated.
  */
 import { describe, expect, it } from 'vitest';
 import { objectHash } from '../../src/protocol/signed-objects.js';
@@ -11,11 +12,11 @@ import { isSoak } from '../support/soak.js';
 import { incomeMillipoints, playScores, spender, type ScoreCourse } from './world/score-course.js';
 
 const seeds = isSoak ? 100_000 : 80;
-/** Enough to meet one in which it goes wrong. */
+/** Enough seeds to include one that goes wrong. */
 const beyond = isSoak ? 1_000 : 12;
 /**
- * They failed once. A node was killed before its claim was on its disk, and the course held that it was owed; a course ended before its last
- * claim was on a disk; an honest node was blamed for a frame that a partition had cut off half-way.
+ * Seeds that failed once: a node was killed before its claim was on disk, and the course expected it to be paid; a
+ * course ended before its last claim was on disk; an honest node was blamed for a frame that a partition had cut off.
  */
 const pinned = [7_000_043, 7_051_628, 7_051_624];
 const first = Number(process.env.QMESH_SEED ?? 1);

@@ -1,6 +1,6 @@
 /**
- * A validator that was away while the others certified receipts: it gets what it lacks, and what that takes of the wire follows from what
- * is missing, not from what there is. Thousands of receipts in the soak, where the figures are printed.
+ * A validator that was away while the others certified receipts gets what it lacks, and the bytes this takes depend on
+ * what is missing, not on the size of the set. The soak uses thousands of receipts and prints the figures.
  */
 import { expect, it } from 'vitest';
 import type { NetworkPort } from '../../src/actors/ports.js';
@@ -17,7 +17,7 @@ const policy: ValidatorPolicy = {
   threshold: leastThreshold(names.length),
 };
 
-/** By three of the four. */
+/** Certified by three of the four. */
 function certificateOf(n: number): StoredCertificate {
   const finishedAt = noonMs - 86_400_000 + n * 1_000;
   const claim = claimWith({
@@ -34,7 +34,7 @@ function certificateOf(n: number): StoredCertificate {
   };
 }
 
-/** A mesh of which the last node has only the first of the certificates, and what its catching up takes. */
+/** A mesh whose last node has only the first certificates, and the cost of its catching up. */
 function catchUp(all: readonly StoredCertificate[], had: number): { bytes: number; forMs: number } {
   const world = new ScoreWorld(11, policy);
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** What must hold after every course of events, whatever happened in it. */
+/** The invariants that must hold after every course of events. */
 import { expect } from 'vitest';
 import type { AnyActorRef } from 'xstate';
 import { objectHash } from '../../src/protocol/signed-objects.js';
@@ -15,16 +15,16 @@ import { countFrom, stepOf } from './world/sim-engine.js';
 import type { SimRequest } from './world/sim-client.js';
 import { World } from './world/world.js';
 
-/** How many seeds one file of the normal run plays, and of the soak. */
+/** Seeds per test file, in a normal run and in the soak. */
 export const seedsPerFile = { normal: 80, soak: 5_000 } as const;
 
-/** So many seeds meet all that a mesh may meet. */
+/** This many seeds include every kind of event. */
 const seedsToMeetAll = 1_000;
 
-/** After its deadline: a worker that was just told to stop may take this long to say what it had. */
+/** Allowed after the deadline: a worker that was just told to stop may take this long to send what it had. */
 const graceMs = 2_000;
 
-/** The seeds of the `part`-th file; or the one that a person asked for, in the first. */
+/** The seeds of the `part`-th file; or the one from QMESH_SEED, in the first. */
 export function seedsOf(part: number): readonly number[] {
   const asked = process.env.QMESH_SEED;
   if (asked !== undefined) return part === 0 ? [Number(asked)] : [];
@@ -32,10 +32,10 @@ export function seedsOf(part: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => 1 + part * count + i);
 }
 
-/** How often what happened. */
+/** How often each thing happened. */
 type Tally = Map<string, number>;
 
-/** Plays these seeds; where they are many, all that a mesh may meet is met in one of them: otherwise nothing would be tested. */
+/** Plays these seeds. If there are enough of them, every kind of event must occur in one, or it would not be tested. */
 export function checkCourses(seeds: readonly number[]): void {
   const tally: Tally = new Map();
   for (const seed of seeds) checkCourse(seed, tally);
@@ -45,7 +45,7 @@ export function checkCourses(seeds: readonly number[]): void {
   expect(missed, 'what never happened').toEqual([]);
 }
 
-/** What ends a try, besides its answer; and what else there is. */
+/** The ways a try can end besides an answer, and other outcomes. */
 const happenings = [
   'displaced',
   'proved',
@@ -97,7 +97,10 @@ function checkEnd({ request, ends, askedAtMs, endedAtMs, cancelled, failure }: S
   expect((endedAtMs ?? Infinity) - askedAtMs).toBeLessThanOrEqual(deadlineMs + (cancelled ? graceMs : 1));
 }
 
-/** Every number of an answer follows from the one before by the step of one model, or, at one who invents them, from that. */
+/**
+ * Every number of an answer follows from the previous one by the step of one model, or, at a liar that makes answers
+ * up, from an offset.
+ */
 function checkText(
   { request, text, cancelled, answer, failure }: SimRequest,
   lieOf: ReadonlyMap<string, Lie | undefined>,
@@ -120,7 +123,7 @@ function checkText(
   if (isWhole && request.model !== undefined) expect(answer?.result?.model.name, told).toBe(request.model);
 }
 
-/** Nobody holds anything for anybody any more. */
+/** No points are held for anyone any more. */
 function checkRest(world: World, told: string): void {
   for (const worker of world.workers) {
     const { deps, engines } = worker;
@@ -143,7 +146,10 @@ function checkRest(world: World, told: string): void {
   expect(said, `who owes nothing says nothing\n${told}`).toBe(0);
 }
 
-/** What workers hold of receipts and acks stands up before everybody, whatever happened on the way, and nothing is there twice. */
+/**
+ * The receipts and acks that workers hold are valid for any judge, whatever happened on the way, and none is there
+ * twice.
+ */
 function checkClaims(world: World, tally: Tally, told: string): void {
   const receipts = new Map<string, string>();
   for (const { disk } of world.workers)

@@ -1,4 +1,4 @@
-/** What a worker does about engines that hang, and about other programs of its machine, on a virtual clock. */
+/** How a worker deals with hanging engines, and with other programs on its machine, on a virtual clock. */
 import { describe, expect, it } from 'vitest';
 import { countFrom } from './world/sim-engine.js';
 import type { SimWorker } from './world/sim-worker.js';
@@ -74,7 +74,7 @@ describe('a request that kills the engine', () => {
       expect(honest[at]?.text).toBe(countFrom(start, 600));
       expect(honest[at]?.answer?.tries).toHaveLength(1);
     }
-    // At most two deaths for each of them, however often its client asks again; and the model is never given up.
+    // At most two deaths per request, however often its client asks again; and the model is never given up.
     expect(worker.engines.deaths).toBeGreaterThanOrEqual(4);
     expect(worker.engines.deaths).toBeLessThanOrEqual(2 * attacks.length);
     const later = world.ask(client, ask(9, 20));

@@ -1,4 +1,4 @@
-/** Guests at workers that have other things to do: they wait as they are told, do the work that is asked for, and are answered. */
+/** Guests at busy workers: they wait as told, do the required work, and are answered. */
 import { expect, it } from 'vitest';
 import { countFrom } from './world/sim-engine.js';
 import type { SimRequest } from './world/sim-client.js';

@@ -1,15 +1,15 @@
-/** Many clients that all hold the same old view of the mesh do not run to the same worker. */
+/** Many clients with the same old view of the mesh do not all run to the same worker. */
 import { expect, it } from 'vitest';
 import { World } from './world/world.js';
 
 const workers = 16;
 const clients = 32;
-/** Requests that one worker gets for each that it would get if all got the same. */
+/** Requests one worker gets, relative to an even share. */
 const k = 2;
 
 it('a stale status sends no worker more than twice its share', { timeout: 60_000 }, () => {
   const world = new World(1);
-  // What each says first, that it has nothing to do, it says for ever.
+  // Each worker repeats its first status, that it is idle, for ever.
   for (let i = 0; i < workers; i++) world.startWorker({ lie: 'stale', queueCapacity: 100 });
   const asking = Array.from({ length: clients }, () => world.startClient());
   world.clock.advance(3_000);

@@ -1,4 +1,6 @@
-/** What must hold of a worker's line at any moment, seen from outside: in what order it serves, and whom it lets wait. */
+/**
+ * What must hold of a worker's queue at any moment, seen from outside: in what order it serves, and whom it lets wait.
+ */
 import { expect } from 'vitest';
 import { modelsOnTrial } from '../../src/machines/scheduler-blame.js';
 import type { RequestRecord, SchedulerContext } from '../../src/machines/scheduler.js';
@@ -6,7 +8,7 @@ import { standingOf, waitingIn } from '../../src/rules/queue.js';
 import { isPrivileged, slotLimit, usageOf } from '../../src/rules/slots.js';
 import type { SimWorker } from './world/sim-worker.js';
 
-/** Undefined while it starts anew. */
+/** Undefined while it restarts. */
 export const schedulerOf = ({ tree }: SimWorker): SchedulerContext | undefined =>
   (tree.system.get('scheduler')?.getSnapshot() as { context?: SchedulerContext } | undefined)?.context;
 
@@ -22,13 +24,15 @@ export function checkLine(worker: SimWorker, told: string): void {
   const waiting = [...waitingIn(queue)];
   const share = healthCapacity();
 
-  // Who runs went before everybody who waited then and waits still. (Who lost a slot since was not waiting then.)
+  // Whatever runs went ahead of everything that waited then and still waits. (A request that lost a slot since was not
+  // waiting then.)
   for (const { record, sinceMs } of running.values())
     for (const other of waiting)
       if (other.model === record.model && other.arrivedAtMs < sinceMs && other.runs === 0)
         expect(goesBefore(record, other, sinceMs), `${record.key} before ${other.key}\n${told}`).toBe(true);
 
-  // While a slot may be given nobody waits who could have it; Masters and the owner not even where all are taken. One that may have
+  // While a slot is available, no request waits that could have it; Masters and the owner do not wait even if all are
+  // taken. A request that may have killed an engine reads its prompt alone.
   // killed an engine reads its prompt by itself.
   const closed = modelsOnTrial(running);
   const mayFill = usageOf(slots).busy < slotLimit(slots, share);

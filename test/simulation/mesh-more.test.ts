@@ -1,4 +1,4 @@
-/** The second half of the seeds of mesh.test.ts, in a file of its own so that both cores play. */
+/** The second half of the seeds of mesh.test.ts, in its own file so that both cores are used. */
 import { it } from 'vitest';
 import { checkCourses, seedsOf } from './courses.js';
 

@@ -1,17 +1,17 @@
-/** Requests that stand in a line while another worker is idle, and owners whose own worker is at rest: where they are answered. */
+/** Queued requests while another worker is idle, and owners whose own worker is off duty: where they are answered. */
 import { expect, it } from 'vitest';
 import { countFrom } from './world/sim-engine.js';
 import type { SimRequest } from './world/sim-client.js';
 import { World } from './world/world.js';
 
-/** Until all have found each other. */
+/** Time for all to find each other. */
 const meetMs = 12_000;
 
 const workersOf = ({ answer }: SimRequest): string[] => (answer?.tries ?? []).map(({ worker }) => worker);
 const codesOf = ({ answer }: SimRequest): (string | undefined)[] =>
   (answer?.tries ?? []).map(({ failure }) => failure?.code);
 
-/** One slot that is busy, and another worker that comes back to work `afterMs` later. */
+/** One busy slot, and another worker that returns `afterMs` later. */
 function waitUntil(afterMs: number, tokens: readonly number[]): { requests: SimRequest[]; busy: string; idle: string } {
   const world = new World(1 + afterMs);
   const [busy, idle] = [world.startWorker({ slots: 1 }), world.startWorker({ slots: 2 })];

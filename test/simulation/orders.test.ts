@@ -15,7 +15,7 @@ import { World } from './world/world.js';
 const settleMs = 12_000;
 const rich = 500_000;
 
-/** A mesh in which nothing goes wrong by itself. */
+/** A mesh in which nothing fails by itself. */
 function quietWorld(seed: number, workers = 1): { world: World; workers: SimWorker[] } {
   const world = new World(seed);
   return { world, workers: Array.from({ length: workers }, () => world.startWorker({ slots: 4 })) };
@@ -28,14 +28,14 @@ function ended(world: World, requests: readonly SimRequest[]): void {
 }
 
 const claimsAt = ({ disk }: SimWorker): OpenClaim[] => [...disk.claims.values()];
-/** Those with an ack, whether or not they are certified by now. */
+/** Those with an ack, certified or not. */
 const whole = (worker: SimWorker): Claim[] => [
   ...claimsAt(worker).filter((claim): claim is Claim => 'ack' in claim),
   ...worker.disk.certificates.values(),
 ];
 const verdictOf = (claim: Claim) => examine(claim, topicName('inference')).kind;
 
-/** Acks as files of a home, which outlive the process. */
+/** Acks as files in a home, which outlive the process. */
 function ackFiles(): AckStore & { readonly files: Map<string, KeptAck> } {
   const files = new Map<string, KeptAck>();
   return {
@@ -139,7 +139,7 @@ it('points held for one request are not offered for another, at the client or at
 });
 
 describe('acks', () => {
-  /** The connection breaks as the result arrives, so that the ack finds none. */
+  /** The connection breaks when the result arrives, so that the ack cannot use it. */
   function answered(world: World, client: SimOrderer, name: string, request: SimRequest): void {
     expect(world.clock.runUntil(() => request.ends > 0, 100_000)).toBe(true);
     world.network.breakConnections(name);

@@ -1,4 +1,4 @@
-/** What a worker says of a request's place is compared with its line, at the moment when it says it. */
+/** Compares each position a worker reports with its queue at that moment. */
 import { expect } from 'vitest';
 import type { AnyActorRef } from 'xstate';
 import type { SchedulerContext } from '../../src/machines/scheduler.js';
@@ -6,13 +6,13 @@ import { waitingIn } from '../../src/rules/queue.js';
 import type { SimWorker } from './world/sim-worker.js';
 import type { World } from './world/world.js';
 
-/** From now on every new place that any worker of this world tells is checked. */
+/** From now on checks every new position that any worker of this world reports. */
 export function checkPositions(world: World, told: string): void {
   const watched = new WeakSet<AnyActorRef>();
   const latest = new Map<string, number>();
   const claimsOf = new Map<SimWorker, Map<string, number>>();
   world.onPosition = (worker, peer, { id, position }) => {
-    // A place that is repeated is a sign of life, and as old as the last look at the line.
+    // A repeated position is a keepalive, and may be outdated.
     const key = `${worker.name} ${peer} ${id}`;
     if (latest.get(key) === position) return;
     latest.set(key, position);
@@ -26,7 +26,7 @@ export function checkPositions(world: World, told: string): void {
         if (claims === undefined || claims.size === 0) return;
         const places = placesIn((snapshot as { context: SchedulerContext }).context);
         for (const [claimed, place] of claims) {
-          // A prompt that waits for acks of earlier answers is not in the line yet.
+          // A prompt that waits for acks of earlier answers is not in the queue yet.
           if (!places.has(claimed) && !before.has(claimed)) continue;
           expect(places.get(claimed), `${worker.name} says of ${claimed} that it stands there\n${told}`).toBe(place);
         }
@@ -39,7 +39,7 @@ export function checkPositions(world: World, told: string): void {
   };
 }
 
-/** By id: 0 in a slot, 1 the next. */
+/** By id: 0 is in a slot, 1 is next. */
 function placesIn({ running, queue }: SchedulerContext): ReadonlyMap<string, number> {
   const places = new Map<string, number>();
   for (const { record } of running.values()) places.set(record.id, 0);

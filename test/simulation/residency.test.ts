@@ -1,4 +1,7 @@
-/** A worker with more models than its memory holds, on a virtual clock: all of them are served, whatever crashes meanwhile. */
+/**
+ * A worker with more models than fit into its memory, on a virtual clock: all of them are served, whatever crashes
+ * meanwhile.
+ */
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/runtime/random.js';
 import { countFrom, stepOf } from './world/sim-engine.js';
@@ -45,7 +48,7 @@ describe('a worker with more models than memory', () => {
       expect(text).toBe(said(request.model));
     }
     expect(most).toBe(2);
-    // one worker alone: nobody was sent away for a model that had to be loaded first
+    // a single worker: nobody was sent away for a model that had to be loaded first
     expect(requests.every(({ answer }) => answer?.tries.length === 1)).toBe(true);
   });
 

@@ -1,4 +1,6 @@
-/** Score nodes among themselves: who is late, alone, restarted or cut off comes to the same points as all others. */
+/**
+ * Score nodes among themselves: one that is late, alone, restarted or cut off arrives at the same points as all others.
+ */
 import { describe, expect, it } from 'vitest';
 import { ScoreLookup } from '../../src/actors/wallet/score-lookup.js';
 import { createDhtActor } from '../../src/actors/dht.actor.js';
@@ -21,7 +23,7 @@ const seen: ValidatorPolicy = { validators: 'seen' };
 const claimOf = (worker: string, n: number): Claim => claimWith({ worker: account(worker), order: { id: `r${n}` } });
 const hashOf = ({ receipt }: Claim): string => objectHash('receipt', receipt);
 
-/** As the request path does: kept first. */
+/** Kept first, as on the request path. */
 function put(world: ScoreWorld, node: ScoreNode, claim: Claim): void {
   node.deps.ledger.write([{ kind: 'claim', hash: hashOf(claim), claim }], () => world.claim(node, claim));
 }

@@ -1,4 +1,4 @@
-/** Clients that have answers checked by a second worker: who invents them is found out, and nobody else pays for it. */
+/** Clients that have answers checked by a second worker: liars are found out, at nobody else's expense. */
 import { expect, it } from 'vitest';
 import type { CheckedAnswer } from '../../src/actors/ask/spot-checks.js';
 import type { ClientCore } from '../../src/client/core.js';
@@ -9,7 +9,7 @@ import type { SimRequest } from './world/sim-client.js';
 import type { SimWorker } from './world/sim-worker.js';
 import { World } from './world/world.js';
 
-/** Until all have found each other. */
+/** Time for all to find each other. */
 const meetMs = 12_000;
 const tokens = 20;
 
@@ -47,7 +47,7 @@ it('a worker that makes up answers is avoided for an hour once one of them fails
   expect(checks).toMatchObject([{ worker: liar, verdict: 'improbable', isAvoided: true, text: first.text, tokens }]);
   expect(honest).toContain(checks[0]?.checker);
   for (let from = 0; from < 30; from++) expect(ask(from).text).toBe(countFrom(from, tokens));
-  // An honest answer stands, whoever checks it: what the liar counts for itself is right.
+  // An honest answer stands, whoever checks it: the liar's own calculation is right.
   expect(checks.slice(1).map(({ verdict, isAvoided }) => [verdict, isAvoided])).toEqual(
     Array.from({ length: 30 }, () => ['valid', false]),
   );

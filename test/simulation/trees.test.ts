@@ -1,4 +1,4 @@
-/** The trees that docs/architecture.md draws are those that run: the same names, at the same places. */
+/** The trees drawn in docs/architecture.md are the ones that run: the same names in the same places. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnyActorRef } from 'xstate';
@@ -8,7 +8,7 @@ import { World } from './world/world.js';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/architecture.md'), 'utf8');
 
-/** The paths of a drawn tree, from the first words of its lines. */
+/** The paths of a drawn tree, from the first word of each line. */
 function drawn(heading: string): string[] {
   const text = page.slice(page.indexOf(heading));
   const tree = /^ {4}root\b.*\n(?: {4}.*\n)+/m.exec(text)?.[0] ?? '';
@@ -21,7 +21,7 @@ function drawn(heading: string): string[] {
   });
 }
 
-/** Those that run, in the order in which they started, with N and M for numbers; what an actor is made of inside is not drawn. */
+/** The running actors' paths in start order, with N and M for numbers, without the internals of an actor. */
 const running = (root: AnyActorRef): string[] => [
   ...new Set(
     everyActor(root)

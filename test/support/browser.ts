@@ -4,12 +4,12 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-/** Why no page can be tested here; undefined where it can. */
+/** Why pages cannot be tested here, or undefined. */
 export const noBrowser = existsSync(executablePath)
   ? undefined
   : `there is no ${executablePath}: install Debian's package chromium, or name another one in CHROMIUM`;
 
-/** It asks nobody outside of this machine. */
+/** It contacts nobody outside this machine. */
 export const openBrowser = (): Promise<Browser> =>
   chromium.launch({
     executablePath,
@@ -26,7 +26,7 @@ export const openBrowser = (): Promise<Browser> =>
 
 export interface WatchedPage {
   readonly page: Page;
-  /** What it complained about, in its console or by an exception. */
+  /** What it reported, in its console or as exceptions. */
   readonly complaints: string[];
 }
 

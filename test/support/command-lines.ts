@@ -1,11 +1,11 @@
-/** Command lines as they stand in help pages and docs: whether the real command line would take them, without running anything. */
+/** Command lines in help pages and docs: whether the real command line would accept them, without running anything. */
 import { CommanderError, type Command } from 'commander';
 import { qmeshProgram } from '../../src/cli/program.js';
 import { ConfigError } from '../../src/runtime/config.js';
 import { loadConfig } from '../../src/runtime/config.js';
 import { settings } from '../../src/settings.js';
 
-/** What `qmesh` is asked to do in a line of shell: after variables, `npx` and `<(`, up to what ends a command. */
+/** The arguments of `qmesh` in a line of shell: after variables, `npx` and `<(`, up to the end of the command. */
 export function qmeshWordsIn(line: string): { readonly words: string[]; readonly env: Record<string, string> }[] {
   return simpleCommands(line).flatMap((words) => {
     const env: Record<string, string> = {};
@@ -18,7 +18,7 @@ export function qmeshWordsIn(line: string): { readonly words: string[]; readonly
   });
 }
 
-/** Undefined for a line that is right. */
+/** Undefined if the line is right. */
 export async function mistakeIn(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -43,7 +43,7 @@ export async function mistakeIn(
   }
 }
 
-/** Where it only has others below it, it is left to say so. */
+/** A command that only has subcommands is allowed to say so. */
 const doesSomething = (command: Command): boolean =>
   command.commands.length === 0 || (command as unknown as { readonly _actionHandler: unknown })._actionHandler !== null;
 

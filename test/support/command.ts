@@ -1,4 +1,4 @@
-/** The real command line, `node dist/cli/qmesh.js`, in homes and on local meshes of their own. */
+/** The real command line, `node dist/cli/qmesh.js`, with its own homes and local meshes. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '../..');
 const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 
 export interface Ended {
-  /** Exit code; the signal's name where one ended it. */
+  /** Exit code, or the name of the signal that ended it. */
   readonly code: number | string | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -20,7 +20,7 @@ export interface Ended {
 export interface Command {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** The first line of stdout that holds `text`; fails where the command ends before. */
+  /** The first line of stdout that contains `text`; fails if the command ends before. */
   says(text: string): Promise<string>;
 }
 
@@ -34,7 +34,7 @@ export class CommandLine {
     return path;
   }
 
-  /** Starts `qmesh args…`, with nothing of this process's environment but what is given; `input` is all that comes through stdin. */
+  /** Starts `qmesh args…` with only the given environment; `input` is everything on stdin. */
   start(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
@@ -99,7 +99,7 @@ export async function occupyPort(port = 0): Promise<{ port: number; free: () => 
   return { port: socket.address().port, free: () => new Promise((freed) => socket.close(freed)) };
 }
 
-/** A UDP port of 127.0.0.1 that nobody uses. */
+/** A free UDP port of 127.0.0.1. */
 export async function freePort(): Promise<number> {
   const { port, free } = await occupyPort();
   await free();

@@ -1,6 +1,7 @@
 /**
- * The fault port: makes any actor of a running tree crash, as a bug in it would. It works on machines, callbacks and supervisors
- * alike, at any depth, because it replaces the logic of that one actor by one that throws; the program itself knows nothing of it.
+ * The fault port: crashes any actor of a running tree, as a bug in it would. It works on machines, callbacks and
+ * supervisors at any depth, because it replaces the logic of that one actor with one that throws. The program itself
+ * knows nothing of it.
  */
 import type { AnyActorRef } from 'xstate';
 
@@ -15,7 +16,7 @@ export function crash(ref: AnyActorRef, error: Error = new Error(`${ref.id} was 
   ref.send({ type: 'sys.crash' });
 }
 
-/** Every actor of the tree that is up now, the root first, each before its children; with the path of ids that leads to it. */
+/** Every actor of the tree that is up, parents before children, with the path of ids that leads to it. */
 export function everyActor(root: AnyActorRef, path = root.id): { path: string; ref: AnyActorRef }[] {
   const { children = {} } = root.getSnapshot() as { children?: Record<string, AnyActorRef | undefined> };
   const below = Object.values(children).flatMap((child) => (child ? everyActor(child, `${path}/${child.id}`) : []));

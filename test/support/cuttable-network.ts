@@ -1,6 +1,6 @@
 /**
- * The real network with a pair of scissors: while a peer is cut off, nothing that either side writes arrives, and neither is
- * told so, as when a cable is pulled. (Below this the transport stays up: the cut is in this process, not in the kernel.)
+ * The real network, with a way to cut it: while a peer is cut off, nothing written by either side arrives and neither
+ * is told, as when a cable is pulled. (The transport below stays up: the cut is in this process, not in the kernel.)
  */
 import type { Connection, ConnectionEvents, NetworkPort } from '../../src/actors/ports.js';
 

@@ -26,14 +26,14 @@ export interface StartedRun {
   cancel(): void;
 }
 
-/** Where the built engine is; `npm test` builds it before it runs. */
+/** The built engine; `npm test` builds it first. */
 const dist = process.env.QMESH_DIST ?? 'dist';
 export const engineEntry = new URL(`../../${dist}/engine/main.js`, import.meta.url);
 
-/** One compute thread: on a machine that does other things too, two would spin and wait for each other. */
+/** One compute thread: on a busy machine two would spin and wait for each other. */
 const threads = 1;
 
-/** A folder for models, written once per kind and removed with the folder. */
+/** A folder for models, each kind written once, all removed with the folder. */
 export class ModelFolder {
   readonly path = mkdtempSync(join(tmpdir(), 'qmesh-models-'));
   readonly #written = new Map<ModelKind, Promise<string>>();
@@ -86,7 +86,7 @@ export class TestEngine {
     this.#process.kill();
   }
 
-  /** The first event that matches, from now on or already there. */
+  /** The first event that matches, past or future. */
   when<E extends EngineEvent>(matches: (event: EngineEvent) => event is E): Promise<E> {
     const there = this.events.find(matches);
     if (there !== undefined) return Promise.resolve(there);

@@ -1,4 +1,4 @@
-/** Packages that come with Hyperswarm, as far as tests use them to join two nodes without a DHT. They ship no types. */
+/** The parts of Hyperswarm's packages that tests use to join two nodes without a DHT. They ship no types. */
 declare module '@hyperswarm/secret-stream' {
   const NoiseSecretStream: new (isInitiator: boolean, rawStream?: object) => object;
   export default NoiseSecretStream;

@@ -1,6 +1,6 @@
 /**
- * Damaged and hostile model files, each a small llama model with one thing wrong, and what must become of it. Some twenty of them
- * abort a process that gives them to llama.cpp unread.
+ * Damaged and hostile model files, each a small llama model with one thing wrong, and what must happen to it. Some
+ * twenty of them abort a process that passes them to llama.cpp unread.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -27,8 +27,8 @@ export interface HostileModel {
   readonly name: string;
   readonly path: string;
   /**
-   * `reader`: inspectGguf refuses it, with `code`. `engine`: inspectGguf lets it pass, llama.cpp refuses it without dying
-   * (with `checkTensors`). `served`: it is a model like any other, as long as nobody executes its chat template.
+   * `reader`: inspectGguf refuses it, with `code`. `engine`: inspectGguf accepts it, and llama.cpp refuses it without
+   * dying (with `checkTensors`). `served`: it works like any other model, as long as nobody executes its chat template.
    */
   readonly refusedBy: 'reader' | 'engine' | 'served';
   readonly code?: GgufErrorCode;
@@ -48,7 +48,7 @@ const shape: LlamaShape = {
   fileType: 0,
 };
 
-/** The model that all others are made from: nothing is wrong with it. */
+/** The sound model that all others are made from. */
 export function soundModel(): GgufContent {
   const wave = (elements: number): Float32Array =>
     Float32Array.from({ length: elements }, (_, i) => Math.sin(i * 12.9898) / 10);
@@ -66,7 +66,7 @@ export function encodeGguf(content: GgufContent): Buffer {
 
 type Case = readonly [name: string, verdict: GgufErrorCode | 'engine' | 'served', bytes: () => Buffer];
 
-/** Changes metadata entries; `undefined` takes one out. */
+/** Changes metadata entries; `undefined` removes one. */
 const meta =
   (changes: Readonly<Record<string, Metadata[string] | undefined>>): (() => Buffer) =>
   () => {
@@ -232,7 +232,7 @@ const cases: readonly Case[] = [
   ['template-broken', 'served', meta({ 'tokenizer.chat_template': string('{% for m in %}{{ broken') })],
 ];
 
-/** Blocks of so many experts, of which each token uses some. */
+/** Blocks with this many experts, of which each token uses some. */
 function experts(count: number, used: Metadata[string]): Record<string, Metadata[string]> {
   return { 'llama.expert_count': uint32(count), 'llama.expert_used_count': used };
 }

@@ -1,4 +1,4 @@
-/** Accounts, claims and certificates that are really signed, for tests of the ledger. Deterministic. */
+/** Accounts, claims and certificates with real signatures, for tests of the ledger. Deterministic. */
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { keyPairFromSeed, type KeyPair } from '../../src/protocol/keys.js';
@@ -30,7 +30,7 @@ export interface ClaimChanges {
   readonly ack?: Partial<Unsigned<'ack'>>;
 }
 
-/** A good claim, and what is changed in it before the one concerned signs. Points follow from the changed facts. */
+/** A good claim with changes applied before the party concerned signs. Points follow from the changed facts. */
 export function claimWith(changes: ClaimChanges = {}): Claim {
   const { client = account('client'), worker = account('worker') } = changes;
   const prompt = promptFacts({ prompt: 'count from 5' }, salt);
@@ -97,8 +97,8 @@ export const hashOfReceipt = (receipt: Receipt): string => objectHash('receipt',
 const names = ['a', 'b', 'c', 'd', 'e'];
 
 /**
- * Entries among few accounts, so that they meet; some on one day, so that caps bind; some of one order, so that they
- * conflict. Only the signatures are missing: the fold does not look at them. Two entries of one hash are one entry.
+ * Entries among few accounts, so that they meet; some on one day, so that caps apply; some for one order, so that they
+ * conflict. Only signatures are missing, which the fold ignores. Two entries with one hash are the same entry.
  */
 export const entries = (maxLength: number): fc.Arbitrary<LedgerEntry[]> =>
   fc
@@ -119,7 +119,7 @@ export const entries = (maxLength: number): fc.Arbitrary<LedgerEntry[]> =>
         const client = `client of ${order % 37}`;
         const score = rest.success ? points : 0;
         const finishedAt = noonMs + day * 86_400_000;
-        // What an order says is the order's: two receipts of one order differ in the rest.
+        // What the order determines is equal in all its receipts: two receipts of one order differ in the rest.
         const price = order % 2 === 0 ? 0 : (order * 7_919) % 10_001;
         const hash = sha256(JSON.stringify({ order, day, score, ...rest }));
         return { hash, order: sha256(`order ${order}`), worker, client, maxPrice: price, score, finishedAt, ...rest };

@@ -1,4 +1,4 @@
-/** Starts test/support/mesh-node.mjs, and waits for what it says. */
+/** Starts test/support/mesh-node.mjs, and waits for its output. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
@@ -31,12 +31,12 @@ export class MeshProcess {
     MeshProcess.#running.add(this);
   }
 
-  /** Forgets what was said so far. */
+  /** Forgets the output so far. */
   forget(): void {
     this.#lines.length = 0;
   }
 
-  /** The first line that fits, said already or not. */
+  /** The first line that matches, past or future. */
   async says(fits: (line: MeshLine) => boolean, withinMs = 15_000): Promise<MeshLine> {
     const deadline = performance.now() + withinMs;
     for (;;) {

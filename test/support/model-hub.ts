@@ -1,9 +1,9 @@
-/** A web server on loopback with the paths of a model hub, and one fault at a time, as the test asks for it. */
+/** A web server on loopback with the paths of a model hub, and one fault at a time, as the test requests. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a request meets. `undefined`: the file, or the part of it that was asked for. */
+/** What a request gets. `undefined`: the file, or the requested part of it. */
 export type Fault =
   | { readonly status: number; readonly retryAfter?: string }
   | { readonly resetAfter: number }
@@ -16,7 +16,7 @@ export type Fault =
   | 'ignores ranges'
   | undefined;
 
-/** Whatever a server may say. */
+/** Any status and headers. */
 export interface OddAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
@@ -32,10 +32,10 @@ export interface SeenRequest {
 export class ModelHub {
   readonly seen: SeenRequest[] = [];
   bytesSent = 0;
-  /** The next requests meet these, in this order; the ones after them the file. */
+  /** What the next requests get, in this order; after that, the file. */
   faults: Fault[] = [];
   file: Buffer;
-  /** The hub's word for the SHA-256, as it stands on its redirect. */
+  /** The hub's SHA-256, as given in its redirect. */
   linkedSha256: string | undefined;
   readonly #server: Server;
 

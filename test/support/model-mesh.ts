@@ -1,4 +1,7 @@
-/** Nodes of the models network without a DHT: files of random bytes, seeds and fetches of them, joined by UDX streams on loopback. */
+/**
+ * Nodes of the models network without a DHT: seeds and fetches of files of random bytes, joined by UDX streams on
+ * loopback.
+ */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +29,7 @@ export function newFolder(): string {
   return folder;
 }
 
-/** To be called after each test. */
+/** Call after each test. */
 export async function closeMesh(): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
@@ -54,7 +57,7 @@ export class MeshNode {
     return join(this.folder, 'cores');
   }
 
-  /** Where a fetch puts it. */
+  /** Where a fetch stores it. */
   part = join(this.folder, 'model.part');
 
   async seed(path: string, upload: Throttle = unlimited): Promise<ModelCore> {
@@ -66,7 +69,7 @@ export class MeshNode {
     return core;
   }
 
-  /** @param upload for what it passes on meanwhile. */
+  /** @param upload limit for what it passes on meanwhile */
   async fetch(
     content: ModelContent,
     options: Partial<MeshFetchOptions> = {},
@@ -105,7 +108,7 @@ export class RunningFetch {
     });
   }
 
-  /** As a process ends, but for what it had not written yet. */
+  /** Ends it the way a process ends, except for pending writes. */
   async stop(): Promise<void> {
     this.#fetch.cancel();
     await this.core.close();
@@ -120,7 +123,7 @@ interface Half {
 const udx = new UDX() as { createSocket(): Half['socket']; createStream(id: number): Half['raw'] };
 let nextStreamId = 1;
 
-/** Two ends of one connection: who dialled, and who was dialled. */
+/** The two ends of one connection, dialling end first. */
 export async function connectStreams(): Promise<[dialled: NoiseStream, accepted: NoiseStream]> {
   const [left, right] = [udx.createSocket(), udx.createSocket()].map((socket) => {
     socket.bind(0, '127.0.0.1');
@@ -141,7 +144,7 @@ export async function connectStreams(): Promise<[dialled: NoiseStream, accepted:
   return streams;
 }
 
-/** @returns the keys under which the first knows the second, and the second the first. */
+/** @returns the key under which the first knows the second, and the other way round */
 export async function connect(a: MeshNode, b: MeshNode): Promise<{ keyOfA: string; keyOfB: string; cut(): void }> {
   const [dialled, accepted] = await connectStreams();
   a.swarm.attach(dialled);

@@ -1,12 +1,12 @@
 /**
- * Hosts of their own on one machine: network namespaces on a bridge, which is a namespace too. Nothing of this machine's own network is
- * touched. It takes root and Debian's `iproute2`, so what uses it asks `whyNoNamespaces` first.
+ * Separate hosts on one machine: network namespaces on a bridge, which is a namespace too. This machine's own network
+ * is not touched. Needs root and Debian's `iproute2`, so callers check `whyNoNamespaces` first.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 
 const subnet = '10.78.0';
 
-/** Why this machine cannot have them, in a few words; undefined where it can. */
+/** Why this machine cannot have them, or undefined. */
 export function whyNoNamespaces(): string | undefined {
   const name = `qmesh-${process.pid}-try`;
   const made = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' });
@@ -19,12 +19,12 @@ export function whyNoNamespaces(): string | undefined {
 
 export interface Host {
   readonly address: string;
-  /** What a command line is put after, to run there. */
+  /** A command line prefix that runs the rest there. */
   readonly prefix: readonly string[];
-  /** The commands that pull its cable, and put it back: nobody at either end is told. */
+  /** Commands that pull its cable and put it back; neither end is told. */
   readonly cut: readonly string[];
   readonly mend: readonly string[];
-  /** From now on it has another address. */
+  /** Changes its address. */
   move(): void;
 }
 
@@ -62,7 +62,7 @@ export class Namespaces {
     };
   }
 
-  /** What runs there must have ended. */
+  /** Everything running there must have ended. */
   remove(): void {
     for (const name of this.#names.splice(0)) ip('netns', 'del', name);
   }

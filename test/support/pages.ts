@@ -11,7 +11,9 @@ export const fencedBlocks = (page: string): Block[] =>
     code,
   }));
 
-/** Of sh blocks and indented ones, and what is `npx qmesh …` in the text; a line that ends in `\` goes on in the next. */
+/**
+ * Shell lines of sh blocks, indented blocks, and `npx qmesh …` in the text; a line ending in `\` continues on the next.
+ */
 export function shellLinesOf(page: string): string[] {
   const fenced = fencedBlocks(page)
     .filter(({ language }) => ['sh', 'bash', 'console', ''].includes(language))

@@ -1,4 +1,7 @@
-/** Real network nodes on loopback: each collects its connections and what came on them; `closeAll` ends what a test left. */
+/**
+ * Real network nodes on loopback: each collects its connections and what arrived on them; `closeAll` ends what a test
+ * left.
+ */
 import { createHyperswarmNetwork, type HyperswarmNetworkOptions } from '../../src/actors/network/hyperswarm-network.js';
 import type { Connection, Dht, Topic, TopicOptions } from '../../src/actors/ports.js';
 import { systemClock } from '../../src/runtime/clock.js';
@@ -74,7 +77,7 @@ export function joinTopic(dht: Dht, options: Partial<TopicOptions>): Member {
   return member;
 }
 
-/** Polls: what is waited for comes from sockets. */
+/** Polls, since the condition depends on sockets. */
 export async function until(holds: () => boolean, what: string, withinMs = 15_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!holds()) {

@@ -1,4 +1,4 @@
-/** A program of this repository as a process: what it prints is JSON lines. */
+/** A program of this repository as a process that prints JSON lines. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -1,6 +1,6 @@
 /**
- * The models with known answers, slowed down to some tens of milliseconds a token by a wide layer that adds nothing: a stream
- * in which a test can act between two tokens.
+ * The models with known answers, slowed down to tens of milliseconds per token by a wide layer that adds nothing, so
+ * that a test can act between two tokens.
  */
 import { join } from 'node:path';
 import { demoModel } from '../../src/gguf/demo-model.js';
@@ -11,7 +11,7 @@ import { uint32, writeGguf, type TensorSource } from '../../src/gguf/writer.js';
 const models = { demo: demoModel, keyed: keyedModel } as const;
 const bytesPerWeight = 4;
 
-/** @param width of the layer; 65,536 costs 100 MB of reading a token. @returns the file's path. */
+/** @param width of the layer; 65,536 costs reading 100 MB per token. @returns the file's path */
 export async function writeSlowModel(kind: keyof typeof models, folder: string, width = 65_536): Promise<string> {
   const { metadata, tensors } = models[kind]();
   const path = join(folder, `${kind}-slow.gguf`);

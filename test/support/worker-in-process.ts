@@ -1,4 +1,4 @@
-/** A worker in this process, on a real network and with a real engine, for tests that decide what only a port can say. */
+/** A worker in this process, with a real network and engine, for tests that need to control a port. */
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { forkEngine } from '../../src/actors/engine-process.js';
@@ -17,7 +17,7 @@ import type { Testnet } from './worker-process.js';
 
 export interface InProcessOptions {
   readonly testnet: Testnet;
-  /** The one model, which it serves as `demo`. */
+  /** The one model, served as `demo`. */
   readonly modelPath: string;
   readonly seed?: Uint8Array;
   readonly ports?: Partial<WorkerPorts>;
@@ -72,7 +72,7 @@ export function startWorkerHere({
   );
 }
 
-/** A model that is where it is, and known to be harmless. */
+/** A model that is in place and known to be harmless. */
 const oneFile = (path: string): ModelFiles => ({
   locate: (_, on) => {
     on.found(path);

@@ -1,4 +1,6 @@
-/** A real worker, `node dist/worker.js`, in a home of its own on a DHT of its own on loopback; and what /proc says of it. */
+/**
+ * A real worker, `node dist/worker.js`, with its own home and its own DHT on loopback, and what /proc reports about it.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -24,7 +26,7 @@ const stopMs = 10_000;
 
 export interface Testnet {
   readonly nodes: { host: string; port: number }[];
-  /** As `QMESH_BOOTSTRAP` takes it. */
+  /** In the format of `QMESH_BOOTSTRAP`. */
   readonly bootstrap: string;
   destroy(): Promise<void>;
 }
@@ -36,7 +38,7 @@ export async function startTestnet(): Promise<Testnet> {
   return { nodes, bootstrap, destroy: () => testnet.destroy() };
 }
 
-/** A line of the worker's log; of what is no log line, `text` alone. */
+/** A line of the worker's log; for anything else, `text` alone. */
 export interface LogLine {
   readonly event?: string;
   readonly text: string;
@@ -53,8 +55,8 @@ export class WorkerProcess {
   readonly #heard = new Set<() => void>();
 
   /**
-   * It is not ready yet when this resolves: see `ready`.
-   * @param prefix a command that becomes the one it is given, to run it elsewhere (test/support/namespaces.ts).
+   * Not ready yet when this resolves: see `ready`.
+   * @param prefix a command that runs its arguments elsewhere (test/support/namespaces.ts)
    */
   static async start(
     testnet: Pick<Testnet, 'bootstrap'>,
@@ -110,23 +112,23 @@ export class WorkerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** 32 bytes. Whoever has them is its owner. */
+  /** 32 bytes; whoever has them is the worker's owner. */
   get ownerSeed(): Uint8Array {
     return Buffer.from(readFileSync(join(this.home, 'identity.key'), 'utf8').trim(), 'hex');
   }
 
-  /** What a client is given to ask as its owner. */
+  /** The key pair with which a client asks as its owner. */
   get owner(): KeyPair {
     return keyPairFromSeed(this.ownerSeed);
   }
 
-  /** What its ready line says. */
+  /** The fields of its ready line. */
   async ready(): Promise<{ readonly workerId: string }> {
     const { workerId } = await this.says(({ event }) => event === 'worker.ready', readyMs);
     return { workerId: workerId as string };
   }
 
-  /** The first line since number `from` that fits, said already or not. */
+  /** The first line from number `from` on that matches, past or future. */
   async says(fits: (line: LogLine) => boolean, withinMs = 30_000, from = 0): Promise<LogLine> {
     const deadline = performance.now() + withinMs;
     for (;;) {
@@ -142,17 +144,17 @@ export class WorkerProcess {
     this.#child.kill(signal);
   }
 
-  /** To its engines as well: all of it stops, or ends, as when its machine does. */
+  /** Sends it to its engines too: everything stops, or ends, as when its machine does. */
   signalAll(signal: NodeJS.Signals): void {
     for (const pid of [this.pid, ...this.engines()]) signalProcess(pid, signal);
   }
 
-  /** Its engine processes that are alive now. */
+  /** Its live engine processes. */
   engines(): number[] {
     return childrenOf(this.pid).filter((pid) => commandOf(pid).includes('engine/main.js'));
   }
 
-  /** Processor time that it has used, without its engines. */
+  /** Its processor time, without its engines. */
   cpuMs(): number {
     const fields = statOf(this.pid);
     return 10 * (Number(fields[11]) + Number(fields[12])); // utime and stime, in ticks of 1/100 s

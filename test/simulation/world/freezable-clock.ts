@@ -1,4 +1,7 @@
-/** The clock of one node that can be stopped with all that runs on it, as SIGSTOP does: what comes due meanwhile fires at the thaw, in order. */
+/**
+ * The clock of one node, which can be stopped with everything that runs on it, as by SIGSTOP. What falls due meanwhile
+ * fires at the thaw, in order.
+ */
 import type { Clock } from '../../../src/runtime/clock.js';
 
 interface Timer {
@@ -15,7 +18,7 @@ export class FreezableClock implements Clock {
     this.#clock = clock;
   }
 
-  /** How far this node's wall clock is ahead of the others'. */
+  /** How far this node's wall clock is ahead of the others. */
   aheadMs = 0;
 
   readonly now = (): number => this.#clock.now() + this.aheadMs;
@@ -51,7 +54,7 @@ export class FreezableClock implements Clock {
     for (const due of this.#held.splice(0)) due();
   }
 
-  /** What the world brings to this node: at once, or at the thaw. */
+  /** Delivers something from the world to this node: at once, or at the thaw. */
   deliver(arrive: () => void): void {
     if (this.#isFrozen) this.#held.push(arrive);
     else arrive();

@@ -1,10 +1,11 @@
 /**
- * Signatures in a simulation are real. But one is as genuine for one node as for another, and the same key signs the same bytes alike: so each is made
- * once and checked once in this process, for whichever nodes and seeds. It is half of what a course costs.
+ * Signatures in a simulation are real. But they are as genuine for one node as for another, and one key signs the same
+ * bytes alike, so each is made once and checked once per process, for all nodes and seeds. That halves the cost of a
+ * course.
  */
 import crypto from 'hypercore-crypto';
 
-/** Of each kind: some 100 MB in all. Beyond, all of that kind are forgotten. */
+/** Entries of each kind, some 100 MB in all. Beyond that, all entries of the kind are dropped. */
 const maxRemembered = 50_000;
 
 function onlyOnce<Parts extends Uint8Array[], Found>(find: (...parts: Parts) => Found): (...parts: Parts) => Found {

@@ -1,6 +1,6 @@
 /**
- * Workers that do not tell the truth. Each is an honest one behind somebody who alters its words: so a liar, too, is frozen, crashed
- * and cut off, and what it owes is seen from inside.
+ * Workers that lie. Each is an honest one behind something that alters its messages, so liars too are frozen, crashed
+ * and cut off, and what they owe is visible from inside.
  */
 import type { Connection, NetworkPort } from '../../../src/actors/ports.js';
 import { encodeFrame } from '../../../src/protocol/frame.js';
@@ -10,14 +10,14 @@ import type { Random } from '../../../src/runtime/random.js';
 import { tapped } from './tapped.js';
 
 export const lies = {
-  /** Whatever it does: nobody waits, no slot is busy, the machine is well. */
+  /** Always claims that nobody waits, no slot is busy and the machine is idle. */
   idle: statusLie((status) => ({
     ...status,
     health: { score: 100, state: 'idle', capacity: 100 },
     queue: { ...status.queue, length: 0 },
     slots: { ...status.slots, busy: 0 },
   })),
-  /** Faster than anything that there is. */
+  /** Claims to be faster than anything there is. */
   boasts: statusLie((status) => ({
     ...status,
     performance: { avgResponseMs: 0, tokensPerSecond: Number.MAX_VALUE },
@@ -31,7 +31,7 @@ export const lies = {
       return [first ?? message];
     };
   },
-  /** Says only its first status. */
+  /** Sends only its first status. */
   hushed: () => {
     let isSaid = false;
     return (message) => {
@@ -41,7 +41,7 @@ export const lies = {
       return [message];
     };
   },
-  /** Takes every request, and from then on says that it is there, and nothing else. */
+  /** Accepts every request, and then only sends keepalives. */
   mute: ({ again }) => {
     const told = new Map<string, WorkerMessage>();
     return (message) => {
@@ -56,7 +56,7 @@ export const lies = {
       return [];
     };
   },
-  /** Now and then a token is said twice, or not at all, or by a wrong index. */
+  /** Occasionally repeats, drops or misnumbers a token. */
   stutters: ({ random }) => {
     return (message) => {
       if (message.type !== 'inference_token' || random.next() > 0.1) return [message];
@@ -65,7 +65,7 @@ export const lies = {
       return slip < 2 / 3 ? [message, message] : [{ ...message, index: message.index + 1 }];
     };
   },
-  /** Ends an answer by saying that it was another one. */
+  /** Ends an answer with a different text. */
   contradicts: () => {
     const streamed = new Set<string>();
     return (message) => {
@@ -84,11 +84,11 @@ export const lies = {
 
 export type Lie = keyof typeof lies;
 
-/** What becomes of one honest message. One liar for each connection. */
+/** What becomes of one honest message. One liar per connection. */
 type Liar = (message: WorkerMessage) => readonly WorkerMessage[];
 type LiarMaker = (means: {
   readonly random: Random;
-  /** Says this every so often, until there is nothing to say or nobody to hear it. */
+  /** Repeats this until there is nothing to send or nobody to receive it. */
   readonly again: (everyMs: number, say: () => WorkerMessage | undefined) => void;
 }) => Liar;
 

@@ -1,4 +1,4 @@
-/** A simulated disk for the ledger: what was written is there after a restart, what was on its way is not. */
+/** A simulated disk for the ledger: completed writes survive a restart, pending ones do not. */
 import type {
   ScoreStore,
   ScoreWrite,
@@ -13,7 +13,7 @@ import { objectHash } from '../../../src/protocol/signed-objects.js';
 import { entryOf, type LedgerEntry } from '../../../src/rules/ledger.js';
 import type { Clock } from '../../../src/runtime/clock.js';
 
-/** The disk itself. A store is one process's way to it. */
+/** The disk itself. A store is one process's access to it. */
 export class ScoreDisk {
   readonly certificates = new Map<string, StoredCertificate>();
   readonly signed = new Map<string, unknown>();
@@ -21,7 +21,7 @@ export class ScoreDisk {
   readonly evidence = new Map<string, Evidence>();
   /** Refuses writes from now on. */
   isFull = false;
-  /** What a write takes; Infinity: it hangs. */
+  /** How long a write takes; Infinity means it hangs. */
   writeMs = 1;
 
   checkpoint(): Checkpoint {
@@ -118,12 +118,12 @@ export class MemoryScoreStore implements ScoreStore {
     found(undefined, undefined);
   }
 
-  /** No simulation lasts so long. */
+  /** No simulation lasts this long. */
   closeDays(_before: number, _isContested: unknown, done: (error: Error | undefined) => void): void {
     done(undefined);
   }
 
-  /** As when its process is killed: nothing that is on its way arrives. */
+  /** As if its process were killed: pending writes are lost. */
   close(done: (error: Error | undefined) => void): void {
     this.#isClosed = true;
     done(undefined);

@@ -1,4 +1,4 @@
-/** A random course of events over a mesh, from a seed: what happens, when, and to whom. */
+/** A random course of events on a mesh, from a seed: what happens, when, and to whom. */
 import type { SimRequest } from './sim-client.js';
 import { calm, type SimWorker } from './sim-worker.js';
 import type { World } from './world.js';
@@ -10,23 +10,23 @@ import { lies, type Lie } from './lies.js';
 
 export interface Course {
   readonly requests: readonly SimRequest[];
-  /** What happened, for a person who replays a seed. */
+  /** What happened, for a person replaying a seed. */
   readonly log: readonly string[];
 }
 
-/** Guests may ask so seldom that little would happen. */
+/** Guests may ask so rarely that little would happen. */
 const earned = tiers.filter((tier) => tier !== 'guest');
 
-/** How long things happen. After it faults end, and everything must come to rest. */
+/** How long events go on. After that faults end, and everything must come to rest. */
 const eventfulMs = 7_000;
 /** Long enough for a broken stream to be noticed, and every deadline to pass. */
 const restMs = 300_000;
-/** No request needs as long, wherever it is: who meets it was stuck. */
+/** No request takes this long in any state; one that does is stuck. */
 export const farDeadlineMs = 240_000;
-/** Then: the last timers of those that are done. */
+/** Then time for the last timers to fire. */
 const settleMs = 5_000;
 
-/** @param look called after whatever happened */
+/** @param look called after every event */
 export function playCourse(world: World, look: () => void = () => {}): Course {
   const { random, clock } = world;
   const chance = (of: number): boolean => random.next() < of;
@@ -53,7 +53,7 @@ export function playCourse(world: World, look: () => void = () => {}): Course {
   };
   const killEngine = (): void => {
     const worker = pick(workers);
-    // Three deaths in a row quarantine the model: that is a test of its own.
+    // Three deaths in a row quarantine the model, which has its own test.
     if (worker === undefined || worker.engines.deaths >= 2) return;
     pick(worker.engines.processes)?.die();
   };
@@ -104,14 +104,16 @@ export function playCourse(world: World, look: () => void = () => {}): Course {
   for (const worker of workers) worker.burden = calm;
   note('calm');
   clock.runUntil(() => requests.every(({ ends }) => ends > 0), restMs);
-  // Who was left by its client in the middle may not know it yet.
+  // A worker left by its client midway may not know it yet.
   clock.runUntil(() => workers.every(({ engines }) => engines.processes.every(({ runs }) => runs === 0)), restMs);
   clock.runUntil(() => workers.every((worker) => !worker.clock.isFrozen), restMs);
   clock.advance(settleMs);
   return { requests, log };
 }
 
-/** One to three honest workers and sometimes a liar, of any speed, with one or both of two models; and who asks them. */
+/**
+ * One to three honest workers and sometimes a liar, of any speed, with one or both of two models; and their clients.
+ */
 function populate(
   world: World,
   chance: (of: number) => boolean,
@@ -139,12 +141,12 @@ function populate(
   return { workers, clients };
 }
 
-/** Of those who order what they ask for: from a few requests to more than they can ask. */
+/** Balances of clients that order: from a few requests' worth to more than they can ask. */
 const balances = [40_000, 200_000, 20_000_000];
 
 const offers = [['counter'], ['counter'], ['counter'], ['evens'], ['counter', 'evens'], ['evens', 'counter']] as const;
 
-/** What others may make of a machine: from light use to none left, and a battery that runs out. */
+/** Loads by other programs: from light use to none left, and a battery that runs out. */
 const burdens: readonly MachineSample[] = [
   calm,
   { cpu: 60, memory: 40, load: 30, busyShare: 0.6 },
@@ -153,7 +155,7 @@ const burdens: readonly MachineSample[] = [
   { cpu: 100, memory: 100, load: 100, busyShare: 1, battery: { percent: 5, isDischarging: true } },
 ];
 
-/** Actors of a worker that may fail at any time without the worker failing its clients for long. */
+/** Actors of a worker that may fail at any time without failing its clients for long. */
 const crashable = [
   'scheduler',
   'status',

@@ -9,20 +9,20 @@ import { ScoreWorld, type ScoreNode } from './score-world.js';
 export interface ScoreCourse {
   readonly world: ScoreWorld;
   readonly honest: readonly ScoreNode[];
-  /** By receipt: all that any client and worker really signed. */
+  /** By receipt: everything any client and worker really signed. */
   readonly signed: ReadonlyMap<string, Claim>;
-  /** Of honest workers and guests: what must be certified in the end. */
+  /** Between honest workers and guests: what must be certified in the end. */
   readonly due: ReadonlySet<string>;
 }
 
 const hashOf = ({ receipt }: Claim): string => objectHash('receipt', receipt);
 const eventfulMs = 12_000;
-/** Connections notice that they are broken, come again, and compare: rounds begin every minute. */
+/** Time for connections to notice that they are broken, reconnect, and compare: rounds begin every minute. */
 const healMs = 150_000;
 const restMs = 3_000;
 
 export const spender = account('the spender');
-/** What it earned by serving guests before anything began; First Light included. */
+/** Earned by serving guests before anything else; First Light included. */
 export const incomeMillipoints = 5_000 + 10_000;
 
 const made = new Map<string, Claim>();
@@ -38,7 +38,7 @@ const guests = (worker: string, n: number): Claim =>
     claimWith({ worker: account(worker), client: account(`guest ${n % 3}`), order: { id: `g-${worker}-${n}` } }),
   );
 
-/** The spender's whole balance, or nearly, at one of many workers. */
+/** The spender's whole balance, or nearly, offered at one of many workers. */
 const spending = (worker: string, n: number): Claim =>
   once(`spent ${worker} ${n}`, () =>
     claimWith({
@@ -49,7 +49,7 @@ const spending = (worker: string, n: number): Claim =>
     }),
   );
 
-/** Two receipts of one order, and its client acked both: worker and client are in it together. */
+/** Two receipts for one order, both acked by its client: worker and client collude. */
 const double = (worker: string, n: number): readonly [Claim, Claim] => {
   const parts = (responseMs: number): Claim =>
     once(`double ${worker} ${n} ${responseMs}`, () =>
@@ -63,7 +63,7 @@ const double = (worker: string, n: number): readonly [Claim, Claim] => {
   return [parts(1_200), parts(900)];
 };
 
-/** @param excess liars beyond those that the mesh is made to bear */
+/** @param excess liars beyond the number the mesh is designed to tolerate */
 export function playScores(seed: number, excess = 0): ScoreCourse {
   const random = seededRandom(seed);
   const between = (min: number, max: number): number => min + Math.floor(random.next() * (max - min + 1));
@@ -91,7 +91,7 @@ export function playScores(seed: number, excess = 0): ScoreCourse {
     signed.set(hashOf(claim), claim);
     return claim;
   };
-  /** @param kept it is on the disk: what a node that is killed has not written yet, nobody owes it. */
+  /** @param kept whether it is on disk: what a killed node had not written yet is not owed to it */
   const put = (node: ScoreNode, claim: Claim, kept: (hash: string) => void = () => {}): void => {
     const hash = hashOf(sign(claim));
     node.deps.ledger.write([{ kind: 'claim', hash, claim }], () => {
@@ -165,7 +165,7 @@ export function playScores(seed: number, excess = 0): ScoreCourse {
     lying.forEach((liar) => liar.act());
   }
   world.clock.advance(restMs);
-  // Something may have been certified just then: all come to hold it, within the time of a round and some more.
+  // Something may have just been certified: all nodes get it within a round and some more.
   for (let left = healMs; left > 0 && digests().size > 1; left -= 1_000) world.clock.advance(1_000);
   return { world, honest, signed, due };
 }

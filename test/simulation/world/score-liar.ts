@@ -1,6 +1,7 @@
 /**
- * A named validator that does what it likes: no honest code behind it. It has a place on the network and a key that counts, and with these it
- * attests to anything, tells each peer another story, repeats what it heard, forges what it can, asks nonsense, or says nothing.
+ * A named validator that follows no rules, with no honest code behind it. It has a place on the network and a key that
+ * counts, and uses them to attest to anything, tell each peer a different story, repeat what it heard, forge what it
+ * can, send nonsense, or stay silent.
  */
 import type { Connection } from '../../../src/actors/ports.js';
 import { scoreKeySeedOf } from '../../../src/actors/score.tree.js';
@@ -17,7 +18,7 @@ import type { ScoreWorld } from './score-world.js';
 export const misdeeds = ['attests', 'equivocates', 'replays', 'forges', 'asks', 'denies', 'babbles'] as const;
 export type Misdeed = (typeof misdeeds)[number];
 
-/** Of each connection; beyond, the oldest is forgotten. */
+/** Remembered per connection; beyond that, the oldest is forgotten. */
 const maxHeard = 60;
 
 export class ScoreLiar {
@@ -29,7 +30,7 @@ export class ScoreLiar {
   readonly #heard: object[] = [];
   readonly #claims: Claim[] = [];
 
-  /** @param does nothing at all: it is silent */
+  /** @param does nothing at all: it stays silent */
   constructor(world: ScoreWorld, name: string, does: Iterable<Misdeed>) {
     this.identity = account(name);
     this.#world = world;
@@ -50,7 +51,7 @@ export class ScoreLiar {
     });
   }
 
-  /** Claims of which each peer is told another half. */
+  /** Claims of which each peer is sent a different half. */
   spread(pairs: readonly (readonly [Claim, Claim])[]): void {
     for (const pair of pairs)
       for (const connection of this.#connections) {
@@ -60,7 +61,7 @@ export class ScoreLiar {
       }
   }
 
-  /** One thing of what it does, to somebody or all. */
+  /** One of its misdeeds, to one peer or all. */
   act(): void {
     const deeds = [...this.#does];
     const deed = deeds[Math.floor(this.#random.next() * deeds.length)];
@@ -110,7 +111,7 @@ export class ScoreLiar {
     }
   }
 
-  /** Whatever it alters, somebody's signature no longer fits; whoever signs is not the one who should. */
+  /** Whatever it alters, somebody's signature no longer fits, or the wrong party signs. */
   #forge(connection: Connection, claim: Claim): void {
     const { order, receipt, ack } = claim;
     const worse = this.#pick<Claim>([

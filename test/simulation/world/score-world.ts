@@ -1,6 +1,6 @@
 /**
- * Score nodes without engines and requests: the real peers, topic and consensus of a worker over a simulated network and disk, cheap
- * enough for thousands of seeds. Signatures are real; each is checked once for all nodes.
+ * Score nodes without engines and requests: a worker's real peers, topic and consensus over a simulated network and
+ * disk, cheap enough for thousands of seeds. Signatures are real; each is checked once for all nodes.
  */
 import {
   consensus,
@@ -39,7 +39,7 @@ export interface ScoreNode {
 export interface ScoreNodeOptions {
   readonly policy?: ValidatorPolicy;
   readonly role?: 'worker' | 'client';
-  /** What becomes of its connections, where it is a liar. */
+  /** What happens to its connections, if it is a liar. */
   readonly mouth?: (port: NetworkPort) => NetworkPort;
 }
 
@@ -67,7 +67,7 @@ export class ScoreWorld {
     return node;
   }
 
-  /** Its process is killed, and begins anew on the same disk. */
+  /** Its process is killed, and restarts on the same disk. */
   restart(node: ScoreNode, options: ScoreNodeOptions = {}): void {
     this.kill(node);
     const { tree, deps } = this.#run(node.name, node.disk, { role: node.role, ...options });
@@ -85,7 +85,7 @@ export class ScoreWorld {
     tell(node.tree.system, names.consensus, { type: 'claim.made', claim });
   }
 
-  /** All accounts that the node knows, and their balances: what two honest nodes must agree on. */
+  /** All accounts the node knows, and their balances: two honest nodes must agree on these. */
   balances(node: ScoreNode): string {
     const { ledger } = node.deps;
     return JSON.stringify([...ledger.accounts()].sort().map((each) => [each, ledger.stateOf(each)]));

@@ -1,7 +1,7 @@
 /**
- * An engine process in memory on a virtual clock, behind the same port as the forked one, with the same message contract. It
- * counts, as the demo model does, so that every answer is known in advance; and it can be made to die, hang or refuse. A prompt with
- * the word `deadly` in it kills it as soon as it is read.
+ * An in-memory engine process on a virtual clock, behind the same port as the forked one and with the same message
+ * contract. It counts, as the demo model does, so every answer is known in advance, and it can be made to die, hang or
+ * refuse. A prompt with the word `deadly` kills it when it is read.
  */
 import type { EngineEvent, EngineCommand } from '../../../src/engine/messages.js';
 import type { EnginePort, EngineProcess, EngineProcessEvents } from '../../../src/actors/ports.js';
@@ -9,15 +9,15 @@ import { runCapabilities, type RunRequest } from '../../../src/protocol/run.js';
 import type { Random } from '../../../src/runtime/random.js';
 import type { Clock } from '../../../src/runtime/clock.js';
 
-/** What `count from N` is answered with, `tokens` tokens of it. @param step of the model that answers */
+/** The answer to `count from N`, `tokens` tokens of it. @param step of the model that answers */
 export const countFrom = (start: number, tokens: number, step = 1): string =>
   Array.from({ length: tokens }, (_, i) => `${start + step * (i + 1)}`).join(' ');
 
-/** Each model counts by its own step, so that an answer tells whose it is. */
+/** Each model counts by its own step, so that an answer reveals its model. */
 export const stepOf = (model: string): number => (model.includes('evens') ? 2 : 1);
 
 export interface SimEngineFaults {
-  /** Chance that a process dies at one token. */
+  /** Chance that a process dies at any one token. */
   readonly deathPerToken: number;
   /** Chance that a process dies while it loads. */
   readonly deathAtLoad: number;
@@ -35,14 +35,14 @@ interface Run {
 
 const loadMs = 50;
 const sliceMs = 10;
-/** Of the fastest machine. */
+/** For the fastest machine. */
 const tokenMs = 15;
 const usageMs = 400;
 const contextSize = 4_096;
 
 export class SimEngines implements EnginePort {
   readonly processes: SimEngineProcess[] = [];
-  /** Processes that died of themselves, or hung. */
+  /** Processes that died on their own, or hung. */
   deaths = 0;
   /** Cores that other programs of this machine keep busy. */
   othersCores = 0;
@@ -71,7 +71,7 @@ export class SimEngineProcess implements EngineProcess {
   #isHung = false;
   #isReporting = false;
   #step = 1;
-  /** What it was last told to compute with. */
+  /** The number of threads it was last told to use. */
   threads: number | undefined;
 
   constructor(

@@ -1,7 +1,7 @@
 /**
- * A network in memory on a virtual clock, behind the same port as the real one. Streams stay ordered, as Noise streams are;
- * below that everything is allowed: latency of any length, bytes cut anywhere, connections that break, nodes that cannot
- * hear each other for a while, a client that looked up before its worker announced.
+ * An in-memory network on a virtual clock, behind the same port as the real one. Streams stay ordered, as Noise streams
+ * do; below that anything goes: any latency, bytes split anywhere, broken connections, nodes that cannot reach each
+ * other for a while, a client that looked up before its worker announced.
  */
 import type {
   Connection,
@@ -19,13 +19,13 @@ import type { VirtualClock } from '../../../src/runtime/virtual-clock.js';
 import type { FreezableClock } from './freezable-clock.js';
 
 export interface NetworkFaults {
-  /** Of one delivery. */
+  /** Latency of one delivery. */
   readonly latencyMs: readonly [min: number, max: number];
   /** Chance that one write arrives in pieces. */
   readonly cut: number;
 }
 
-/** How long a stream whose packets are lost takes to notice: UDX gives up after 13 to 17 s. */
+/** How long a stream takes to notice that its packets are lost: UDX gives up after 13 to 17 s. */
 const streamTimeoutMs = 15_000;
 const redialMs = 1_000;
 
@@ -43,7 +43,7 @@ export class SimNetwork {
   readonly #random: Random;
   faults: NetworkFaults;
   readonly #members: Member[] = [];
-  /** Node pairs that cannot hear each other. */
+  /** Pairs of nodes that cannot reach each other. */
   readonly #cuts = new Set<string>();
   readonly #frozen = new Map<string, FreezableClock>();
 
@@ -53,7 +53,7 @@ export class SimNetwork {
     this.faults = faults;
   }
 
-  /** The network as `node` sees it. @param clock of a node that can be frozen: nothing reaches it meanwhile. */
+  /** The network as `node` sees it. @param clock of a node that can be frozen, during which nothing reaches it */
   port(node: string, clock?: FreezableClock): NetworkPort {
     if (clock !== undefined) this.#frozen.set(node, clock);
     return { open: (on) => this.#open(node, on) };
@@ -66,7 +66,7 @@ export class SimNetwork {
     else clock.deliver(arrive);
   }
 
-  /** From now on nothing that `a` sends reaches `b`, nor the other way round. */
+  /** From now on nothing passes between `a` and `b`, in either direction. */
   partition(a: string, b: string): void {
     this.#cuts.add(pair(a, b));
   }
@@ -75,13 +75,13 @@ export class SimNetwork {
     this.#cuts.clear();
   }
 
-  /** All of a node's connections break at once, as when its process is killed and its host answers for it. */
+  /** Breaks all of a node's connections at once, as when its process is killed and its host responds for it. */
   breakConnections(node: string): void {
     for (const member of this.#members)
       if (member.node === node) for (const end of [...member.connections.values()]) end.destroy();
   }
 
-  /** A killed process: it is on no topic any more, and says nothing. Its peers find out in their own time. */
+  /** Kills its process: it leaves every topic and sends nothing. Its peers find out in their own time. */
   kill(node: string): void {
     for (const member of this.#members.filter((m) => m.node === node)) {
       this.#leave(member);

@@ -1,7 +1,7 @@
-/** A node's network with somebody on the line, who reads what the node says and decides what of it goes out. */
+/** A node's network with a tap that sees what the node writes and decides what is sent. */
 import type { Connection, NetworkPort } from '../../../src/actors/ports.js';
 
-/** @param tap called for each connection; what it returns is given the frames that the node writes there, one at a time. */
+/** @param tap called per connection; the function it returns gets each frame that the node writes there */
 export const tapped = (
   port: NetworkPort,
   tap: (connection: Connection) => (frame: Uint8Array) => void,
