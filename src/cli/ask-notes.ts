@@ -1,4 +1,4 @@
-/** What `qmesh ask` and `qmesh chat` say beside the answer, to a person at a terminal: where the question waits, and who gave way to whom. */
+/** What `qmesh ask` and `qmesh chat` say beside the answer, to a person at a terminal: where the question waits, and who took over from whom. */
 import type { CheckedAnswer } from '../client/client.js';
 import type { Answer, Failover, QueuePosition } from '../client/answer-stream.js';
 import { isLocalWorker } from '../client/local-workers.js';
@@ -10,18 +10,18 @@ const shortIdChars = 8;
 export function positionNote({ position, estimatedWaitMs }: QueuePosition): string | undefined {
   if (position === 0) return undefined;
   const wait = estimatedWaitMs < 1_000 ? '' : `, about ${Math.round(estimatedWaitMs / 1_000)} s`;
-  return `waiting: ${position === 1 ? 'next in line' : `${position - 1} before this one`}${wait}`;
+  return `waiting: ${position === 1 ? 'next in line' : `${position - 1} ahead of you`}${wait}`;
 }
 
 const happened: Readonly<Record<string, string>> = {
-  worker_lost: 'is gone',
-  worker_silent: 'fell silent',
-  worker_stalled: 'got no further',
+  worker_lost: 'disconnected',
+  worker_silent: 'stopped responding',
+  worker_stalled: 'got stuck',
 };
 
 export function failoverNote({ from, to }: Failover): string {
   const what = happened[from.failure?.code ?? ''] ?? `did not answer (${from.failure?.code ?? 'unknown'})`;
-  return `${workerName(from.worker)} ${what}; ${workerName(to)} goes on`;
+  return `${workerName(from.worker)} ${what}; ${workerName(to)} took over`;
 }
 
 /** Undefined where it cost nothing. */

@@ -51,16 +51,19 @@ export function quoteText(told: Quote, maxPoints: number): string {
   const { mostMillipoints, costMillipoints, balanceMillipoints, tier, targetWaitMs } = told;
   if (balanceMillipoints === null && costMillipoints > 0)
     return [
-      `It costs at most ${points(costMillipoints)}, and no more than it scores, if this account has that much.`,
-      'Your points are not known in this home: a worker that knows of less is asked as a guest, behind all who pay.',
+      `It costs what it scores, up to ${points(costMillipoints)}, if this account has that much.`,
+      'This home does not know its balance. A worker that knows of fewer points answers you as a guest, after everyone who pays.',
     ].join('\n');
   const cost =
     costMillipoints > 0
-      ? `It costs at most ${points(costMillipoints)}, and no more than it scores.`
-      : 'It costs nothing: it is asked as a guest.';
-  const wait = targetWaitMs === 0 ? 'at once' : `meant to begin within ${targetWaitMs / 1_000} s`;
+      ? `It costs what it scores, up to ${points(costMillipoints)}.`
+      : 'It is free: you ask as a guest.';
+  const wait =
+    targetWaitMs === 0
+      ? 'where an answer begins at once'
+      : `where an answer should begin within ${targetWaitMs / 1_000} s`;
   const place =
-    tier === 'guest' ? 'Its place in line is the last, behind all who pay.' : `Its tier is ${tier}: ${wait}.`;
+    tier === 'guest' ? 'Guests are answered last, after everyone who pays.' : `You ask in the ${tier} tier, ${wait}.`;
   return [cost, place, ...reason(balanceMillipoints, mostMillipoints, costMillipoints, maxPoints)].join('\n');
 }
 
@@ -69,10 +72,8 @@ function reason(balance: number | null, most: number, cost: number, maxPoints: n
   const have = `You have ${points(balance)}.`;
   if (cost > 0) return [have];
   if (maxPoints * 1_000 < leastPriceForTier)
-    return [`${have} You wish to pay ${maxPoints}; a tier takes one point at least.`];
-  return [
-    `${have} Such a request can score ${points(most)}; with one point or more it is paid for, and comes before guests.`,
-  ];
+    return [`${have} You want to pay at most ${maxPoints}, and a tier needs at least 1.`];
+  return [`${have} With at least 1 point you would go ahead of guests; this request can cost up to ${points(most)}.`];
 }
 
 const points = (millipoints: number): string => `${millipoints / 1_000} ${millipoints === 1_000 ? 'point' : 'points'}`;

@@ -20,6 +20,7 @@ import {
   withRequestFlags,
   type RequestFlags,
 } from '../request-flags.js';
+import { questionFromStdin } from '../stdin-question.js';
 import { answerWriter } from '../word-wrap.js';
 
 type Options = RequestFlags & { readonly json?: boolean; readonly price?: boolean };
@@ -30,7 +31,7 @@ export const askCommand = (): Command =>
       withSettings(
         new Command('ask')
           .description('Ask a question, and read the answer as it comes.')
-          .argument('<prompt...>', 'the question'),
+          .argument('[prompt...]', 'the question; without one, it is read from stdin'),
         askSettings,
       ),
     )
@@ -45,13 +46,16 @@ export const askCommand = (): Command =>
       examples: [
         ['qmesh ask "count from 5" --max-tokens 10', 'as it comes'],
         ['qmesh ask --json "count from 5"', 'one JSON object, for programs'],
+        ['qmesh ask < question.txt', 'a question from a file'],
         ['qmesh ask --local "count from 5"', 'also where there is no worker'],
         ['qmesh ask --price "count from 5"', 'what it would cost'],
         ['qmesh ask --bootstrap 192.168.1.10:50000 "count from 5"', 'in a private mesh'],
       ],
       see: ['qmesh chat', 'docs/errors.md'],
     },
-  ).action((words: string[], options: Options) => ask(words.join(' '), options));
+  ).action(async (words: string[], options: Options) =>
+    ask(words.length === 0 ? await questionFromStdin('qmesh ask "count from 5"') : words.join(' '), options),
+  );
 
 async function ask(prompt: string, options: Options): Promise<void> {
   const abort = abortOnSignal();

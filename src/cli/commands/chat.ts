@@ -1,5 +1,4 @@
 /** `qmesh chat`: a conversation. At a terminal line by line; a pipe is one message, and with --json each of its lines is. */
-import { text as wholeOf } from 'node:stream/consumers';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { RequestError } from '../../client/answer-stream.js';
@@ -11,7 +10,7 @@ import { Keyboard } from '../chat/keyboard.js';
 import { Notes } from '../chat/notes.js';
 import { ChatSession, type ChatScreen } from '../chat/session.js';
 import { completions } from '../chat/slash.js';
-import { CommandError, exitCode } from '../failure.js';
+import { exitCode } from '../failure.js';
 import { readSettings, withSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';
 import { paintFor } from '../paint.js';
@@ -23,6 +22,7 @@ import {
   withRequestFlags,
   type RequestFlags,
 } from '../request-flags.js';
+import { questionFromStdin } from '../stdin-question.js';
 import { answerWriter } from '../word-wrap.js';
 
 type Options = RequestFlags & { readonly json?: boolean; readonly system?: string; readonly history: boolean };
@@ -123,17 +123,7 @@ async function greeting(session: ChatSession): Promise<string> {
 }
 
 async function oneMessage(client: QMeshClient, options: Options): Promise<void> {
-  const question = (await wholeOf(process.stdin)).trim();
-  if (question === '')
-    throw new CommandError(
-      'there is nothing to ask',
-      'Nothing came through stdin.',
-      'Example: qmesh chat < question.txt',
-      {
-        code: 'usage',
-        exit: exitCode.usage,
-      },
-    );
+  const question = await questionFromStdin('qmesh chat < question.txt');
   const session = newSession(client, options, { ...silent, text: (text) => void process.stdout.write(text) });
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());

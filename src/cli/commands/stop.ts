@@ -33,7 +33,7 @@ async function stop(options: OwnerOptions & { readonly now?: boolean }): Promise
     if (options.json !== true) process.stdout.write(`${text}\n`);
   };
   process.once('SIGINT', () => {
-    say('\nThe worker goes on stopping by itself.');
+    say('\nThe worker is still stopping, by itself.');
     process.exit(exitCode.interrupted);
   });
   await untilGone(report, { path: readSettings(shared).values.home }, say);

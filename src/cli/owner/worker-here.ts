@@ -46,7 +46,7 @@ export async function askHere<Answer = ControlAnswer>(home: Home, request: Contr
   throw new CommandError(
     'the worker does not answer',
     `It runs on ${home.path} and said nothing for 5 s.`,
-    'It may be stopped or stuck: end its process if that goes on. What it answers goes on at other workers.',
+    'It may be frozen. If it stays so, end its process: other workers continue its answers.',
     { code: 'silent' },
   );
 }

@@ -7,16 +7,16 @@ const failure = (code: string) => ({ code, message: '', retryable: true });
 it('says where a question waits, and nothing while it is answered', () => {
   expect(positionNote(at(0, 5_000))).toBeUndefined();
   expect(positionNote(at(1, 400))).toBe('waiting: next in line');
-  expect(positionNote(at(4, 12_300))).toBe('waiting: 3 before this one, about 12 s');
+  expect(positionNote(at(4, 12_300))).toBe('waiting: 3 ahead of you, about 12 s');
 });
 
-it('says who gave way to whom, and why', () => {
+it('says who took over from whom, and why', () => {
   const [a, b] = ['a'.repeat(64), 'b'.repeat(64)];
   expect(failoverNote({ from: { worker: a, failure: failure('worker_silent') }, to: b })).toBe(
-    'worker aaaaaaaa fell silent; worker bbbbbbbb goes on',
+    'worker aaaaaaaa stopped responding; worker bbbbbbbb took over',
   );
   expect(failoverNote({ from: { worker: a, failure: failure('queue_full') }, to: 'local:qmesh-demo' })).toBe(
-    'worker aaaaaaaa did not answer (queue_full); this machine goes on',
+    'worker aaaaaaaa did not answer (queue_full); this machine took over',
   );
 });
 

@@ -129,7 +129,7 @@ describe('a conversation', () => {
       return answerOf('whole');
     });
     await take('one');
-    expect(said).toEqual([expect.stringMatching(/^\[worker aaaaaaaa is gone; worker bbbbbbbb goes on · demo/)]);
+    expect(said).toEqual([expect.stringMatching(/^\[worker aaaaaaaa disconnected; worker bbbbbbbb took over · demo/)]);
   });
 
   it('says what to do in a chat about a model that nobody serves', async () => {

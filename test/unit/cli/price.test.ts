@@ -39,18 +39,18 @@ it.each([
   [
     512_500,
     10,
-    /^It costs at most 7.24 points, .*\nIts tier is gold: meant to begin within 1 s.\nYou have 512.5 points.$/,
+    /^It costs what it scores, up to 7.24 points.\nYou ask in the gold tier, where an answer should begin within 1 s.\nYou have 512.5 points.$/,
   ],
-  [20_000_000, 10, /Its tier is master: at once.\n/],
-  [1_000, 10, /^It costs at most 1 point, .*\nIts tier is bronze/],
-  [999, 10, /^It costs nothing: .*\nYou have 0.999 points. .* can score 7.24 points/],
-  [5_000, 0, /^It costs nothing: .*\nYou have 5 points. You wish to pay 0; /],
+  [20_000_000, 10, /You ask in the master tier, where an answer begins at once.\n/],
+  [1_000, 10, /up to 1 point.\nYou ask in the bronze tier/],
+  [999, 10, /^It is free: .*\nYou have 0.999 points. .* up to 7.24 points/],
+  [5_000, 0, /^It is free: .*\nYou have 5 points. You want to pay at most 0, /],
   [
     undefined,
     10,
-    /^It costs at most 7.24 points, .* if this account has that much.\nYour points are not known in this home: /,
+    /^It costs what it scores, up to 7.24 points, if this account has that much.\nThis home does not know its balance. /,
   ],
-  [undefined, 0, /^It costs nothing: it is asked as a guest.\n/],
+  [undefined, 0, /^It is free: you ask as a guest.\n/],
 ])('says to one who has %s millipoints and pays up to %s points what it comes to', (balance, maxPoints, said) => {
   expect(quoteText(quoteFor('count from 5'.length, balance, maxPoints * 1_000), maxPoints)).toMatch(
     new RegExp(said.source, 's'),
