@@ -1,6 +1,6 @@
 /**
- * The whole of QMesh in one go, as `npm run demo` runs it: a bootstrap node, a worker with the built-in demo model, and a
- * client that asks it, each in a process of its own, in a mesh that ends with this program.
+ * All of QMesh at once (`npm run demo`): a bootstrap node, a worker with the built-in demo model, and a client that asks it,
+ * each in its own process. The mesh ends with this program.
  */
 import process from 'node:process';
 import { MeshProcesses } from './mesh-processes.js';

@@ -1,4 +1,4 @@
-/** Commands of `qmesh` as processes with a home of their own, for the examples that bring a whole mesh: `end` ends them all. */
+/** Runs `qmesh` commands as processes that share a temporary home, for the examples that start a whole mesh. `end` stops them all. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,8 +1,8 @@
 /**
- * A mesh of one's own on one machine: `node examples/private-mesh.js`.
+ * A private mesh, here all on one machine: `node examples/private-mesh.js`.
  *
- * A DHT that nobody else knows, a name that keeps this mesh apart from others on it, and a worker that serves one friend only. On several
- * machines it is the same, with the address of the first instead of 127.0.0.1: docs/private-mesh.md.
+ * It has a DHT of its own, a name that keeps it apart from other meshes on that DHT, and a worker that serves one friend only. On several
+ * machines it works the same, with the address of the first one instead of 127.0.0.1: see docs/private-mesh.md.
  */
 import { randomBytes } from 'node:crypto';
 import { keyPairFromSeed, QMeshClient, RequestError } from 'qmesh';
@@ -31,7 +31,7 @@ try {
   console.log(`A DHT of our own: ${bootstrap}`);
   const settings = { QMESH_BOOTSTRAP: bootstrap, QMESH_NETWORK: 'acme', QMESH_ALLOW: friend.publicKeyHex };
   const { workerId } = await mesh.start(['worker'], 'worker.ready', settings);
-  console.log(`Worker ${workerId.slice(0, 8)} serves the mesh "acme", and there its friend only.`);
+  console.log(`Worker ${workerId.slice(0, 8)} serves one friend in the mesh "acme".`);
   console.log(`The friend is answered: ${(await ask(bootstrap, friend)).text}`);
   await ask(bootstrap, stranger).then(
     () => Promise.reject(new Error('The stranger was answered.')),

@@ -1,9 +1,9 @@
 /**
  * Runs a worker from another program: `node examples/run-worker.js`, after `npm run build`.
  *
- * A worker is a process of its own, so it is started as one. It says what it does in JSON lines; one of them says that
- * it serves. Everything it can be told is in its environment (docs/configuration.md): here a folder for its identity, and
- * nothing else, so it serves the demo model on this machine's own mesh. Ctrl-C ends it in good order.
+ * A worker runs in a process of its own. It logs JSON lines; the event `worker.ready` says that it serves. Its settings come from
+ * the environment (docs/configuration.md). Here that is only a folder for its identity, so it serves the demo model in this
+ * machine's own mesh. Ctrl-C stops it after the running answers.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';

@@ -1,7 +1,7 @@
 /**
  * Prints an answer as it is made, and stops it on Ctrl-C or after ten seconds: `node examples/streaming-client.js "count from 5"`.
  *
- * A cancelled answer is an answer: the stream ends, and its result says `cancelled`.
+ * Cancelling is not an error: the stream ends, and the result's finishReason is `cancelled`.
  */
 import process from 'node:process';
 import { QMeshClient } from 'qmesh';

@@ -90,7 +90,7 @@ describe.concurrent('without a worker', () => {
     const { code, stdout, stderr } = await cli.run(args, env);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(
-      /^qmesh: no worker is running here\n {2}Nobody listens in .*\n {2}Start one with: qmesh worker\./,
+      /^qmesh: no worker is running here\n {2}No worker uses the home .*\n {2}Start one with: qmesh worker\./,
     );
     const json = await cli.run([...args, '--json', '--home', join(env.QMESH_HOME, 'missing')], env);
     expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: 'no_worker' } });

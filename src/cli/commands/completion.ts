@@ -11,9 +11,9 @@ export const completionCommand = (): Command => {
       .addArgument(new Argument('<shell>', 'your shell').choices(shells)),
     {
       examples: [
-        ['source <(qmesh completion bash)', 'now; in ~/.bashrc, for ever'],
-        ['source <(qmesh completion zsh)', 'now; in ~/.zshrc after compinit, for ever'],
-        ['qmesh completion fish > ~/.config/fish/completions/qmesh.fish', 'for ever'],
+        ['source <(qmesh completion bash)', 'for this shell; put it in ~/.bashrc for all'],
+        ['source <(qmesh completion zsh)', 'for this shell; put it in ~/.zshrc, after compinit, for all'],
+        ['qmesh completion fish > ~/.config/fish/completions/qmesh.fish', 'for all'],
       ],
     },
   );

@@ -35,7 +35,7 @@ export const doctorCommand = (): Command =>
       .option('--json', 'print one JSON object'),
     {
       about: [
-        'It changes nothing, and contacts nobody outside but the nodes of the mesh you',
+        'It changes nothing, and contacts no other machine but the nodes of the mesh you',
         'have set. Give it the flags of a worker to learn how that worker would do.',
         'Exit codes: 0 nothing fails, 1 something does, 2 used wrongly.',
       ],

@@ -24,7 +24,7 @@ export const inspectCommand = (): Command =>
       about: [
         'Messages, transitions, failures and the log, as they happen, until Ctrl-C.',
         'It comes from the admin server, whose page draws the same. It costs a worker',
-        'nothing while nobody looks.',
+        'nothing while no one is looking.',
       ],
       examples: [
         ['qmesh inspect', 'everything'],

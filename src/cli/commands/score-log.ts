@@ -23,7 +23,7 @@ export const scoreLogCommand = (): Command =>
       .option('--account <id>', 'only those that name this account, as worker or client; `me` is this node', account)
       .option('--since <when>', 'only those since a date, or since so long ago, such as 2d', since),
     {
-      about: ['Every receipt that this node has counted, whoever served whom.'],
+      about: ['Every receipt that this node has counted, whether or not you took part.'],
       examples: [
         ['qmesh score log', 'the last 20'],
         ['qmesh score log --account me --since 7d --limit 500', 'your week'],

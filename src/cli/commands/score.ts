@@ -17,7 +17,7 @@ export const scoreCommand = (): Command =>
   withManual(withScoreOptions(new Command('score').description('See your points, and how to earn more.')), {
     about: [
       'Serving requests earns points, asking with an offer spends them. The points are',
-      'those this node has counted itself; nobody keeps them for you.',
+      'those this node has counted itself; no one else keeps them for you.',
     ],
     examples: [
       ['qmesh score', 'balance, tier, achievements, latest receipts'],

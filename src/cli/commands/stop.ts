@@ -20,7 +20,7 @@ export const stopCommand = (): Command =>
     {
       about: ['It returns when the worker has stopped. Ctrl-C ends only the waiting.'],
       examples: [
-        ['qmesh stop', 'in good order'],
+        ['qmesh stop', 'after the running answers'],
         ['qmesh stop --now', 'at once'],
       ],
     },

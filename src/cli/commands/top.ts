@@ -21,6 +21,7 @@ const lookEveryMs = 50;
 /** After the first one, for the others. */
 const settleMs = 300;
 const maxSpeeds = 60;
+const usualColumns = 80;
 /** Below the page: a gap, how to leave, and where the cursor stands. */
 const footRows = 3;
 const screen = { enter: '\x1b[?1049h', leave: '\x1b[?1049l' } as const;
@@ -67,8 +68,10 @@ async function firstSight({ client, clock }: TopSources): Promise<void> {
 }
 
 async function once(sources: TopSources): Promise<void> {
-  const page = topPage({ snapshot: await takeSnapshot(sources), speeds: [], paint: paintFor(process.stdout) });
-  process.stdout.write(`${page}\n`);
+  const { stdout } = process;
+  const columns = stdout.isTTY ? stdout.columns : usualColumns;
+  const page = topPage({ snapshot: await takeSnapshot(sources), speeds: [], paint: paintFor(stdout), columns });
+  stdout.write(`${page}\n`);
 }
 
 /** Until it is told to end, or nobody reads any more. */
@@ -93,7 +96,7 @@ async function live(sources: TopSources, everySeconds: number): Promise<void> {
   let speeds: readonly number[] = [];
   const draw = (): void => {
     if (last === undefined) return;
-    const page = topPage({ snapshot: last, speeds, paint });
+    const page = topPage({ snapshot: last, speeds, paint, columns: stdout.columns });
     update(`${fittedTo({ columns: stdout.columns, rows: stdout.rows - footRows }, page)}\n\n${paint.dim('q leaves')}`);
   };
   stdout.write(screen.enter);

@@ -198,7 +198,7 @@ function sayWhatIsUnusual({ bootstrap, admin, validators }: Settings, log: Logge
   if (typeof address === 'object' && !isLoopback(address))
     log.warn('admin.exposed', {
       admin,
-      note: 'Whoever reaches this address sees this worker at work. It shows no prompts, and takes no commands.',
+      note: 'Anyone who can reach this address can watch this worker. The page shows no prompts, and takes no commands.',
     });
 }
 

@@ -38,7 +38,7 @@ export const judgeGraphics = (devices: DevicesAnswer, cards: readonly Card[], gp
   const here = cards.map(({ name }) => name).join(', ');
   if (gpuLayers === 0)
     return here === '' && gpu === false
-      ? ok('There is none, and GPU_LAYERS=0 wants none: the processor does the work.')
+      ? ok('There is no graphics card, and GPU_LAYERS=0 asks for none: models run on the processor.')
       : warn(
           `${here || 'A graphics card'} is here but not used, because GPU_LAYERS is 0.`,
           'Remove GPU_LAYERS to use it.',
@@ -49,9 +49,9 @@ export const judgeGraphics = (devices: DevicesAnswer, cards: readonly Card[], gp
       `${which}. ${gpuLayers < 0 ? 'As many layers as fit go there.' : `${gpuLayers} layers go there, as set.`}`,
     );
   }
-  if (here === '') return ok('There is none that llama.cpp could use: the processor does the work.');
+  if (here === '') return ok('There is no graphics card that llama.cpp could use: models run on the processor.');
   const advice = drivers.find(([maker]) => maker.test(here))?.[1] ?? 'Install its driver, and start again.';
-  return warn(`${here} is here but not used: llama.cpp does not find it, so the processor does the work.`, advice);
+  return warn(`${here} is here but not used: llama.cpp does not find it, so models run on the processor.`, advice);
 };
 
 export const checkGraphics: Check = async ({ values, recommendation }) =>
@@ -67,7 +67,7 @@ export const checkModels: Check = async ({ values }) => {
   const models = await libraryOf(values);
   const broken = models.filter(({ problem }) => problem !== undefined);
   if (models.length === 0)
-    return ok('There are none here, so a worker makes its demo model. To find one that fits: qmesh models recommend');
+    return ok('There are none yet, so a worker makes its demo model. To find one that fits: qmesh models recommend');
   if (broken.length === 0) return ok(`${models.length} on this machine, none of them broken.`);
   const named = broken
     .slice(0, maxNamed)

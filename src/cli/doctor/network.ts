@@ -31,7 +31,7 @@ async function checkLocal(port: number): Promise<Finding> {
   const address = { host: loopback, port };
   if (await isHeld(address)) return ok(`The mesh of this machine is there, on UDP port ${port}.`);
   const problem = await whyNotUdp(port);
-  if (problem === undefined) return ok(`Nobody is in this machine's mesh yet, and its UDP port ${port} is free.`);
+  if (problem === undefined) return ok(`This machine's mesh is empty so far, and its UDP port ${port} is free.`);
   return fail(
     `UDP port ${port} on ${loopback} is taken (${problem}), by something other than QMesh.`,
     'Free it, or use another one: QMESH_BOOTSTRAP=local:PORT',
@@ -96,11 +96,11 @@ export const checkNat: Check = async (subject) => {
       return ok(`A router translates addresses; one node alone cannot tell how.${place}`);
     case 'random':
       return warn(
-        `A router uses another port for every peer.${place}`,
+        `The router uses another port for every peer (a symmetric NAT).${place}`,
         'Nodes behind another such router cannot be reached. Forward a UDP port to this machine, or use a network without it.',
       );
     case 'unknown':
-      return skip('Nobody who could tell has answered.');
+      return skip('No node answered that could tell.');
   }
 };
 

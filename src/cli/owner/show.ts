@@ -13,7 +13,7 @@ export function showReport(report: WorkerReport, nowMs: number): string {
     ['worker', report.workerId],
     ['state', showState(report, nowMs)],
     ['schedule', report.schedule ?? 'none: always'],
-    ['health', `${health.state}, score ${health.score}, takes ${health.capacity} %`],
+    ['health', `${health.state}, score ${health.score}, lends ${health.capacity} %`],
     ['models', models.map((model) => showModel(model, report.loaded)).join(', ') || 'none is loaded yet'],
     ...report.fetching.map(showFetch),
     ['slots', `${slots.busy} of ${slots.total} busy`],

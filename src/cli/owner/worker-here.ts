@@ -22,8 +22,8 @@ export async function tellWorker(options: OwnerOptions, request: ControlRequest)
   if (answer === 'none')
     throw new CommandError(
       'no worker is running here',
-      `Nobody listens in ${home}.`,
-      'Start one with: qmesh worker. One on another home is reached with --home.',
+      `No worker uses the home ${home}.`,
+      'Start one with: qmesh worker. If its home is elsewhere, give it with --home.',
       { code: 'no_worker' },
     );
   if ('report' in answer) return answer.report;

@@ -41,8 +41,8 @@ export async function openHere(values: Settings, { isNew = false } = {}): Promis
   if (!isNew && !existsSync(folder))
     throw new CommandError(
       'there are no points here yet',
-      `Nothing was ever counted in ${folder}.`,
-      'Start a worker, which keeps the ledger: qmesh worker. One on another home is reached with --home.',
+      `${folder} does not exist, so nothing was ever counted.`,
+      'Start a worker, which keeps the ledger: qmesh worker. If its home is elsewhere, give it with --home.',
       { code: 'no_ledger' },
     );
   return openLedger(await openScoreStore(folder), mintersOf(values));
@@ -96,7 +96,7 @@ function workerReader(home: Home): ScoreReader & { find(): Promise<ScoreReport |
   ): Promise<Extract<ScoreAnswer, Record<Key, unknown>>> => {
     const answer = await ask(request);
     if (answer !== 'none' && key in answer) return answer as Extract<ScoreAnswer, Record<Key, unknown>>;
-    throw new CommandError('the worker has stopped meanwhile', '', 'Run this again.', { code: 'no_worker' });
+    throw new CommandError('the worker stopped while it was being read', '', 'Run this again.', { code: 'no_worker' });
   };
   return {
     async find() {

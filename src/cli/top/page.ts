@@ -1,6 +1,7 @@
 /** `qmesh top` as text. Pure: what it shows follows from the snapshots it is given. */
 import type { WorkerReport } from '../../actors/control/messages.js';
 import { workerName } from '../ask-notes.js';
+import { charWidth } from '../display-width.js';
 import { showDuration } from '../owner/duration.js';
 import { showState } from '../owner/show.js';
 import type { Paint } from '../paint.js';
@@ -8,7 +9,8 @@ import { printable } from '../printable.js';
 import { table } from '../table.js';
 import type { MeshWorker, TopSnapshot } from './snapshot.js';
 
-const barChars = 20;
+/** How long bars are, and below how many columns they are shorter. */
+const bars = { wide: 20, narrow: 8, wideColumns: 64 } as const;
 const sparkBars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 export interface TopPage {
@@ -16,18 +18,19 @@ export interface TopPage {
   /** Tokens a second of the worker here, the latest last. */
   readonly speeds: readonly number[];
   readonly paint: Paint;
+  /** Of the terminal. */
+  readonly columns: number;
 }
 
-export function topPage({ snapshot, speeds, paint }: TopPage): string {
+export function topPage(shown: TopPage): string {
+  const { snapshot, paint } = shown;
   const { at, here, mesh } = snapshot;
   const time = new Date(at).toTimeString().slice(0, 8);
   const count = mesh.length === 1 ? '1 worker' : `${mesh.length} workers`;
   return [
     `${paint.bold('QMesh')}  ${time}  ${count} in sight`,
     '',
-    ...(here === null
-      ? [paint.dim('No worker runs on this home. Start one with: qmesh worker')]
-      : ours(here, at, speeds, paint)),
+    ...(here === null ? [paint.dim('No worker runs on this home. Start one with: qmesh worker')] : ours(here, shown)),
     '',
     ...(mesh.length === 0 ? [paint.dim('No worker is in sight on this mesh.')] : [meshTable(mesh)]),
   ].join('\n');
@@ -43,13 +46,19 @@ export const fittedTo = (
     .slice(0, Math.max(1, rows))
     .map((line) => {
       let room = columns;
-      return line.replace(styleOrChar, (all, style?: string) => (style !== undefined || room-- > 0 ? all : ''));
+      return line.replace(styleOrChar, (all, style?: string) => {
+        if (style !== undefined) return all;
+        room -= charWidth(all);
+        return room >= 0 ? all : '';
+      });
     })
     .join('\n');
 const styleOrChar = /(\p{Cc}\[[\d;]*m)|./gu;
 
-function ours(report: WorkerReport, at: number, speeds: readonly number[], paint: Paint): string[] {
+function ours(report: WorkerReport, { snapshot: { at }, speeds, paint, columns }: TopPage): string[] {
   const { workerId, health, slots, queue, waiting, performance, models, peers, uptimeMs, agent, pid } = report;
+  const barChars = columns < bars.wideColumns ? bars.narrow : bars.wide;
+  const bar = (share: number, paintBar: (text: string) => string): string => drawBar(share, barChars, paintBar);
   const tone = health.score >= 60 ? paint.good : health.score >= 30 ? paint.warn : paint.bad;
   const inLine = Object.entries(waiting).map(([tier, n]) => `${n} ${tier}`);
   const speed = performance.tokensPerSecond === null ? '–' : `${performance.tokensPerSecond} tokens/s`;
@@ -57,13 +66,13 @@ function ours(report: WorkerReport, at: number, speeds: readonly number[], paint
     performance.avgResponseMs === null ? '' : `  ${(performance.avgResponseMs / 1_000).toFixed(1)} s a response`;
   const rows: readonly (readonly [string, string])[] = [
     ['state', `${showState(report, at)}, up ${showDuration(uptimeMs)}`],
-    ['health', `${bar(health.score / 100, tone)} ${health.score}, ${health.state}, takes ${health.capacity} %`],
+    ['health', `${bar(health.score / 100, tone)} ${health.score}, ${health.state}, lends ${health.capacity} %`],
     ['slots', `${bar(slots.busy / Math.max(1, slots.total), paint.good)} ${slots.busy} of ${slots.total} busy`],
     [
       'queue',
       `${bar(queue.length / Math.max(1, queue.capacity), paint.warn)} ${[`${queue.length} of ${queue.capacity}`, ...inLine].join(', ')}`,
     ],
-    ['speed', `${sparkline(speeds).padEnd(barChars)} ${speed}${response}`],
+    ['speed', `${sparkline(speeds, barChars).padEnd(barChars)} ${speed}${response}`],
     ['clients', `${peers} connected`],
     [
       'models',
@@ -78,14 +87,14 @@ function ours(report: WorkerReport, at: number, speeds: readonly number[], paint
   ];
 }
 
-const bar = (share: number, tone: (text: string) => string): string => {
-  const full = Math.min(barChars, Math.max(0, Math.round(share * barChars)));
-  return `${tone('█'.repeat(full))}${'░'.repeat(barChars - full)}`;
+const drawBar = (share: number, chars: number, tone: (text: string) => string): string => {
+  const full = Math.min(chars, Math.max(0, Math.round(share * chars)));
+  return `${tone('█'.repeat(full))}${'░'.repeat(chars - full)}`;
 };
 
 /** Of the latest values, against their highest. */
-export function sparkline(values: readonly number[]): string {
-  const latest = values.slice(-barChars);
+export function sparkline(values: readonly number[], chars: number): string {
+  const latest = values.slice(-chars);
   const highest = Math.max(...latest, 0);
   if (highest === 0) return '';
   return latest.map((value) => sparkBars[Math.min(7, Math.floor((value / highest) * 8))] ?? '').join('');

@@ -37,8 +37,8 @@ const worker = (id: string, more: Partial<MeshWorker> = {}): MeshWorker => ({
   models: ['llama'],
   ...more,
 });
-const page = (snapshot: Partial<TopSnapshot>, speeds: readonly number[] = []): string =>
-  topPage({ snapshot: { at: Date.UTC(2026, 0, 1), here: null, mesh: [], ...snapshot }, speeds, paint });
+const page = (snapshot: Partial<TopSnapshot>, speeds: readonly number[] = [], columns = 80): string =>
+  topPage({ snapshot: { at: Date.UTC(2026, 0, 1), here: null, mesh: [], ...snapshot }, speeds, paint, columns });
 
 describe('the page', () => {
   it('shows the worker here: state, health, slots, queue by tier, pace, clients, models', () => {
@@ -46,11 +46,15 @@ describe('the page', () => {
     expect(text).toContain('1 worker in sight');
     expect(text).toMatch(/This machine {2}worker bbbbbbbb {2}qmesh\/0\.1\.0, pid 12/);
     expect(text).toContain('on duty, up 2 h 5 min');
-    expect(text).toMatch(/health +█{14}░{6} 72, light, takes 80 %/);
+    expect(text).toMatch(/health +█{14}░{6} 72, light, lends 80 %/);
     expect(text).toMatch(/slots +█{5}░{15} 1 of 4 busy/);
     expect(text).toMatch(/queue .* 3 of 100, 2 gold, 1 guest/);
     expect(text).toMatch(/speed +▃▅█ +35\.2 tokens\/s {2}1\.2 s a response/);
     expect(text).toContain('llama (4,096 tokens)');
+  });
+
+  it('leaves room for the words on a narrow terminal', () => {
+    expect(page({ here }, [], 40)).toMatch(/health +█{6}░{2} 72, light, lends 80 %/);
   });
 
   it('lists the mesh, and who has fallen silent', () => {
@@ -71,14 +75,20 @@ describe('the page', () => {
 });
 
 it('a sparkline shows the latest values against their highest', () => {
-  expect(sparkline([])).toBe('');
-  expect(sparkline([0, 0])).toBe('');
-  expect(sparkline([1, 2, 4, 8])).toBe('▂▃▅█');
-  expect(sparkline(Array.from({ length: 100 }, (_, i) => i))).toHaveLength(20);
+  expect(sparkline([], 20)).toBe('');
+  expect(sparkline([0, 0], 20)).toBe('');
+  expect(sparkline([1, 2, 4, 8], 20)).toBe('▂▃▅█');
+  expect(
+    sparkline(
+      Array.from({ length: 100 }, (_, i) => i),
+      20,
+    ),
+  ).toHaveLength(20);
 });
 
 it('is cut to a small screen, and keeps its colours', () => {
   const red = '\x1b[31mred\x1b[39m';
   expect(fittedTo({ columns: 5, rows: 2 }, `${red} and blue\nlonger\nlast`)).toBe(`${red} a\nlonge`);
+  expect(fittedTo({ columns: 5, rows: 2 }, '日本語 model')).toBe('日本');
   expect(fittedTo({ columns: 80, rows: 24 }, `${red}\nlast`)).toBe(`${red}\nlast`);
 });
