@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { qmeshProgram } from '../../src/cli/program.js';
 import { mistakeIn, qmeshWordsIn } from '../support/command-lines.js';
 import { shellLinesOf } from '../support/pages.js';
 
@@ -14,6 +15,7 @@ const pages = [
     .filter((file) => file.endsWith('.md'))
     .map((file) => `docs/${file}`),
 ];
+await qmeshProgram(); // all commands are loaded here, outside of any test's time
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
 
 describe.each(pages)('%s', (page) => {

@@ -10,6 +10,8 @@ import { settings } from '../../../src/settings.js';
 import { walk } from '../../support/command-lines.js';
 
 const root = join(import.meta.dirname, '../../..');
+const taken = new Set<string>();
+walk(await qmeshProgram(), ({ options }) => options.forEach(({ flags }) => taken.add(flags)));
 
 it('docs/configuration.md is what npm run configuration writes', async () => {
   const { configurationPage } = await import(join(root, 'scripts/configuration.mjs'));
@@ -17,9 +19,7 @@ it('docs/configuration.md is what npm run configuration writes', async () => {
   expect(page).toBe(configurationPage(describeConfig(settings)));
 });
 
-it('every setting has a flag that some command takes and a variable, and its default fits its own schema', async () => {
-  const taken = new Set<string>();
-  walk(await qmeshProgram(), ({ options }) => options.forEach(({ flags }) => taken.add(flags)));
+it('every setting has a flag that some command takes and a variable, and its default fits its own schema', () => {
   for (const [key, { flag, env, default: value, schema }] of Object.entries(settings)) {
     expect(flag, key).toMatch(/^--[a-z-]+( <\S+>)?$/);
     expect(taken, key).toContain(flag);

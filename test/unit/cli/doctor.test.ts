@@ -135,7 +135,7 @@ describe('what computes', () => {
     const on = await subject({ model: 'good' });
     const models = join(on.values.home, 'models');
     mkdirSync(models);
-    expect(await checkModels(on)).toMatchObject({ status: 'ok', says: expect.stringContaining('none here') });
+    expect(await checkModels(on)).toMatchObject({ status: 'ok', says: expect.stringContaining('none yet') });
     await writeModel('bench-tiny', join(models, 'good.gguf'));
     expect((await checkModels(on)).status).toBe('ok');
     expect(await checkServing(on)).toMatchObject({ status: 'ok', says: expect.stringContaining('4 slots') });
