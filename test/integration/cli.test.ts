@@ -30,7 +30,7 @@ describe.concurrent('used wrongly', () => {
       args: ['worker', '--slts', '3'],
       lines: [/unknown option '--slts'/, /Did you mean --slots\?/, /qmesh worker --help/],
     },
-    { args: ['ask'], lines: [/there is nothing to ask/, /Example: qmesh ask/] },
+    { args: ['ask'], lines: [/there is nothing to ask/, /through stdin/, /Example: qmesh ask/] },
     {
       args: ['ask', 'hi', '--max-tokens', 'x'],
       lines: [/argument 'x' is invalid. It must be a whole number/, /--help/],
