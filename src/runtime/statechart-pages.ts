@@ -55,8 +55,8 @@ function indexPage(machines: readonly { readonly path: string; readonly machine:
   });
   return page(
     'Statecharts',
-    'Every state machine of QMesh, drawn from the machine that runs. A dot marks the state it starts in, a thick frame a state',
-    'it ends in, dashes mark states that are active side by side; `event [guard] / action` stands on each arrow.',
+    'Every state machine of QMesh, drawn from the running code. A dot marks the initial state, a thick frame a final state,',
+    'dashes mark states that are active in parallel; arrows are labelled `event [guard] / action`.',
     '',
     ...table(['machine', 'states', 'source'], rows),
   );
@@ -65,7 +65,7 @@ function indexPage(machines: readonly { readonly path: string; readonly machine:
 function machinePage(chart: Chart, path: string): string {
   const states = allStates(chart);
   const label = (state: ChartState): string => (state.id === chart.id ? '(any)' : state.id.slice(chart.id.length + 1));
-  const target = (id: string): string => (id === chart.id ? '(start again)' : id.slice(chart.id.length + 1));
+  const target = (id: string): string => (id === chart.id ? '(restart)' : id.slice(chart.id.length + 1));
   const transitions = states.flatMap((state) =>
     state.transitions.map(({ event, guard, actions, targets }) => [
       label(state),
@@ -88,8 +88,8 @@ function machinePage(chart: Chart, path: string): string {
     '',
     `Source: [${path}](../../${path})`,
     '',
-    ...table(['in', 'on', 'if', 'goes to', 'and does'], transitions),
-    ...(doing.length === 0 ? [] : ['', ...table(['state', 'on entry', 'on exit', 'runs'], doing)]),
+    ...table(['from', 'event', 'guard', 'to', 'actions'], transitions),
+    ...(doing.length === 0 ? [] : ['', ...table(['state', 'entry', 'exit', 'invokes'], doing)]),
   );
 }
 
