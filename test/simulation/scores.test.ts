@@ -85,6 +85,17 @@ describe('named validators', () => {
     agree(world, nodes);
   });
 
+  it('get attestations through a validator between them within seconds where not all are connected', () => {
+    const world = new ScoreWorld(1, named);
+    for (const far of names.slice(2)) world.network.partition('v1', far);
+    const nodes = names.map((name) => world.start(name));
+    world.clock.advance(10_000);
+    put(world, nodes[0]!, claimOf('v1', 0));
+    world.clock.advance(8_000);
+    expect(counted(nodes)).toEqual([1, 1, 1, 1]);
+    agree(world, nodes);
+  });
+
   it('get everything they are owed, even if it is more than is gathered at a time', () => {
     const world = new ScoreWorld(8, named);
     const nodes = names.map((name) => world.start(name));

@@ -4,7 +4,9 @@
  *
  * - when it connects: the side that dialled begins; the other does if it hears nothing for a while;
  * - every minute, with everyone;
- * - shortly after the peer brought something, and when what this node counts has stopped changing.
+ * - shortly after the peer brought something, and when what this node counts has stopped changing;
+ * - when a claim still lacks attestations after it was announced: a peer between two that are not connected relays none once it has a
+ *   certificate, and expects whoever attested the claim to find that here.
  *
  * No state is kept between messages except the certificates of each peer that this node's policy refused: those are not asked of that peer
  * again, but of everybody else, whose copies may be attested better.
@@ -32,6 +34,8 @@ const gainedMs = 200;
 /** What is counted has stopped changing after so long; where it never does, a round begins this often all the same. */
 const quietMs = 1_000;
 const longestBusyMs = 5_000;
+/** Between two rounds on account of claims that lack attestations. Each claim asks with back-off, but there may be many. */
+const stalledMs = 5_000;
 
 export interface AntiEntropyDeps {
   readonly clock: Clock;
@@ -52,6 +56,8 @@ export class AntiEntropy {
   readonly #gained = new Set<string>();
   #countedAtMs = -Infinity;
   #comparedAtMs: number;
+  #isStalled = false;
+  #stalledRoundAtMs = -Infinity;
 
   constructor(deps: AntiEntropyDeps) {
     this.#deps = deps;
@@ -74,11 +80,21 @@ export class AntiEntropy {
     for (const peer of this.#deps.scorePeers.names()) this.#open(peer);
   }
 
+  /** A claim was announced a while ago and still lacks attestations. */
+  stalled(): void {
+    this.#isStalled = true;
+  }
+
   /** To be called every second or so. */
   tick(): void {
     const { clock, scorePeers } = this.#deps;
     this.#openNext();
     const nowMs = clock.monotonicMs();
+    if (this.#isStalled && nowMs - this.#stalledRoundAtMs >= stalledMs) {
+      this.#isStalled = false;
+      this.#stalledRoundAtMs = nowMs;
+      return this.openAll();
+    }
     const isDue = nowMs - this.#countedAtMs >= quietMs || nowMs - this.#comparedAtMs >= longestBusyMs;
     if (this.#countedAtMs <= this.#comparedAtMs || !isDue) return;
     this.#comparedAtMs = nowMs;

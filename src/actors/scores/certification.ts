@@ -40,6 +40,8 @@ export interface CertificationDeps {
   readonly after: After;
   /** A certificate is on disk. `source` is the peer that sent it whole; undefined where it was completed here. */
   readonly stored: (source: Source, hash: string) => void;
+  /** A claim still lacks attestations although it was announced before. */
+  readonly stalled: () => void;
 }
 
 const chart = chartTable(claimMachine);
@@ -208,13 +210,14 @@ export class Certification {
    * attestation gathered if it is this node's own, and otherwise with this node's attestation.
    */
   #announce(claim: PendingClaim): void {
-    const { intake, announcer, identity } = this.#deps;
+    const { intake, announcer, identity, stalled } = this.#deps;
     const isFirst = claim.timesAnnounced === 0;
     if (!isFirst && intake.isBusy) return; // what is missing may be waiting there
     claim.timesAnnounced++;
     if (isFirst && !claim.isStored) return;
     announcer.claim(claim, 'announce');
     if (isFirst) return;
+    stalled();
     const own = identity.publicKeyHex;
     for (const [validator, each] of claim.attestations)
       if (claim.isStored || validator === own) announcer.attestation(claim, each, 'announce');

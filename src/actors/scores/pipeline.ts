@@ -88,7 +88,9 @@ export class Pipeline {
     this.#equivocation = new Equivocation({ ...deps, ledger, pending, attestor, gossip });
     this.#solos = new SoloCertificates({ ...deps, ledger, gossip });
     const stored = (source: Source, hash: string): void => this.#stored(source, hash);
-    this.#certification = new Certification({ ...deps, ledger, intake, pending, attestor, announcer, after, stored });
+    const stalled = (): void => this.#antiEntropy.stalled();
+    const parts = { ledger, intake, pending, attestor, announcer };
+    this.#certification = new Certification({ ...deps, ...parts, after, stored, stalled });
     this.#verification = new Verification({
       intake,
       checks: { check: (batch, done) => checks.check(batch, guard(done)) },
