@@ -72,7 +72,7 @@ export async function openWallet(source: WalletSource, ambient: Ambient): Promis
     first = undefined;
     const isThere = isLookedUp && lookup !== undefined && lookup.workers > 0;
     const told = (await asked) ?? (isThere ? lookup.balanceOf(identity.publicKeyHex) : undefined);
-    if (told === undefined) return known === undefined ? 0 : known.read();
+    if (told === undefined) return known === undefined ? 0 : known.readToOffer(clock.now());
     known?.write(told);
     return told;
   };

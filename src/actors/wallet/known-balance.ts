@@ -1,14 +1,15 @@
 /**
- * What the account of this home had when it was known last, in `balance.json`: for a program that asks one question and has no time to look
- * it up. Nothing follows from it for anybody else: a worker goes by its own ledger, and who offers more than it finds there asks on
- * as a guest.
+ * The last known balance of this home's account, in `balance.json`: for a program that asks one question and has no time to look the balance up.
+ * Nobody else relies on it: a worker goes by its own ledger, and a client that offers more than that goes on as a guest.
  *
- * A new account has nothing, and that is known. Nothing is known of one that was brought here from another home.
+ * A new account is known to have nothing. Of an account brought here from another home nothing is known, nor of one that had nothing a day ago:
+ * it may have earned something since, and finding out costs one refused offer.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { publicKey } from '../../protocol/schema.js';
+import { leastPriceForTier } from '../../rules/standing.js';
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import { isCode } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';
@@ -18,9 +19,14 @@ import type { Ledger } from '../scores/ledger.js';
 
 const schema = z.object({ account: publicKey, millipoints: z.number().int() });
 
+/** Too little to offer anything is taken for the balance this long. */
+export const emptyForMs = 86_400_000;
+
 export interface KnownBalance {
-  /** Millipoints; undefined where nobody has known yet. */
+  /** Millipoints; undefined where it was never known. */
   read(): number | undefined;
+  /** The same for somebody who is about to offer some of it: undefined also where it was too little, and that was long ago. */
+  readToOffer(nowMs: number): number | undefined;
   write(millipoints: number): void;
 }
 
@@ -35,10 +41,15 @@ export function balanceIn({ path }: Home, account: string, log: Logger): KnownBa
       return undefined;
     }
   };
+  const isEmpty = (millipoints: number): boolean => millipoints < leastPriceForTier;
   return {
     read,
+    readToOffer(nowMs) {
+      const known = read();
+      return known !== undefined && isEmpty(known) && nowMs - changedAtMs(file) >= emptyForMs ? undefined : known;
+    },
     write(millipoints) {
-      if (millipoints === read()) return;
+      if (millipoints === read() && !isEmpty(millipoints)) return; // the date of an empty one matters
       try {
         replaceFile(file, `${JSON.stringify({ account, millipoints })}\n`, { mode: 0o600 });
       } catch (error) {
@@ -48,10 +59,13 @@ export function balanceIn({ path }: Home, account: string, log: Logger): KnownBa
   };
 }
 
+/** Unix milliseconds; long ago for a file that is gone by now. */
+const changedAtMs = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
 /** Receipts come in bursts, and are written down together. */
 const keepMs = 1_000;
 
-/** Keeps it in step with the ledger of a running worker, so that it is there even if that is killed. @returns what ends that. */
+/** Keeps the file in step with the ledger of a running worker, so that it is right even if the worker is killed. @returns the function that stops it. */
 export function keepInStep(known: KnownBalance, account: string, ledger: Ledger, clock: Clock): () => void {
   let timer: TimerHandle;
   const write = (): void => {

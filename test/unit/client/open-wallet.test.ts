@@ -1,11 +1,11 @@
 /** The wallet of a home in which no worker runs: what it goes by, and what it leaves for the next program. */
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openHome, type Home } from '../../../src/actors/home/home.js';
 import { loadIdentity } from '../../../src/actors/home/identity.js';
-import { balanceIn } from '../../../src/actors/wallet/known-balance.js';
+import { balanceIn, emptyForMs } from '../../../src/actors/wallet/known-balance.js';
 import type { Connection } from '../../../src/actors/ports.js';
 import { openWallet } from '../../../src/client/open-wallet.js';
 import type { PromptMessage } from '../../../src/protocol/messages.js';
@@ -75,6 +75,22 @@ it('offers all the same where nothing was ever known, of another account, or it 
   const { wallet } = await open();
   wallet.refused();
   expect(wallet.order(worker.publicKeyHex, prompt, false)!.order.maxPrice).toBe(0);
+  expect(await offer()).toBe(0);
+});
+
+it('offers once a day where there was nothing, since there may be something by now', async () => {
+  const offer = async (): Promise<number> =>
+    (await open()).wallet.order(worker.publicKeyHex, prompt, false)!.order.maxPrice;
+  const yesterday = new Date(systemClock.now() - emptyForMs - 1_000);
+  known().write(999);
+  expect(await offer()).toBe(0);
+  utimesSync(join(path, 'balance.json'), yesterday, yesterday);
+  expect(await offer()).toBe(7_240);
+
+  (await open()).wallet.refused();
+  expect([await offer(), known().read()]).toEqual([0, 0]);
+  utimesSync(join(path, 'balance.json'), yesterday, yesterday);
+  (await open()).wallet.refused();
   expect(await offer()).toBe(0);
 });
 
