@@ -2,10 +2,11 @@
  * The real EnginePort: forks engine processes (src/engine/main.ts) and passes messages. Policy (restarts, backoff,
  * quarantine) is the engine machine's.
  *
- * An engine inherits no debugger and no test runner's hooks, gives way to the other programs of the machine, and speaks to nobody but
- * its parent.
+ * An engine inherits no debugger and no test runner's hooks, gives way to the other programs of the machine, in memory as in processor
+ * time, and speaks to nobody but its parent.
  */
 import { fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +27,12 @@ const environment = {
  */
 const heapLimits = ['--max-semi-space-size=1', '--max-old-space-size=2048'];
 
+/**
+ * Added to what Linux counts, in thousandths of all memory, when memory runs out and a process has to die. An engine is started again, and its
+ * requests survive it: better one of those than the worker, with its queue and connections, or a program of the owner's.
+ */
+const outOfMemoryScore = 500;
+
 /** Where a native abort says why, in characters kept. */
 const maxStderrTail = 8 * 1024;
 
@@ -41,6 +48,21 @@ export function forkEngine(options: ForkOptions = {}): EnginePort {
   return { spawn: (on) => spawn(entry, on, options.onPriorityRefused) };
 }
 
+/** At once: on Linux a priority is a thread's, and only threads made later inherit it. */
+function giveWay(pid: number, onPriorityRefused: ForkOptions['onPriorityRefused']): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch (error) {
+    onPriorityRefused?.(error);
+  }
+  if (process.platform !== 'linux') return;
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(outOfMemoryScore));
+  } catch {
+    // a service that has a higher one may not lower it
+  }
+}
+
 function spawn(
   entry: string,
   on: EngineProcessEvents,
@@ -52,12 +74,7 @@ function spawn(
     execArgv: heapLimits,
     env: { ...process.env, NODE_OPTIONS: '', ...environment },
   });
-  // Here and at once: on Linux a priority is a thread's, and only threads made later inherit it.
-  try {
-    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch (error) {
-    onPriorityRefused?.(error);
-  }
+  if (child.pid !== undefined) giveWay(child.pid, onPriorityRefused);
   let stderrTail = '';
   let gone = false;
   const exited = (code: number | null, signal: string | null): void => {

@@ -45,6 +45,10 @@ describe.runIf(process.platform === 'linux')('the threads of an engine', () => {
     expect(await mostThreads(Infinity, 10)).toBe(one);
   });
 
+  it('die first when memory runs out', () => {
+    expect(Number(readFileSync(`/proc/${engine.pid}/oom_score_adj`, 'utf8'))).toBeGreaterThanOrEqual(500);
+  });
+
   it('give way to other programs: every one that computes has a lower priority', () => {
     expect(getPriority(engine.pid)).toBe(constants.priority.PRIORITY_BELOW_NORMAL);
     const nice = readdirSync(`/proc/${engine.pid}/task`).map((thread) => {
