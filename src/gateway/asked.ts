@@ -19,8 +19,8 @@ export interface Asked {
   readonly rename: (field: string) => string;
 }
 
-/** What else is in a frame beside the request. */
-const frameMarginBytes = 1_024;
+/** A frame holds some bytes besides the request. */
+const maxRequestBytes = limits.maxFrameBytes - 1_024;
 
 /**
  * A worker ends the connection of whoever sends it more than a frame holds, or nests deeper, and remembers it: a program's mistake
@@ -31,16 +31,16 @@ export function assertFits(request: AskRequest): void {
   if (!nestsWithin(request, limits.maxNestingDepth))
     throw new ApiError(
       400,
-      `The request is nested deeper than the ${limits.maxNestingDepth} levels that workers read.`,
+      `The request is nested deeper than ${limits.maxNestingDepth} levels, which workers refuse.`,
       {
         code: 'invalid_value',
       },
     );
   const bytes = Buffer.byteLength(JSON.stringify(request));
-  if (bytes > limits.maxFrameBytes - frameMarginBytes)
+  if (bytes > maxRequestBytes)
     throw new ApiError(
       413,
-      `The request has ${bytes} bytes, and workers read at most ${limits.maxFrameBytes}; shorten it.`,
+      `The request has ${bytes} bytes, and workers read at most ${maxRequestBytes}; shorten it.`,
       {
         code: 'request_too_large',
       },

@@ -5,6 +5,7 @@
  * 2. `join` puts a swarm on the node. Its announcements are repeated when the local mesh has a new holder.
  * 3. `close` closes the topics, then the node: `closed`. Nothing waits for a network that may not be there.
  */
+import { isIPv4 } from 'node:net';
 import HyperDHT, { type Address, type HyperDHTOptions } from 'hyperdht';
 import { isLoopback } from '../../rules/nat.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -90,11 +91,11 @@ class HyperswarmDht implements Dht {
 
   #start(): void {
     if (this.#isOver) return;
+    const failed = (error: unknown): void => this.#fail(new Error(whyNotBound(this.#options, error), { cause: error }));
+    // An IPv6 address would be bound, and then no other node could ever be reached.
+    if (!isIPv4(bindHost(this.#options))) return failed(new Error('it is not an IPv4 address'));
     this.#node = new HyperDHT(nodeOptions(this.#options));
-    this.#node.bind().then(
-      () => this.#bound(),
-      (error: unknown) => this.#fail(new Error(whyNotBound(this.#options, error), { cause: error })),
-    );
+    this.#node.bind().then(() => this.#bound(), failed);
   }
 
   #bound(): void {

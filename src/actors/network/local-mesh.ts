@@ -95,6 +95,8 @@ export class LocalMesh {
   #whyNot(failure: unknown): string {
     const where = `port ${this.#address.port} on ${this.#address.host}`;
     if (failure instanceof Error) return `cannot bind ${where}: ${failure.message}`;
+    if (this.#holder !== undefined)
+      return `${where} is bound, but cannot be reached even from here; bring the loopback interface up`;
     return `${where} is taken by another program; free it, or meet on another one with QMESH_BOOTSTRAP=local:PORT`;
   }
 }
