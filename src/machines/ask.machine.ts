@@ -35,6 +35,7 @@ export interface AskContext extends AskInput {
   readonly doubt: a.AskFailure | undefined;
   /** Sent to the current worker with the prompt. */
   readonly proof: a.Proof | undefined;
+  /** Shown to the current worker. */
   readonly proofs: number;
   readonly isLocal: boolean;
 }
@@ -116,7 +117,7 @@ const chart = base.extend({
   actions: {
     noteTry: base.assign(({ context, event }) =>
       event.type === 'worker.chosen'
-        ? { tries: [...context.tries, { worker: event.worker, failure: undefined }], proof: undefined }
+        ? { tries: [...context.tries, { worker: event.worker, failure: undefined }], proof: undefined, proofs: 0 }
         : {},
     ),
     noteFailedTry: base.assign(({ context, event }) =>

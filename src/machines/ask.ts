@@ -6,7 +6,7 @@ export const maxTries = 5;
  * Queues a request may leave for a free slot, in addition to its tries. Beyond that it would only chase stale statuses.
  */
 export const maxMoves = 4;
-/** Proofs of work per request. A worker that keeps demanding more is left. */
+/** Proofs of work per try. A worker that keeps demanding more is left. */
 export const maxProofs = 2;
 /** A worker that still responds while its engine hangs repairs the engine within about this time. */
 const repairMs = 60_000;

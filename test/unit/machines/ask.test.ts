@@ -325,6 +325,17 @@ describe('an ask that must prove work', () => {
     expect(staged.context.proof).toBeUndefined();
   });
 
+  it('proves its work to every worker that takes over, however many did before', () => {
+    const staged = ask({ chance: 0 });
+    for (let tries = 1; tries <= maxTries; tries++) {
+      staged.send(chosen(`w${tries}`), wantsWork());
+      expect(staged.state).toEqual({ open: 'working' });
+      staged.send(proven, failed(true, 'rate_limited'));
+      staged.clock.advance(1);
+    }
+    expect(endsOf(staged)).toEqual(['rate_limited']);
+  });
+
   it('leaves a worker that keeps demanding proofs, or whose challenge is not solved in time', () => {
     const greedy = ask();
     greedy.send(chosen('w1'));
