@@ -1,20 +1,20 @@
 /**
- * Who may speak to this server: checked before a body is read. A web page that someone on this machine has open can reach a server
- * on loopback too, so a request must name it as nobody else's page can (`Host`: a name that was pointed here by a stranger's DNS is
- * refused), and must not come from another page (`Origin`), unless that page was let in. Keys are compared in constant time.
+ * Who may use this server, checked before a body is read. Any web page open in a browser on this machine can reach a server on loopback.
+ * So `Host` must be a name of this server, which stops DNS rebinding, and `Origin` must not be another site, unless it was allowed.
+ * Keys are compared in constant time.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import { ApiError } from './api-error.js';
 
 export interface AccessRules {
-  /** Without any, everybody who reaches the server may use it. */
+  /** If empty, everyone who can reach the server may use it. */
   readonly apiKeys: readonly string[];
-  /** Origins of pages that may use it; `*` is all. */
+  /** Origins of web pages that may use it; `*` allows all. */
   readonly cors: readonly string[];
   /** Names of this server besides its addresses and `localhost`. */
   readonly names: readonly string[];
-  /** Only this machine reaches it. Otherwise it is known by names without a dot, too, as in a container's network: no stranger owns one. */
+  /** Only this machine can reach it. Otherwise names without a dot are accepted too, as container networks use them: no stranger can own one. */
   readonly isLocal: boolean;
 }
 
@@ -74,7 +74,7 @@ export class Access {
     if (this.#keys.length === 0) return;
     const [, given] = /^bearer +(.*)$/i.exec(String(authorization)) ?? [];
     const shown = digest(given ?? '');
-    // all of them are compared, so that the time says nothing of which
+    // all keys are compared, so that timing does not reveal which one matched
     const isKnown = this.#keys.map((key) => timingSafeEqual(key, shown)).includes(true);
     if (given !== undefined && isKnown) return;
     const message =

@@ -1,4 +1,4 @@
-/** What all answers have in common on their way to a program: their head, the usage at their end, and events to stream them in. */
+/** What all answers to a program have in common: the head, the token usage, and the events of a stream. */
 import type { Ended, Piece } from './choices.js';
 
 export interface Head {
@@ -6,16 +6,16 @@ export interface Head {
   /** Unix seconds. */
   readonly created: number;
   readonly model: string;
-  /** Of the model's file: equal seeds may give equal answers where this is equal. Null where it is not known. */
+  /** Identifies the model's file: equal seeds can only give equal answers if this is equal. Null if unknown. */
   readonly fingerprint: string | null;
 }
 
-/** How one way to ask is answered. */
+/** The shape of one endpoint's answers. */
 export interface AnswerForm {
   whole(head: Head, ended: readonly Ended[]): object;
-  /** The events that a piece becomes. */
+  /** A piece as events. */
   events(head: Head, piece: Piece): readonly object[];
-  /** The last event of a stream, where it was asked for. */
+  /** The last event of a stream, if the program asked for usage. */
   usageEvent(head: Head, ended: readonly Ended[]): object;
 }
 

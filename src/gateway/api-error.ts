@@ -1,6 +1,6 @@
 /**
- * How a program is told that there is no answer: in OpenAI's shape, with the status that its library acts on. What goes wrong in
- * the mesh has a code there; the table below gives each its status, so a code that is new does not compile until it has one.
+ * Errors as a program sees them: in OpenAI's shape, with the status that its library acts on. The table below maps every error code
+ * of the mesh to a status; a new code does not compile until it has one.
  */
 import type { RequestError } from '../client/answer-stream.js';
 import type { ClientErrorCode } from '../client/error-codes.js';
@@ -19,7 +19,7 @@ export interface ErrorBody {
 interface Details {
   readonly code?: string | undefined;
   readonly param?: string | undefined;
-  /** When it is worth asking again. */
+  /** When to ask again. */
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -54,7 +54,7 @@ export class ApiError extends Error {
 export const badParameter = (param: string, why: string): ApiError =>
   new ApiError(400, `${param}: ${why}`, { param, code: 'invalid_value' });
 
-/** `param` does not exist, or asks for what the mesh cannot do. */
+/** `param` does not exist, or asks for something the mesh cannot do. */
 export const unsupportedParameter = (param: string, why: string): ApiError =>
   new ApiError(400, `${param}: ${why}`, { param, code: 'unsupported_parameter' });
 
@@ -67,7 +67,7 @@ function typeOf(status: number): string {
   return status === 403 ? 'permission_error' : 'invalid_request_error';
 }
 
-/** OpenAI's own libraries ask again by themselves on 408, 409, 429 and 5xx, and on no other. */
+/** OpenAI's own libraries retry on 408, 409, 429 and 5xx only. */
 const statuses: Readonly<Record<ErrorCode | ClientErrorCode, number>> = {
   bad_request: 400,
   prompt_too_long: 400,
@@ -93,17 +93,17 @@ const statuses: Readonly<Record<ErrorCode | ClientErrorCode, number>> = {
   deadline_exceeded: 504,
 };
 
-/** Where OpenAI has a word of its own for it, programs look for that one. */
+/** Codes for which OpenAI has its own name, which programs check for. */
 const openAiCodes: Readonly<Record<string, string>> = {
   bad_request: 'invalid_value',
   prompt_too_long: 'context_length_exceeded',
   rate_limited: 'rate_limit_exceeded',
 };
 
-/** Of a refusal that does not say when to come again. */
+/** For refusals that do not say when to ask again. */
 const retryMs = 2_000;
 
-/** @param rename gives a field of the mesh's request the name that the program knows. */
+/** @param rename maps a field of the mesh's request to the program's name for it. */
 export function fromMesh(error: RequestError, rename: (field: string) => string = (field) => field): ApiError {
   const { code, message, retryAfterMs } = error;
   const status = (statuses as Readonly<Record<string, number | undefined>>)[code] ?? 502;

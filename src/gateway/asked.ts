@@ -1,19 +1,19 @@
-/** What a program asked, in the mesh's words; and the checks that every way to ask ends with. */
+/** A program's request in the mesh's terms, and the checks that all endpoints share. */
 import type { AskRequest } from '../client/client.js';
 import { limits } from '../protocol/limits.js';
 import { ApiError } from './api-error.js';
 
 export interface Asked {
-  /** One for each choice, those of one prompt together. */
+  /** One per choice; the choices of one prompt are adjacent. */
   readonly requests: readonly AskRequest[];
   /** Choices of each prompt. */
   readonly n: number;
   readonly model: string | undefined;
   readonly isStreamed: boolean;
   readonly includeUsage: boolean;
-  /** The answer is to be a call of a tool, written as JSON. */
+  /** The answer must be a tool call, written as JSON. */
   readonly isCall: boolean;
-  /** Of those that the model makes, told to the program. */
+  /** Tool calls that are passed on to the program. */
   readonly maxCalls: number;
   /** The program's name for a field of the mesh's request. */
   readonly rename: (field: string) => string;
@@ -23,8 +23,8 @@ export interface Asked {
 const maxRequestBytes = limits.maxFrameBytes - 1_024;
 
 /**
- * A worker ends the connection of whoever sends it more than a frame holds, or nests deeper, and remembers it: a program's mistake
- * must not become this server's.
+ * A worker closes the connection, and records a strike, if a frame is too large or nested too deeply. Refusing it here keeps one program's
+ * mistake from costing this server its connection.
  * @throws ApiError
  */
 export function assertFits(request: AskRequest): void {
@@ -47,7 +47,7 @@ export function assertFits(request: AskRequest): void {
     );
 }
 
-/** Level by level, as a deep one would overflow the stack. */
+/** Level by level: recursion would overflow the stack on deep input. */
 function nestsWithin(value: unknown, levels: number): boolean {
   let level: unknown[] = [value];
   for (let depth = 0; depth < levels; depth++) {

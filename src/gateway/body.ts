@@ -1,4 +1,4 @@
-/** Bodies as they come, and what is wrong with them: everything that a request can fail of before it was understood. */
+/** Reading request bodies, and everything that can be wrong with one before its content is looked at. */
 import type { FastifyInstance } from 'fastify';
 import { limits } from '../protocol/limits.js';
 import { ApiError } from './api-error.js';
@@ -6,7 +6,7 @@ import { ApiError } from './api-error.js';
 /** A longer one would not fit into a frame of the mesh. */
 export const maxBodyBytes = limits.maxFrameBytes;
 
-/** JSON in UTF-8 and nothing else: a form that a foreign page may send unasked is no request. */
+/** JSON in UTF-8 and nothing else. In particular no forms, which any web page can send without asking. */
 export function parseJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -28,7 +28,7 @@ export function parseJson(app: FastifyInstance): void {
   });
 }
 
-/** What Fastify found wrong, for people. */
+/** Fastify's errors in plain words. */
 const problems: Readonly<Record<string, string>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: `The body is larger than ${maxBodyBytes} bytes, the most that workers read; shorten it.`,
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'The body must be JSON; send it with Content-Type: application/json.',
@@ -42,7 +42,7 @@ const codes: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
 };
 
-/** Undefined for a fault of this server. */
+/** Undefined if the fault is this server's own. */
 export function asApiError(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   const {

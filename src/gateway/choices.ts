@@ -1,6 +1,6 @@
 /**
- * The answers to one request of a program, from the mesh: each choice is a request of its own. Their pieces are given in the order
- * in which they come; where one fails, all end.
+ * The mesh's answers to one request of a program. Each choice is its own request to the mesh. Pieces are passed on in the order they
+ * arrive; if one choice fails, all end.
  */
 import type { Answer, AnswerStream } from '../client/answer-stream.js';
 import type { AskRequest, QMeshClient } from '../client/client.js';
@@ -8,7 +8,7 @@ import type { Clock, TimerHandle } from '../runtime/clock.js';
 
 export type MeshClient = Pick<QMeshClient, 'stream' | 'workers'>;
 
-/** A choice that is whole. */
+/** A finished choice. */
 export interface Ended extends Answer {
   readonly index: number;
 }
@@ -26,7 +26,7 @@ interface Turn {
 export interface Progress {
   readonly worker: string | undefined;
   readonly tries: number;
-  /** Until it was in a slot. */
+  /** Time until it was in a slot. */
   readonly queuedMs: number | undefined;
 }
 
@@ -86,7 +86,7 @@ export class Choices {
     yield { index, end: { ...(await stream.result), index } };
   }
 
-  /** The same, with an `undefined` wherever nothing came for `silenceMs`. */
+  /** The same, with an `undefined` whenever nothing has arrived for `silenceMs`. */
   async *piecesAndSilences(silenceMs: number): AsyncGenerator<Piece | undefined, void, undefined> {
     const pieces = this.pieces();
     let next = pieces.next();
@@ -119,7 +119,7 @@ export class Choices {
   }
 }
 
-/** Its failure is looked at later, or never, where another one came first. */
+/** Its failure is handled later, or not at all if another one comes first: so it must not count as unhandled. */
 function quietly<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

@@ -1,7 +1,7 @@
 /**
- * An answer as server-sent events. What goes wrong once it has begun is an event too, as its status has been sent; a comment in a
- * long silence keeps those in between from closing the connection. Whoever reads slowly is waited for: the next piece is taken when
- * the last one has gone.
+ * An answer as server-sent events. An error after the first piece is an event too, because the status has already been sent. During long
+ * silences a comment keeps proxies from closing the connection. Slow readers hold the stream back: the next piece is taken once
+ * the last one has been sent.
  */
 import type { AnswerForm, Head } from './answer-form.js';
 import type { ErrorBody } from './api-error.js';

@@ -32,15 +32,15 @@ export interface GatewayOptions extends AccessRules {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** Choices that are being answered at the same time. */
+  /** Choices being answered at the same time. */
   readonly maxChoicesOpen: number;
-  /** For a request, with all its waiting. */
+  /** For a whole request, waiting included. */
   readonly deadlineMs: number;
-  /** Who reads nothing of a stream for so long is gone. */
+  /** A client that reads nothing of its stream for this long is cut off. */
   readonly stalledReaderMs: number;
 }
 
-/** A stream says something at least this often, so that nobody in between takes it for dead. */
+/** A stream sends something at least this often, so that proxies keep it open. */
 const heartbeatMs = 10_000;
 /** From a connection's first byte to the last one of a request's head, and of its body. */
 const headMs = 10_000;
@@ -48,20 +48,20 @@ const requestMs = 30_000;
 const idleMs = 10_000;
 const maxConnections = 2_048;
 const maxUrlChars = 1_024;
-/** After the last answer was cut, until connections are. */
+/** From cutting off the last answer to closing all connections. */
 const flushMs = 1_000;
 const sweepMs = 50;
 const fingerprintChars = 12;
 
-/** A request of a program, from its head to its last byte. */
+/** One HTTP request, from its head to the last byte of its answer. */
 interface Exchange {
   readonly id: string;
   readonly startedMs: number;
-  /** Ends what it asked of the mesh. */
+  /** Cancels its requests to the mesh. */
   readonly abort: AbortController;
   /** Each takes a place. */
   choices: number;
-  /** What is told of it. */
+  /** For headers and the log. */
   readonly note: Partial<Record<'worker' | 'tries' | 'queueMs', string>>;
 }
 
@@ -91,14 +91,14 @@ export class Gateway {
     this.#route();
   }
 
-  /** @returns where it is. Rejects where the address cannot be had. */
+  /** @returns the port. Rejects if the address cannot be bound. */
   async listen(address: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }> {
     await this.app.listen({ ...address, listenTextResolver: () => '' });
     const bound = this.app.server.address();
     return { port: typeof bound === 'object' && bound !== null ? bound.port : address.port };
   }
 
-  /** Takes nothing new; what runs may go on for `drainMs`, and is then ended with an error that says so. */
+  /** Refuses new requests. Running ones may continue for `drainMs` and are then ended with an error that says so. */
   async close(drainMs: number): Promise<void> {
     const { clock } = this.#options;
     this.#isClosing = true;
@@ -186,7 +186,7 @@ export class Gateway {
       note: {},
     };
     this.#exchanges.set(request, exchange);
-    // at its end, whichever: whole, or the program closed its connection
+    // however it ends: complete, or because the program closed its connection
     reply.raw.once('close', () => {
       this.#exchanges.delete(request);
       exchange.abort.abort();
@@ -270,7 +270,7 @@ export class Gateway {
     return Readable.from(eventStream(first, pieces, { ...asked, form, head, isCut, explain, epilogue }));
   }
 
-  /** How the mesh answers, of each choice: for the program in headers, for the owner in the log. */
+  /** How the mesh answered each choice: headers for the program, log fields for the owner. */
   #tell({ note }: Exchange, { progress }: Choices): Record<string, string> {
     const each = (what: (choice: Choices['progress'][number]) => string | number): string =>
       progress.map(what).join(', ');

@@ -1,11 +1,11 @@
-/** Requests of which nothing can be read, or not even where they lead. They are answered in OpenAI's shape as well: a program's library reads nothing else. */
+/** Requests that cannot be parsed, or whose path cannot. They too are answered in OpenAI's shape, since client libraries read nothing else. */
 import type { FastifyServerOptions } from 'fastify';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import { ApiError } from './api-error.js';
 
 type ClientErrorHandler = NonNullable<FastifyServerOptions['clientErrorHandler']>;
 
-/** By what Node found wrong; anything else is a request that is no HTTP. */
+/** By Node's error code. Anything else is not HTTP. */
 const errors: Readonly<Record<string, ApiError>> = {
   ERR_HTTP_REQUEST_TIMEOUT: new ApiError(408, 'The request did not arrive in time.', { code: 'request_timeout' }),
   HPE_HEADER_OVERFLOW: new ApiError(431, 'The headers of the request are too long.', { code: 'headers_too_large' }),
@@ -14,7 +14,7 @@ const noHttp = new ApiError(400, 'This is not a request in HTTP.', { code: 'inva
 const noPath = new ApiError(400, 'The path of the request cannot be decoded.', { code: 'invalid_request' });
 const type = 'application/json; charset=utf-8';
 
-/** Before there is a request; the connection ends with it, as nobody knows where the next one would begin. */
+/** There is no request yet. The connection is closed, because nobody can tell where the next request would begin. */
 export const onClientError: ClientErrorHandler = (error, socket) => {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const { status, body } = errors[error.code] ?? noHttp;
@@ -33,7 +33,7 @@ export const onClientError: ClientErrorHandler = (error, socket) => {
   socket.destroy(error);
 };
 
-/** A path with a `%` that stands for no character. */
+/** A path with an invalid percent-encoding. */
 export function onUndecodable(response: ServerResponse): void {
   const { status, body } = noPath;
   response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));

@@ -3,14 +3,14 @@ import { createSocket } from 'node:dgram';
 import HyperDHT, { type Address } from 'hyperdht';
 
 export interface Reach {
-  /** Under which others reach the node, if that is another address than the one bound: they refuse answers from elsewhere. */
+  /** Where others reach the node, if not at the address it binds: they refuse answers from any other. */
   readonly host?: string;
-  /** Nodes that it joins; none where it is the first. */
+  /** Nodes that it joins; none if it is the first. */
   readonly bootstrap?: readonly Address[];
 }
 
 /**
- * Rejects with the system's error (`EADDRINUSE` …), and leaves nothing behind then.
+ * Rejects with the system's error (`EADDRINUSE` …) and then leaves nothing behind.
  *
  * @param address to bind; port 0 is any free one.
  */
@@ -29,12 +29,12 @@ export async function bindBootstrapper(
   return { node, port };
 }
 
-/** Also of a node that could not bind, which by itself leaves a watcher running, and with it the process. Never rejects. */
+/** Works for a node that failed to bind, too, which would leave a watcher running that keeps the process alive. Never rejects. */
 export async function destroyNode(node: HyperDHT): Promise<void> {
   await node.destroy().catch(() => node.io.networkInterfaces.destroy());
 }
 
-/** Asked with a plain socket first: whoever waits for a port asks every second, and a DHT node is a costly way to ask. */
+/** Tried with a plain socket first: members retry every second, and creating a DHT node for that is expensive. */
 function freePort({ host, port }: Address): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4');

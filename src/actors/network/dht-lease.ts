@@ -1,8 +1,7 @@
 /**
- * One swarm's share in the DHT node of the process. Hyperswarm takes a DHT node to be its own: it destroys it when it is
- * itself destroyed, and it never takes its listeners off. A lease looks like the node, outlives neither of the two, and
- * leaves nothing behind. It also bounds dials: one to where a peer used to be goes on for four seconds, and as long as it
- * does, Hyperswarm starts no other to where that peer is now.
+ * One swarm's share of the process's DHT node. Hyperswarm assumes that it owns its node: it destroys the node together with itself and
+ * never removes its listeners. A lease looks like the node, but leaves it alone and removes the listeners. It also limits how long a dial
+ * may take: a dial to a peer's old address lasts four seconds, and until it ends Hyperswarm does not dial the new one.
  */
 import type HyperDHT from 'hyperdht';
 import type { NoiseStream } from 'hyperswarm';
@@ -12,11 +11,11 @@ type Listener = (...args: unknown[]) => void;
 
 export interface DhtLease {
   readonly dht: HyperDHT;
-  /** Takes off every listener that was put on through this lease. */
+  /** Removes every listener that was added through this lease. */
   release(): void;
 }
 
-/** @param dialTimeoutMs undefined leaves it to the library, which needs its time to get through firewalls. */
+/** @param dialTimeoutMs undefined leaves it to the library, which needs time to get through firewalls. */
 export function leaseDht(node: HyperDHT, clock: Clock, dialTimeoutMs: number | undefined): DhtLease {
   const listeners: { readonly event: string | symbol; readonly listener: Listener }[] = [];
   const on = (event: string | symbol, listener: Listener): HyperDHT => {
