@@ -17,6 +17,7 @@ declare module 'hypercore' {
   /** One core on one connection. */
   export interface Peer {
     readonly remotePublicKey: Uint8Array;
+    readonly stream: NoiseStream;
     /** Requests sent to it and not answered. */
     readonly inflight: number;
     /** Not documented: how blocks are sent to it. */

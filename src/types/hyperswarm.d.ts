@@ -13,6 +13,8 @@ declare module 'hyperswarm' {
     /** Not documented: bytes that wait in JavaScript for the stream below. */
     readonly _writableState: { readonly buffered: number };
     write(data: Uint8Array): boolean;
+    /** Resolves when the peer has what was written so far; to false, or never, where the stream ends before. */
+    flush(): Promise<boolean>;
     end(): void;
     destroy(error?: Error): void;
   }

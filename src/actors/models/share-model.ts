@@ -1,5 +1,6 @@
 /** Offers one model of this disk to the mesh: its core is opened over the file, and its card goes on the shelf. */
 import { basename } from 'node:path';
+import type { Peer } from 'hypercore';
 import type { CatalogEntry } from '../../gguf/catalog.js';
 import { inspectGguf } from '../../gguf/inspect.js';
 import { estimateMemoryBytes } from '../../gguf/memory.js';
@@ -22,7 +23,7 @@ export interface ShareOptions {
   readonly catalog: readonly CatalogEntry[];
   /** Of a file's blocks, where it is not known from an earlier time. */
   readonly readTree: (path: string) => Promise<BlockTree>;
-  /** A block went out. */
+  /** A peer has received a block. */
   readonly sent?: (bytes: number) => void;
 }
 
@@ -41,7 +42,11 @@ export async function shareModel(
   if (partOf(basename(path)) !== undefined) throw new Error('it lies in several files, and only models of one file are offered');
   const info = await inspectGguf(path);
   const seed = await openSeed(coresFolder, path, content, () => readTree(path), upload);
-  if (sent !== undefined) seed.core.on('upload', (_index: number, bytes: number) => sent(bytes));
+  if (sent !== undefined)
+    seed.core.on('upload', (_index: number, bytes: number, { stream }: Peer) => {
+      // Said before the block is written to the stream. What a peer that is gone has not acknowledged was never sent.
+      void stream.flush().then((isThere) => isThere && sent(bytes));
+    });
   const entry = catalog.find(({ sha256 }) => sha256 === content.sha256);
   const card: ModelCard = {
     name: nameOf(path),

@@ -129,8 +129,8 @@ describe.runIf(isSoak)('500 MB', () => {
     expect(Number(end.lines.find(({ event }) => event === 'progress')?.bytes)).toBeGreaterThanOrEqual(kept);
     expect(await hashOf(placeOf(home))).toBe(sha256);
     const again = ((await sentBy(seeder)) - fileBytes) / mebibyte;
-    say(`five kills: ${again.toFixed(2)} blocks sent again in all`);
-    expect(again).toBeLessThanOrEqual(5 * 3); // two were on their way at each kill, one may have been in the file and not in the database
+    say(`five kills: ${again.toFixed(2)} blocks received again in all`);
+    expect(again).toBeLessThanOrEqual(5 * 2); // at each kill one may have arrived and not be in the database, and another one have just arrived
   }, longMs);
 
   it('goes to three at once, and its origin sends it hardly more than once', async () => {
