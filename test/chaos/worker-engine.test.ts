@@ -154,6 +154,43 @@ describe('an engine that dies', () => {
     await second;
   });
 
+  it('under an answer constrained by a JSON schema, costs it nothing either', async () => {
+    const jsonSchema = { type: 'object', properties: { n: { type: 'integer' }, text: { type: 'string' } } };
+    const asked = {
+      model: 'demo',
+      prompt: 'count from 7',
+      options: { temperature: 1, seed: 3, maxTokens: 400, jsonSchema },
+    };
+    const { text: undisturbed } = await client.generate(asked);
+    const dying = await engineOf(worker, demo);
+    const stream = client.stream(asked);
+    let text = '';
+    for await (const chunk of stream) {
+      if (text.length < 600 && text.length + chunk.text.length >= 600) signalProcess(dying, 'SIGKILL');
+      text += chunk.text;
+    }
+    expect(text).toBe(undisturbed);
+    expectUnbroken(await stream.result, workerId);
+    expect(isAlive(dying)).toBe(false);
+  });
+
+  it('together with the other one, as long prompts come in, costs no client an answer', async () => {
+    const dying = await Promise.all([engineOf(worker, demo), engineOf(worker, keyed)]);
+    const long = 'x'.repeat(1_500);
+    const answers = [11, 12, 13].flatMap((key) => [
+      client.generate({ model: 'keyed', prompt: `KEY${key};${long}`, options: { ...greedy, maxTokens: 40 } }),
+      client.generate({
+        model: 'demo',
+        prompt: `count from ${key}${'.'.repeat(1_500)}`,
+        options: { ...greedy, maxTokens: 40 },
+      }),
+    ]);
+    setTimeout(() => dying.forEach((pid) => signalProcess(pid, 'SIGKILL')), 15);
+    const texts = (await Promise.all(answers)).map(({ text }) => text);
+    expect(texts).toEqual([11, 12, 13].flatMap((key) => [expectedKeyed(key, 40), expectedCount(key, 40)]));
+    expect(dying.map(isAlive)).toEqual([false, false]);
+  });
+
   it('at every start is given up after three deaths, with a reason, and the other model is served on', async () => {
     const untouched = await engineOf(worker, demo);
     const from = worker.lines.length;
