@@ -1,13 +1,12 @@
 /**
- * From tokens to the text that may leave: whole characters, nothing after a stop string, and nothing that might still
- * turn out to be the beginning of one. Text leaves at token boundaries, so that what a client holds is tokenised again as it was
- * when another worker continues it.
+ * Turns tokens into text that may be sent: whole characters, nothing after a stop string, and nothing that may still
+ * turn out to begin one. Text is sent at token boundaries, so that another worker that continues it tokenises it as it was.
  *
  * Invariants (test/unit/engine/answer-text.test.ts): what left is a prefix of the plain text; no stop string begins in
  * what is new, unless what the client held already began it; the token counts add up.
  */
 
-/** Text that may leave now, and how many tokens it holds. */
+/** Text that may be sent now, and how many tokens it holds. */
 export interface Piece {
   readonly text: string;
   readonly tokens: number;
@@ -25,9 +24,9 @@ export class AnswerText {
   readonly #longestStop: number;
   /** Tokens that end within a character. */
   #open: number[] = [];
-  /** Whole characters that wait, because a stop string may have begun in them. */
+  /** Whole characters held back because a stop string may have begun in them. */
   #held: Piece[] = [];
-  /** The end of what has left already; a stop string may span it and what comes. */
+  /** The end of what was sent; a stop string may begin in it. */
   #tail: string;
   #stopped = false;
 
@@ -41,7 +40,7 @@ export class AnswerText {
     this.#remember(already);
   }
 
-  /** A stop string is complete; nothing more will leave. */
+  /** A stop string is complete; nothing more will be sent. */
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -64,7 +63,7 @@ export class AnswerText {
     return this.#release();
   }
 
-  /** The answer ends here, so what was held back cannot become a stop string any more. */
+  /** The answer ends here, so text held back cannot become a stop string any more. */
   end(): Piece {
     if (this.#stopped) return noPiece;
     const text = this.#detokenize(this.#open).replace(/\uFFFD+$/u, ''); // half a character has no text
@@ -85,7 +84,7 @@ export class AnswerText {
     return this.#take(text.length - this.#tail.length - longestBeginning(text, this.#stops), 'whole tokens');
   }
 
-  /** Takes `length` characters of what is held: whole pieces only, or cutting the last one. */
+  /** Takes `length` characters of the held text: whole pieces only, or cutting the last one. */
   #take(length: number, how: 'cut' | 'whole tokens'): Piece {
     const taken: Piece[] = [];
     let left = length;

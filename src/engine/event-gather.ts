@@ -1,7 +1,7 @@
 /**
- * Events on their way out of the inference thread. What one step brings leaves in one message: every message wakes three
- * sleeping threads between here and the worker, and where all cores compute, each of them puts a compute thread aside for
- * which the others then wait.
+ * Batches the events that leave the inference thread: those of one step go in one message. Each message wakes three
+ * sleeping threads between here and the worker, and when all cores compute, each of these preempts a compute thread
+ * that the others then wait for.
  */
 import type { EngineEvent } from './messages.js';
 
@@ -14,13 +14,13 @@ export class EventGather {
     this.#send = send;
   }
 
-  /** Leaves at once, unless held. */
+  /** Sends the event at once, unless events are held. */
   emit(event: EngineEvent): void {
     this.#gathered.push(event);
     if (!this.#holding) this.#flush();
   }
 
-  /** From now on events gather, at most a few for each slot. */
+  /** From now on events gather: at most a few per slot. */
   hold(): void {
     this.#holding = true;
   }

@@ -1,15 +1,15 @@
 /**
- * What an engine that computes, and the other programs of its machine, use of the processors. Both are read at one instant,
- * here: the worker could read the machine by itself, but what it knows of this process would be some tenths of a second
- * older, and with all cores computing that is a whole core of error.
+ * Measures how much processor time a computing engine and the machine's other programs use. Both are read here, at one
+ * instant: the worker could read the machine itself, but its figures for this process would be some tenths of a second older,
+ * and with all cores computing that is an error of a whole core.
  *
- * Costs nothing while the engine rests: a window begins with the first batch, and the last one ends after the last.
+ * Costs nothing while the engine is idle: the first window begins with the first batch, and the last ends after the last.
  */
 import type { Clock } from '../runtime/clock.js';
 import { readProcessorTimes, type ProcessorTimes } from '../runtime/processor-times.js';
 import type { EngineEvent } from './messages.js';
 
-/** Two of these in a row must be seen, and acted upon, well within 2 s (rules/pace.ts). */
+/** Two of these in a row must be seen and acted on well within 2 s (rules/pace.ts). */
 export const usageWindowMs = 400;
 
 export type Usage = Extract<EngineEvent, { readonly type: 'usage' }>;

@@ -1,12 +1,12 @@
 /**
  * The part of node-llama-cpp below its public API that the engine drives itself: one batch a step, composed by our own
- * scheduler (scheduler.ts) instead of the library's queue. That buys what its public API cannot give: prompts and
- * decodes in batches of their own, in an order of ours, random numbers that depend on (seed, position) alone, and no 0.5 ms of
- * bookkeeping per token. The price is a tie to these members, so the package is pinned to an exact version, and
- * `nativeContextOf` refuses a build that lacks one of them instead of failing in the middle of a request.
+ * scheduler (scheduler.ts) instead of the library's queue. That gives what the public API cannot: separate batches for prompts
+ * and decodes, in our order; random numbers that depend on (seed, position) alone; and 0.5 ms less bookkeeping per token.
+ * The price is a dependency on these members, so the package is pinned to an exact version, and `nativeContextOf` refuses
+ * a build that lacks one of them rather than fail in the middle of a request.
  *
- * What is done off the engine's thread is done on libuv's pool, which has one thread in an engine process (actors/engine-process.ts):
- * so it is done in order, and a token can be asked for before the batch that it comes from is computed.
+ * Native work off the engine's thread runs on libuv's pool, which has one thread in an engine process
+ * (actors/engine-process.ts). So it runs in order, and a token can be asked for before its batch is computed.
  */
 import process from 'node:process';
 
@@ -16,11 +16,11 @@ import type { Llama, LlamaContext, LlamaGrammar, LlamaModel } from 'node-llama-c
 export interface NativeContext {
   /** Starts a new batch of at most `tokens` tokens. */
   initBatch(tokens: number): void;
-  /** Adds tokens at consecutive positions; `logitsAt` are the indexes whose logits are wanted. Returns where they will be. */
+  /** Adds tokens at consecutive positions, with logits wanted for the indexes `logitsAt`. Returns where these will be. */
   addToBatch(sequence: number, firstPosition: number, tokens: Uint32Array, logitsAt: Uint32Array): Uint32Array;
-  /** Computes the batch, off this thread. What is done off this thread is done in the order in which it was asked for. */
+  /** Computes the batch, off this thread. Work off this thread is done in the order in which it was requested. */
   decodeBatch(): Promise<void>;
-  /** Picks a token from the logits at `logitsIndex`, off this thread. -1 when there is none to pick. */
+  /** Picks a token from the logits at `logitsIndex`, off this thread; -1 if there is none to pick. */
   sampleToken(logitsIndex: number, sampler: NativeSampler): Promise<number>;
   /** Forgets all of a sequence. */
   disposeSequence(sequence: number): void;
@@ -34,13 +34,13 @@ export interface NativeContext {
 /** Opaque. */
 export type NativeGrammarState = object;
 
-/** What a sampler is told before each token. A field that is absent switches its stage off. */
+/** A sampler's settings for one token. An absent field switches its stage off. */
 export interface SamplerConfig {
   readonly temperature: number;
   readonly topK: number;
   readonly topP: number;
   readonly minP: number;
-  /** A seed other than the last one starts the generator anew. */
+  /** A seed that differs from the last one restarts the generator. */
   readonly seed: number;
   readonly repeatPenalty?: number;
   readonly repeatPenaltyMaxTokens?: number;
@@ -104,7 +104,7 @@ export function newSampler(llama: Llama, model: LlamaModel): NativeSampler {
   return new (member(llama, '_bindings').AddonSampler)(member(model, '_model'));
 }
 
-/** How far a grammar has come. A sampler that is told `native` moves it past the token that it picks. */
+/** A grammar's state after the tokens so far. A sampler configured with `native` advances it by the token it picks. */
 export class GrammarState {
   readonly #bindings: NativeBindings;
   readonly native: NativeGrammarState;
@@ -125,7 +125,7 @@ export class GrammarState {
     return new GrammarState(this.#bindings, new this.#bindings.AddonGrammarEvaluationState(this.native));
   }
 
-  /** Moves past a token that was picked elsewhere; false, and no change, where the grammar forbids it. */
+  /** Advances by a token picked elsewhere; false, and no change, if the grammar forbids it. */
   advance(token: number): boolean {
     const { AddonSampler } = this.#bindings;
     if (!AddonSampler.canBeNextTokenForGrammarEvaluationState(this.native, token)) return false;
@@ -146,15 +146,15 @@ interface LogitsSource {
   ): Promise<readonly [picked: number, unknown, unknown, logits: readonly number[], totalWeight: number]>;
 }
 
-/** Told to a sampler, makes it pick the likeliest token. */
+/** Makes a sampler pick the likeliest token. */
 export const greedyConfig: SamplerConfig = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
-/** Where a model rules a token out, its logarithm is this, which JSON can carry. */
+/** Stands for the logarithm of 0, which JSON cannot carry. */
 export const leastLogProb = -100;
 
 /**
- * Natural logarithms of the probabilities that the model itself, before any sampling, gives to these tokens.
- * @param greedy a sampler that was told `greedyConfig`: what it picks has the highest logit, relative to which the total is given
+ * Natural logarithms of the probabilities that the model, before any sampling, gives to these tokens.
+ * @param greedy a sampler with `greedyConfig`: its pick has the highest logit, to which the total is relative
  */
 export async function logProbs(
   context: NativeContext,

@@ -1,8 +1,8 @@
 /**
- * How long a slice of a prompt is: about sliceTargetMs of computing, since for that long the other streams stand still
- * and a cancel is not heard. A graphics card does thousands of tokens in that time, an old laptop 30, so the
- * length follows what was measured. Whole multiples of sliceUnitTokens: matrix kernels work on blocks of rows, and 63 tokens cost
- * a fifth more than 64.
+ * How long a slice of a prompt is: about sliceTargetMs of computing, since the other streams stand still and a cancel is
+ * not heard for that long. A graphics card does thousands of tokens in that time, an old laptop 30, so the length follows
+ * measurement. Slices are multiples of sliceUnitTokens: matrix kernels work on blocks of rows, and 63 tokens cost a fifth more
+ * than 64.
  */
 export const sliceUnitTokens = 64;
 export const maxSliceTokens = 512;
@@ -18,7 +18,7 @@ export class PrefillPace {
     return this.#sliceTokens;
   }
 
-  /** A slice was computed. Shorter ones than the unit say little about the next and are passed over. */
+  /** A slice was computed. One shorter than the unit says little about the next and is ignored. */
   measured(tokens: number, tookMs: number): void {
     if (tokens < sliceUnitTokens) return;
     const latest = tokens / Math.max(tookMs, 0.01);

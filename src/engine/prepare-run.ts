@@ -1,6 +1,6 @@
 /**
- * From a request to a run: everything is checked here, the cheap things first, so that a run that starts can only end in an
- * answer or in a failure of the machine.
+ * From a request to a run. Everything is checked here, cheap things first, so that a run that starts ends in an answer or
+ * in a failure of the machine.
  */
 import type { Llama, LlamaGrammar, Token } from 'node-llama-cpp';
 
@@ -59,14 +59,14 @@ export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenO
   return new Run({ ...setup, sampler, weigher }, tokenizer, outlet);
 }
 
-/** A word that was cut is read as up to so many tokens. */
+/** A word that was cut tokenises to at most about this many tokens. */
 const maxSeamTokens = 8;
-/** Each takes the logits of a whole vocabulary and a pick from them. */
+/** Each costs the logits of a whole vocabulary, and a pick. */
 const maxRepickedTokens = 512;
 
 /**
- * How many tokens of a resumed text are picked again. Where nothing holds the answer to a form, models write what tokenisers read, and
- * only its end may be cut; text leaves in whole tokens, but a client may hold less of it. Under a grammar it is all of them,
+ * How many tokens of a resumed text are picked again. Text is sent in whole tokens, but a client may hold less of the last one.
+ * Unconstrained, a model mostly writes the tokens that a tokeniser reads, so only that end matters. Under a grammar all do,
  * unless chance would pick others anyway.
  */
 function repickedOf({ temperature, seed }: RunOptions, grammar: LlamaGrammar | undefined, resumed: number): number {
@@ -74,7 +74,7 @@ function repickedOf({ temperature, seed }: RunOptions, grammar: LlamaGrammar | u
   return Math.min(resumed, grammar !== undefined && isRepeatable ? maxRepickedTokens : maxSeamTokens);
 }
 
-/** Of an answer with fewer tokens than this share of what was allowed, its length is no reason to have ended. */
+/** An answer with fewer tokens than this share of `maxTokens` did not end because of its length. */
 const cutShare = 0.8;
 
 function weigherOf(
@@ -104,7 +104,7 @@ function weigherOf(
   });
 }
 
-/** No tools are the same as an empty list. */
+/** An empty list is the same as no tools. */
 const toolsOf = ({ tools }: RunRequest): RunRequest['tools'] => (tools?.length === 0 ? undefined : tools);
 
 function tokensOf(request: RunRequest, tokenizer: Tokenizer): Token[] {
@@ -122,7 +122,7 @@ function stopsOf({ options, messages }: RunRequest, { chatFormat }: Tokenizer): 
   return [...(options?.stop ?? []), ...ofFormat];
 }
 
-/** What the answer is held to: the schema that was asked for, or that a call of a tool is well-formed. */
+/** What constrains the answer: the schema asked for, or the form of tool calls. */
 async function grammarOf(request: RunRequest, llama: Llama): Promise<LlamaGrammar | undefined> {
   const tools = toolsOf(request);
   const schema = request.options?.jsonSchema;

@@ -1,30 +1,30 @@
 /**
- * A resumed answer is known as text, but not as the tokens in which the model said it: the text may end within a token, and under a
- * grammar a model often spells in small tokens what a tokeniser would read as one. What comes next depends on both. So the
- * model picks the last tokens of the resumed text once more, and where its pick agrees with the text, the pick stands.
+ * The text of a resumed answer is known, but not the tokens the model wrote it in: the text may end inside a token, and under
+ * a grammar a model often spells in several tokens what a tokeniser reads as one. What comes next depends on the tokens. So
+ * the model picks the last tokens of the text once more, and a pick that agrees with the text stands.
  */
 import { replacement } from './answer-text.js';
 
-/** What the model's vocabulary answers. */
+/** What a run needs from the tokeniser. */
 export interface Vocabulary {
   text(tokens: readonly number[]): string;
-  /** The tokens of a text that goes on from what stands before it. */
+  /** The tokens of a text that continues what comes before it. */
   continuation(text: string): number[];
-  /** Whether the model says with this token that its answer is complete. */
+  /** Whether the model ends its answer with this token. */
   ends(token: number): boolean;
 }
 
 export interface Reading {
   readonly tokens: readonly number[];
-  /** What the last token says beyond the text that the client holds. */
+  /** What the last token adds to the text that the client holds. */
   readonly beyond: string;
 }
 
 /**
- * How the end of the resumed text is read once the model has picked `picked` as its first token.
+ * Splits the end of the resumed text into tokens, given that the model picked `picked` as the first of them.
  *
- * @param tokens how that end was read before
- * @returns undefined where it is read as before: the pick is the same, or contradicts the text
+ * @param tokens how that end was split before
+ * @returns undefined if that stands: the pick is the same token, or contradicts the text
  */
 export function readAgain(
   vocabulary: Vocabulary,

@@ -1,7 +1,7 @@
 /**
- * One run: what it must evaluate, what it has answered, and when it is over. It knows tokens and rules, and neither llama.cpp's
- * batches (scheduler.ts) nor messages. Lifecycle: created with all its tokens known → its prompt is evaluated in slices →
- * each picked token goes to `accept` → `finish` is called exactly once, by whoever ends it.
+ * One run: what must be evaluated, what it has answered, and when it is over. It knows nothing of llama.cpp's batches
+ * (scheduler.ts) or of messages. Lifecycle: created with all its tokens → its prompt is evaluated in slices → tokens of a
+ * resumed text go to `repick`, new ones to `accept` → `finish` is called exactly once, by whoever ends it.
  */
 import { AnswerText, noPiece, type Piece } from './answer-text.js';
 import type { FinishReason, RunOptions, ToolCall } from './messages.js';
@@ -30,15 +30,15 @@ export interface RunSetup {
   readonly sampler: NativeSampler;
   /** As it stands before the first token that is picked. */
   readonly grammar: GrammarState | undefined;
-  /** Where the answer may be calls of tools. */
+  /** If the answer may be tool calls. */
   readonly sieve: ToolCallSieve | undefined;
-  /** Where there is no answer to be given: `resumedTokens` are claimed to be one. */
+  /** If no answer is wanted, but `resumedTokens`, claimed to be one, are to be weighed. */
   readonly weigher: Weigher | undefined;
 }
 
-/** At most so many places are looked at in one batch: each takes memory for the logits of a whole vocabulary. */
+/** Each takes memory for the logits of a whole vocabulary. */
 export const maxLogitsPerBatch = 32;
-/** Where the tokens of a resumed text have just been read anew, those after it are less certain. */
+/** Once the model has split a resumed text in its own way, it may well do so again soon, and the rest of a batch be lost. */
 const logitsAfterChange = 2;
 
 export class Run {
@@ -49,25 +49,25 @@ export class Run {
   /** Prompt, resumed part and answer. */
   readonly tokens: number[];
   readonly sampler: NativeSampler;
-  /** How many tokens have to be in the sequence before the first new one is picked. */
+  /** How many tokens must be in the sequence before the first new one is picked. */
   prefillTokens: number;
-  /** From which token on it is asked what comes next. */
+  /** Logits are needed from this token on. */
   readonly logitsFrom: number;
   readonly weigher: Weigher | undefined;
   cancelled = false;
-  /** How many places of a resumed or claimed text the next batch looks at. */
+  /** How many tokens of a resumed or claimed text the next batch takes logits for. */
   logitsPerBatch = maxLogitsPerBatch;
-  /** How often another prompt's slice went before this one's. */
+  /** How often another prompt's slice was computed first. */
   passedOver = 0;
   readonly #setup: RunSetup;
   readonly #vocabulary: Vocabulary;
   readonly #answer: AnswerText;
   readonly #outlet: TokenOutlet;
-  /** How many tokens the answer may have, the resumed ones included. */
+  /** How many tokens the answer may have, including resumed ones. */
   readonly #limit: number;
-  /** After the tokens before the one that is picked next. */
+  /** As it stands before the token that is picked next. */
   #grammar: GrammarState | undefined;
-  /** `#grammar`, moved on by a pick that may not stand. */
+  /** A copy of `#grammar`, advanced by a pick that may not stand. */
   #tried: GrammarState | undefined;
   /** Whether tokens of the resumed text are still to be picked again. */
   #isRepicking: boolean;
@@ -93,17 +93,17 @@ export class Run {
     this.#limit = Math.min(setup.options.maxTokens ?? Infinity, setup.contextSize - this.promptTokens);
   }
 
-  /** How many tokens the new text has that left, or the calls that are given whole. */
+  /** How many tokens the new text sent holds, or the tool calls, which are given whole. */
   get completionTokens(): number {
     return this.#outlet.sentTokens + this.#callTokens;
   }
 
-  /** The calls that the answer turned out to be; known once the run is finished. */
+  /** The tool calls the answer turned out to be; known once the run is finished. */
   get toolCalls(): readonly ToolCall[] | undefined {
     return this.#calls;
   }
 
-  /** Why there is nothing (more) to compute; undefined while there is. */
+  /** Why there is nothing more to compute; undefined while there is. */
   get over(): FinishReason | undefined {
     if (this.weigher !== undefined) return undefined;
     if (this.#answer.stopped) return 'stop';
@@ -122,8 +122,9 @@ export class Run {
   }
 
   /**
-   * Takes what the model picks for a token of the resumed text. Returns whether the tokens from there on are others now: that needs
-   * what was computed of them to be forgotten, which `cut` does if it can.
+   * Takes the model's pick for a token of the resumed text. Returns whether the tokens from there on have changed.
+   *
+   * @param cut drops what was computed for the tokens from there on; false if that is not possible
    */
   repick(index: number, picked: number, cut: () => boolean): boolean {
     const before = this.tokens.slice(index);
@@ -145,7 +146,7 @@ export class Run {
     return true;
   }
 
-  /** All of the resumed text has been picked again; returns why there is nothing more to compute, if there is not. */
+  /** All of the resumed text has been picked again. Returns why the run is over with it, if it is. */
   resumed(): FinishReason | undefined {
     this.#isRepicking = false;
     return this.over;
@@ -159,7 +160,7 @@ export class Run {
     return this.over;
   }
 
-  /** Lets go of what was held back. */
+  /** Sends what was held back. */
   finish(): void {
     this.#outlet.push(this.#sifted(this.#answer.end()));
     const { calls, rest } = this.#setup.sieve?.end() ?? { rest: noPiece };

@@ -1,7 +1,7 @@
 /**
- * The samplers of one context: one for each slot, as long as the engine lives. Each holds a candidate for every token of the
- * vocabulary, 1.8 MB where there are 150,000, in memory that V8 does not see: those of runs that were over used to stay until it
- * happened to collect them, and an engine grew by one with each answer.
+ * The samplers of one context: one per slot, for the life of the engine. Each holds a candidate for every token of the
+ * vocabulary (1.8 MB for 150,000 tokens) in memory that V8 does not account for. With one per run, finished ones stayed until
+ * V8 happened to collect them, and the engine grew with each answer.
  */
 import { greedyConfig, type NativeSampler } from './native.js';
 
@@ -14,12 +14,12 @@ export class Samplers {
     this.#make = make;
   }
 
-  /** Picks the tokens of the slot's next run. Nothing of the run before is left in it: neither its numbers nor its grammar. */
+  /** For the tokens of the slot's next run. It is reset: neither the previous run's generator nor its grammar is left. */
   picking(slot: number): NativeSampler {
     return this.#fresh(this.#picking, slot);
   }
 
-  /** Tells what the likeliest token is, whatever the run picks by. */
+  /** For finding the likeliest token, whatever the run's own sampling. */
   weighing(slot: number): NativeSampler {
     return this.#fresh(this.#weighing, slot);
   }

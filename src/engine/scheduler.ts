@@ -2,13 +2,13 @@
  * Which tokens are computed together. A loop of steps: first every running answer's latest token, in one batch, and each of
  * them picks its next; then one slice of one prompt.
  *
- * Why not one batch for both: llama.cpp computes sequences with unequal numbers of tokens in turns, so a mixed batch
- * saves nothing and leaves the prompt a ragged number of rows, which cost a sixth more. Why slices: a whole 500-token
+ * Why not one batch for both: llama.cpp computes sequences with unequal numbers of tokens one after the other, so a mixed
+ * batch saves nothing and gives the prompt an odd number of rows, which costs a sixth more. Why slices: a whole 500-token
  * prompt would stop the other streams for seconds. Which prompt: the one with the fewest tokens left, so that first
- * tokens come early; one that was passed over maxPassedOver times goes next, so that none starves.
+ * tokens come early; one that was passed over maxPassedOver times goes next, so none starves.
  *
- * Memory of sequences may only be touched between batches, while nothing is being computed: runs are taken in, threads
- * changed and sequences cut there. Invariant: `#held[slot]` is what the sequence of that slot holds, token by token.
+ * The memory of sequences may only be touched between batches, while nothing is being computed. Runs are admitted,
+ * threads changed and sequences truncated there. Invariant: `#held[slot]` is what the sequence of that slot holds, token by token.
  */
 import type { Clock } from '../runtime/clock.js';
 import type { FinishReason } from './messages.js';
@@ -16,7 +16,7 @@ import type { NativeContext } from './native.js';
 import { PrefillPace } from './prefill-pace.js';
 import { maxLogitsPerBatch, type Run } from './run.js';
 
-/** How often shorter prompts may go first. */
+/** How often shorter prompts may go ahead of one. */
 export const maxPassedOver = 24;
 
 export interface SchedulerEvents {
@@ -25,10 +25,10 @@ export interface SchedulerEvents {
   /** The run is over and will not be mentioned again. */
   ended(run: Run, reason: FinishReason): void;
   failed(run: Run, error: unknown): void;
-  /** A batch is computed: what follows until `advanced` belongs together. */
+  /** A batch was computed. Events until `advanced` belong together. */
   computed(): void;
   advanced(): void;
-  /** From now on there is something to compute; or there is nothing more. */
+  /** The scheduler starts or stops having work. */
   computing(isComputing: boolean): void;
 }
 
@@ -36,7 +36,7 @@ export interface SchedulerEvents {
 interface Share {
   readonly run: Run;
   readonly tokens: readonly number[];
-  /** Where the logits of its last tokens will be, once the batch is made; none while its prompt is not through. */
+  /** Where the logits of its last tokens will be; none in the middle of a prompt. Set once the batch is made. */
   logits?: Uint32Array;
 }
 
@@ -47,7 +47,7 @@ export class Scheduler {
   readonly #pace = new PrefillPace();
   readonly #held: number[][];
   readonly #running = new Map<number, Run>();
-  /** What must wait until nothing is being computed: at most one entry per slot and command. */
+  /** Actions that wait until nothing is being computed: at most one per slot and command. */
   #betweenBatches: (() => void)[] = [];
   #looping = false;
   #idle: (() => void)[] = [];
@@ -101,7 +101,7 @@ export class Scheduler {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** Does what waited, lets cancelled runs go; whether anything is left to compute. */
+  /** Runs the waiting actions and ends cancelled runs. Returns whether anything is left to compute. */
   #takeIn(): boolean {
     for (const action of this.#betweenBatches.splice(0)) action();
     for (const run of [...this.#running.values()]) if (run.cancelled) this.#end(run, 'cancelled');
@@ -121,14 +121,14 @@ export class Scheduler {
 
   #keepPrefix(run: Run): number {
     const held = this.#heldBy(run.slot);
-    const last = Math.min(held.length, run.logitsFrom); // what comes next is known of tokens that are computed now
+    const last = Math.min(held.length, run.logitsFrom); // logits exist only for tokens computed now
     let same = 0;
     while (same < last && held[same] === run.tokens[same]) same++;
     if (same === 0 || this.#context.getSequenceKvCacheMinPosition(run.slot) > 0) return this.#forget(run.slot);
     return this.#cut(run.slot, same) ? same : this.#forget(run.slot);
   }
 
-  /** Forgets what a sequence holds from `length` on; false, and no change, where the model's memory cannot do that. */
+  /** Truncates a sequence; false, and no change, if the model's memory cannot do that. */
   #cut(slot: number, length: number): boolean {
     const held = this.#heldBy(slot);
     if (length < held.length && !this.#context.removeTokenCellsFromSequence(slot, length, -1)) return false;
@@ -142,7 +142,7 @@ export class Scheduler {
     return 0;
   }
 
-  /** In the order of their slots: llama.cpp computes neighbours together, and what is out of order by itself, at twice the time. */
+  /** In slot order: llama.cpp computes neighbouring sequences together, and any out of order separately, in twice the time. */
   #latestTokens(): Share[] {
     return [...this.#running.values()]
       .filter((run) => this.#left(run) === 1)
@@ -167,7 +167,7 @@ export class Scheduler {
     this.#pace.measured(tokens.length, this.#clock.monotonicMs() - startMs);
   }
 
-  /** How many of a run's tokens its sequence does not hold yet. */
+  /** How many of a run's tokens are not in its sequence yet. */
   #left(run: Run): number {
     return run.tokens.length - this.#heldBy(run.slot).length;
   }
@@ -189,7 +189,7 @@ export class Scheduler {
     this.#on.advanced();
   }
 
-  /** Computes a batch, and what each of its runs says next. */
+  /** Computes a batch and picks the next token of each run in it. */
   async #compute(shares: readonly Share[]): Promise<readonly Promise<number | undefined>[]> {
     this.#context.initBatch(shares.reduce((sum, { tokens }) => sum + tokens.length, 0));
     for (const share of shares) {
@@ -198,7 +198,7 @@ export class Scheduler {
       const [all, wanted] = [Uint32Array.from(tokens.keys()), Math.max(0, run.logitsFrom - held.length)];
       share.logits = this.#context.addToBatch(run.slot, held.length, Uint32Array.from(tokens), all.subarray(wanted));
     }
-    // One after the other, without a word from here between them: a pick that is asked for when the batch is there comes later.
+    // Queued together on the one native thread: waiting for the batch before asking for the picks would cost a round trip.
     const computed = this.#context.decodeBatch();
     const picks = shares.map((share) => this.#pick(share));
     await Promise.allSettled([computed, ...picks]);
@@ -207,7 +207,7 @@ export class Scheduler {
     return picks;
   }
 
-  /** The next token, where that is all the batch is asked for. */
+  /** Picks the run's next token, if that is all its share of the batch is for. */
   async #pick({ run, tokens, logits }: Share): Promise<number | undefined> {
     const next = this.#heldBy(run.slot).length + tokens.length;
     const [logitsIndex, ...more] = logits ?? [];
@@ -234,7 +234,7 @@ export class Scheduler {
     }
   }
 
-  /** These logits say what comes at `index`. Returns whether those after them are still of use. */
+  /** Uses the logits for the token at `index`. Returns whether the logits after them are still valid. */
   async #look(run: Run, index: number, logitsIndex: number, pick?: Promise<number | undefined>): Promise<boolean> {
     const isNext = index === run.tokens.length;
     if (run.weigher !== undefined) {
@@ -252,7 +252,7 @@ export class Scheduler {
     return reason === undefined ? !isOther : this.#end(run, reason);
   }
 
-  /** Returns false: nothing more of it is of use. */
+  /** Returns false, so that `#look` stops. */
   #end(run: Run, reason: FinishReason): false {
     this.#running.delete(run.id);
     run.finish();

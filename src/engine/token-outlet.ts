@@ -1,13 +1,13 @@
 /**
- * When text leaves: the first at once, for whoever waits for it, then what gathered, at most every outletIntervalMs.
- * A message per token would cost more than the token on a small model, and nobody reads faster. Where tokens are picked and none of
- * their text may leave yet, as in a call of a tool, an empty piece every outletSignMs says that the run goes on.
+ * Sends text: the first token at once, because someone is waiting for it, then whatever gathered, at most every outletIntervalMs.
+ * On a small model a message per token would cost more than the token, and nobody reads faster. While text is held back, as in
+ * a tool call, an empty piece every outletSignMs shows that the run is alive.
  */
 import type { Clock, TimerHandle } from '../runtime/clock.js';
 import type { Piece } from './answer-text.js';
 
 export const outletIntervalMs = 20;
-/** Well within what a client, and the watch over this engine, take for a run that hangs. */
+/** Well below the silence after which a client, or the watch over this engine, considers a run hung. */
 export const outletSignMs = 1_000;
 
 export class TokenOutlet {
@@ -17,7 +17,7 @@ export class TokenOutlet {
   #tokens = 0;
   #sentTokens = 0;
   #lastSentMs = -Infinity;
-  /** Since when nothing was sent, an empty piece included; undefined before the first token. */
+  /** When something was last sent, even an empty piece; undefined before the first token. */
   #quietSinceMs: number | undefined;
   #timer: { readonly handle: TimerHandle } | undefined;
 
@@ -26,12 +26,12 @@ export class TokenOutlet {
     this.#send = send;
   }
 
-  /** How many tokens the text that has left holds. */
+  /** How many tokens the text sent so far holds. */
   get sentTokens(): number {
     return this.#sentTokens;
   }
 
-  /** To be called for each token that is picked, also where its piece is empty. */
+  /** Call this for every token, even if its piece is empty. */
   push(piece: Piece): void {
     this.#text += piece.text;
     this.#tokens += piece.tokens;
@@ -43,7 +43,7 @@ export class TokenOutlet {
     else this.#timer = { handle: this.#clock.setTimeout(() => this.flush(), waitMs) };
   }
 
-  /** Sends what gathered. To be called at the end; also stops the timer. */
+  /** Sends what gathered and stops the timer. Call this at the end. */
   flush(): void {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer.handle);
     this.#timer = undefined;

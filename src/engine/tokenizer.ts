@@ -1,7 +1,7 @@
 /**
- * Text ↔ tokens for one model, with three rules: what people wrote never becomes a control token; a text that goes on
- * from another is tokenised without the space that some vocabularies put before the first word; and tokens are made text in
- * a way that does not depend on what came before them, so that an answer reads the same wherever it was interrupted.
+ * Text ↔ tokens for one model, with three rules. What people wrote never becomes a control token. A text that continues
+ * another is tokenised without the space that some vocabularies put before the first word. And the text of tokens does not
+ * depend on what came before them, so an answer reads the same wherever it was interrupted.
  */
 import type { LlamaModel, Token } from 'node-llama-cpp';
 
@@ -10,25 +10,25 @@ import { RunFailure } from './failure.js';
 import type { ChatMessage } from './messages.js';
 
 /**
- * Tokenising takes up to the square of a text's length (a million equal letters: 50 s), and meanwhile no stream moves. So a
- * long text is first counted in parts of this length, and refused as soon as it cannot fit.
+ * Tokenising can take quadratic time (a million equal letters: 50 s), and all streams stand still meanwhile. So a long text is
+ * first counted in parts of this length, and refused as soon as it cannot fit.
  */
 const countedPartCharacters = 8192;
-/** By so many tokens at most a text may come out shorter than its parts: one long word that a cut went through. */
+/** A cut through one long word may cost up to this many tokens more than the whole text has. */
 const tokensPerCut = 64;
 
 export class Tokenizer {
   readonly chatFormat: ChatFormat;
   readonly #model: LlamaModel;
   readonly #contextSize: number;
-  /** Marks of the chat format that this vocabulary matches even in plain text: they are taken apart there. */
+  /** Marks of the chat format that this vocabulary matches even in plain text, where they are split up. */
   readonly #exposedMarks: RegExp | undefined;
-  /** The token that closes an answer, where the vocabulary does not list it among those that do. */
+  /** The token that closes an answer, even if the vocabulary does not list it as such. */
   readonly #closing: Token | undefined;
-  /** Put before tokens that are made text, and cut off again: some vocabularies drop a space at the very start. */
+  /** Put before tokens to be detokenised: some vocabularies drop a space at the very start. */
   readonly #anchor: readonly Token[];
 
-  /** @param contextSize texts that have more tokens for certain are refused */
+  /** @param contextSize texts that certainly have more tokens are refused */
   constructor(model: LlamaModel, contextSize: number) {
     this.#model = model;
     this.#contextSize = contextSize;
@@ -41,7 +41,7 @@ export class Tokenizer {
     this.#anchor = model.tokenize('\n');
   }
 
-  /** A prompt as it is, with the token that the model expects before everything. */
+  /** A prompt as it stands, after the token that the model expects at the beginning. */
   prompt(text: string): Token[] {
     return this.#atLeastOne(this.#beginning().concat(this.#tokenize(text)));
   }
@@ -56,7 +56,7 @@ export class Tokenizer {
     return this.#atLeastOne(tokens);
   }
 
-  /** A text that goes on from what stands before it. */
+  /** A text that continues what comes before it. */
   continuation(text: string): Token[] {
     return this.#tokenize(text, false, 'trimLeadingSpace');
   }
@@ -66,14 +66,14 @@ export class Tokenizer {
     return this.#model.detokenize(tokens, false, this.#anchor);
   }
 
-  /** The tokens by which the model may say that its answer is complete, as far as they are known by name. */
+  /** The tokens with which the model may end its answer, as far as they are known by name. */
   get endings(): Token[] {
     const { eos, eot } = this.#model.tokens;
     const all = new Set([eos, eot, this.#closing]);
     return [...all].filter((token) => token !== null && token !== undefined);
   }
 
-  /** Whether the model says with this token that its answer is complete. */
+  /** Whether the model ends its answer with this token. */
   ends(token: Token): boolean {
     return token === this.#closing || this.#model.isEogToken(token);
   }
@@ -83,7 +83,7 @@ export class Tokenizer {
     return shouldPrependBosToken && bos !== null ? [bos] : [];
   }
 
-  /** A model says what comes after a token. Where there is none, it gets the one that stands between texts. */
+  /** A model predicts what follows a token. If there is none, it gets the one that separates texts. */
   #atLeastOne(tokens: Token[]): Token[] {
     const { bos, eos } = this.#model.tokens;
     const start = bos ?? eos;

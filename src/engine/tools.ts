@@ -1,8 +1,8 @@
 /**
- * Tools for any model: a system message says what there is, and a grammar holds the answer to either free text or
- * well-formed calls: one, `{"tool": …, "arguments": {…}}`, or an array of them, the arguments as the tool's schema wants them. An
- * answer that begins with `{` or `[{` is calls; it is not streamed, and is given whole at the end. Whether there are several is
- * settled by the first character, so that a model which wanted one is never led on to the next.
+ * Tools for any model: a system message lists them, and a grammar constrains the answer to either free text or well-formed
+ * calls: one `{"tool": …, "arguments": {…}}` or an array of them, with arguments that match the tool's schema. An answer
+ * that begins with `{` or `[{` is calls; it is not streamed but given whole at the end. The first character decides whether
+ * there may be several, so that a model that wanted one is not led on to the next.
  */
 import type { Llama, LlamaGrammar } from 'node-llama-cpp';
 
@@ -11,11 +11,11 @@ import { checkJsonSchema, jsonRules } from './json-grammar.js';
 import type { ChatMessage, ToolCall, ToolDefinition } from './messages.js';
 
 const noParameters = { type: 'object', properties: {} };
-/** None, or a schema that says nothing: there are none. */
+/** An absent or empty schema means no parameters. */
 const parametersOf = ({ parameters = {} }: ToolDefinition): Readonly<Record<string, unknown>> =>
   Object.keys(parameters).length === 0 ? noParameters : parameters;
 
-/** Says to the model which tools there are, before all else that is said. */
+/** Puts a list of the tools before the conversation. */
 export function withToolMessage(tools: readonly ToolDefinition[], messages: readonly ChatMessage[]): ChatMessage[] {
   const list = tools.map((tool) => {
     const { name, description } = tool;
@@ -30,7 +30,7 @@ export function withToolMessage(tools: readonly ToolDefinition[], messages: read
   return [{ role: 'system', content }, ...messages];
 }
 
-/** Calls in one answer: a model that repeats itself ends here. */
+/** In one answer: a model that repeats itself stops here. */
 const maxCalls = 16;
 
 /** One of the calls, several, or words that do not begin like one. */
@@ -50,7 +50,7 @@ export async function toolGrammar(llama: Llama, tools: readonly ToolDefinition[]
   return llama.createGrammar({ grammar: grammar.join('\n') });
 }
 
-/** Lets words through as they come, and keeps calls until they are complete. */
+/** Lets words through as they come, and holds calls back until they are complete. */
 export class ToolCallSieve {
   #kept = '';
   #keptTokens = 0;
@@ -64,7 +64,7 @@ export class ToolCallSieve {
     this.#decide(already);
   }
 
-  /** Returns what may leave now. */
+  /** Returns what may be sent now. */
   push({ text, tokens }: Piece): Piece {
     this.#kept += text;
     this.#keptTokens += tokens;
@@ -72,7 +72,7 @@ export class ToolCallSieve {
     return this.#isCall === false ? this.#release() : { text: '', tokens: 0 };
   }
 
-  /** The answer is over: its calls, or what was kept, as text, because it came to none. */
+  /** The answer is over: returns its calls, or, if there are none, the text held back. */
   end(): { readonly calls?: readonly ToolCall[]; readonly rest: Piece } {
     const calls = this.#isCall === true ? parseCalls(this.#already + this.#kept) : undefined;
     const rest = this.#release();

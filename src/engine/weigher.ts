@@ -1,6 +1,6 @@
 /**
- * Weighs a text that is claimed to be a model's answer: what probability the model gives to each of its tokens, and what to the
- * one that it would have picked there itself. Where the text is the model's own, both are drawn from the same distribution.
+ * Weighs a text that is claimed to be a model's answer: the probability the model gives each of its tokens, and the one it gives
+ * the token it would have picked itself. If the text is the model's own, both come from the same distribution.
  */
 import type { Weighing } from './messages.js';
 import { leastLogProb, logProbs, type NativeContext, type NativeSampler, type SamplerConfig } from './native.js';
@@ -9,11 +9,11 @@ export interface WeigherSetup {
   /** Prompt and claimed text. */
   readonly tokens: readonly number[];
   readonly promptTokens: number;
-  /** How the model would pick the token at this index. */
+  /** The sampling settings for the token at this index. */
   readonly configAt: (index: number) => SamplerConfig;
   readonly own: NativeSampler;
   readonly greedy: NativeSampler;
-  /** Tokens that say that the answer is complete; none where it may have ended without one. */
+  /** Tokens that end an answer; none if it may have ended without one. */
   readonly endings: readonly number[];
 }
 
@@ -27,7 +27,7 @@ export class Weigher {
     this.#setup = setup;
   }
 
-  /** The logits of the token at `index - 1` are there: weighs what stands at `index`, or that nothing does. */
+  /** Given the logits after the token at `index - 1`, weighs the token at `index`, or that the text ends there. */
   async weigh(context: NativeContext, logitsIndex: number, index: number): Promise<void> {
     const { tokens, own, greedy, endings, configAt } = this.#setup;
     const claimed = tokens[index];
