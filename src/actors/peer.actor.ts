@@ -64,14 +64,15 @@ function createConnection(deps: WorkerDeps, peer: string, connection: Connection
       log.debug('frame.dropped', { peer, ...what });
     };
 
-    const admit = (account: string, prompt: PromptMessage): void => {
+    const admit = (account: string, prompt: PromptMessage, waitedMs: number): void => {
       const address = connection.remoteAddress;
-      if (tell(system, names.scheduler, { type: 'prompt.received', peer, account, address, prompt }, self)) return;
+      const event = { type: 'prompt.received', peer, account, address, prompt, waitedMs };
+      if (tell(system, names.scheduler, event, self)) return;
       const message = 'The worker is recovering from a fault; ask again.';
       outboxes.send(peer, inferenceError({ id: prompt.id, code: 'internal', message }));
     };
     const lateAcks = new LateAcks({
-      ...{ peer, outboxes, desk: deps.desk, admit: guard(admit) },
+      ...{ clock, peer, outboxes, desk: deps.desk, admit: guard(admit) },
       queueLength: () => board.queue.length,
     });
     defer(() => lateAcks.close());

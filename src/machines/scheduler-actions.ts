@@ -14,7 +14,7 @@ const namesOf = (models: readonly s.OfferedModel[]): readonly string[] => models
 
 /** Refused in the order of docs/rules.md: the worker is closed; this client may not ask; this request cannot be answered here. */
 const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
-  const { peer, account, address, prompt } = event as Of<'prompt.received'>;
+  const { peer, account, address, prompt, waitedMs = 0 } = event as Of<'prompt.received'>;
   const isOwner = account === context.owner;
   const tier = isOwner ? 'master' : context.standing(account, prompt);
   const { avgResponseMs } = context;
@@ -33,7 +33,7 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const queue = queues.raise(context.queue, now);
   const asked = askedModel(prompt);
   const model = offeredModel(asked, models);
-  const record = model && s.newRecord(context, { peer, account, prompt, tier, isOwner, model });
+  const record = model && s.newRecord(context, { peer, account, prompt, tier, isOwner, model, waitedMs });
   const joined = record && queues.put(queue, record, now);
   const startsAtOnce = joined && nextStart(joined, s.openSlots(context), sharePercent)?.item === record;
   const verdict = admitRequest(prompt, {

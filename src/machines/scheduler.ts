@@ -134,10 +134,11 @@ export function newRecord(
   asked: Pick<Asking, 'account' | 'prompt' | 'tier' | 'isOwner'> & {
     readonly peer: string;
     readonly model: { readonly name: string; readonly sha256: string };
+    readonly waitedMs: number;
   },
 ): RequestRecord {
-  const { peer, account, prompt, tier, isOwner, model } = asked;
-  const now = context.monotonicMs();
+  const { peer, account, prompt, tier, isOwner, model, waitedMs } = asked;
+  const arrivedAtMs = context.monotonicMs() - waitedMs;
   const { id, deadlineMs } = prompt;
   return {
     key: keyOf(account, id),
@@ -150,9 +151,9 @@ export function newRecord(
     model: model.sha256,
     modelName: model.name,
     arrival: context.nextArrival(),
-    arrivedAtMs: now,
+    arrivedAtMs,
     startedAtMs: undefined,
-    expiresAtMs: deadlineMs === undefined ? undefined : now + deadlineMs,
+    expiresAtMs: deadlineMs === undefined ? undefined : arrivedAtMs + deadlineMs,
     runs: 0,
     losses: 0,
     cancelled: false,
@@ -160,7 +161,15 @@ export function newRecord(
 }
 
 export type SchedulerEvent =
-  | { type: 'prompt.received'; peer: string; account: string; address: string | undefined; prompt: PromptMessage }
+  | {
+      type: 'prompt.received';
+      peer: string;
+      account: string;
+      address: string | undefined;
+      prompt: PromptMessage;
+      /** How long ago it came, where it had to wait for acks first. */
+      waitedMs?: number;
+    }
   | { type: 'prompt.cancelled'; peer: string; account: string; id: string }
   | { type: 'peer.lost'; peer: string }
   | { type: 'slot.idle'; slot: string; model: string; isReserve: boolean }

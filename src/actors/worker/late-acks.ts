@@ -1,10 +1,12 @@
 /**
  * Prompts that wait for acks: their client owes more than it may, and some of that was sent so lately that the acks may be on their
  * way. They go on when those have come, or when it is too late for them (`rules/outstanding.ts`), and are admitted or refused then.
- * One such waiting room a connection; what waits in it is an unfinished request to its client, and hears signs of life.
+ * One such waiting room a connection; what waits in it is an unfinished request to its client, and hears signs of life. Its
+ * time runs: no prompt waits here beyond its deadline, and the wait counts as part of the response.
  */
 import { limits } from '../../protocol/limits.js';
 import type { PromptMessage } from '../../protocol/messages.js';
+import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Desk } from './desk.js';
 import type { Outboxes } from './outboxes.js';
 
@@ -12,13 +14,14 @@ import type { Outboxes } from './outboxes.js';
 const maxWaiting = limits.maxUnfinishedPerClient;
 
 export interface LateAcksOptions {
+  readonly clock: Clock;
   readonly peer: string;
   readonly outboxes: Outboxes;
   readonly desk: Pick<Desk, 'whenAcked'>;
   /** How many requests are in line. */
   readonly queueLength: () => number;
-  /** Hands a prompt over to be admitted. */
-  readonly admit: (account: string, prompt: PromptMessage) => void;
+  /** Hands a prompt over to be admitted, which has waited for so long. */
+  readonly admit: (account: string, prompt: PromptMessage, waitedMs: number) => void;
 }
 
 export class LateAcks {
@@ -31,17 +34,25 @@ export class LateAcks {
   }
 
   take(account: string, prompt: PromptMessage): void {
-    const { desk, outboxes, peer, queueLength, admit } = this.#options;
-    const { id } = prompt;
+    const { clock, desk, outboxes, peer, queueLength, admit } = this.#options;
+    const { id, deadlineMs } = prompt;
     this.goOn(id);
-    if (outboxes.owes(peer, id)) return admit(account, prompt); // the same id again is for whoever admits to judge
+    if (outboxes.owes(peer, id)) return admit(account, prompt, 0); // the same id again is for whoever admits to judge
+    const receivedAtMs = clock.monotonicMs();
     const goOn = (): void => {
+      clock.clearTimeout(deadline);
       if (!this.#waiting.delete(id) || !outboxes.owes(peer, id)) return;
       outboxes.release(peer, id);
-      admit(account, prompt);
+      admit(account, prompt, clock.monotonicMs() - receivedAtMs);
     };
-    const end = this.#waiting.size < maxWaiting ? desk.whenAcked(account, goOn) : undefined;
-    if (end === undefined) return admit(account, prompt);
+    let deadline: TimerHandle;
+    const stopWaiting = this.#waiting.size < maxWaiting ? desk.whenAcked(account, goOn) : undefined;
+    if (stopWaiting === undefined) return admit(account, prompt, 0);
+    if (deadlineMs !== undefined) deadline = clock.setTimeout(() => this.goOn(id), deadlineMs);
+    const end = (): void => {
+      clock.clearTimeout(deadline);
+      stopWaiting();
+    };
     this.#waiting.set(id, { goOn, end });
     outboxes.open(peer, id);
     const last = queueLength() + 1; // where it comes, at worst, if it is admitted now

@@ -160,10 +160,14 @@ class Office {
     if (!this.isDone) this.ref.send(event);
   }
 
-  prompt(id: string, fields: Partial<PromptMessage> = {}, from: { account?: string; peer?: string } = {}): void {
-    const { account = 'a', peer = 'p' } = from;
+  prompt(
+    id: string,
+    fields: Partial<PromptMessage> = {},
+    from: { account?: string; peer?: string; waitedMs?: number } = {},
+  ): void {
+    const { account = 'a', peer = 'p', waitedMs = 0 } = from;
     const prompt: PromptMessage = { v: 2, type: 'prompt', id, prompt: '', ...fields };
-    this.send({ type: 'prompt.received', account, peer, address: undefined, prompt });
+    this.send({ type: 'prompt.received', account, peer, address: undefined, prompt, waitedMs });
   }
 
   /** The slot is free and says so. */
@@ -420,6 +424,16 @@ describe('the scheduler', () => {
     expect(office.outcomes).toEqual(['deadline_exceeded', 'deadline_exceeded']);
     office.prompt('3');
     expect(office.slots.get('slot.0')?.run).toBe('a/3#2.0');
+  });
+
+  it('counts from when a request came, also where it was made to wait before it was admitted', () => {
+    const office = new Office(['m0']);
+    office.prompt('1', { deadlineMs: 1_000 }, { waitedMs: 1_000 });
+    expect(office.outcomes).toEqual(['deadline_exceeded']);
+    office.clock.advance(5_000);
+    office.idle();
+    office.prompt('2', {}, { waitedMs: 400 });
+    expect(office.context.running.get('a/2')?.record.arrivedAtMs).toBe(office.clock.monotonicMs() - 400);
   });
 
   it('never starts a request whose deadline has passed, however soon a slot is free', () => {

@@ -10,11 +10,13 @@ let clock: VirtualClock;
 let outboxes: Outboxes;
 let connection: FakeConnection;
 let admitted: string[];
+let waited: number[];
 /** What waits; undefined: it is known that the client acks. */
 let known: Set<() => void> | undefined;
 let lateAcks: LateAcks;
 
-const take = (id: string): void => lateAcks.take('client', { v: 2, type: 'prompt', id, prompt: '' });
+const take = (id: string, fields: { deadlineMs?: number } = {}): void =>
+  lateAcks.take('client', { v: 2, type: 'prompt', id, prompt: '', ...fields });
 function letGo(): void {
   for (const goOn of [...(known ?? [])]) {
     known?.delete(goOn);
@@ -28,8 +30,10 @@ beforeEach(() => {
   connection = new FakeConnection();
   outboxes.connect('peer', connection);
   admitted = [];
+  waited = [];
   known = new Set();
   lateAcks = new LateAcks({
+    clock,
     peer: 'peer',
     outboxes,
     desk: {
@@ -39,7 +43,10 @@ beforeEach(() => {
       },
     },
     queueLength: () => 3,
-    admit: (account, { id }) => void admitted.push(`${account} ${id} ${outboxes.owes('peer', id)}`),
+    admit(account, { id }, waitedMs) {
+      admitted.push(`${account} ${id} ${outboxes.owes('peer', id)}`);
+      waited.push(waitedMs);
+    },
   });
 });
 
@@ -72,6 +79,19 @@ describe('a prompt', () => {
     known = undefined;
     say();
     expect(admitted).toEqual(expected);
+  });
+
+  it('waits no longer than its deadline, and it is said how long it waited', () => {
+    take('a', { deadlineMs: 200 });
+    take('b');
+    clock.advance(199);
+    expect(admitted).toEqual([]);
+    clock.advance(1);
+    expect(admitted).toEqual(['client a false']);
+    clock.advance(300);
+    letGo();
+    expect(waited).toEqual([200, 500]);
+    expect(admitted).toHaveLength(2);
   });
 
   it('of an id that is unfinished does not wait, and what is owed for that stays owed', () => {
