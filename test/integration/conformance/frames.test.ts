@@ -1,37 +1,26 @@
 /** A stranger's client against a real worker: bytes, frames, and messages that do not fit. About 20 s. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Account, Mesh, frame, frameOfBytes, patiently, type WireClient } from './wire-client.js';
-import { startTestnet, WorkerProcess } from '../../support/worker-process.js';
+import { DialledWorker } from './dialled-worker.js';
 
 const maxFrameBytes = 1_048_576;
 
-let worker: WorkerProcess;
-let workerId: string;
-let mesh: Mesh;
+let worker: DialledWorker;
 /** Connected throughout: whatever others do to the worker, this one is served. */
 let bystander: WireClient;
 
 beforeAll(async () => {
-  const testnet = await startTestnet();
-  worker = await WorkerProcess.start(testnet, { QMESH_SLOTS: '2' });
-  ({ workerId } = await worker.ready());
-  mesh = new Mesh(testnet.nodes);
-  const apart = new Mesh(testnet.nodes);
-  bystander = await apart.dial(workerId, new Account(worker.ownerSeed));
+  worker = await DialledWorker.start({ QMESH_SLOTS: '2' });
+  const apart = new Mesh(worker.mesh.bootstrap);
+  bystander = await apart.dial(worker.workerId, new Account(worker.process.ownerSeed));
   return async () => {
     await apart.destroy();
-    await mesh.destroy();
     await worker.stop();
-    await testnet.destroy();
   };
 });
-afterEach(async () => {
-  await mesh.closeClients();
-  expect(worker.isRunning).toBe(true);
-});
+afterEach(() => worker.closeClients());
 
-/** As the worker's owner, whose rate nothing limits. */
-const dial = () => mesh.dial(workerId, new Account(worker.ownerSeed));
+const dial = () => worker.dialAsOwner();
 const count = (id: string, more: object = {}) => ({
   id,
   prompt: 'count from 5',
@@ -54,13 +43,13 @@ function promptOfBytes(bytes: number, id: string): Buffer {
 
 describe('finding a worker', () => {
   it('through its topic, where the handshake proves its ID and the first frame is a status', async () => {
-    const client = await mesh.find();
-    expect(client.workerId).toBe(workerId);
+    const client = await worker.mesh.find();
+    expect(client.workerId).toBe(worker.workerId);
     const [first] = client.received;
     expect(first?.message).toMatchObject({
       v: 2,
       type: 'status',
-      workerId,
+      workerId: worker.workerId,
       health: { score: expect.any(Number), state: expect.any(String), capacity: expect.any(Number) },
       queue: { length: 0, capacity: expect.any(Number) },
       slots: { total: 2, busy: 0 },

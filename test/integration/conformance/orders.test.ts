@@ -22,12 +22,9 @@ let worker: ScoreWorker;
 let validator: ScorePeer;
 beforeAll(async () => {
   worker = await ScoreWorker.start();
-  return () => worker.stop();
+  return () => worker.dialled.stop();
 });
-afterEach(async () => {
-  await worker.mesh.closeClients();
-  expect(worker.process.isRunning).toBe(true);
-});
+afterEach(() => worker.dialled.closeClients());
 const meetValidator = async () => (validator = await worker.dial(worker.validator));
 
 const salt = '00112233445566778899aabbccddeeff';

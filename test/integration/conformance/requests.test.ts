@@ -5,7 +5,6 @@ import {
   hashOf,
   isEnd,
   isSignedBy,
-  Mesh,
   patiently,
   saltedHash,
   topicName,
@@ -13,35 +12,22 @@ import {
   type Signable,
   type WireClient,
 } from './wire-client.js';
+import { DialledWorker } from './dialled-worker.js';
 import { askWorker } from '../../../src/actors/control/ask.js';
-import { startTestnet, WorkerProcess } from '../../support/worker-process.js';
 
 const slots = 2;
 /** Enough that a request is still running when another frame arrives, on any machine. */
 const longTokens = 2_000;
 
-let worker: WorkerProcess;
-let workerId: string;
-let mesh: Mesh;
+let worker: DialledWorker;
 
 beforeAll(async () => {
-  const testnet = await startTestnet();
-  worker = await WorkerProcess.start(testnet, { QMESH_SLOTS: String(slots), QMESH_CONTEXT: '4096' });
-  ({ workerId } = await worker.ready());
-  mesh = new Mesh(testnet.nodes);
-  return async () => {
-    await mesh.destroy();
-    await worker.stop();
-    await testnet.destroy();
-  };
+  worker = await DialledWorker.start({ QMESH_SLOTS: String(slots), QMESH_CONTEXT: '4096' });
+  return () => worker.stop();
 });
-afterEach(async () => {
-  await mesh.closeClients();
-  expect(worker.isRunning).toBe(true);
-});
+afterEach(() => worker.closeClients());
 
-/** As the worker's owner, whose rate nothing limits. */
-const dial = () => mesh.dial(workerId, new Account(worker.ownerSeed));
+const dial = () => worker.dialAsOwner();
 
 /** What the demo model answers to "count from N", token for token: it is exact. */
 const counted = (from: number, tokens: number): string =>
@@ -230,8 +216,8 @@ describe('while a request is unfinished', () => {
   });
 
   it('nobody else can touch it: the id belongs to its account, and a hello to its connection', async () => {
-    const account = new Account(worker.ownerSeed);
-    const [owner, thief, forger] = await Promise.all([dial(), mesh.dial(workerId), mesh.dial(workerId)]);
+    const account = new Account(worker.process.ownerSeed);
+    const [owner, thief, forger] = await Promise.all([dial(), worker.dial(), worker.dial()]);
     owner.prompt(long('mine'));
     await firstToken(owner, 'mine');
     thief.cancel('mine');
@@ -262,7 +248,7 @@ describe('a finished request', () => {
     expect((await client.ask({ id: 'again', ...count(5, 12) })).frames).toEqual([end]);
     const later = await dial();
     expect((await later.ask({ id: 'again', ...count(5, 12) })).frames).toEqual([end]);
-    const stranger = await mesh.dial(workerId);
+    const stranger = await worker.dial();
     expect((await stranger.askAsGuest({ id: 'again', ...count(9, 2) })).end).toMatchObject({ text: counted(9, 2) });
   });
 
@@ -362,7 +348,7 @@ describe('an order', () => {
     order: account.signed('order', {
       network: topicName,
       client: account.node,
-      worker: workerId,
+      worker: worker.workerId,
       id,
       promptHash: saltedHash(salt, prompt),
       promptChars: prompt.length,
@@ -375,14 +361,14 @@ describe('an order', () => {
 
   it('gets a receipt that a stranger can check, once, and its ack is taken', async () => {
     const account = new Account();
-    const client = await mesh.dial(workerId, account);
+    const client = await worker.dial(account);
     const asked = orderOf(account, 'paid', 'count from 5') as { id: string; order: Signable };
     const end = await patiently(() => client.askAsGuest({ ...asked }));
     const receipt = end.receipt as Signable;
-    expect(isSignedBy(workerId, 'receipt', receipt)).toBe(true);
+    expect(isSignedBy(worker.workerId, 'receipt', receipt)).toBe(true);
     expect(receipt).toEqual({
       order: hashOf('order', asked.order),
-      worker: workerId,
+      worker: worker.workerId,
       client: account.node,
       model: end.model.sha256,
       resultHash: saltedHash(salt, '6 7 8'),
@@ -409,7 +395,7 @@ describe('an order', () => {
     client.send({ v: 2, type: 'receipt_ack', id: 'paid', ack: account.signed('ack', ack) });
     // Its owner hears that it counts: what the guest's request scored, and an achievement.
     const balance = async (): Promise<unknown> => {
-      const told = await askWorker({ path: worker.home }, { do: 'status' });
+      const told = await askWorker({ path: worker.process.home }, { do: 'status' });
       return typeof told === 'object' && 'report' in told ? told.report.balance : told;
     };
     await expect.poll(balance, { timeout: 20_000, interval: 200 }).toBe((receipt.score as number) + 5_000);

@@ -4,22 +4,20 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { startTestnet, WorkerProcess } from '../../support/worker-process.js';
+import { DialledWorker } from './dialled-worker.js';
 import { attestationOf, receiptHash, scoreTopic, ScorePeer, type Claim } from './score-wire.js';
-import { Account, Mesh, type WireClient } from './wire-client.js';
+import { Account, type Mesh, type WireClient } from './wire-client.js';
 
 export class ScoreWorker {
   /** What it counts, as far as it follows from what it was sent. */
   readonly counted: string[] = [];
 
   private constructor(
+    readonly dialled: DialledWorker,
     readonly account: Account,
     readonly validator: Account,
-    readonly process: WorkerProcess,
-    readonly mesh: Mesh,
-    /** Of its end on the score network. */
+    /** The key of the worker's end on the score network. */
     readonly scoreKey: string,
-    readonly stop: () => Promise<void>,
   ) {}
 
   static async start(): Promise<ScoreWorker> {
@@ -27,26 +25,19 @@ export class ScoreWorker {
     const [account, validator] = [new Account(seed), new Account()];
     const home = mkdtempSync(join(tmpdir(), 'qmesh-worker-'));
     writeFileSync(join(home, 'identity.key'), seed.toString('hex'), { mode: 0o600 });
-    const testnet = await startTestnet();
     const policy = { QMESH_VALIDATORS: `${account.node},${validator.node}`, QMESH_THRESHOLD: '2' };
-    const process = await WorkerProcess.start(testnet, policy, home);
-    await process.ready();
-    const mesh = new Mesh(testnet.nodes);
-    return new ScoreWorker(account, validator, process, mesh, await scoreKeyOf(mesh, account), async () => {
-      await mesh.destroy();
-      await process.stop();
-      await testnet.destroy();
-    });
+    const dialled = await DialledWorker.start(policy, home);
+    return new ScoreWorker(dialled, account, validator, await scoreKeyOf(dialled.mesh, account));
   }
 
   /** On the inference network. */
   ask(account: Account): Promise<WireClient> {
-    return this.mesh.dial(this.account.node, account);
+    return this.dialled.dial(account);
   }
 
   /** On the score network. */
   dial(account: Account, role?: 'client'): Promise<ScorePeer> {
-    return ScorePeer.dial(this.mesh, this.scoreKey, account, role);
+    return ScorePeer.dial(this.dialled.mesh, this.scoreKey, account, role);
   }
 
   /** Brings claims to be certified, as the second validator. */

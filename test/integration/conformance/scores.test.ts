@@ -31,12 +31,9 @@ let validator: Account;
 beforeAll(async () => {
   worker = await ScoreWorker.start();
   ({ validator } = worker);
-  return () => worker.stop();
+  return () => worker.dialled.stop();
 });
-afterEach(async () => {
-  await worker.mesh.closeClients();
-  expect(worker.process.isRunning).toBe(true);
-});
+afterEach(() => worker.dialled.closeClients());
 
 const dial = (account: Account, role?: 'client') => worker.dial(account, role);
 const certify = (peer: ScorePeer, claims: readonly Claim[]) => worker.certify(peer, claims);
@@ -46,7 +43,7 @@ const newClaims = (many: number): Claim[] => Array.from({ length: many }, () => 
 
 describe('the first frame', () => {
   it("of the worker is a hello that proves whose end it is, by another key than the identity's", async () => {
-    const wire = await worker.mesh.dial(worker.scoreKey);
+    const wire = await worker.dialled.mesh.dial(worker.scoreKey);
     const hello = wire.received[0]!.message;
     expect(hello).toEqual({
       v: 2,
@@ -76,7 +73,7 @@ describe('the first frame', () => {
     ['is signed with S beyond L', (wire) => signed(wire, { signature: beyond((signed(wire) as Signable).signature) })],
     ['is of a key of small order', (wire) => signed(wire, { node: weakKey, signature: weakSignature })],
   ])('that %s ends the connection', async (_, frame) => {
-    const wire = await worker.mesh.dial(worker.scoreKey);
+    const wire = await worker.dialled.mesh.dial(worker.scoreKey);
     wire.send(frame(wire));
     await wire.closed;
     expect(wire.received.every(({ message }) => message.type === 'hello')).toBe(true);
