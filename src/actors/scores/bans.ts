@@ -1,8 +1,8 @@
-/** Accounts that are banned by evidence, until when: everybody comes to the same. Outside the actors, since others ask. */
+/** Accounts banned by evidence, and until when, which is the same on every node. It lives outside the actors, since others ask it too. */
 import type { Ban } from '../../rules/evidence.js';
 import type { Clock } from '../../runtime/clock.js';
 
-/** Each takes two signatures of the one it bans. Of more, the one that ends first is forgotten. */
+/** Each takes two signatures of the account that it bans. Beyond that, the ban that ends first is dropped. */
 export const maxBans = 10_000;
 
 export class Bans {
@@ -17,12 +17,12 @@ export class Bans {
     return this.leftMs(account) > 0;
   }
 
-  /** 0: it is not banned. */
+  /** 0 if it is not banned. */
   leftMs(account: string): number {
     return Math.max(0, (this.#until.get(account) ?? 0) - this.#clock.now());
   }
 
-  /** @returns whether it is news: it ends later than what was known, and not before now. */
+  /** @returns whether it is news: it has not ended, and ends later than the ban known so far. */
   add({ account, until }: Ban): boolean {
     if (until <= this.#clock.now() || until <= (this.#until.get(account) ?? 0)) return false;
     if (!this.#until.has(account) && this.#until.size >= maxBans) this.#forgetOne();

@@ -1,4 +1,4 @@
-/** A task for a thread pool: one batch of claims, attestations and evidence, checked. */
+/** The thread pool's task: checks one batch of claims, attestations and evidence. */
 import { checkBatch, type CheckBatch, type CheckFindings } from './checks.js';
 
 export default function check({ batch, network }: { batch: CheckBatch; network: string }): CheckFindings {

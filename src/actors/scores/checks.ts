@@ -1,6 +1,6 @@
 /**
- * Whether what came over the score network is what it says: nearly all of it is checking signatures, some 50 µs each, and a frame may
- * bring a thousand of them. So larger batches go to a thread, and the event loop is free meanwhile.
+ * Checks what came over the score network. Nearly all of that is checking signatures, at some 50 µs each, and a frame may hold a thousand of
+ * them; so larger batches go to a thread, which keeps the event loop free.
  */
 import type { Attestation, Claim, Evidence } from '../../protocol/signed-objects.js';
 import { isGenuine } from '../../protocol/signed-objects.js';
@@ -14,7 +14,7 @@ export interface CheckBatch {
   readonly evidence: readonly Evidence[];
 }
 
-/** What was found of each, in the order of the batch. */
+/** The result for each item, in the order of the batch. */
 export interface CheckFindings {
   readonly claims: readonly Examination[];
   readonly attestations: readonly boolean[];
@@ -35,21 +35,21 @@ export function checkBatch({ claims, attestations, evidence }: CheckBatch, netwo
   };
 }
 
-/** In this thread, all at once. */
+/** On this thread, synchronously. */
 export const checksHere = (network: string): ScoreChecks => ({
   check: (batch, done) => done(checkBatch(batch, network)),
 });
 
-/** Signatures that are checked here rather than carried to a thread and back: some 2 ms. */
+/** Up to this many signatures (some 2 ms) are checked here: carrying them to a thread and back would cost more. */
 const maxSignaturesHere = 32;
-/** One at a time is asked for; the second thread is for whoever asks beside consensus. */
+/** Consensus checks one batch at a time; the second thread is for other callers. */
 const maxThreads = 2;
 
 export interface ClosableChecks extends ScoreChecks {
   close(): Promise<void>;
 }
 
-/** Larger batches in threads. Where a thread fails, here after all: what is not checked is not counted. */
+/** Larger batches go to threads. If a thread fails, its batch is checked here, since nothing counts unchecked. */
 export function checksInThreads(network: string): ClosableChecks {
   const entry = new URL('./check-thread.js', import.meta.url);
   const pool = createThreadPool<{ batch: CheckBatch; network: string }, CheckFindings>({ entry, maxThreads });
@@ -65,7 +65,7 @@ export function checksInThreads(network: string): ClosableChecks {
   };
 }
 
-/** How many signatures so many objects hold at most: a claim three, evidence those of two claims. */
+/** The most signatures that these objects can hold: three for a claim, six for evidence. */
 export const signaturesIn = ({ claims = 0, attestations = 0, evidence = 0 }): number =>
   3 * claims + attestations + 6 * evidence;
 

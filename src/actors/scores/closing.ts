@@ -1,14 +1,14 @@
 /**
- * Closing the days of the ledger that nobody compares any more: their receipts go into the sums of their accounts, which a node reads
- * when it starts instead of a million receipts, and what proved them (order, ack, signatures, attestations) goes. What the fold needs
- * of each stays, so balances do not change, and `qmesh score audit` can still fold everything.
+ * Closes days of the ledger that nodes no longer compare. Their receipts are added to the sums of their accounts, which a node reads at start
+ * instead of a million receipts, and their proofs (order, ack, signatures, attestations) are dropped. What the fold needs of each receipt is
+ * kept, so balances do not change, and `qmesh score audit` can still fold everything.
  *
- * 1. A day is closed in steps of few receipts, beside other writes. A crash leaves some of them without their certificates, and
- *    the day as it was: it is closed again.
- * 2. One append at the end makes it closed: the sums, and from which day on there are no sums.
- * 3. The blocks that nothing points to any more are given back to the disk.
+ * 1. A day is closed in small steps, between other writes. After a crash some of its certificates are gone, the day is still open, and is
+ *    closed again.
+ * 2. One append at the end closes it: it holds the sums, and the first day that is not in them.
+ * 3. The blocks that nothing refers to any more are freed.
  *
- * A receipt that shares its order with another one stays out of the sums, under `kept/`: which of the two counts may still change.
+ * A receipt that shares its order with another one stays out of the sums, under `kept/`, since which of the two counts may still change.
  */
 import type Hyperbee from 'hyperbee';
 import type { Batch } from 'hyperbee';
@@ -16,7 +16,7 @@ import type { LedgerEntry } from '../../rules/ledger.js';
 import { LedgerTotals, type AccountSums } from '../../rules/totals.js';
 import { certificateKey, closedKey, dayKey, entryKey, within } from './score-keys.js';
 
-/** Receipts in one step: some 50 ms in which other writes wait. */
+/** Receipts in one step, during which other writes wait some 50 ms. */
 const receiptsPerStep = 64;
 
 /** What a node starts from. */
@@ -24,9 +24,9 @@ export interface Checkpoint {
   /** The first UTC day that is not in the sums. */
   readonly openFrom: number;
   readonly sums: readonly (readonly [account: string, sums: AccountSums])[];
-  /** Receipts in the sums that others, among `entries`, contend with. */
+  /** Receipts in the sums whose orders have other receipts, among `entries`. */
   readonly holders: readonly LedgerEntry[];
-  /** All that is not in the sums. */
+  /** All receipts that are not in the sums. */
   readonly entries: readonly LedgerEntry[];
 }
 
@@ -40,14 +40,14 @@ export async function readCheckpoint(bee: Hyperbee): Promise<Checkpoint> {
   return { openFrom, sums, holders, entries: [...entries, ...open] };
 }
 
-/** The receipt that stands for a closed order in the sums. */
+/** The receipt of a closed order that is in the sums. */
 export async function closedReceipt(bee: Hyperbee, order: string): Promise<LedgerEntry | undefined> {
   const found = await bee.get(`order/${order}`);
   const entry = found === null ? null : await bee.get(found.value as string);
   return entry === null ? undefined : (entry.value as LedgerEntry);
 }
 
-/** @param isContested whether more than one receipt of this order is known. Nothing of these days may be written meanwhile. */
+/** @param isContested whether more than one receipt of this order is known. No receipt of these days may be written meanwhile. */
 export async function closeDays(bee: Hyperbee, before: number, isContested: (order: string) => boolean): Promise<void> {
   for (let day = await firstDay(bee); day !== undefined && day < before; day = await firstDay(bee))
     await closeDay(bee, day, isContested);
@@ -98,7 +98,7 @@ async function dropProofs(batch: Batch, { hash, order }: LedgerEntry): Promise<v
   for (const kind of ['receipt', 'ack', 'attestation']) await batch.del(`signed/${kind}/${order}`);
 }
 
-/** The sums that these accounts had before, unless they are here already. */
+/** Loads the sums that these accounts had before, unless they are loaded already. */
 async function restore(bee: Hyperbee, totals: LedgerTotals, accounts: readonly string[]): Promise<void> {
   for (const account of accounts) {
     if (totals.sumsOf(account) !== undefined) continue;
@@ -117,7 +117,7 @@ async function* steps(bee: Hyperbee, day: number): AsyncIterable<LedgerEntry[]> 
   if (step.length > 0) yield step;
 }
 
-/** From the first to the last block that held a certificate of the day. */
+/** The blocks from the first to the last that held a certificate of the day. */
 class BlockRange {
   #first = Infinity;
   #last = -1;

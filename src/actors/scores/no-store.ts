@@ -1,7 +1,4 @@
-/**
- * A store that keeps nothing, for a program that only looks up and has no home of its own to keep points in: what it counted it has in
- * memory, and asks for again the next time.
- */
+/** A store that keeps nothing, for a program that only looks things up and has no home: it holds in memory what it counted, and fetches it again next time. */
 import type { ScoreStore } from './score-store.js';
 
 export const noStore: ScoreStore = {

@@ -1,11 +1,11 @@
 /**
- * The keys of the ledger's database, and what stands under each. They sort as text, so a range of keys is a range of times.
+ * The keys of the ledger's database and their values. Keys sort as text, so a range of keys is a range of times.
  *
  * | key                            | value                                                              |
  * | ------------------------------ | ------------------------------------------------------------------ |
  * | `certificate/RECEIPT`          | the certificate; gone once its day is closed                       |
  * | `solo/RECEIPT`                 | nothing: this node made that certificate alone                     |
- * | `day/DAY/TIME/RECEIPT`         | what the fold needs of it, for ever                                |
+ * | `day/DAY/TIME/RECEIPT`         | what the fold needs of it, kept for good                           |
  * | `worker/ACCOUNT/TIME/RECEIPT`  | nothing: an index, as is `client/…`                                |
  * | `signed/KIND/ORDER`            | what this node signed for the order                                |
  * | `claim/RECEIPT`                | a claim that is not certified yet                                  |
@@ -25,15 +25,15 @@ export const within = (start: `${string}/`): { gte: string; lt: string } => ({
   lt: `${start.slice(0, -1)}0`,
 });
 
-/** Numbers below 2^53 as texts of one length, so that they sort as numbers do. */
+/** Numbers below 2^53, padded so that they sort as text. */
 export const sortable = (number: number): string => String(number).padStart(16, '0');
 
 export const dayKey = (day: number): `${string}/` => `day/${sortable(day)}/`;
 
-/** When a receipt was finished, and which it is: the end of its keys in all indexes by time. */
+/** `TIME/RECEIPT`: how the keys of a receipt end in every index by time. */
 export const timeKey = ({ finishedAt, hash }: Pick<LedgerEntry, 'finishedAt' | 'hash'>): string =>
   `${sortable(finishedAt)}/${hash}`;
-/** From that end. */
+/** From such an end. */
 export const entryKeyAt = (time: string): string => `${dayKey(utcDayOf(parseInt(time, 10)))}${time}`;
 export const entryKey = (entry: LedgerEntry): string => `${dayKey(mintDayOf(entry))}${timeKey(entry)}`;
 export const certificateKey = (hash: string): string => `certificate/${hash}`;

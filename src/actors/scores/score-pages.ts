@@ -1,13 +1,13 @@
-/** The ledger's database, read a part at a time: for the owner's commands, which come through a socket where a worker runs. */
+/** Reads the ledger's database a page at a time, for the owner's commands, which come through a socket if a worker runs. */
 import type Hyperbee from 'hyperbee';
 import { z } from 'zod';
 import { publicKey } from '../../protocol/schema.js';
 import type { LedgerEntry } from '../../rules/ledger.js';
 import { entryKeyAt, sortable, within } from './score-keys.js';
 
-/** Of a page, so that it fits a line of the control socket. One item may be larger, and is then alone. */
+/** So that a page fits a line of the control socket. A larger item gets a page of its own. */
 const maxPageBytes = 60_000;
-/** Receipts of the log in one page: each takes some 480 bytes. */
+/** Receipts of the log in one page, some 480 bytes each. */
 export const maxLogEntries = 100;
 
 const starts = {
@@ -22,7 +22,7 @@ export const pageKinds = Object.keys(starts) as PageOf[];
 
 export interface Page {
   readonly items: readonly { readonly key: string; readonly value: unknown }[];
-  /** Where the next page begins; null where this is the last one. */
+  /** Where the next page begins; null on the last one. */
   readonly next: string | null;
 }
 
@@ -32,7 +32,7 @@ const place = z.string().regex(/^\d{16}\/[0-9a-f]{64}$/);
 export const logQuery = z.object({
   /** Only receipts that name this account, as worker or as client. */
   account: publicKey.exactOptional(),
-  /** Only those finished from then on. Unix time. */
+  /** Only those finished since then. Unix time. */
   sinceMs: z.int().min(0).exactOptional(),
   /** `next` of the page before. */
   before: place.exactOptional(),
@@ -74,7 +74,7 @@ export async function readLog(bee: Hyperbee, query: LogQuery): Promise<LogPage> 
   return { entries, next: times.length >= limit ? (shown.at(-1) ?? null) : null };
 }
 
-/** The ends of the keys, `TIME/RECEIPT`, of the latest ones in an index. */
+/** The ends of the latest keys in an index, `TIME/RECEIPT`. */
 async function latest(bee: Hyperbee, start: `${string}/`, { sinceMs = 0, before, limit }: LogQuery): Promise<string[]> {
   const isByDay = start === 'day/';
   const lt = before === undefined ? within(start).lt : isByDay ? entryKeyAt(before) : `${start}${before}`;

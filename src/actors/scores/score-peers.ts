@@ -1,9 +1,9 @@
 /**
- * Who is on the score network with this node: the connections on which a good hello was said. Outside the actors, so that
- * whoever judges may fail and begin anew while they stand.
+ * The connections on the score network on which a good hello was said. They live outside the actors, so that consensus may fail and be
+ * restarted while they stand.
  *
- * Nothing is owed here to anybody. What does not fit the line of a slow peer is left out, and found by anti-entropy when it
- * reads again; a peer that does not read at all is closed.
+ * Delivery is best effort. What a slow peer has no room for is dropped, and anti-entropy delivers it when the peer reads again; a peer that does
+ * not read at all is closed.
  */
 import { encodeFrame } from '../../protocol/frame.js';
 import { limits } from '../../protocol/limits.js';
@@ -11,15 +11,15 @@ import type { ScoreMessage } from '../../protocol/score-messages.js';
 import type { Answers } from '../../rules/seen.js';
 import type { Connection } from '../ports.js';
 
-/** A peer with more on the line than this is told no more until it has read: gossip keeps. */
+/** A peer with more unread bytes than this is sent nothing until it has read some. */
 export const maxGossipUnsentBytes = 2 * limits.maxFrameBytes;
-/** Frames that a peer was asked for, and that are read from it beyond its pace. */
+/** Frames that a peer was asked for, and which are read without regard to its pace. */
 const maxAwaitedFrames = 4;
 
 interface ScorePeer {
   readonly connection: Connection;
   readonly node: string;
-  /** False for one that looks up only. */
+  /** False for one that only looks up. */
   readonly isWorker: boolean;
   answers: Answers;
   /** Of certificates that it was asked for. */
@@ -42,7 +42,7 @@ export class ScorePeers {
     return this.#peers.size;
   }
 
-  /** Their names, the earliest first. */
+  /** The earliest first. */
   names(): string[] {
     return [...this.#peers.keys()];
   }
@@ -55,7 +55,7 @@ export class ScorePeers {
     return this.#peers.get(peer)?.isWorker ?? false;
   }
 
-  /** The side that dialled begins what one of the two has to begin. */
+  /** This node dialled it. The side that dialled begins what either of the two could begin. */
   isDialled(peer: string): boolean {
     return this.#peers.get(peer)?.connection.initiator ?? false;
   }
@@ -72,7 +72,7 @@ export class ScorePeers {
     if (message.attestations.some(({ validator }) => validator === known.node)) known.answers = 'attests';
   }
 
-  /** Whether it reads what it is told. */
+  /** Whether it reads what it is sent. */
   hasRoom(peer: string): boolean {
     const unsentBytes = this.#peers.get(peer)?.connection.unsentBytes ?? Infinity;
     return unsentBytes < maxGossipUnsentBytes;
@@ -98,7 +98,7 @@ export class ScorePeers {
     return sent;
   }
 
-  /** It was asked for certificates: what answers is read at once. */
+  /** It was asked for certificates: the answer is read at once. */
   await(peer: string): void {
     const known = this.#peers.get(peer);
     if (known !== undefined) known.awaitedFrames = Math.min(maxAwaitedFrames, known.awaitedFrames + 1);
@@ -115,7 +115,7 @@ export class ScorePeers {
     if (known !== undefined) known.awaitedFrames = Math.max(0, known.awaitedFrames - 1);
   }
 
-  /** Where all places are taken, one that only looks up makes room for who comes next. */
+  /** All places are taken: disconnects one that only looks up, if there is one. */
   makeRoom(): void {
     const client = [...this.#peers].find(([, { isWorker }]) => !isWorker);
     if (client === undefined) return;

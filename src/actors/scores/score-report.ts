@@ -1,4 +1,4 @@
-/** Where an account stands, and by whose word: what `qmesh score` shows, from a running worker or from the disk. */
+/** What `qmesh score` shows: the state of an account, and whose attestations it rests on. From a running worker or from disk. */
 import type { AccountState, LedgerEntry } from '../../rules/ledger.js';
 import type { ValidatorPolicy } from '../../rules/quorum.js';
 import type { Ledger } from './ledger.js';
@@ -12,22 +12,22 @@ const accountsPerPage = 100;
 
 export interface ScoreReport {
   readonly account: string;
-  /** Null for one that no counted receipt names. All sums are millipoints. */
+  /** Null for an account that appears in no counted receipt. All sums are millipoints. */
   readonly state: AccountState | null;
   readonly mayMint: boolean;
-  /** What clients have offered for work that is not certified yet; null where no worker runs. */
+  /** What clients have offered for work that is not certified yet; null if no worker runs. */
   readonly held: number | null;
-  /** Receipts of its last 31 days that this node compares with others. */
+  /** Receipts of open days, which this node compares with others. */
   readonly receipts: number;
-  /** Claims that nobody has certified yet. */
+  /** Claims that are not certified yet. */
   readonly openClaims: number;
   /** Certificates that this node made alone. */
   readonly solo: number;
   readonly policy: {
     readonly validators: 'seen' | number;
-    /** Attestations that make a certificate; null where that depends on who is there, and no worker runs. */
+    /** Attestations that make a certificate; null if that depends on who is there, and no worker runs. */
     readonly threshold: number | null;
-    /** Validators on the score network now, this node included; null where no worker runs. */
+    /** Validators on the score network now, this node included; null if no worker runs. */
     readonly present: number | null;
     readonly minters: 'everyone' | number;
   };
@@ -35,7 +35,7 @@ export interface ScoreReport {
   readonly recent: readonly LedgerEntry[];
 }
 
-/** Changes with each receipt that begins to count: two pages of one revision are of one set. */
+/** The revision changes with each receipt that begins to count, so two pages with the same one are of the same set. */
 export interface ScorePage extends Page {
   readonly revision: number;
 }

@@ -1,4 +1,4 @@
-/** How what is to be kept gets into the ledger's database, and from there to the disk. */
+/** Turns the items of a write into keys of the ledger's database, and syncs an append to disk. */
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Batch } from 'hyperbee';
@@ -7,7 +7,7 @@ import { entryOf, type LedgerEntry } from '../../rules/ledger.js';
 import type { ScoreWrite } from './score-store.js';
 import { certificateKey, entryKey, timeKey } from './score-keys.js';
 
-/** Each into the keys under which it is found. */
+/** Puts an item under every key by which it is found. */
 export async function putWrite(batch: Batch, write: ScoreWrite): Promise<void> {
   switch (write.kind) {
     case 'certificate': {
@@ -36,19 +36,19 @@ export async function putWrite(batch: Batch, write: ScoreWrite): Promise<void> {
   }
 }
 
-/** The value of a key by day is what the fold needs, so that it reads nothing else. */
+/** The value under `day/` is all that the fold needs to read. */
 async function putEntry(batch: Batch, entry: LedgerEntry): Promise<void> {
   await batch.put(entryKey(entry), entry);
   await batch.put(`worker/${entry.worker}/${timeKey(entry)}`, null);
   await batch.put(`client/${entry.client}/${timeKey(entry)}`, null);
 }
 
-/** RocksDB hands its log to the operating system with each append, and syncs all other files by itself. */
+/** RocksDB hands its log to the operating system with each append without syncing it; all other files it syncs itself. */
 export async function forceOut(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   for (const name of await readdir(folder)) {
     if (!name.endsWith('.log')) continue;
-    const file = await open(join(folder, name), 'r').catch(() => undefined); // one that is gone is in the other files
+    const file = await open(join(folder, name), 'r').catch(() => undefined); // if it is gone, its contents are in the other files
     if (file === undefined) continue;
     try {
       await file.datasync();

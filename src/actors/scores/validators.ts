@@ -1,6 +1,6 @@
 /**
- * Whose attestations count here, now: this node's policy, and for `seen` who is there. Outside the actors, so that a
- * restart of consensus has met everybody already.
+ * Whose attestations count on this node right now: its policy, and for `seen` who is there. It lives outside the actors, so that consensus still
+ * knows everybody after a restart.
  */
 import { quorumOf, type Quorum, type ValidatorPolicy } from '../../rules/quorum.js';
 import { SeenNodes } from '../../rules/seen.js';
@@ -9,7 +9,7 @@ import type { ScorePeers } from './score-peers.js';
 
 export interface ValidatorsOptions {
   readonly policy: ValidatorPolicy;
-  /** This node's account, where it attests; undefined for one that looks up, and takes those who are there for seen at once. */
+  /** This node's account if it attests; undefined for one that only looks up, which takes everyone there as seen at once. */
   readonly own: string | undefined;
   readonly peers: ScorePeers;
   readonly clock: Clock;
@@ -37,7 +37,7 @@ export class Validators {
     return own !== undefined && this.#quorum.validators.has(own);
   }
 
-  /** How many more attestations a certificate takes, beside those of these nodes. */
+  /** How many attestations a certificate still lacks, given those of these nodes. */
   missing(attestedBy: Iterable<string>): number {
     const { validators, threshold } = this.#quorum;
     let missing = threshold;
@@ -49,7 +49,7 @@ export class Validators {
     return this.policy.validators !== 'seen' && this.#quorum.validators.has(node);
   }
 
-  /** Looks who is there. @returns whether the quorum is another one now. */
+  /** Looks at who is there. @returns whether the validators have changed. */
   look(): boolean {
     if (this.policy.validators !== 'seen') return false;
     const before = this.#quorum;

@@ -1,7 +1,6 @@
 /**
- * Acks in the home, one small file each, so that several programs of one home do not get in each other's way: `acks/`, and in it a file
- * for each receipt. A file is there before its ack is sent, and goes when that has arrived; what a program that was killed
- * leaves behind, the next one sends.
+ * Acks in the home: a folder `acks/` with one small file for each receipt, so that several programs of one home do not get in each other's way. A
+ * file is written before its ack is sent and removed once that has arrived. What a killed program leaves behind, the next one sends.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +13,7 @@ import { replaceFile } from '../../runtime/replace-file.js';
 import type { Home } from '../home/home.js';
 import type { AckStore, KeptAck } from './ack-post.js';
 
-/** Files that are read at most. */
+/** Files read at most. */
 const maxFiles = 1_000;
 
 const schema = z.object({ worker: publicKey, id: requestId, ack: ackSchema });

@@ -1,10 +1,9 @@
 /**
- * The way of a client's acks to its workers. An ack is kept before it is sent, and until it has arrived: one that could not be sent,
- * or whose connection was lost in the next seconds, is sent again on the next connection to that worker, for a day. That it
- * may arrive twice does no harm.
+ * Delivers a client's acks to its workers. An ack is stored before it is sent, and until it has arrived: if it could not be sent, or its connection
+ * was lost within seconds, it is sent again on the next connection to that worker, for a day. Arriving twice does no harm.
  *
- * Where they are kept in memory alone, a client that is killed loses those that were not sent: their workers are not paid.
- * It never signs another one, since it has forgotten the orders as well.
+ * If acks are stored only in memory, a client that is killed loses those that were not sent, and their workers are not paid. It never signs
+ * others in their place, since it has forgotten the orders as well.
  */
 import { encodeFrame } from '../../protocol/frame.js';
 import { protocolVersion } from '../../protocol/messages.js';
@@ -14,9 +13,9 @@ import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/log.js';
 import type { Connection } from '../ports.js';
 
-/** Acks on their way. More are not sent. */
+/** Acks on their way. Beyond that, none are sent. */
 export const maxUnarrived = 1_000;
-/** An ack whose connection stands for so long after it was written has arrived. */
+/** An ack has arrived if its connection stands this long after it was written. */
 export const arrivedAfterMs = 10_000;
 
 export interface KeptAck {
@@ -26,7 +25,7 @@ export interface KeptAck {
   readonly ack: Ack;
 }
 
-/** Where acks wait until they have arrived. What is kept is on the disk when `keep` returns, if it is a disk. */
+/** Where acks wait until they have arrived. If the store is a disk, the ack is on it when `keep` returns. */
 export interface AckStore {
   /** The oldest first. */
   load(): readonly KeptAck[];
@@ -39,7 +38,7 @@ export const acksInMemory: AckStore = { load: () => [], keep: () => {}, drop: ()
 
 interface Unarrived {
   readonly kept: KeptAck;
-  /** Runs while it is on a connection that stands. */
+  /** Runs while it was written to a connection that still stands. */
   timer: TimerHandle;
 }
 
@@ -61,7 +60,7 @@ export class AckPost {
       else store.drop(kept);
   }
 
-  /** @returns false where it cannot be kept: it is not sent then. */
+  /** @returns false if it cannot be stored, and so is not sent. */
   send(kept: KeptAck): boolean {
     if (this.#unarrived.size >= maxUnarrived) return false;
     try {
@@ -81,7 +80,7 @@ export class AckPost {
     for (const unarrived of this.#of(connection.remoteKey)) this.#write(unarrived);
   }
 
-  /** @returns false where a newer connection to that worker has taken its place. */
+  /** @returns false if a newer connection to that worker has replaced this one. */
   disconnected(connection: Connection): boolean {
     const worker = connection.remoteKey;
     if (this.#connections.get(worker) !== connection) return false;
@@ -90,7 +89,7 @@ export class AckPost {
     return true;
   }
 
-  /** The connections are closed in order: what was written on them arrives. */
+  /** Connections are closed in order, so what was written to them arrives. */
   close(): void {
     for (const unarrived of [...this.#unarrived.values()]) {
       this.#clock.clearTimeout(unarrived.timer);

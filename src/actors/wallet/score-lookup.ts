@@ -1,6 +1,6 @@
 /**
- * Points for a program that is no worker: it joins the score network as a client, fetches by anti-entropy what it lacks, checks every certificate
- * by its own policy, and folds. It attests nothing, and nobody waits for it.
+ * Looks points up for a program that is no worker: it joins the score network as a client, fetches what it lacks by anti-entropy, checks every
+ * certificate by its own policy, and folds. It attests nothing, and nobody waits for it.
  */
 import type { KeyPair } from '../../protocol/keys.js';
 import { topicName } from '../../protocol/topics.js';
@@ -24,21 +24,21 @@ export interface ScoreLookupOptions {
   readonly networkPrefix: string;
   readonly policy: ValidatorPolicy;
   readonly minters?: Minters;
-  /** What is known already, and where what is fetched is kept; without it in memory. */
+  /** What is known already, and where what is fetched is stored. Default: in memory. */
   readonly ledger?: Ledger;
   /** Default: in this thread. */
   readonly checks?: ScoreChecks;
 }
 
-/** Workers that are compared with at once: each has nearly all. */
+/** Workers to compare with: each of them has nearly everything. */
 const maxConnections = 8;
-/** When nothing has come for so long, this node is in step with those whom it found. */
+/** If nothing has come for this long, this node has what its workers have. */
 const quietMs = 1_000;
 const pollMs = 100;
 
 export class ScoreLookup {
   readonly ledger: Ledger;
-  /** Its part of a tree in which a DHT node stands, as `names.dht`, that tells `names.topic('scores')`. */
+  /** Its children in a tree that has a DHT node, `names.dht`, which tells `names.topic('scores')`. */
   readonly children: readonly ChildSpec[];
   readonly #deps: ScoreDeps;
   #changedAtMs: number;
@@ -65,14 +65,14 @@ export class ScoreLookup {
     return this.#deps.scorePeers.workers().size;
   }
 
-  /** Millipoints, as far as it knows by now. */
+  /** Millipoints, as far as is known by now. */
   balanceOf(account: string): number {
     return this.ledger.balanceOf(account);
   }
 
   /**
-   * Calls `ready` once this node has what the workers have that it found, or `atMostMs` have passed: how many workers that were tells which.
-   * @returns what ends the wait.
+   * Calls `ready` with the number of workers it found, once this node has what they have or `atMostMs` have passed.
+   * @returns the function that ends the wait.
    */
   whenInStep(atMostMs: number, ready: (workers: number) => void): () => void {
     const { clock } = this.#deps;

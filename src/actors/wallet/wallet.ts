@@ -1,12 +1,12 @@
 /**
- * A client's side of the ledger: it signs orders within its means, checks the receipts that come back, and signs for those that
- * say what was received. Lives outside the actors of a client, since a receipt may come when its request is over.
+ * A client's side of the ledger: it signs orders within its balance, checks the receipts that come back, and acknowledges those that match what was
+ * received. It lives outside the actors of a client, since a receipt may come after its request is over.
  *
- * 1. `order`: one for each sending of a prompt to a worker. What it offers is reserved; its salt stays the same for the same
- *    id at the same worker, so that a result which that one has kept is recognised.
- * 2. `settle`: the receipt of a result is compared with what came, and an ack is given to the post (`actors/wallet/ack-post.ts`).
+ * 1. `order`: one each time a prompt is sent to a worker. Its price is reserved. The salt stays the same for the same id at the same worker,
+ *    so that a result the worker has kept is recognised.
+ * 2. `settle`: the receipt of a result is compared with what arrived, and an ack is handed to `ack-post.ts`.
  *
- * There is one ack for an order, whatever receipts its worker sends: an order is forgotten with its result.
+ * An order is forgotten with its result, so there is one ack for an order, whatever receipts its worker sends.
  */
 import type { KeyPair } from '../../protocol/keys.js';
 import { limits } from '../../protocol/limits.js';
@@ -21,11 +21,11 @@ import type { Random } from '../../runtime/random.js';
 import type { AckPost } from './ack-post.js';
 import type { Connection } from '../ports.js';
 
-/** Requests whose receipts may yet come. The oldest is forgotten first. */
+/** Requests whose receipts may still come. The oldest is forgotten first. */
 const maxOrdered = 4_096;
-/** A balance that is older is looked up again, by the way. */
+/** An older balance is looked up again when the next order is made. */
 const balanceFreshMs = 30_000;
-/** What was paid is in a balance that was looked up so much later: a certificate takes seconds. */
+/** A balance looked up this much later includes what was paid, since a certificate takes seconds. */
 const certifiedAfterMs = 10_000;
 const saltBytes = 16;
 
@@ -35,11 +35,11 @@ export interface WalletOptions {
   readonly network: string;
   /** What one request may cost at most, in millipoints. */
   readonly maxPrice: number;
-  /** Looks the balance up, in millipoints; undefined where nobody can say. Calls back once. */
+  /** Looks the balance up, in millipoints; undefined if nobody knows. Calls back once. */
   readonly balance: (found: (millipoints: number | undefined) => void) => void;
-  /** Hears what is signed away. */
+  /** Called with what is paid. */
   readonly paid?: (millipoints: number) => void;
-  /** Hears that an account of which nothing was known has nothing. */
+  /** Called when an account of which nothing was known turns out to have nothing. */
   readonly foundEmpty?: () => void;
   readonly post: AckPost;
   readonly clock: Clock;
@@ -47,7 +47,7 @@ export interface WalletOptions {
   readonly log: Logger;
 }
 
-/** A receipt that this client has signed for. */
+/** A receipt that this client acknowledged. */
 export interface Settled {
   readonly receipt: Receipt;
   /** Millipoints. */
@@ -63,9 +63,9 @@ interface Made {
 
 interface Ordered {
   readonly salt: string;
-  /** By their hashes: a worker that was asked again may still answer the first. */
+  /** By hash: a worker that was asked again may still answer the first order. */
   readonly orders: Map<string, Made>;
-  /** Of the text that the present sending was answered with. */
+  /** Length of the text received since the prompt was last sent. */
   heardChars: number;
   heardAtMs: number;
 }
@@ -82,7 +82,7 @@ export class Wallet {
   readonly #ordered = new Map<string, Ordered>();
   /** By the hash of the order. */
   readonly #reserved = new Map<string, Reserved>();
-  /** Undefined where nobody could say yet: then it is offered, and a worker that knows of less says so. */
+  /** Undefined if nobody knew yet: then the full price is offered, and a worker that knows of less says so. */
   #balance: number | undefined = 0;
   #askedAtMs = -Infinity;
 
@@ -90,12 +90,12 @@ export class Wallet {
     this.#options = options;
   }
 
-  /** Millipoints, as they were known last; undefined where they never were. */
+  /** The last known balance, in millipoints; undefined if there never was one. */
   get balance(): number | undefined {
     return this.#balance;
   }
 
-  /** The balance, less what is spoken for. */
+  /** The balance less what is reserved. */
   get free(): number {
     if (this.#balance === undefined) return Infinity;
     let spoken = 0;
@@ -103,7 +103,7 @@ export class Wallet {
     return Math.max(0, this.#balance - spoken);
   }
 
-  /** Looks the balance up. @param known called when that has come to an end. */
+  /** Looks the balance up. @param known called when that is done. */
   refresh(known: () => void = () => {}): void {
     const { clock, balance } = this.#options;
     const askedAtMs = clock.monotonicMs();
@@ -116,14 +116,14 @@ export class Wallet {
     });
   }
 
-  /** What goes along with this prompt to this worker. Undefined where no order is possible: the prompt then goes alone. */
+  /** The order to send with this prompt to this worker. Undefined if none is possible; the prompt then goes without. */
   order(
     worker: string,
     prompt: PromptMessage,
     isGuest: boolean,
   ): { readonly order: Order; readonly salt: string } | undefined {
     const { identity, network, maxPrice, clock, random } = this.#options;
-    if (worker === identity.publicKeyHex) return undefined; // nobody pays himself
+    if (worker === identity.publicKeyHex) return undefined; // nobody pays itself
     if (clock.monotonicMs() - this.#askedAtMs >= balanceFreshMs) this.refresh();
     const known = this.#ordered.get(keyOf(worker, prompt.id));
     const salt = known?.salt ?? Buffer.from(random.bytes(saltBytes)).toString('hex');
@@ -149,14 +149,14 @@ export class Wallet {
     return { order, salt };
   }
 
-  /** A worker refused what was offered: it knows of less. Who knows better goes on offering elsewhere. */
+  /** A worker refused the offer because it knows of less. A wallet that knows its balance keeps offering elsewhere. */
   refused(): void {
     if (this.#balance !== undefined) return;
     this.#balance = 0;
     this.#options.foundEmpty?.();
   }
 
-  /** New text came from this worker. */
+  /** New text arrived from this worker. */
   heard(worker: string, id: string, text: string): void {
     const ordered = this.#ordered.get(keyOf(worker, id));
     if (ordered === undefined) return;
@@ -170,7 +170,7 @@ export class Wallet {
     for (const hash of ordered?.orders.keys() ?? []) this.#reserved.delete(hash);
   }
 
-  /** The request has a result there. @returns what was signed for, if anything was. */
+  /** The request has a result there. @returns what was acknowledged, if anything. */
   settle(worker: string, result: InferenceResultMessage): Settled | undefined {
     const { clock, log } = this.#options;
     const ordered = this.#take(worker, result.id);
@@ -187,7 +187,7 @@ export class Wallet {
     const lastTextAtMs = ordered.heardChars === result.text.length && ordered.heardChars > 0 ? ordered.heardAtMs : now;
     const responseMs = Math.round(lastTextAtMs - made.sentAtMs);
     const asked = { order: made.order, salt: ordered.salt, responseMs };
-    // What the worker kept for us may be told from where we are by now, and signed from where we were.
+    // A kept result may be sent from where the client resumed, but its receipt covers the text from where it first asked.
     const whole = latest.resumeText.slice(made.resumeText.length) + result.text;
     const problem =
       receiptProblem(parsed.data, { ...asked, result }) &&
@@ -204,7 +204,7 @@ export class Wallet {
     this.#options.post.connected(connection);
   }
 
-  /** What is not answered there will not be paid. */
+  /** What was not answered there will not be paid for. */
   disconnected(connection: Connection): void {
     if (!this.#options.post.disconnected(connection)) return;
     for (const [hash, { worker, endedAtMs }] of this.#reserved)
