@@ -1,7 +1,7 @@
 /**
- * What is signed around a paid request and its certificate (docs/ledger.md): order, receipt, ack, attestation; who signs
- * each; and what two of them prove together. A signed object has exactly these fields, for one more would be signed
- * without being understood. Whether what they say is true is decided in src/rules/.
+ * The signed objects around a paid request and its certificate (docs/ledger.md): order, receipt, ack and attestation, who signs each, and
+ * the claims, certificates and evidence made of them. A signed object has exactly these fields, since any other would be signed without
+ * being understood. Whether what they say is true is decided in src/rules/.
  */
 import { z } from 'zod';
 import type { KeyPair } from './keys.js';
@@ -9,7 +9,7 @@ import { limits } from './limits.js';
 import { count, exactly, fields, list, name, publicKey, requestId, sha256, signature, time } from './schema.js';
 import { hashOfBytes, isWellFormed, sign, signedBytes, signedHash, verify, verifyBytes } from './signing.js';
 
-/** What has no UTF-8 cannot be signed, and must not get to where it would have to be hashed. */
+/** Text without UTF-8 cannot be signed, so it must not get to where it would be hashed. */
 const signedName = name.refine(isWellFormed, 'must hold no lone surrogates');
 
 export const orderSchema = exactly({
@@ -52,7 +52,7 @@ export const ackSchema = exactly({
   signature,
 });
 
-/** `verdict`: `valid`, or the reason why not; of a later version it may be a word that is not known here. */
+/** `verdict` is `valid` or the reason why not; a later version may send a word that is unknown here. */
 export const attestationSchema = exactly({
   receipt: sha256,
   validator: publicKey,
@@ -61,7 +61,7 @@ export const attestationSchema = exactly({
   signature,
 });
 
-/** A finished request, as its worker puts it forward. */
+/** A finished request, as its worker announces it. */
 export const claimSchema = z.object({ order: orderSchema, receipt: receiptSchema, ack: ackSchema });
 
 export const certificateSchema = z.object({
@@ -71,7 +71,7 @@ export const certificateSchema = z.object({
 
 const testimony = fields({ order: orderSchema, receipt: receiptSchema, ack: ackSchema.exactOptional() });
 
-/** Two signatures of one hand that cannot both be honest. */
+/** Proof of equivocation: two signatures of one account that cannot both be honest. */
 export const evidenceSchema = z.object({ kind: z.enum(['double_receipt', 'double_ack']), a: testimony, b: testimony });
 
 export type Order = z.infer<typeof orderSchema>;
@@ -95,7 +95,7 @@ export type Unsigned<Kind extends ObjectKind> = Omit<SignedObjects[Kind], 'signa
 
 const schemas = { order: orderSchema, receipt: receiptSchema, ack: ackSchema, attestation: attestationSchema };
 
-/** @throws where the object does not fit its schema, or names another signer: nothing like that may leave this node. */
+/** @throws if the object does not fit its schema or names another signer: neither may leave this node. */
 export function signObject<Kind extends ObjectKind>(
   kind: Kind,
   object: Unsigned<Kind>,
@@ -107,24 +107,24 @@ export function signObject<Kind extends ObjectKind>(
   return signed as SignedObject<Kind>;
 }
 
-/** True where the account that the object names as its author signed exactly this. For objects that their schema accepted. */
+/** Whether the account that the object names as its author signed exactly this. For objects that their schema accepted. */
 export function isGenuine<Kind extends ObjectKind>(kind: Kind, object: SignedObject<Kind>): boolean {
   return verify(kind, object, object.signature, signerOf(kind, object));
 }
 
-/** The object's name. The signature is no part of it: a signature written in another way makes no other object. */
+/** The object's name. It does not cover the signature, so another encoding of the signature makes no other object. */
 export function objectHash<Kind extends ObjectKind>(kind: Kind, object: Unsigned<Kind>): string {
   return signedHash(kind, object);
 }
 
-/** What an object is called, and whether it is genuine, by one canonical form of it: to be made once, where both are asked. */
+/** An object's hash and whether it is genuine, from one canonical form that is made only once. */
 export interface SignedForm {
   readonly hash: string;
   /** As `isGenuine`. */
   readonly isGenuine: () => boolean;
 }
 
-/** @throws TypeError for what their schema would not have accepted. */
+/** @throws TypeError for what the schema would not have accepted. */
 export function signedForm<Kind extends ObjectKind>(kind: Kind, object: SignedObject<Kind>): SignedForm {
   const bytes = signedBytes(kind, object);
   return {

@@ -1,6 +1,6 @@
 /**
- * What a worker is awarded once, as a function of its certified receipts alone. A table: one more achievement is one more
- * row. Requests that failed are no service and count for none of them.
+ * Achievements: what a worker is awarded once, as a function of its certified receipts alone. Another achievement is another row of the
+ * table. Failed requests do not count.
  */
 
 /** Counted over a worker's certified receipts of successful requests. */
@@ -8,9 +8,9 @@ export interface ServiceRecord {
   readonly served: number;
   /** Answered in less than `fastMs`. */
   readonly fast: number;
-  /** With all the points there are for complexity. */
+  /** With the full points for complexity. */
   readonly heavy: number;
-  /** Different ones. */
+  /** Distinct. */
   readonly clients: number;
 }
 

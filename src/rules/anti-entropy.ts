@@ -1,8 +1,8 @@
 /**
- * How two nodes find what the other lacks: digests of ranges of hashes, from the whole down to ranges of at most 16 hashes,
- * which are told one by one. k differences among n cost O(k log n) bytes. One message in, at most one message and a list of
- * hashes out: there is no session, and nothing is remembered between two messages, so a peer that says nonsense has said
- * it and no more. What does not fit an answer is left out; whoever gained something by a round begins another one.
+ * Anti-entropy: how two nodes find what the other lacks. They compare digests of ranges of hashes, from the whole set down to ranges
+ * of at most 16 hashes, which are listed. k differences among n cost O(k log n) bytes. One message in, at most one message and a
+ * list of hashes out: there is no session and no state between messages, so nonsense from a peer has no further effect. What does
+ * not fit an answer is left out; a side that gained something by a round begins another one.
  *
  * Invariants: two honest sets converge to their union; an answer is bounded, whatever was asked.
  */
@@ -10,29 +10,29 @@ import { limits } from '../protocol/limits.js';
 import type { HashKeys, HashRange, ScoreRequestMessage } from '../protocol/score-messages.js';
 import type { HashTree } from './hash-tree.js';
 
-/** Certificates sent for one message. The rest is found in the next round. */
+/** Certificates sent in answer to one message. The next round finds the rest. */
 export const maxSendsPerRequest = limits.maxScoreItems;
 
-/** Hashes told in one message: with as many prefixes and digests as there may be, it still fits a frame. */
+/** Hashes in one message. Together with the most prefixes and digests that it may have, they fit a frame. */
 export const maxHashesPerReply = 8_192;
 
 export interface Reply {
-  /** What to ask in turn; undefined where all is said. */
+  /** What to send back; undefined if nothing is left to compare. */
   readonly request: ScoreRequestMessage | undefined;
   /** Certificates that the other side lacks. */
   readonly send: readonly string[];
 }
 
 /**
- * What this node holds, and what it does not want: hashes whose certificates its own policy refused. Those it names as if it
- * had them, so that nobody sends them again.
+ * What this node holds, and what it does not want: hashes whose certificates its own policy refused. It names those as if it held
+ * them, so that nobody sends them again.
  */
 export interface Holdings {
   readonly counted: HashTree;
   readonly refused: HashTree;
 }
 
-/** The beginning: on connecting, every minute, and again at once after a round that brought something. */
+/** The first message of a round. */
 export const openRound = ({ counted }: Holdings): ScoreRequestMessage => requestOf([rangeOf(counted, '')], []);
 
 export function answer(holdings: Holdings, { ranges, keys = [] }: ScoreRequestMessage): Reply {
@@ -54,7 +54,7 @@ export function answer(holdings: Holdings, { ranges, keys = [] }: ScoreRequestMe
 
 const childDigits = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
 
-/** What is here under the prefix and not in their list. */
+/** What this node holds under the prefix and is not in their list. */
 function lackingIn(tree: HashTree, { prefix, hashes }: HashKeys, atMost: number): string[] {
   if (atMost <= 0) return [];
   const theirs = new Set(hashes);
@@ -65,8 +65,8 @@ function lackingIn(tree: HashTree, { prefix, hashes }: HashKeys, atMost: number)
 }
 
 /**
- * A list for the same prefix that lacks exactly what is wanted of theirs, so that they send it. Beside what they have it
- * names what is sent to them just now: so it asks for nothing twice, and that is the end of the matter.
+ * A list for the same prefix that leaves out exactly the hashes this node wants, so that they send those. It includes what is being
+ * sent to them right now, so they ask for nothing in return and the exchange ends.
  */
 function wishFor({ counted, refused }: Holdings, { prefix, hashes }: HashKeys, sent: readonly string[]): HashKeys[] {
   const has = (hash: string): boolean => !hash.startsWith(prefix) || counted.has(hash) || refused.has(hash);
@@ -78,7 +78,7 @@ function keysOf({ counted, refused }: Holdings, prefix: string): HashKeys {
   return { prefix, hashes: [...held, ...refused.hashes(prefix, limits.maxHashesPerKeys - held.length)] };
 }
 
-/** As many of the lists as fit one frame together. */
+/** As many of the lists as fit one frame. */
 function withinReply(lists: readonly HashKeys[]): HashKeys[] {
   let hashes = 0;
   return lists

@@ -1,7 +1,6 @@
 /**
- * Whether this node attests a claim now: what `rules/claim.ts` cannot know, namely the time, the balances, and what this
- * node has attested before. Honest nodes may answer differently here, which is why a certificate takes more than two
- * thirds of them.
+ * Whether this node attests a claim now. This depends on what `rules/claim.ts` cannot know: the time, the balances, and what this node
+ * attested before. Honest nodes may answer differently here, which is why a certificate takes more than two thirds of them.
  *
  * Invariants: of two receipts of one order at most one is ever attested; what this node attested for a client and is not
  * yet certified never exceeds the balance it sees.
@@ -10,17 +9,17 @@ import { paidOf } from './ledger.js';
 import type { ClaimFacts } from './claim.js';
 import type { Verdict } from './verdicts.js';
 
-/** A request may be claimed for so long after its end: partitions heal in less. */
+/** How long after its end a request may be claimed: partitions heal in less. */
 export const claimLifeMs = 7 * 86_400_000;
 /**
- * An order is good for no claim after so long: what is older may be closed (`rules/ledger.ts`), and a node that has forgotten what
- * it signed for an order must not sign again. Longer than any request can take to be answered and claimed.
+ * No order older than this can be claimed. Its day may be closed (`rules/ledger.ts`), and a node that has forgotten what it signed
+ * for an order must not sign again. No request takes this long to be answered and claimed.
  */
 export const orderLifeMs = 30 * 86_400_000;
-/** Clocks of honest nodes lie within this of each other. */
+/** Clocks of honest nodes differ by at most this. */
 export const clockSkewMs = 300_000;
 
-/** What this node has seen. All by account or hash. */
+/** What this node has seen, by account or hash. */
 export interface LedgerView {
   /** The receipt of this order that this node attested or counted. */
   readonly receiptOf: (order: string) => string | undefined;
@@ -32,8 +31,8 @@ export interface LedgerView {
 }
 
 /**
- * What this node says of a sound claim. For one that it attested already, only whether it would stand on its own: what is
- * pledged for it must be taken out of the view before it is judged again.
+ * This node's verdict on a sound claim. Before a claim that it attested is judged again, what is pledged for it must be taken out of
+ * the view.
  */
 export function judge({ entry, orderedAt }: ClaimFacts, view: LedgerView, nowMs: number): Verdict {
   if (orderedAt > entry.finishedAt + clockSkewMs) return 'bad_clock';

@@ -1,9 +1,9 @@
 /**
- * The part of judging a claim that needs nothing but the claim: signatures, that the three objects are of one request, and
- * that the points are those that the facts give. It costs three signature checks and may run on another thread. What also
- * depends on the time and on what this node has seen is in `rules/attestation.ts`.
+ * The checks of a claim that need nothing but the claim: the signatures, that the three objects belong to one request, and that the
+ * points follow from the facts. They cost three signature checks and may run on another thread. What depends on the time and on what
+ * this node has seen is in `rules/attestation.ts`.
  *
- * A claim that fails here is worth nothing to anybody, whoever attests it.
+ * A claim that fails here never counts, whoever attests it.
  */
 import { limits } from '../protocol/limits.js';
 import { isGenuine, signedForm, type Claim, type SignedForm } from '../protocol/signed-objects.js';
@@ -11,10 +11,10 @@ import { entryOf, type LedgerEntry } from './ledger.js';
 import { scoreOf } from './points.js';
 import type { Fault } from './verdicts.js';
 
-/** A worker that gives more tokens for each millisecond is not believed. */
+/** More tokens than this per millisecond are implausible. */
 export const maxTokensPerMs = 2;
 
-/** What is known of a claim that stands up. */
+/** What follows from a sound claim. */
 export interface ClaimFacts {
   readonly entry: LedgerEntry;
   /** When the order was made, by the client's clock. */
@@ -61,7 +61,7 @@ function faultOf(
   return isSigned ? undefined : 'bad_signature';
 }
 
-/** A worker asks the same of an order before it begins. */
+/** A worker checks the same before it begins. */
 export function areGoodOrderTimes({ at, expiresAt }: { readonly at: number; readonly expiresAt: number }): boolean {
   return expiresAt >= at && expiresAt - at <= limits.maxOrderLifeMs;
 }

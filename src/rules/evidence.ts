@@ -1,9 +1,9 @@
 /**
- * Two signatures of one hand that cannot both be honest: two receipts of one order, or acks of two receipts of one order.
- * Whoever holds both can prove it to everybody, and everybody comes to the same ban, whenever the proof arrives: it runs
- * from the dates that the signer itself wrote.
+ * Equivocation: two signatures of one account that cannot both be honest, namely two receipts of one order, or acks of two receipts of
+ * one order. Whoever holds both can prove it, and every node arrives at the same ban, whenever the evidence reaches it, because the ban
+ * runs from the dates that the signer itself wrote.
  *
- * Nobody can be framed: each proof needs the signature of the one it bans.
+ * Nobody can be framed: evidence needs the signatures of the account that it bans.
  */
 import { isGenuine, objectHash, type Claim, type Evidence, type Testimony } from '../protocol/signed-objects.js';
 
@@ -15,7 +15,7 @@ export interface Ban {
   readonly until: number;
 }
 
-/** The ban that the evidence proves; undefined where it proves nothing. */
+/** The ban that the evidence proves; undefined if it proves nothing. */
 export function banOf(evidence: Evidence): Ban | undefined {
   const { kind, a, b } = evidence;
   const isAck = kind === 'double_ack';
@@ -24,15 +24,15 @@ export function banOf(evidence: Evidence): Ban | undefined {
   return areTwoOfOneOrder && isTestimony(a, isAck) && isTestimony(b, isAck) ? banBy(evidence) : undefined;
 }
 
-/** The ban that follows from evidence that is known to be good. */
+/** The ban that follows from evidence that was checked. */
 export function banBy({ kind, a, b }: Evidence): Ban {
   const account = kind === 'double_ack' ? a.order.client : a.order.worker;
   return { account, until: Math.max(a.receipt.finishedAt, b.receipt.finishedAt) + banMs };
 }
 
 /**
- * What two claims for one order prove: the worker signed two receipts, and the client two acks. Both claims are sound
- * (`rules/claim.ts`): ten signatures are not checked again each time that somebody claims another version of what he did.
+ * What two claims for one order prove: the worker signed two receipts, and the client two acks. Both claims must be sound
+ * (`rules/claim.ts`), so none of their signatures is checked again.
  */
 export function evidenceIn(a: Claim, b: Claim): Evidence[] {
   const isOneOrder = a.receipt.order === b.receipt.order;
@@ -43,7 +43,7 @@ export function evidenceIn(a: Claim, b: Claim): Evidence[] {
   ];
 }
 
-/** A claim without what else came with it, such as attestations. */
+/** The claim alone, without attestations or anything else that came with it. */
 export const pureClaim = ({ order, receipt, ack }: Claim): Claim => ({ order, receipt, ack });
 
 function isTestimony({ order, receipt, ack }: Testimony, withAck: boolean): boolean {

@@ -1,9 +1,9 @@
 /**
  * A set of SHA-256 hashes with a digest for every prefix (docs/ledger.md, Anti-entropy): of at most 16 hashes, SHA-256 of
- * their bytes in order; of more, SHA-256 of the 16 children's digests. A tree of 16 branches whose digests are computed when
- * asked for and kept until something changes below: adding, removing and asking take O(log n), at a million hashes as at ten.
+ * their bytes in order; of more, SHA-256 of the 16 children's digests. It is a tree with 16 branches at each node, whose digests
+ * are computed on demand and cached until something below changes: adding, removing and asking take O(log n).
  *
- * Invariant: the digest depends on the set alone, not on how it came about.
+ * Invariant: the digest depends only on the set, not on how it came about.
  */
 import { createHash } from 'node:crypto';
 import { limits } from '../protocol/limits.js';
@@ -11,7 +11,7 @@ import { limits } from '../protocol/limits.js';
 const leafSize = limits.maxRangeHashes;
 const branches = 16;
 
-/** The hashes themselves, sorted, where they are few: no object beside them, since most of a large set's nodes are such. */
+/** Few hashes: a bare sorted array, since most nodes of a large set are leaves. */
 type Leaf = string[];
 interface Branch {
   readonly children: (Node | undefined)[];
@@ -28,14 +28,14 @@ export class HashTree {
     return countOf(this.#root);
   }
 
-  /** @param hash 64 lower-case hex characters. @returns false where it was there. */
+  /** @param hash 64 lower-case hex characters. @returns false if it was there already. */
   add(hash: string): boolean {
     if (this.has(hash)) return false;
     this.#root = added(this.#root, hash, 0);
     return true;
   }
 
-  /** @returns false where it was not there. */
+  /** @returns false if it was not there. */
   remove(hash: string): boolean {
     if (!this.has(hash)) return false;
     this.#root = removed(this.#root, hash, 0);
@@ -60,14 +60,14 @@ export class HashTree {
     return digestOf(node !== undefined && isLeaf(node) ? within(node, prefix) : node);
   }
 
-  /** The first of those that begin with the prefix, in order. */
+  /** The first hashes with this prefix, in order. */
   hashes(prefix: string, atMost: number): string[] {
     const found: string[] = [];
     collect(this.#find(prefix), prefix, atMost, found);
     return found;
   }
 
-  /** The node that holds all hashes of the prefix; a leaf may hold others beside them. */
+  /** The node with all hashes of the prefix; a leaf may hold others too. */
   #find(prefix: string): Node | undefined {
     let node: Node | undefined = this.#root;
     for (let depth = 0; depth < prefix.length && node !== undefined && !isLeaf(node); depth++)
@@ -86,7 +86,7 @@ function added(node: Node | undefined, hash: string, depth: number): Node {
   return node;
 }
 
-/** `hash` is in it. Few hashes are a leaf again. */
+/** `hash` is in it. A branch left with few hashes becomes a leaf again. */
 function removed(node: Node, hash: string, depth: number): Node {
   if (isLeaf(node)) return node.filter((other) => other !== hash);
   const digit = digitAt(hash, depth);

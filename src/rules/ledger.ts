@@ -1,21 +1,21 @@
 /**
- * The ledger: a set of certified receipts that only grows, and balances as a pure fold over it. Nothing here depends on
- * the order in which receipts came, on how often they came, or by which way. So nodes that hold the same set hold the same
- * balances, to the last bit, without ever agreeing on an order.
+ * The ledger: a set of certified receipts that only grows, and balances as a pure fold over it. Nothing here depends on the order in
+ * which receipts came, how often, or from whom. So nodes that hold the same set hold the same balances, to the last bit, without ever
+ * agreeing on an order.
  *
- * `foldLedger` is the definition, as short as it can be. `rules/totals.ts` comes to the same with one receipt at a time.
+ * `foldLedger` is the definition, as short as possible. `rules/totals.ts` computes the same one receipt at a time.
  * Invariants: equal sets, equal balances (any permutation, duplication, partition); points in = minted + achievements.
  */
 import type { Order, Receipt } from '../protocol/signed-objects.js';
 import { achievementPoints, achievementsOf, fastMs, type Achievement, type ServiceRecord } from './achievements.js';
 import { maxComplexity } from './points.js';
 
-/** What serving guests can create for one worker on one UTC day. */
+/** The most that one worker can mint by serving guests on one UTC day. */
 export const dailyMintCapMillipoints = 500_000;
 
 const dayMs = 86_400_000;
 
-/** UTC days before today whose receipts are compared with other nodes. Older ones are closed: see `firstOpenDay`. */
+/** UTC days before today whose receipts nodes still compare. Older ones are closed: see `firstOpenDay`. */
 export const openDays = 31;
 
 /** What the fold needs of a certified receipt. All of it follows from the receipt's hash. */
@@ -71,8 +71,8 @@ export const mintDayOf = ({ finishedAt }: LedgerEntry): number => utcDayOf(finis
 export const utcDayOf = (atMs: number): number => Math.floor(atMs / dayMs);
 
 /**
- * Receipts of earlier days are closed: nobody is asked for them any more, and a node may drop their signatures. Whole days, so
- * that all nodes compare the same ones whatever each of them has dropped.
+ * Earlier days are closed: nobody is asked for their receipts any more, and a node may drop the signatures. Days close as a whole, so
+ * that all nodes compare the same receipts whatever each of them has dropped.
  */
 export const firstOpenDay = (nowMs: number): number => utcDayOf(nowMs) - openDays;
 
@@ -82,7 +82,7 @@ export const isHeavy = ({ complexity }: LedgerEntry): boolean => complexity === 
 /** Of two receipts of one order, the one that counts. */
 export const outdoes = (challenger: LedgerEntry, holder: LedgerEntry): boolean => challenger.hash < holder.hash;
 
-/** Every account that a receipt names, and where it stands. */
+/** The state of every account that appears in a receipt. */
 export function foldLedger(entries: Iterable<LedgerEntry>, minters: Minters = 'everyone'): Map<string, AccountState> {
   const counted = countedEntries(entries);
   const served = groupBy(counted, ({ worker }) => worker);
@@ -119,7 +119,7 @@ function stateOf(
   });
 }
 
-/** The balance and all that follows from the sums: the one place where it is added up. */
+/** The balance and everything else that follows from the sums. This is the only place that adds them up. */
 export function accountState(sums: {
   readonly earned: number;
   readonly minted: number;

@@ -1,6 +1,6 @@
 /**
- * Whether an order may be taken: what a worker asks of it before it begins, in the order of docs/ledger.md. That it is taken
- * once, and covered, is asked by who keeps the books (`actors/worker/desk.ts`).
+ * Whether a worker may accept an order: the checks before it begins, in the order of docs/ledger.md. That an order is used once and is
+ * covered is checked in `actors/worker/desk.ts`.
  */
 import type { PromptMessage } from '../protocol/messages.js';
 import { promptFacts } from '../protocol/salted-hash.js';
@@ -22,11 +22,11 @@ export interface OrderView {
 export interface OrderProblem {
   /** Begins with the field. */
   readonly message: string;
-  /** No client signs like this by mistake. */
+  /** No honest client sends this by mistake. */
   readonly isForged: boolean;
 }
 
-/** What is wrong with the order of this prompt; undefined where nothing is. The signature comes last, being the dearest to check. */
+/** What is wrong with the order of this prompt; undefined if nothing is. The signature comes last, because it costs most to check. */
 export function orderProblem(order: Order, prompt: PromptMessage, view: OrderView): OrderProblem | undefined {
   const message = faultOf(order, prompt, view);
   if (message !== undefined) return { message, isForged: false };

@@ -1,13 +1,13 @@
 /**
- * Results that their clients have not acknowledged. Work without an ack scores nothing, so a worker gives a client only so much
- * of it: with more than 2 outstanding it is refused until it acks, or for 10 minutes.
+ * Results that their clients have not acknowledged. Work without an ack scores nothing, so a worker does only so much of it: a client
+ * with more than 2 outstanding results is refused until it acks, or for 10 minutes.
  *
- * Of what was sent just now the ack may still be on its way: of several answers that end at once, the client has seen none when it
- * asks the next thing. So who owes too many is refused once they are older than that, and until then the request waits. Constant
- * work for each step.
+ * The ack of a recent result may still be on its way: when several answers end at once, the client may ask again before it has seen
+ * any of them. So results count against a client only once they are older than `onItsWayMs`, and until then its request waits. Every
+ * step takes constant work.
  *
  * Invariants: a result is outstanding until it is settled or 10 minutes have passed, and at most once; a client that acks within
- * `onItsWayMs` is never refused, and waits until it is known that it does.
+ * `onItsWayMs` is never refused.
  */
 
 /** More than these, and the client is refused. */

@@ -1,6 +1,6 @@
 /**
- * What a finished request is worth, in millipoints: three parts, each a function of facts that the receipt names. Whole
- * numbers everywhere, so that every node and every language comes to the same sum.
+ * What a finished request is worth, in millipoints: three parts, each a function of facts in the receipt. Everything is a whole number,
+ * so that every node and every language arrives at the same sum.
  */
 
 /** Of a receipt and its order. */
@@ -17,11 +17,11 @@ export interface Score {
   readonly speed: number;
   readonly complexity: number;
   readonly quality: number;
-  /** Their sum; 0 where the request failed. */
+  /** Their sum; 0 if the request failed. */
   readonly score: number;
 }
 
-/** Up to so many milliseconds give so many millipoints; the first row that fits counts, and who is slower than all gets none. */
+/** The first row that fits applies; a slower response scores nothing for speed. */
 export const speedRules = [
   { upToMs: 1_000, millipoints: 5_000 },
   { upToMs: 2_000, millipoints: 4_000 },
@@ -45,7 +45,7 @@ export function scoreOf({ promptChars, resultChars, responseMs, success }: Score
   return { speed, complexity, quality, score: success ? speed + complexity + quality : 0 };
 }
 
-/** `min(max, factor * count)`, exact for any count below 2^53: the product is never built where it would be rounded. */
+/** `min(max, factor * count)`, exact for any count below 2^53, since the product is never computed where it would be rounded. */
 function atMost(max: number, factor: number, count: number): number {
   return count >= max / factor ? max : factor * count;
 }

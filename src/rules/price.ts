@@ -1,4 +1,4 @@
-/** What a client offers for a request. What it pays is what the request scores, and never more than it offers. All in millipoints. */
+/** What a client offers for a request, in millipoints. It pays what the request scores, and never more than it offers. */
 import { scoreOf } from './points.js';
 import { leastPriceForTier } from './standing.js';
 
@@ -9,13 +9,13 @@ export const mostFor = (promptChars: number): number =>
 export interface Means {
   /** Code points. */
   readonly promptChars: number;
-  /** The balance, less what is spoken for. */
+  /** The balance less what is reserved. */
   readonly free: number;
-  /** What the user wants to pay for one request at most. */
+  /** The most that the user wants to pay for one request. */
   readonly maxPrice: number;
 }
 
-/** As much as it can cost, as far as there is enough; where that buys no tier, nothing, and a guest asks. */
+/** As much as the request can cost, limited by what is free; nothing if that buys no tier, and then it is a guest's request. */
 export function offerFor({ promptChars, free, maxPrice }: Means): number {
   const offer = Math.min(mostFor(promptChars), free, maxPrice);
   return offer >= leastPriceForTier ? offer : 0;

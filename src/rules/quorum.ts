@@ -1,5 +1,5 @@
 /**
- * How many of whose attestations make a certificate: each node's own policy. More than two thirds, so that any two quorums
+ * How many attestations, and whose, make a certificate: each node's own policy. It takes more than two thirds, so that any two quorums
  * share an honest validator as long as fewer than a third lie, and no two receipts of one order are both certified.
  */
 import { objectHash, isGenuine, type Attestation, type Certificate } from '../protocol/signed-objects.js';
@@ -13,14 +13,14 @@ export interface Quorum {
   readonly threshold: number;
 }
 
-/** A worker counts as seen after so long on the score network. */
+/** A worker counts as seen after this long on the score network. */
 export const seenAfterMs = 60_000;
-/** Of many strangers no more than so many are asked for. */
+/** However many workers are seen, no more attestations than this are required. */
 export const maxSeenThreshold = 7;
 
 export const leastThreshold = (validators: number): number => Math.floor((2 * validators) / 3) + 1;
 
-/** Why a policy cannot be used; undefined where it can. One line, for a person. */
+/** Why a policy cannot be used, in one line for a person; undefined if it can. */
 export function policyProblem(policy: ValidatorPolicy): string | undefined {
   if (policy.validators === 'seen') return undefined;
   const { validators, threshold } = policy;
@@ -40,10 +40,10 @@ export function quorumOf(policy: ValidatorPolicy, seen: Iterable<string>): Quoru
   return { validators, threshold: Math.min(maxSeenThreshold, leastThreshold(validators.size)) };
 }
 
-/** This node alone makes the quorum: such a certificate is offered again as others appear. */
+/** This node is the whole quorum. Such a certificate is offered again when others appear. */
 export const isSolo = ({ validators }: Quorum): boolean => validators.size === 1;
 
-/** Whether an attestation says anything in this quorum. Its signature is looked at last: it costs most. */
+/** Whether an attestation counts in this quorum. The signature is checked last, because it costs most. */
 export function counts(attestation: Attestation, receiptHash: string, { validators }: Quorum): boolean {
   const { receipt, validator, verdict } = attestation;
   return (
@@ -51,7 +51,7 @@ export function counts(attestation: Attestation, receiptHash: string, { validato
   );
 }
 
-/** Whether enough different validators attest it. The claim in it is for `examine`. Stops at the threshold. */
+/** Whether enough different validators attest it. The claim itself is checked by `examine`. Stops at the threshold. */
 export function isCertified({ receipt, attestations }: Certificate, quorum: Quorum): boolean {
   const receiptHash = objectHash('receipt', receipt);
   const found = new Set<string>();

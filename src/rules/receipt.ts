@@ -1,6 +1,6 @@
 /**
- * What a worker may write into a receipt, and what a client asks of one before it acks it. Both come to it from the same
- * result, so that an honest client has no reason to refuse an honest worker, but for a time that they measured differently.
+ * What a worker writes into a receipt, and what a client checks before it acks one. Both derive it from the same result, so an honest
+ * client never refuses an honest worker unless they measured the time too differently.
  */
 import type { InferenceResultMessage } from '../protocol/messages.js';
 import { textFacts } from '../protocol/salted-hash.js';
@@ -8,14 +8,14 @@ import { isGenuine, objectHash, type Order, type Receipt, type Unsigned } from '
 import { agreeOnResponse } from './claim.js';
 import { scoreOf } from './points.js';
 
-/** An ack is taken for so long after the result, on whatever connection. */
+/** How long after the result an ack is accepted, on any connection. */
 export const ackLifeMs = 86_400_000;
 
-/** A cancelled request that had not begun is worth nothing. */
+/** A request that was cancelled before its first token is no success. */
 export const isSuccess = ({ finishReason, usage }: InferenceResultMessage): boolean =>
   finishReason !== 'cancelled' || usage.completionTokens > 0;
 
-/** The part that follows from the result. Undefined where its text has no hash. */
+/** The part that follows from the result. Undefined if its text has no hash. */
 function factsOf(order: Order, salt: string, result: InferenceResultMessage) {
   const text = textFacts(result.text, salt);
   return (
@@ -33,7 +33,7 @@ function factsOf(order: Order, salt: string, result: InferenceResultMessage) {
   );
 }
 
-/** Undefined where the text has no hash. @param finishedAt Unix milliseconds */
+/** Undefined if the text has no hash. @param finishedAt Unix milliseconds */
 export function receiptOf(
   order: Order,
   salt: string,
@@ -45,7 +45,7 @@ export function receiptOf(
   return { ...facts, ...scoreOf({ promptChars: order.promptChars, responseMs, ...facts }), responseMs, finishedAt };
 }
 
-/** Why a client does not sign for it; undefined where it does. @param responseMs as the client measured it */
+/** Why a client does not acknowledge it; undefined if it does. @param responseMs as the client measured it */
 export function receiptProblem(
   receipt: Receipt,
   asked: {

@@ -1,10 +1,10 @@
 /**
- * The fold of `rules/ledger.ts`, one receipt at a time: constant work for each, and memory for accounts only. It keeps
- * sums that can be taken back, since a receipt is taken back when another one of the same order with a lower hash appears.
- * The caller, who holds the entries in a map or a database, says which one of the order counted until then.
+ * The fold of `rules/ledger.ts`, one receipt at a time, with constant work for each and memory for accounts only. The sums can be
+ * undone, since a receipt no longer counts when another one of its order with a lower hash appears. The caller holds the entries and
+ * says which one of the order counted until then.
  *
- * Memory: an account takes some hundred bytes, and a counter for each of its clients and days. Invariant: after any
- * sequence of `settle`, `stateOf` says what `foldLedger` says of the same set.
+ * Memory: some hundred bytes for each account, and a counter for each of its clients and days. Invariant: after any sequence of
+ * `settle`, `stateOf` returns what `foldLedger` returns for the same set.
  */
 import type { ServiceRecord } from './achievements.js';
 import {
@@ -21,7 +21,7 @@ import {
   type Minters,
 } from './ledger.js';
 
-/** What is kept of an account between two runs: all that its state, and each later receipt, needs of the earlier ones. */
+/** What is stored of an account between two runs: everything that its state and later receipts need of the earlier ones. */
 export interface AccountSums {
   readonly earned: number;
   readonly spent: number;
@@ -42,7 +42,7 @@ class Account {
   served = 0;
   fast = 0;
   heavy = 0;
-  /** Receipts that name this account. It is forgotten with the last one. */
+  /** Receipts in which this account appears. It is forgotten with the last one. */
   named = 0;
   /** UTC day → what was mintable on it, uncapped. */
   readonly days = new Map<number, number>();
@@ -75,8 +75,8 @@ export class LedgerTotals {
   }
 
   /**
-   * Takes a certified receipt into account. @param holder the one of the same order that counted until now.
-   * @returns the one that counts from now on: told again with the next receipt of that order.
+   * Adds a certified receipt. @param holder the one of the same order that counted until now.
+   * @returns the one that counts from now on, to be passed as `holder` with the next receipt of that order.
    */
   settle(entry: LedgerEntry, holder: LedgerEntry | undefined): LedgerEntry {
     if (holder === undefined) this.#count(entry, 1);
@@ -87,7 +87,7 @@ export class LedgerTotals {
     return entry;
   }
 
-  /** Everything of an account; undefined for one that no counted receipt names. */
+  /** Undefined for an account that appears in no counted receipt. */
   stateOf(account: string): AccountState | undefined {
     const sums = this.#accounts.get(account);
     if (sums === undefined) return undefined;
@@ -96,7 +96,7 @@ export class LedgerTotals {
     return accountState({ earned, spent, record, mayMint, minted: mayMint ? sums.minted : 0 });
   }
 
-  /** Millipoints. Below 0 where somebody spent in two places at once. */
+  /** Millipoints. Below 0 if the account overspent in several places at once. */
   balanceOf(account: string): number {
     return this.stateOf(account)?.balance ?? 0;
   }
@@ -105,12 +105,12 @@ export class LedgerTotals {
     return this.#accounts.keys();
   }
 
-  /** To be kept, and given back to `restore` by a later run. */
+  /** To be stored, and passed to `restore` by a later run. */
   sumsOf(account: string): AccountSums | undefined {
     return this.#accounts.get(account)?.sums;
   }
 
-  /** Before the first `settle` that names this account. */
+  /** Must come before the first `settle` in which this account appears. */
   restore(account: string, sums: AccountSums): void {
     this.#accounts.set(account, Account.of(sums));
   }
@@ -119,7 +119,7 @@ export class LedgerTotals {
     return this.#minters === 'everyone' || this.#minters.has(account);
   }
 
-  /** @param sign 1 to count it, -1 to take it back */
+  /** @param sign 1 to add the receipt, -1 to undo that */
   #count(entry: LedgerEntry, sign: 1 | -1): void {
     const worker = this.#account(entry.worker);
     worker.earned += sign * paidOf(entry);
@@ -158,7 +158,7 @@ export class LedgerTotals {
 
 const capped = (millipoints: number): number => Math.min(millipoints, dailyMintCapMillipoints);
 
-/** A counter that is not there is 0, and one that is 0 is not there. */
+/** A missing counter is 0, and one that reaches 0 is removed. */
 function addTo<Key>(counters: Map<Key, number>, key: Key, by: number): void {
   const value = (counters.get(key) ?? 0) + by;
   if (value === 0) counters.delete(key);

@@ -1,6 +1,6 @@
 /**
- * What a validator can find about a claim, one row a verdict. `isFinal`: the same claim would get it again, here and from
- * every honest node. The others depend on the moment or on what this node has seen so far, so the claim is looked at again.
+ * The verdicts a validator can give on a claim. A final verdict would be the same again, and is what every honest node would give. The others
+ * depend on the moment or on what this node has seen so far, so the claim is judged again later.
  */
 interface VerdictRule {
   readonly isFinal: boolean;
