@@ -39,6 +39,7 @@ export interface Settings {
   readonly drainMs: number;
   readonly schedule: Schedule | undefined;
   readonly queue: number;
+  readonly sharePrefix: boolean;
   readonly connections: number;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
@@ -188,6 +189,14 @@ export const settings = defineConfig<Settings>({
     schema: integer({ min: 1, max: 10_000 }),
     default: 256,
     describe: 'Connections to accept on each network.',
+  },
+  sharePrefix: {
+    env: 'QMESH_SHARE_PREFIX',
+    flag: '--share-prefix <1|0>',
+    schema: toggle(),
+    default: false,
+    describe:
+      'Whether the part of a prompt that a slot has already read is reused for any client, not only for the one that asked before. Saves time where many clients share a system prompt, but response times then reveal what others asked: for a private mesh.',
   },
   allow: {
     env: 'QMESH_ALLOW',

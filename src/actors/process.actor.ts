@@ -207,7 +207,7 @@ export function createProcess(deps: WorkerDeps, place: number) {
           const watch = { reused: 0, started: false, signAtMs: now, meanGapMs: undefined, toldAtMs: now };
           if (runs.size === 0) tell(system, names.pace(place), { type: 'engine.working' }, self);
           runs.set(++lastRun, { order, sequence: slot, slot: names.slot(place, slot), ...watch });
-          const reuse = lastAccount.get(slot) === order.account;
+          const reuse = deps.sharesPrefix || lastAccount.get(slot) === order.account;
           lastAccount.set(slot, order.account);
           process.send({ type: 'run', run: lastRun, slot, reuse, request: order.request });
           break;

@@ -96,6 +96,7 @@ export function schedulerInput(deps: WorkerDeps): SchedulerInput {
     queueCapacity: deps.queueCapacity,
     drainMs: deps.drainMs,
     owner: deps.identity.publicKeyHex,
+    sharesPrefix: deps.sharesPrefix,
     monotonicMs: () => deps.clock.monotonicMs(),
     standing: (account, prompt) => deps.desk.tierOf(account, prompt),
     orderRefusal: (account, prompt) => deps.desk.refusalOf(account, prompt),

@@ -153,6 +153,7 @@ export class LocalWorkers implements LocalFallback {
       slots: 1,
       queueCapacity,
       drainMs: 0,
+      sharesPrefix: false,
       schedule: undefined,
       maxConnections: 1,
       allow: [],

@@ -35,7 +35,8 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const model = offeredModel(asked, models);
   const record = model && s.newRecord(context, { peer, account, prompt, tier, isOwner, model, waitedMs });
   const joined = record && queues.put(queue, record, now);
-  const startsAtOnce = joined && nextStart(joined, s.openSlots(context), sharePercent)?.item === record;
+  const startsAtOnce =
+    joined && nextStart(joined, s.openSlots(context), sharePercent, context.sharesPrefix)?.item === record;
   const verdict = admitRequest(prompt, {
     isOwner,
     models,
@@ -88,10 +89,12 @@ const dispatch = base.enqueueActions(({ context, enqueue }) => {
   }
   let next: Pick<Context, 'queue' | 'slots' | 'running'> = { queue, slots: context.slots, running: context.running };
   for (;;) {
-    const start = nextStart(next.queue, s.openSlots({ ...next, held: context.held }), context.healthCapacity());
+    const open = s.openSlots({ ...next, held: context.held });
+    const start = nextStart(next.queue, open, context.healthCapacity(), context.sharesPrefix);
     if (start === undefined) break;
     const record = { ...start.item, startedAtMs: start.item.startedAtMs ?? now };
-    const { key, account, expiresAtMs } = record;
+    const { key, account, prompt, expiresAtMs } = record;
+    const held = { account, conversation: prompt, sinceMs: now };
     const { slot } = start;
     const child = s.freeChildId(next.running);
     const { isReserve = false } = next.slots.get(slot) ?? {};
@@ -99,7 +102,7 @@ const dispatch = base.enqueueActions(({ context, enqueue }) => {
     const running = { record, slot, child, sinceMs: now, holdMs, firstTokenAtMs: undefined, isPardoned: false };
     next = {
       queue: start.queue,
-      slots: s.update(next.slots, slot, { model: record.model, isReserve, key, lastAccount: account }),
+      slots: s.update(next.slots, slot, { model: record.model, isReserve, key, held }),
       running: s.update(next.running, key, running),
     };
     const told = { record, position: 0, length: queues.lengthOf(start.queue), waitMs: Math.round(prefillMs) };
@@ -260,7 +263,7 @@ const noteSlot = base.enqueueActions(({ context, event, enqueue }) => {
   const running = context.running.get(before?.key ?? '');
   // It was stopped with a run in it, and has started anew: it cannot know.
   if (running !== undefined) enqueue.sendTo(running.child, { type: 'run.lost' });
-  const view = { model, isReserve, key: undefined, lastAccount: before?.lastAccount };
+  const view = { model, isReserve, key: undefined, held: before?.held };
   enqueue.assign({ slots: s.update(context.slots, slot, view) });
 });
 

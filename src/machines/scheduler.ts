@@ -67,6 +67,8 @@ export interface SchedulerInput {
   readonly drainMs: number;
   /** The account whose requests go first and know no cap: this worker's own. */
   readonly owner: string;
+  /** Whether what one account asked may be reused for another. */
+  readonly sharesPrefix: boolean;
   /** Never steps. */
   readonly monotonicMs: () => number;
   /** Counts on where an earlier incarnation ended: what that one left in slots must not be taken for ours. */

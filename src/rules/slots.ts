@@ -5,6 +5,7 @@
  * Invariants: the reserve serves nobody else, and them only if no slot of their model is available; no more slots are
  * filled than the machine's health allows; of the requests that could start, the first in line starts first.
  */
+import { reusable, type Conversation, type Held } from './prefix.js';
 import { firstOf, take, type Queue, type Waiting } from './queue.js';
 
 /** Sequences of an engine beyond its slots. */
@@ -17,8 +18,8 @@ export interface SlotView {
   readonly isReserve: boolean;
   /** Key of the request in it; undefined means idle. */
   readonly key: string | undefined;
-  /** The account whose prefix its sequence holds. */
-  readonly lastAccount: string | undefined;
+  /** Undefined: its sequence has read nothing yet. */
+  readonly held: Held | undefined;
 }
 
 export type Slots = ReadonlyMap<string, SlotView>;
@@ -44,17 +45,27 @@ interface Start<Item extends Waiting> {
   readonly queue: Queue<Item>;
 }
 
-/** The next request to start, and where; undefined if none can. */
-export function nextStart<Item extends Waiting & { readonly account: string }>(
+interface Asking extends Waiting {
+  readonly account: string;
+  readonly prompt: Conversation;
+}
+
+/**
+ * The next request to start, and where; undefined if none can.
+ *
+ * @param sharesPrefix whether what one account asked may be reused for another
+ */
+export function nextStart<Item extends Asking>(
   queue: Queue<Item>,
   slots: Slots,
   sharePercent: number,
+  sharesPrefix: boolean,
 ): Start<Item> | undefined {
   const idle = [...slots].filter(([, { key }]) => key === undefined);
   if (usageOf(slots).busy < slotLimit(slots, sharePercent)) {
     const ordinary = idle.filter(([, { isReserve }]) => !isReserve);
     const [item, rest] = take(queue, new Set(ordinary.map(([, { model }]) => model)));
-    if (item !== undefined) return { item, slot: bestFor(item, ordinary), queue: rest };
+    if (item !== undefined) return { item, slot: bestFor(item, ordinary, sharesPrefix), queue: rest };
   }
   for (const [slot, { model, isReserve }] of idle) {
     if (!isReserve) continue;
@@ -66,14 +77,20 @@ export function nextStart<Item extends Waiting & { readonly account: string }>(
 }
 
 /**
- * Among the idle slots for its model: one whose sequence still holds a prefix of its account, else one that holds
- * nothing.
+ * Among the idle slots for its model: the one that reuses the most of the prompt; where none does, an unused one, or else the
+ * one used least recently.
  */
 function bestFor(
-  { model, account }: { readonly model: string; readonly account: string },
+  { model, account, prompt }: Asking,
   idle: readonly (readonly [string, SlotView])[],
+  sharesPrefix: boolean,
 ): string {
-  const rank = ({ lastAccount }: SlotView): number => (lastAccount === account ? 0 : lastAccount === undefined ? 1 : 2);
-  const fitting = idle.filter(([, slot]) => slot.model === model).sort(([, a], [, b]) => rank(a) - rank(b));
-  return fitting[0]?.[0] ?? '';
+  const fitting = idle
+    .filter(([, slot]) => slot.model === model)
+    .map(([name, { held }]) => ({
+      name,
+      reusable: reusable(held, account, prompt, sharesPrefix),
+      sinceMs: held?.sinceMs ?? -Infinity,
+    }));
+  return fitting.sort((a, b) => b.reusable - a.reusable || a.sinceMs - b.sinceMs)[0]?.name ?? '';
 }

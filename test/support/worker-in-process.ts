@@ -40,6 +40,7 @@ export function startWorkerHere({
       slots: 2,
       queueCapacity: 10,
       drainMs: 5_000,
+      sharesPrefix: false,
       schedule: undefined,
       maxConnections: 8,
       allow: [],

@@ -81,6 +81,8 @@ export interface WorkerOptions {
   readonly slots: number;
   readonly queueCapacity: number;
   readonly drainMs: number;
+  /** Whether what a slot has read for one account may be reused for another: their response times tell of each other then. */
+  readonly sharesPrefix: boolean;
   /** When it works for others; undefined is always. */
   readonly schedule: Schedule | undefined;
   readonly maxConnections: number;

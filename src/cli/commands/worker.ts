@@ -44,6 +44,7 @@ const flags = [
   'healthOwnLoad',
   'queue',
   'connections',
+  'sharePrefix',
   'allow',
   'deny',
   'validators',

@@ -49,6 +49,7 @@ export async function workerOptions(
     slots: await disk.chooseSlots(models),
     queueCapacity: values.queue,
     drainMs: values.drainMs,
+    sharesPrefix: values.sharePrefix,
     schedule: values.schedule,
     maxConnections: values.connections,
     allow: values.allow,

@@ -105,6 +105,7 @@ export function startSimWorker(
       slots: options.slots ?? 2,
       queueCapacity: options.queueCapacity ?? 20,
       drainMs: 5_000,
+      sharesPrefix: false,
       schedule: undefined,
       maxConnections: 32,
       allow: [],

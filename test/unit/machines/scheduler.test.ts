@@ -112,6 +112,7 @@ class Office {
     const input = {
       queueCapacity: capacity,
       drainMs,
+      sharesPrefix: false,
       owner,
       monotonicMs: this.clock.monotonicMs,
       gate: (asking: Asking) =>
@@ -295,11 +296,11 @@ describe('the scheduler', () => {
   it('gives a slot to the client whose prefix it holds, where it has the choice', () => {
     const office = new Office(['m0', 'm0']);
     office.idle();
-    office.prompt('1', {}, { account: 'a' });
-    office.prompt('2', {}, { account: 'b' });
+    office.prompt('1', { prompt: 'hi' }, { account: 'a' });
+    office.prompt('2', { prompt: 'hi' }, { account: 'b' });
     office.end('slot.0');
     office.end('slot.1');
-    office.prompt('3', {}, { account: 'b' });
+    office.prompt('3', { prompt: 'hi again' }, { account: 'b' });
     expect(office.slots.get('slot.1')?.run).toBe('b/3#2.0');
   });
 
