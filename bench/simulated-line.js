@@ -78,6 +78,7 @@ export function simulateLine({ seed, requests, slots, load, tiers }) {
     input: {
       queueCapacity: 100,
       drainMs: 0,
+      sharesPrefix: false,
       owner: 'owner',
       monotonicMs: clock.monotonicMs,
       nextArrival: () => arrivals++,

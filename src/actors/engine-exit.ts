@@ -3,6 +3,9 @@ import type { EngineProcessEvents } from './ports.js';
 
 export type EngineExit = Parameters<EngineProcessEvents['exited']>[0];
 
+/** From outside, by the kernel where memory runs out, or by a person: what fails inside llama.cpp ends with another signal. */
+export const wasKilled = ({ signal }: EngineExit): boolean => signal === 'SIGKILL' || signal === 'SIGTERM';
+
 const maxReasonChars = 300;
 /** A line in which a native abort, or Node, says why. Stack traces and Node's version follow it. */
 const saysWhy = /^(?:Uncaught )?\w*Error\b|GGML_ASSERT|terminate called|what\(\):/;

@@ -10,7 +10,7 @@ import { fetchMachine } from '../machines/fetch.machine.js';
 import type { ServedModel } from '../machines/model.js';
 import { guardedCallback } from '../runtime/guarded-callback.js';
 import { tell } from '../runtime/tell.js';
-import { describeExit, type EngineExit } from './engine-exit.js';
+import { describeExit, wasKilled, type EngineExit } from './engine-exit.js';
 import { fetchWatch } from './models/fetch-watch.js';
 import { names } from './names.js';
 import { proofRequest } from './process.actor.js';
@@ -89,6 +89,11 @@ export function createModel(deps: WorkerDeps, place: number, trials: Turns): Any
           reason: event.type === 'share.failed' ? event.reason : undefined,
           note: 'It is served, and not offered to the mesh; that is tried again.',
         }),
+      announceKilled: ({ context }) =>
+        log.warn('model.trial_killed', {
+          model: context.wanted,
+          note: 'Its trial was killed from outside, most likely because memory ran out. It is tried again.',
+        }),
       rememberFetch: ({ context }) => {
         deps.board.setFetch(place, undefined);
         if (context.fetched !== undefined) modelFiles.noteFetched(context.fetched);
@@ -123,7 +128,7 @@ function createProbe({ engines }: WorkerDeps) {
       }),
       exited: guard((how: EngineExit) => {
         const reason = `it killed the engine that tried it (${describeExit(how)})`;
-        sendBack(verdict ?? { type: 'file.refused', reason });
+        sendBack(verdict ?? (wasKilled(how) ? { type: 'probe.killed' } : { type: 'file.refused', reason }));
       }),
     });
     defer(() => process.kill());

@@ -20,6 +20,8 @@ export interface ModelContext {
   readonly fetched: FetchedModel | undefined;
   readonly model: ServedModel | undefined;
   readonly reason: string | undefined;
+  /** Probes that something outside has killed. */
+  readonly killedProbes: number;
 }
 
 export type ModelEvent =
@@ -30,6 +32,8 @@ export type ModelEvent =
   | { type: 'turn.given' }
   | { type: 'file.probed' }
   | { type: 'file.refused'; reason: string }
+  /** By somebody, or by a system out of memory: that says nothing about the file. */
+  | { type: 'probe.killed' }
   | { type: 'share.failed'; reason: string }
   | { type: 'xstate.done.actor.fetch'; output: FetchOutcome }
   /** The engine asks for it. */
@@ -39,6 +43,8 @@ export type ModelEvent =
 /** One step; sends `file.…` when done. `path` is '' until the file is found. */
 type StepLogic = GuardedLogic<{ readonly wanted: string; readonly path: string }, AnyEventObject>;
 
+/** A machine that is out of memory now may have some in half a minute. */
+const maxKilledProbes = 3;
 const leastProbeMs = 120_000;
 /** 50 MB/s. A good model of 40 GB must not be condemned, and deleted, because its disk is slow. */
 const slowDiskBytesPerMs = 50_000;
@@ -60,6 +66,7 @@ const base = setup({
     announceReady: () => {},
     announceRefused: () => {},
     announceUnshared: () => {},
+    announceKilled: () => {},
     rememberProbe: () => {},
     rememberFetch: () => {},
     /** If it was fetched: deletes the file, and refuses the seeders that offer it. */
@@ -71,12 +78,14 @@ const base = setup({
     canFetch: () => false,
     hasFetched: ({ event }) => event.type === 'xstate.done.actor.fetch' && event.output.kind === 'fetched',
     wasFetched: ({ context }) => context.fetched !== undefined,
+    mayProbeAgain: ({ context }) => context.killedProbes + 1 < maxKilledProbes,
   },
   delays: {
     /** A look at the models folder; building the demo model takes less. */
     locateMs: 60_000,
     /** A probe reads all weights and generates one token. A model that takes longer does not suit this machine. */
     probeMs: ({ context }) => leastProbeMs + Math.floor((context.model?.bytes ?? 0) / slowDiskBytesPerMs),
+    probeAgainMs: 30_000,
     /** Enough for SHA-256 of the largest model one would serve, on a slow disk. */
     verifyMs: 1_800_000,
     /** Nobody has it, or there is no room for it. Checked again after this. */
@@ -105,6 +114,10 @@ const chart = base.extend({
     blameSearch: base.assign({ reason: 'looking for the file took too long' }),
     blameReading: base.assign({ reason: 'reading the file took too long' }),
     blameProbe: base.assign({ reason: 'the trial of the model did not end in time' }),
+    countKilled: base.assign({ killedProbes: ({ context }) => context.killedProbes + 1 }),
+    blameKiller: base.assign({
+      reason: `its trial was killed ${maxKilledProbes} times from outside, most likely because memory ran out; free some, and start the worker again`,
+    }),
   },
 });
 
@@ -119,6 +132,7 @@ export const modelMachine = chart.createMachine({
     fetched: undefined,
     model: undefined,
     reason: undefined,
+    killedProbes: 0,
   }),
   initial: 'locating',
   on: {
@@ -171,11 +185,16 @@ export const modelMachine = chart.createMachine({
           on: {
             'file.probed': { target: '#model.ready', actions: 'rememberProbe' },
             'file.refused': { target: '#model.condemned', actions: 'noteReason' },
+            'probe.killed': [
+              { guard: 'mayProbeAgain', target: 'killed', actions: ['countKilled', 'announceKilled'] },
+              { target: '#model.failed', actions: 'blameKiller' },
+            ],
           },
           after: {
             probeMs: { target: '#model.condemned', actions: 'blameProbe' },
           },
         },
+        killed: { after: { probeAgainMs: 'probing' } },
       },
     },
     /**

@@ -120,6 +120,21 @@ describe('a model', () => {
     expect(staged.did()).toEqual(['announceRefused']);
   });
 
+  it('is tried again where its trial was killed from outside, and is kept even if that happens three times', () => {
+    const killed = { type: 'probe.killed' };
+    const staged = modelWith(missing, fetched, verified(true), turn, killed);
+    expect(staged.state).toEqual({ trying: 'killed' });
+    staged.clock.advance(30_000);
+    expect(staged.state).toEqual({ trying: 'probing' });
+    staged.send(killed);
+    staged.clock.advance(30_000);
+    staged.send(killed);
+    expect(staged.state).toBe('failed');
+    const did = ['announceMissing', 'rememberFetch', 'announceKilled', 'announceKilled', 'announceRefused'];
+    expect(staged.did()).toEqual(did);
+    expect(staged.context.reason).toContain('memory');
+  });
+
   it('is not fetched where there is no mesh', () => {
     const alone = stage(modelMachine, { wanted: 'counter' });
     alone.send(missing);
