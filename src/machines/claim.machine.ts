@@ -1,25 +1,29 @@
 /**
- * A claim on its way to becoming a certificate. It starts as a sound claim (`rules/claim.ts`) and ends certified, rejected or expired. A busy
- * mesh has thousands of them pending, so each is plain data that runs this chart as a table (`runtime/chart-table.ts`) instead of an actor. What
- * has been gathered for it is kept beside the chart, in `actors/scores/pending-claims.ts`; `actors/scores/certification.ts` performs the
- * effects.
+ * The chart of a claim, from a sound claim (`rules/claim.ts`) to one of its ends: certified, rejected or expired. A
+ * busy mesh has thousands of pending claims, so each is plain data that runs this chart as a table
+ * (`runtime/chart-table.ts`) instead of an actor. What has been gathered for a claim is kept beside the chart, in
+ * `actors/scores/pending-claims.ts`; `actors/scores/certification.ts` performs the effects.
  *
- * Invariants: attested before it is announced as attested, stored before it is certified. Whatever this node itself thinks of a claim, a
- * quorum certifies it, since otherwise two honest nodes would hold different sets.
+ * Invariants: a claim is attested before it is announced as attested, and stored before it counts as certified. A
+ * quorum certifies a claim whatever this node itself thinks of it, since otherwise two honest nodes would hold
+ * different sets.
  */
 import { setup } from 'xstate';
 import { backoffMs, type Backoff } from '../rules/backoff.js';
 import { maxMicrosteps } from '../runtime/limits.js';
 
 const judgingAgain: Backoff = { firstMs: 2_000, longestMs: 300_000 };
-/** Connections lose nothing: an announcement was received unless the other end was too busy, and asking it sooner would keep it so. */
+/**
+ * Connections lose nothing: an announcement arrived, unless the other end was too busy, and repeating it sooner would
+ * keep it busy.
+ */
 const announcingAgain: Backoff = { firstMs: 5_000, longestMs: 300_000 };
 
 export type ClaimEnd = 'certified' | 'rejected' | 'expired';
 
-/** Belongs to the claim that runs the chart, which only reads it. */
+/** Belongs to the claim that runs the chart; the chart only reads it. */
 export interface ClaimContext {
-  /** Until no honest node attests it any more. */
+  /** Until then an honest node may still attest it. */
   readonly expiresInMs: number;
   readonly timesJudged: number;
   readonly timesAnnounced: number;
@@ -32,9 +36,9 @@ export type ClaimEvent =
   | { readonly type: 'claim.deferred' }
   /** Invalid for good. */
   | { readonly type: 'claim.rejected' }
-  /** This node's own attestation is on disk, or it is no validator. */
+  /** This node's own attestation is on disk, or this node is not a validator. */
   | { readonly type: 'attestation.signed' }
-  /** The attestations gathered make a certificate under this node's present policy. */
+  /** The gathered attestations make a certificate under this node's current policy. */
   | { readonly type: 'quorum.reached' }
   | { readonly type: 'certificate.stored' }
   | { readonly type: 'certificate.notStored' };
@@ -42,13 +46,16 @@ export type ClaimEvent =
 const chart = setup({
   types: { context: {} as ClaimContext, events: {} as ClaimEvent, input: {} as ClaimContext },
   actions: {
-    /** Answered at once: accepted, deferred or rejected. */
+    /** Answered at once by `claim.accepted`, `claim.deferred` or `claim.rejected`. */
     judge: () => {},
-    /** Sign an attestation and store it, or find the stored one: answered by `attestation.signed`, or `claim.rejected` where that is for another receipt. */
+    /**
+     * Signs and stores an attestation, or finds the stored one. Answered by `attestation.signed`, or by
+     * `claim.rejected` if the stored one is for another receipt.
+     */
     sign: () => {},
-    /** To every peer, with the attestations gathered so far. */
+    /** Sends it to every peer, with the attestations gathered so far. */
     announce: () => {},
-    /** Certificate, indexes and totals in one write; it counts once that is on disk. */
+    /** Writes certificate, indexes and totals in one batch. The claim counts once that is on disk. */
     store: () => {},
   },
   delays: {

@@ -1,9 +1,10 @@
 /**
- * A node's part in the score network: what others claim is judged, attested, gathered and counted. Child of services, permanent. Each pending
- * claim goes through a chart of its own (`claim.machine.ts`) inside the pipeline, which performs the effects of this machine.
+ * A node's part in the score network: judges, attests, gathers and counts claims. Child of services, permanent. Each
+ * pending claim has a chart of its own (`claim.machine.ts`) inside the pipeline, which performs the effects of this
+ * machine.
  *
- * Invariant: nothing is judged before what this node attested earlier is known again, since attesting a second receipt of one order would be
- * equivocation.
+ * Invariant: nothing is judged until this node knows again what it attested earlier, since attesting a second receipt
+ * of one order would be equivocation.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { ScoreMessage } from '../protocol/score-messages.js';
@@ -11,28 +12,28 @@ import type { Claim } from '../protocol/signed-objects.js';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';
 import { maxMicrosteps } from '../runtime/limits.js';
 
-/** How often digests are compared with every peer, whatever gossip has brought. */
+/** How often digests are compared with every peer, in addition to gossip. */
 export const roundMs = 60_000;
 
 export type ConsensusEvent =
-  /** By this node's own worker; on disk already. */
+  /** Made by this node's own worker, and already on disk. */
   | { readonly type: 'claim.made'; readonly claim: Claim }
-  /** A peer said a good hello. */
+  /** A peer sent a valid hello. */
   | { readonly type: 'score.opened'; readonly peer: string }
   | { readonly type: 'score.heard'; readonly peer: string; readonly message: ScoreMessage }
   | { readonly type: 'score.closed'; readonly peer: string }
-  /** By the pipeline: pledges, bans and open claims are read. */
+  /** From the pipeline: pledges, bans and open claims have been read. */
   | { readonly type: 'pipeline.recovered' }
   | { readonly type: 'sys.shutdown' };
 
-/** What the pipeline takes, besides the events that are passed on to it. */
+/** Commands for the pipeline, besides the events forwarded to it. */
 export type PipelineCommand = { readonly type: 'pipeline.recover' } | { readonly type: 'pipeline.round' };
 
 const base = setup({
   types: { events: {} as ConsensusEvent },
   actors: { pipeline: {} as GuardedLogic<undefined, AnyEventObject> },
   delays: {
-    /** A disk that takes longer, or failed, is asked again. */
+    /** A disk that failed or takes longer than this is asked again. */
     recoverAgainMs: 30_000,
     roundMs,
   },
@@ -59,7 +60,7 @@ export const consensusMachine = chart.createMachine({
   },
   initial: 'recovering',
   states: {
-    /** What is heard meanwhile waits in the intake, within its bounds. */
+    /** Messages that arrive meanwhile wait in the intake, within its limits. */
     recovering: {
       entry: 'recover',
       on: { 'pipeline.recovered': 'running' },

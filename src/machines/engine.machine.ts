@@ -1,15 +1,15 @@
 /**
- * An engine: one forked process that holds one model, the failure domain of native code. Its process may die at any time;
- * this machine does not. Child of its engine group, beside the slots of its context. Whether its model is in memory is decided by
- * residency.machine.ts.
+ * An engine: one forked process that holds one model. It is the failure domain of native code: the process may die at
+ * any time, this machine does not. Child of its engine group, beside the slots of its context. residency.machine.ts
+ * decides whether its model is in memory.
  *
- * A process may die of itself, or of a request that was sent to kill it. So deaths under requests are not held against the model: the
- * requests are (rules/blame.ts). But after any death the next process is given a prompt of ours before it is given anybody else's,
- * and one that does not survive that has died of itself.
+ * A process may die by itself, or because of a request crafted to kill it. Deaths under requests are therefore charged
+ * to the requests (rules/blame.ts), not to the model. After any death the next process first gets a test prompt of our
+ * own; if it does not survive that, it has died by itself.
  *
- * Invariants: at most one process at a time; slots are told `engine.ready` only while a model is loaded, and `engine.lost` after each
- * loss; after `deathsToQuarantine` deaths in a row of itself, no process is started again; the time between two starts grows with
- * each death of any kind, until a request comes to a good end.
+ * Invariants: at most one process at a time; slots receive `engine.ready` only while a model is loaded, and
+ * `engine.lost` after each loss; after `deathsToQuarantine` deaths in a row by itself no process is started again; the
+ * delay between two starts grows with each death of either kind, until a request ends well.
  */
 import { setup } from 'xstate';
 import type { Residence } from '../rules/residency.js';
@@ -19,9 +19,9 @@ import type { LoadedModel, ServedModel } from './model.js';
 import type { RunOrder } from './run.js';
 
 export const deathsToQuarantine = 3;
-/** Requests that kill their engine cannot make this machine start more of them than one in so long. */
+/** Requests that kill their engine cannot make this machine start a new one more often than this. */
 const longestBackoffMs = 30_000;
-/** An engine that has been up this long is no longer "at start": its next death counts from one again. */
+/** An engine that has been up this long counts as stable: deaths are counted from zero again. */
 const provenMs = 60_000;
 
 export interface EngineContext {
@@ -29,44 +29,44 @@ export interface EngineContext {
   readonly loaded: LoadedModel | undefined;
   /** Deaths in a row. */
   readonly deaths: number;
-  /** Those of them with no request in it. */
+  /** Those of them without a request in the process. */
   readonly ownDeaths: number;
-  /** Why the last process ended, or why the model was refused: for people. */
+  /** Why the last process ended, or why the model was refused; meant for people. */
   readonly reason: string | undefined;
 }
 
 export type EngineEvent =
   | { type: 'model.ready'; model: ServedModel }
-  /** There is room for it in memory. */
+  /** There is room in memory for the model. */
   | { type: 'engine.load' }
-  /** Another one needs the room. Nothing runs in it. */
+  /** Another model needs the memory. Nothing runs in this one. */
   | { type: 'engine.unload' }
-  /** It is not loaded now, and will be when it is asked for. */
+  /** The model is not loaded now, but will be when it is requested. */
   | { type: 'engine.stays' }
-  /** The residency machine started anew, and does not know where this engine stands. */
+  /** The residency machine restarted and does not know the state of this engine. */
   | { type: 'residence.asked' }
   | { type: 'process.up' }
   | { type: 'process.progress'; share: number }
   | { type: 'process.loaded'; loaded: LoadedModel }
   | { type: 'process.refused'; reason: string }
-  /** `underRequest`: somebody's request ran in it. */
+  /** `underRequest`: a request was running in it. */
   | { type: 'process.exited'; reason: string; underRequest: boolean }
-  /** A run came to a good end: this engine works. */
+  /** A run ended well, so this engine works. */
   | { type: 'process.proved' }
-  /** A slot is wedged: the process must go. */
+  /** A slot is wedged; the process must be replaced. */
   | { type: 'engine.restart'; reason: string }
-  /** A slot has (re)started, and wants to know. */
+  /** A slot has (re)started and asks for the engine's state. */
   | { type: 'slot.hello'; slot: number }
   | { type: 'slot.order'; slot: number; order: RunOrder }
   | { type: 'slot.cancel'; slot: number }
-  /** From now on it computes with so many threads. */
+  /** The number of threads to compute with from now on. */
   | { type: 'pace.changed'; threads: number }
   | { type: 'sys.shutdown' };
 
-/** What the process actor is told by its engine. The words of slots and of the pace are handed on as they are. */
+/** Commands from the engine to its process actor. Events of slots and of the pace are forwarded unchanged. */
 export type ProcessCommand =
   | { type: 'process.load'; model: ServedModel }
-  /** A prompt of ours: it answers `process.proved`, or dies. */
+  /** A test prompt of our own: the process answers `process.proved`, or dies. */
   | { type: 'process.prove' }
   /** Greets the slot as soon as no run of an earlier incarnation holds its sequence. */
   | Extract<EngineEvent, { type: 'slot.hello' | 'slot.order' | 'slot.cancel' | 'pace.changed' }>
@@ -83,14 +83,14 @@ const base = setup({
   actions: {
     askForModel: () => {},
     tellResidence: (_, _params: { residence: Residence }) => {},
-    /** It can be asked for, though it is not loaded. */
+    /** The model can be requested although it is not loaded. */
     announceParked: () => {},
-    /** Tells the scheduler that what runs in it is lost. */
+    /** Tells the scheduler that the runs in this engine are lost. */
     announceDeath: () => {},
     /** Tells every slot that there is no engine. */
     announceLost: () => {},
     announceReady: () => {},
-    /** Says why the process ended: for people. */
+    /** Reports why the process ended; meant for people. */
     announceCrash: () => {},
     announceRefused: () => {},
     announceQuarantined: () => {},
@@ -98,7 +98,7 @@ const base = setup({
   delays: {
     askAgainMs: 1_000,
     startMs: 30_000,
-    /** Without a sign of progress. Weights on a slow disk can take minutes, but llama.cpp reports on the way. */
+    /** Limit without progress. Weights on a slow disk can take minutes, but llama.cpp reports progress meanwhile. */
     loadMs: 120_000,
     provenMs,
     stopMs: 5_000,
@@ -146,13 +146,19 @@ export const engineMachine = chart.createMachine({
     'slot.order': { actions: 'announceLost' },
   },
   states: {
-    /** For a model that is there, whole and harmless. Asks again, since the answer may have come before the question. */
+    /**
+     * Waits for a model whose file is present, complete and harmless. Asks repeatedly, since the answer may have been
+     * sent before the question.
+     */
     waiting: {
       entry: 'askForModel',
       on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },
       after: { askAgainMs: { target: 'waiting', reenter: true } },
     },
-    /** On the disk only, until there is room for it in memory, or somebody asks for it. No timeout: that is decided elsewhere. */
+    /**
+     * The model is only on disk, until there is room in memory or somebody requests it. No timeout: the residency
+     * machine decides.
+     */
     parked: {
       entry: stands('parked'),
       on: {
@@ -192,13 +198,13 @@ export const engineMachine = chart.createMachine({
             waiting: { after: { loadMs: { target: '#engine.crashed', actions: ['blameLoad', 'countOwnDeath'] } } },
           },
         },
-        /** Its predecessor died: before anybody's request is risked, or blamed, it answers a prompt of ours. */
+        /** The previous process died. Before a request is risked or blamed, this one answers a test prompt. */
         proving: {
           entry: 'prove',
           on: { 'process.proved': 'ready' },
           after: { proveMs: { target: '#engine.crashed', actions: ['blameProof', 'countOwnDeath'] } },
         },
-        /** No timeout of its own: the slots watch for tokens. */
+        /** No timeout: the slots watch for tokens. */
         ready: {
           entry: ['announceReady', stands('loaded')],
           on: {
@@ -215,7 +221,7 @@ export const engineMachine = chart.createMachine({
           },
           after: { provenMs: { actions: 'forgetDeaths' } },
         },
-        /** Its memory is free when its process is gone. */
+        /** The memory is free once the process is gone. */
         unloading: {
           entry: ['announceLost', stands('leaving'), 'stop'],
           on: {
@@ -226,7 +232,7 @@ export const engineMachine = chart.createMachine({
           },
           after: { stopMs: '#engine.parked' },
         },
-        /** Whatever else happens to it, it is not started again. */
+        /** Whatever happens to the process, it is not started again. */
         draining: {
           entry: 'stop',
           on: {
@@ -245,12 +251,17 @@ export const engineMachine = chart.createMachine({
       always: { guard: 'hopeless', target: 'quarantined' },
       after: { backoffMs: 'running' },
     },
-    /** llama.cpp said no, and why. No timeout: only another file under the same name may do better. */
+    /**
+     * llama.cpp refused the model and gave a reason. No timeout: only a different file under the same name can help.
+     */
     refused: {
       entry: 'announceRefused',
       on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },
     },
-    /** It killed its process again and again, by itself. No timeout: it stays so until the worker is restarted or the model replaced. */
+    /**
+     * The model repeatedly killed its process without a request. No timeout: it stays here until the worker is
+     * restarted or the model replaced.
+     */
     quarantined: {
       entry: 'announceQuarantined',
       on: { 'model.ready': { target: 'parked', actions: 'noteModel' } },

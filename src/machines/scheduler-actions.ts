@@ -1,4 +1,4 @@
-/** What the scheduler's chart does, each step by its name. Decisions are in rules/ and scheduler-*.ts; effects are the actor's. */
+/** The scheduler's actions, by name. Decisions are in rules/ and scheduler-*.ts; the actor performs the effects. */
 import { admitRequest, askedModel, offeredModel, type Refusal } from '../rules/admission.js';
 import { remainingPrefillMs } from '../rules/estimate.js';
 import * as queues from '../rules/queue.js';
@@ -12,7 +12,9 @@ import * as s from './scheduler.js';
 
 const namesOf = (models: readonly s.OfferedModel[]): readonly string[] => models.map(({ name }) => name);
 
-/** Refused in the order of docs/rules.md: the worker is closed; this client may not ask; this request cannot be answered here. */
+/**
+ * Checks in the order of docs/rules.md: is the worker closed, may this client ask, can this request be answered here.
+ */
 const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const { peer, account, address, prompt, waitedMs = 0 } = event as Of<'prompt.received'>;
   const isOwner = account === context.owner;
@@ -59,7 +61,10 @@ const admitPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue.assign({ queue: rest, inflow });
 });
 
-/** The same id again: a mistake on the same connection; on a newer one of the same account, the client is back. */
+/**
+ * The same id again: a mistake if it comes on the same connection; on a newer one of the same account, the client has
+ * returned.
+ */
 const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   const { peer, account, prompt } = event as Of<'prompt.received'>;
   const record = s.recordOf(context, s.keyOf(account, prompt.id));
@@ -79,7 +84,10 @@ const repeatPrompt = base.enqueueActions(({ context, event, enqueue }) => {
   );
 });
 
-/** Gives idle slots their next request, as long as there are both. One whose deadline has passed ends here instead, and never starts. */
+/**
+ * Assigns idle slots to waiting requests until either runs out. A request whose deadline has passed ends here without
+ * starting.
+ */
 const dispatch = base.enqueueActions(({ context, enqueue }) => {
   const now = context.monotonicMs();
   let queue = queues.raise(context.queue, now);
@@ -113,7 +121,7 @@ const dispatch = base.enqueueActions(({ context, enqueue }) => {
   if (next.queue !== context.queue || next.running !== context.running) enqueue.assign(next);
 });
 
-/** A request that has just come, or come back, hears at once where it stands. */
+/** A request that has just arrived or returned is told at once where it stands. */
 const tellNewcomer = base.enqueueActions(({ context, event, enqueue }) => {
   const { account, prompt, peer } = event as Of<'prompt.received'>;
   const told = toldOf(context, s.keyOf(account, prompt.id));
@@ -122,7 +130,7 @@ const tellNewcomer = base.enqueueActions(({ context, event, enqueue }) => {
 
 const tellLine = base.enqueueActions(({ context, enqueue }) => enqueue({ type: 'tell', params: outlook(context) }));
 
-/** A slice of a prompt is done: the rest of it is what its client still waits for. */
+/** A slice of the prompt is done; the client is told how long the rest will take. */
 const tellProgress = base.enqueueActions(({ context, event, enqueue }) => {
   const progress = event as Of<'run.progress'>;
   const running = s.runningOf(context, progress.run);
@@ -139,10 +147,10 @@ const noteFirstToken = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue.assign({
     running: s.update(context.running, key, { ...running, firstTokenAtMs: context.monotonicMs() }),
   });
-  if (running.record.losses > 0) enqueue.raise({ type: 'queue.changed' }); // it was by itself until now
+  if (running.record.losses > 0) enqueue.raise({ type: 'queue.changed' }); // until now it ran alone
 });
 
-/** Ends every waiting request that `reasonFor` gives an end. */
+/** Ends every waiting request for which `reasonFor` returns an end. */
 const endWaiting = (reasonFor: (record: s.RequestRecord, event: Event) => ends.RequestEnd | undefined) =>
   base.enqueueActions(({ context, event, enqueue }) => {
     const now = context.monotonicMs();
@@ -162,13 +170,13 @@ const endOrphans = endWaiting((record, event) =>
 
 const handBack = endWaiting(() => ends.shuttingDown);
 
-/** Off duty, what waits goes back to its clients; the owner's own goes on. */
+/** Off duty, waiting requests are handed back to their clients; the owner's own stay. */
 const handBackOthers = endWaiting(({ isOwner }, event) => {
   const { open, reason } = event as Of<'duty.changed'>;
   return open || isOwner ? undefined : { ...ends.shuttingDown, message: reason };
 });
 
-/** Waiting ones end here, with the text they had; running ones at their next token or slice. */
+/** Waiting requests end here, with the text they had; running ones end at their next token or slice. */
 const cancelThose = (recordsFor: (context: Context, event: Event) => readonly s.RequestRecord[]) =>
   base.enqueueActions(({ context, event, enqueue }) => {
     const now = context.monotonicMs();
@@ -186,7 +194,10 @@ const cancelThose = (recordsFor: (context: Context, event: Event) => readonly s.
     enqueue.assign({ queue, running });
   });
 
-/** A connection that a newer one has taken the request from may still say what was meant before. */
+/**
+ * Also accepted from a newer connection than the request's own. A cancel from a connection that a newer one has
+ * replaced is ignored.
+ */
 const cancelOne = cancelThose((context, event) => {
   const { peer, account, id } = event as Of<'prompt.cancelled'>;
   const record = s.recordOf(context, s.keyOf(account, id));
@@ -196,7 +207,7 @@ const cancelOne = cancelThose((context, event) => {
 
 const cancelAllOfPeer = cancelThose((context, event) => s.recordsOfPeer(context, (event as Of<'peer.lost'>).peer));
 
-/** A running request came to its end, or lost its slot. */
+/** A running request ended, or lost its slot. */
 const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
   const { key, promptTokens, outcome } = (event as Of<'xstate.done.actor.request'>).output;
   const settled = context.running.get(key);
@@ -205,7 +216,7 @@ const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue.stopChild(child);
   const running = s.without(context.running, key);
   const now = context.monotonicMs();
-  // A slot that died does not say so; one that lives offers itself anew.
+  // A dead slot does not report itself; a live one offers itself again.
   const isSlotGone = outcome.kind === 'lost' || outcome.kind === 'expired';
   const slots = isSlotGone ? s.withoutSlotOf(context.slots, slot, key) : context.slots;
   if (isSlotGone) enqueue({ type: 'cancelRun', params: { slot, run: s.runOf(record) } });
@@ -223,7 +234,7 @@ const settleOne = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue.raise({ type: 'queue.changed' });
 });
 
-/** Which of its requests killed an engine is decided before they are lost one by one. */
+/** Decides which request killed the engine, before its runs are reported lost one by one. */
 const judge = base.enqueueActions(({ context, event, enqueue }) => {
   const { model } = event as Of<'engine.died'>;
   const { culprit, running, queue, guilty } = blame.judged(context, model, context.monotonicMs());
@@ -231,7 +242,7 @@ const judge = base.enqueueActions(({ context, event, enqueue }) => {
   if (culprit !== undefined) enqueue({ type: 'strike', params: { account: culprit.record.account } });
 });
 
-/** A request actor failed: its client is owed an end, and its slot must not go on for nobody. */
+/** A request actor failed: its client is owed an end, and its slot must not keep running for nobody. */
 const settleCrash = base.enqueueActions(({ context, event, enqueue }) => {
   const { actorId } = event as Of<'xstate.error.actor.request'>;
   for (const [key, { child }] of context.running)
@@ -261,7 +272,7 @@ const noteSlot = base.enqueueActions(({ context, event, enqueue }) => {
   const { slot, model, isReserve } = event as Of<'slot.idle'>;
   const before = context.slots.get(slot);
   const running = context.running.get(before?.key ?? '');
-  // It was stopped with a run in it, and has started anew: it cannot know.
+  // The slot restarted with a run in it, which it cannot know about.
   if (running !== undefined) enqueue.sendTo(running.child, { type: 'run.lost' });
   const view = { model, isReserve, key: undefined, held: before?.held };
   enqueue.assign({ slots: s.update(context.slots, slot, view) });

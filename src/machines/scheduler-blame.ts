@@ -1,10 +1,13 @@
-/** What the death of an engine means for the requests that ran in it: rules/blame.ts, on what the scheduler knows. Pure. */
+/**
+ * How the death of an engine is charged to the requests that ran in it. Applies rules/blame.ts to the scheduler's
+ * state. Pure.
+ */
 import type { Refusal } from '../rules/admission.js';
 import { culpritOf, isOnTrial, lossesToGiveUp, type RunAtDeath } from '../rules/blame.js';
 import { put, remove, waitingIn } from '../rules/queue.js';
 import type { RequestRecord, Running, SchedulerContext } from './scheduler.js';
 
-/** Requests that killed their engines, by key, remembered so that they are not run again. The oldest go first. */
+/** Keys of requests that killed their engine and are not run again. Beyond this number the oldest are forgotten. */
 const maxGuilty = 100;
 
 type Blame = Pick<SchedulerContext, 'running' | 'queue' | 'guilty'>;
@@ -14,13 +17,13 @@ const atDeath = ({ record, firstTokenAtMs }: Running): RunAtDeath => ({
   hasSpoken: firstTokenAtMs !== undefined,
 });
 
-/** Models in which a request that was lost with its engine reads its prompt: nothing else is started there meanwhile. */
+/** Models in which a request that lost its engine is reading its prompt. Nothing else is started in them meanwhile. */
 export const modelsOnTrial = (running: SchedulerContext['running']): readonly string[] =>
   [...running.values()].filter((each) => isOnTrial(atDeath(each))).map(({ record }) => record.model);
 
 /**
- * The engine of `model` died; the runs in it will be lost one by one. Where it is known who did it, the others are charged neither with
- * this death nor with the one before.
+ * The engine of `model` died; its runs will be reported lost one by one. If the culprit is known, the other requests
+ * are charged neither with this death nor with the one before.
  */
 export function judged(before: Blame, model: string, nowMs: number): Blame & { readonly culprit: Running | undefined } {
   const runs = [...before.running].filter(([, { record }]) => record.model === model);
@@ -43,7 +46,7 @@ export function judged(before: Blame, model: string, nowMs: number): Blame & { r
 
 const cleared = (record: RequestRecord): RequestRecord => ({ ...record, losses: 0 });
 
-/** How often the request of a run that is lost has now lost its engine. */
+/** The number of engines that the request of a lost run has now lost. */
 export const lossesAfter = ({ record, isPardoned }: Running): number => record.losses + (isPardoned ? 0 : 1);
 
 export const mayRunAgain = (run: Running): boolean => lossesAfter(run) < lossesToGiveUp;

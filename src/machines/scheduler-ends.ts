@@ -1,4 +1,4 @@
-/** How requests end at this worker: each end, and when it comes. Pure; who is told, and how, is the actor's. */
+/** How requests end at this worker: every kind of end, and when it applies. Pure; the actor tells the clients. */
 import type { ErrorCode } from '../protocol/errors.js';
 import type { PromptMessage } from '../protocol/messages.js';
 import { meanResponseMs, type Refusal } from '../rules/admission.js';
@@ -13,22 +13,24 @@ export type RequestEnd =
 
 const errorEnd = (code: ErrorCode, message: string) => ({ kind: 'error', code, message }) as const satisfies RequestEnd;
 
-/** For what a worker hands back when it is stopped. */
+/** For requests that a worker hands back while stopping. */
 export const shuttingDown = errorEnd('shutting_down', 'This worker is being stopped; ask another one.');
 
-/** For what waits for a model that will not come back. */
+/** For requests that wait for a model that will not come back. */
 export const modelGone = errorEnd('slot_failed', 'The engine of this model failed, and was given up.');
 
-/** For what waited longer than its client allows. */
+/** For requests whose deadline passed in the queue. */
 export const expiredInQueue = errorEnd('deadline_exceeded', 'The deadline of the request passed in the queue.');
 
-/** For one whose place in a full queue was taken by a higher tier. */
+/** For a request whose place in a full queue was taken by a higher tier. */
 export const displacedEnd = (means: Pick<SchedulerContext, 'avgResponseMs'>): RequestEnd => ({
   ...errorEnd('queue_full', 'A request of a higher tier took the place in the queue; try later or elsewhere.'),
   retryAfterMs: meanResponseMs(means),
 });
 
-/** Why this worker takes nothing of this client at the moment, whatever it asks; undefined where it does. */
+/**
+ * Why this worker currently accepts nothing from this client, whatever it asks; undefined if it does accept requests.
+ */
 export function closedFor(
   { draining, offDuty }: Pick<SchedulerContext, 'draining' | 'offDuty'>,
   isOwner: boolean,
@@ -37,10 +39,10 @@ export function closedFor(
   return offDuty === undefined || isOwner ? undefined : { code: 'shutting_down', message: offDuty };
 }
 
-/** Why an id that is known is refused when it comes with another prompt. */
+/** Refusal of a known id that comes with a different prompt. */
 export const otherPrompt = 'order.promptHash: this id was asked with another prompt';
 
-/** Why an unfinished request cannot go on for whoever asked again; undefined where it can. */
+/** Why an unfinished request cannot be handed over to the connection that repeated it; undefined if it can. */
 export function repeatProblem(
   context: SchedulerContext,
   record: RequestRecord,
@@ -52,7 +54,7 @@ export function repeatProblem(
   return 'resume.text: this is not what the unfinished request with this id has said';
 }
 
-/** The end of a request, with the times that its result states. */
+/** The end of a request, with the times stated in its result. */
 export function finished(record: RequestRecord, end: RequestEnd, nowMs: number) {
   return {
     record,
@@ -63,8 +65,8 @@ export function finished(record: RequestRecord, end: RequestEnd, nowMs: number) 
 }
 
 /**
- * How a request ends; or `again`, where its slot was lost for the first time, or where its run was stopped for a client that
- * is back by now.
+ * How a request ends. `again` if it lost its slot for the first time, or if its run was cancelled for a client that has
+ * since returned.
  */
 export function settle(running: Running, outcome: RequestOutcome, promptTokens: number): RequestEnd | 'again' {
   const { record } = running;
@@ -83,7 +85,10 @@ export function settle(running: Running, outcome: RequestOutcome, promptTokens: 
   }
 }
 
-/** The end of a request that was cancelled where no run could say so. The tokens it sent are counted where they were sent. */
+/**
+ * The end of a request that was cancelled when no run could report it. Tokens already sent are counted where they were
+ * sent.
+ */
 export const cancelledBeforeItsEnd = (promptTokens: number): RequestEnd => ({
   kind: 'result',
   usage: { finishReason: 'cancelled', promptTokens, completionTokens: 0 },

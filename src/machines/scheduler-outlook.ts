@@ -1,14 +1,17 @@
-/** How the scheduler learns from what ran, and what it expects for those that wait. Pure; the sums are in rules/estimate.ts. */
+/**
+ * What the scheduler learns from past runs, and what it expects for waiting requests. Pure; the arithmetic is in
+ * rules/estimate.ts.
+ */
 import * as estimate from '../rules/estimate.js';
 import { lengthOf, positionOf, standingOf, waitingIn } from '../rules/queue.js';
 import { isPrivileged, slotLimit } from '../rules/slots.js';
 import type { RequestEnd } from './scheduler-ends.js';
 import { resumeTextOf, update, type RequestRecord, type Running, type SchedulerContext } from './scheduler.js';
 
-/** What a client hears of one of its requests. */
+/** What a client is told about one of its requests. */
 export interface Told {
   readonly record: RequestRecord;
-  /** 0 is in a slot, 1 the next. */
+  /** 0: in a slot. 1: next in line. */
   readonly position: number;
   readonly length: number;
   /** Until the first token. */
@@ -27,14 +30,14 @@ const sizeOf = ({ prompt }: RequestRecord): estimate.Size => {
   return { promptChars, maxTokens: prompt.options?.maxTokens };
 };
 
-/** How long a run of `record` holds its slot, and how long of this until its first token. */
+/** How long a run of `record` will hold its slot, and how much of that passes before its first token. */
 export function expected(context: Pick<SchedulerContext, 'histories'>, record: RequestRecord) {
   const pace = estimate.paceOf(context.histories.get(record.model));
   const size = sizeOf(record);
   return { prefillMs: estimate.prefillMs(pace, size), holdMs: estimate.holdMs(pace, size) };
 }
 
-/** The work that comes in, after one more request. */
+/** The inflow of work, including this request. */
 export const noteArrival = (
   { inflow, histories }: Pick<SchedulerContext, 'inflow' | 'histories'>,
   record: RequestRecord,
@@ -46,7 +49,7 @@ export const noteArrival = (
     record.arrivedAtMs,
   );
 
-/** The running means after one more end. Errors and what never ran say nothing about the pace of this worker. */
+/** The running means, including this end. Errors and requests that never ran say nothing about this worker's pace. */
 export function noteEnd(
   context: SchedulerContext,
   { record, sinceMs, firstTokenAtMs }: Running,
@@ -76,7 +79,7 @@ export function noteEnd(
   };
 }
 
-/** What the first `count` of the line are told; all of them where it is not said. */
+/** What the first `count` waiting requests are told; by default all of them. */
 export function outlook(context: SchedulerContext, count = Infinity): readonly Told[] {
   const now = context.monotonicMs();
   const share = context.healthCapacity();
@@ -107,7 +110,7 @@ export function outlook(context: SchedulerContext, count = Infinity): readonly T
   });
 }
 
-/** What the one of this key is told: where it waits, or that it is in a slot. */
+/** What the client of this request is told: its place in line, or that it is in a slot. */
 export function toldOf(context: SchedulerContext, key: string): Told | undefined {
   const running = context.running.get(key);
   if (running === undefined) {

@@ -1,12 +1,12 @@
 /**
- * The scheduler: admits prompts, keeps them in line, gives each free slot the next one, and sees every request to its one
- * end. Child of services; last to start and first to stop, since what it holds is what clients wait for.
+ * The scheduler: admits prompts, queues them, assigns free slots, and brings every request to exactly one end. Child of
+ * services; starts last and stops first, since clients wait for what it holds.
  *
- * Invariants: every admitted request is in exactly one place (queue or slot) and ends exactly once; a slot is given to one
- * request at a time; while a slot may be given, nobody waits who could have it; a request that lost its slot is tried once more,
- * from the text it had.
+ * Invariants: every admitted request is in exactly one place (queue or slot) and ends exactly once; a slot is assigned
+ * to one request at a time; while a slot is available, no request that could use it waits; a request that lost its slot
+ * is retried once, from the text it had.
  *
- * The chart is small because a request's own life is in request.machine.ts; what is decided here is in rules/.
+ * The chart is small: a running request has its own in request.machine.ts, and the decisions are in rules/.
  */
 import { maxMicrosteps } from '../runtime/limits.js';
 import { schedulerSetup } from './scheduler-actions.js';
@@ -57,14 +57,17 @@ export const schedulerMachine = schedulerSetup.createMachine({
       states: {
         /** Nobody waits: no timer runs. */
         quiet: { always: { guard: 'someoneWaits', target: 'lined' } },
-        /** Positions are told, deadlines kept and those who have waited long raised at the pace of queue_status. */
+        /**
+         * At the pace of queue_status: starts what can start, ends what has expired, raises those that have waited
+         * long, and tells each client its place.
+         */
         lined: {
           always: { guard: 'nobodyWaits', target: 'quiet' },
           after: { tickMs: { target: 'lined', reenter: true, actions: ['dispatch', 'tellLine', publish] } },
         },
       },
     },
-    /** Nothing new is let in; what waits goes back to its clients, what runs may finish. */
+    /** Admits nothing. Waiting requests are handed back to their clients; running ones may finish. */
     draining: {
       entry: ['noteDraining', 'handBack', publish],
       always: { guard: 'nothingLeft', target: 'stopped' },

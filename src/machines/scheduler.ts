@@ -1,4 +1,4 @@
-/** What the scheduler knows, what it hears, and what is asked of what it knows. Pure: the chart is in scheduler.machine.ts. */
+/** The scheduler's state, its events, and queries on the state. Pure; the chart is in scheduler.machine.ts. */
 import type { PromptMessage } from '../protocol/messages.js';
 import type { Refusal } from '../rules/admission.js';
 import { noInflow, type History, type Inflow } from '../rules/estimate.js';
@@ -9,21 +9,21 @@ import type { Demand } from './residency.machine.js';
 import type { RunFailure, RunUsage } from './run.js';
 import { modelsOnTrial } from './scheduler-blame.js';
 
-/** An admitted request. `key` is its account and id: what a client may ask for once at a time. */
+/** An admitted request. `key` is account and id; a client may have only one unfinished request per id. */
 export interface RequestRecord extends Waiting {
   readonly id: string;
   readonly account: string;
-  /** The peer that waits for it: the newest connection that asked. */
+  /** The peer that waits for it: the newest connection that asked for it. */
   readonly peer: string;
   readonly prompt: PromptMessage;
   readonly modelName: string;
-  /** When it left the queue first; undefined before. */
+  /** When it first left the queue; undefined before that. */
   readonly startedAtMs: number | undefined;
-  /** Runs that have ended without ending it. */
+  /** Runs that ended without ending the request. */
   readonly runs: number;
   /** Those of them that were lost with their engine. */
   readonly losses: number;
-  /** Set once its client no longer wants it, or is gone. */
+  /** Its client cancelled it, or is gone. */
   readonly cancelled: boolean;
 }
 
@@ -31,11 +31,11 @@ export interface RequestRecord extends Waiting {
 export interface Running {
   readonly record: RequestRecord;
   readonly slot: string;
-  /** The actor that sees to it. Ids are recycled, since XState remembers every id for ever. */
+  /** The id of its request actor. Ids are reused, since XState remembers every id forever. */
   readonly child: string;
   /** When this run was ordered. */
   readonly sinceMs: number;
-  /** What it was expected to take, when it was ordered. */
+  /** The expected duration, estimated when the run was ordered. */
   readonly holdMs: number;
   readonly firstTokenAtMs: number | undefined;
   /** Its engine died, and another request is to blame. */
@@ -48,70 +48,73 @@ export interface OfferedModel {
   readonly capabilities: readonly string[];
 }
 
-/** Somebody who asks, as the gate is told. */
+/** What the gate is told about a request. */
 export interface Asking {
   readonly account: string;
-  /** Of its connection; undefined where the transport does not know. */
+  /** Address of its connection; undefined if the transport does not know it. */
   readonly address: string | undefined;
   readonly isOwner: boolean;
   readonly tier: Tier;
   readonly prompt: PromptMessage;
-  /** Its unfinished requests here. */
+  /** Unfinished requests of this account here. */
   readonly unfinished: number;
   readonly avgResponseMs: number | undefined;
 }
 
 export interface SchedulerInput {
   readonly queueCapacity: number;
-  /** How long running requests may go on after a shutdown was asked for. */
+  /** How long running requests may continue after a shutdown was requested. */
   readonly drainMs: number;
-  /** The account whose requests go first and know no cap: this worker's own. */
+  /** This worker's own account: its requests go first and have no cap. */
   readonly owner: string;
   /** Whether what one account asked may be reused for another. */
   readonly sharesPrefix: boolean;
   /** Never steps. */
   readonly monotonicMs: () => number;
-  /** Counts on where an earlier incarnation ended: what that one left in slots must not be taken for ours. */
+  /** Continues where an earlier incarnation stopped, so that runs it left in slots are not mistaken for new ones. */
   readonly nextArrival: () => number;
-  /** The tier of whoever asks for this. */
+  /** The tier of an account for this prompt. */
   readonly standing: (account: string, prompt: PromptMessage) => Tier;
-  /** Whether the order of a prompt may be taken. */
+  /** Why the order of a prompt is refused; undefined if it is accepted. */
   readonly orderRefusal: (account: string, prompt: PromptMessage) => Refusal | undefined;
-  /** Whether `prompt` is another one than that which was asked under the same id: `before` is the hash in that one's order. */
+  /**
+   * Whether `prompt` differs from the one asked earlier under the same id. `before` is the prompt hash in that one's
+   * order.
+   */
   readonly contradicts: (account: string, before: string | undefined, prompt: PromptMessage) => boolean;
-  /** Whether every result that was given has left. */
+  /** Whether every result has been sent. */
   readonly nothingUnsent: () => boolean;
-  /** Why this client may not ask now; undefined where it may, and that is counted. */
+  /** Why this client may not ask now; undefined if it may, and then the request is counted. */
   readonly gate: (asking: Asking) => Refusal | undefined;
   /** The share of slots and queue that may be filled, in percent. */
   readonly healthCapacity: () => number;
-  /** Until a model is loaded that is not; 0 where it is. */
+  /** Time until an unloaded model is loaded; 0 if it is loaded. */
   readonly loadLeftMs: (model: string) => number;
-  /** The models that can be asked for just now, loaded or not. */
+  /** The models that can be requested now, loaded or not. */
   readonly models: () => readonly OfferedModel[];
-  /** Whether a result is kept for this key that goes on after `resumeText`. */
+  /** Whether a kept result under this key continues `resumeText`. */
   readonly hasResult: (key: string, resumeText: string) => boolean;
   /** Whether `peer` connected after `other`, or `other` is gone. */
   readonly isNewer: (peer: string, other: string) => boolean;
-  /** Whether `resumeText` is what the unfinished request of this key has said so far, or the beginning of it. */
+  /** Whether `resumeText` is a prefix of what the unfinished request of this key has said so far, or all of it. */
   readonly canMove: (key: string, resumeText: string) => boolean;
 }
 
 export interface SchedulerContext extends SchedulerInput {
   readonly queue: Queue<RequestRecord>;
-  /** By key. At most one a slot. */
+  /** By key. At most one per slot. */
   readonly running: ReadonlyMap<string, Running>;
   readonly slots: Slots;
-  /** SHA-256 of models in which nothing new is started: their memory is needed. */
+  /** SHA-256 of models in which nothing new is started, because their memory is needed. */
   readonly held: readonly string[];
   /** Keys of requests that killed their engines. */
   readonly guilty: readonly string[];
-  /** By model: how long its runs took lately. */
+  /** Recent run times by model. */
   readonly histories: ReadonlyMap<string, History>;
   readonly inflow: Inflow;
   readonly avgResponseMs: number | undefined;
   readonly tokensPerSecond: number | undefined;
-  /** Why nobody but the owner is served just now; undefined where everybody is. */
+  /** Why only the owner is served at the moment; undefined if everyone is. */
   readonly offDuty: string | undefined;
   readonly draining: boolean;
 }
@@ -169,14 +172,14 @@ export type SchedulerEvent =
       account: string;
       address: string | undefined;
       prompt: PromptMessage;
-      /** How long ago it came, where it had to wait for acks first. */
+      /** How long ago it arrived, if it had to wait for acks first. */
       waitedMs?: number;
     }
   | { type: 'prompt.cancelled'; peer: string; account: string; id: string }
   | { type: 'peer.lost'; peer: string }
   | { type: 'slot.idle'; slot: string; model: string; isReserve: boolean }
   | { type: 'slot.gone'; slot: string }
-  /** In these models nothing new is started, and in all others it is. */
+  /** Nothing new is started in these models; in all others it is. */
   | { type: 'models.held'; models: readonly string[] }
   /** No engine will serve this model any more. */
   | { type: 'model.gone'; model: string }
@@ -187,21 +190,21 @@ export type SchedulerEvent =
   | { type: 'run.ended'; run: string; usage: RunUsage }
   | { type: 'run.failed'; run: string; failure: RunFailure }
   | { type: 'run.lost'; run: string }
-  /** Its process died with what ran in it, which is reported lost next. */
+  /** Its process died. The runs in it are reported lost next. */
   | { type: 'engine.died'; model: string }
-  /** Something may now be possible that was not before. */
+  /** Something may be possible now that was not before. */
   | { type: 'queue.changed' }
   /** Whether clients other than the owner are served; if not, why. */
   | { type: 'duty.changed'; open: boolean; reason: string }
-  /** What still runs is not waited for. */
+  /** Running requests are no longer waited for. */
   | { type: 'drain.cut' }
   | { type: 'sys.shutdown' };
 
-/** Names the present attempt at a request: no two attempts have the same, not even of two incarnations of the scheduler. */
+/** Names the current attempt at a request. Unique, even across incarnations of the scheduler. */
 export const runOf = ({ key, arrival, runs }: Pick<RequestRecord, 'key' | 'arrival' | 'runs'>): string =>
   `${key}#${arrival}.${runs}`;
 
-/** The request that `run` is the present attempt at. No key has a '#' in it. */
+/** The request whose current attempt is `run`. Keys never contain '#'. */
 export function runningOf({ running }: Pick<SchedulerContext, 'running'>, run: string): Running | undefined {
   const found = running.get(run.slice(0, Math.max(0, run.lastIndexOf('#'))));
   return found !== undefined && runOf(found.record) === run ? found : undefined;
@@ -219,7 +222,7 @@ export const recordOf = ({ queue, running }: SchedulerContext, key: string): Req
 export const unfinishedOf = ({ queue, running }: SchedulerContext, account: string): number =>
   countOf(queue, prefixOf(account)) + [...running.values()].filter(({ record }) => record.account === account).length;
 
-/** All that a connection waits for. */
+/** Every request that this connection waits for. */
 export const recordsOfPeer = ({ queue, running }: SchedulerContext, peer: string): readonly RequestRecord[] =>
   [...waitingIn(queue), ...[...running.values()].map(({ record }) => record)].filter((record) => record.peer === peer);
 
@@ -241,7 +244,7 @@ export function openSlots({ slots, held, running }: Pick<SchedulerContext, 'slot
   return closed.length === 0 ? slots : new Map([...slots].filter(([, { model }]) => !closed.includes(model)));
 }
 
-/** For each of these models, since when its first request waits and how many run in it. */
+/** For each of these models: since when its first request has been waiting, and how many are running. */
 export const demandFor = (
   { queue, running }: Pick<SchedulerContext, 'queue' | 'running'>,
   models: readonly { readonly sha256: string }[],
@@ -252,7 +255,7 @@ export const demandFor = (
     running: [...running.values()].filter(({ record }) => record.model === sha256).length,
   }));
 
-/** Without `slot`, unless it was given to another request in the meantime. */
+/** Removes `slot`, unless it was given to another request in the meantime. */
 export const withoutSlotOf = (slots: Slots, slot: string, key: string): Slots =>
   slots.get(slot)?.key === key ? without(slots, slot) : slots;
 
