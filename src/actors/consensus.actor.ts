@@ -1,9 +1,10 @@
 /**
- * Parent: services; permanent. Receives `claim.made` from the request path, and `score.opened`, `score.heard` and `score.closed` from the score
- * peers; answers them through ScorePeers. What comes of it is in the ledger, which tells whoever listens.
+ * Parent: services; permanent. Receives `claim.made` from the request path, and `score.opened`, `score.heard` and
+ * `score.closed` from the score peers; answers them through ScorePeers. Results go to the ledger, which notifies its
+ * listeners.
  *
  * 1. `pipeline.recover`: bans, pledges and open claims are read from disk. Until then messages wait.
- * 2. The pipeline (`scores/pipeline.ts`) verifies what is heard, attests claims, and counts certificates.
+ * 2. The pipeline (`scores/pipeline.ts`) verifies what peers send, attests claims, and counts certificates.
  * 3. `pipeline.round`: every minute digests are compared with every peer.
  */
 import type { AnyActorLogic } from 'xstate';
@@ -13,7 +14,7 @@ import { Pipeline, type PipelineDeps } from './scores/pipeline.js';
 
 export type ConsensusDeps = PipelineDeps;
 
-/** How often the pipeline looks at who is there and what has become due. */
+/** How often the pipeline checks who is connected and what is due. */
 const tickMs = 1_000;
 
 export const createConsensus = (deps: ConsensusDeps): AnyActorLogic =>
@@ -44,6 +45,6 @@ function createPipeline(deps: ConsensusDeps) {
         default:
       }
     });
-    for (const peer of deps.scorePeers.names()) pipeline.greet(peer); // those that were connected before a restart of this actor
+    for (const peer of deps.scorePeers.names()) pipeline.greet(peer); // connected before a restart of this actor
   });
 }

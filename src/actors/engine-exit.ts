@@ -1,13 +1,16 @@
-/** How an engine process ended, as one line for people. */
+/** Describes for people, in one line, how an engine process ended. */
 import type { EngineProcessEvents } from './ports.js';
 
 export type EngineExit = Parameters<EngineProcessEvents['exited']>[0];
 
-/** From outside, by the kernel where memory runs out, or by a person: what fails inside llama.cpp ends with another signal. */
+/**
+ * Killed from outside: by the kernel when memory runs out, or by a person. A failure inside llama.cpp ends with a
+ * different signal.
+ */
 export const wasKilled = ({ signal }: EngineExit): boolean => signal === 'SIGKILL' || signal === 'SIGTERM';
 
 const maxReasonChars = 300;
-/** A line in which a native abort, or Node, says why. Stack traces and Node's version follow it. */
+/** A line in which a native abort or Node states the reason. Stack traces and Node's version follow it. */
 const saysWhy = /^(?:Uncaught )?\w*Error\b|GGML_ASSERT|terminate called|what\(\):/;
 
 export function describeExit({ code, signal, stderrTail }: EngineExit): string {

@@ -1,9 +1,9 @@
 /**
  * The real EnginePort: forks engine processes (src/engine/main.ts) and passes messages. Policy (restarts, backoff,
- * quarantine) is the engine machine's.
+ * quarantine) is in the engine machine.
  *
- * An engine inherits no debugger and no test runner's hooks, gives way to the other programs of the machine, in memory as in processor
- * time, and speaks to nobody but its parent.
+ * An engine inherits no debugger and no test runner's hooks, yields processor time and memory to other programs, and
+ * talks only to its parent.
  */
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -14,32 +14,36 @@ import { fileURLToPath } from 'node:url';
 import type { EngineEvent } from '../engine/messages.js';
 import type { EnginePort, EngineProcess, EngineProcessEvents } from './ports.js';
 
-/** Measured with a model of 0.5 billion weights on 2 cores: what each is worth. */
+/** Effects measured with a model of 0.5 billion weights on 2 cores. */
 const environment = {
-  /** Decoding on a pool of four threads costs a third of the speed; and on one, native work is done in the order it is asked for. */
+  /**
+   * Decoding on a pool of four threads is a third slower. With one thread, native work also runs in the order it was
+   * requested.
+   */
   UV_THREADPOOL_SIZE: '1',
-  /** Weights in huge pages, where the system gives them to those who ask (glibc 2.35 or later): a fifth less time for a token. */
+  /** Weights in huge pages, if the system grants them on request (glibc 2.35 or later): a fifth less time per token. */
   GLIBC_TUNABLES: [process.env.GLIBC_TUNABLES, 'glibc.malloc.hugetlb=1'].filter(Boolean).join(':'),
 };
 /**
- * JavaScript's share of an engine is small, and mostly short-lived: left to itself V8 lets it grow by 80 MB before it cleans up. The
- * limit holds what the largest vocabularies take ten times over; what wants more is no model.
+ * An engine uses little JavaScript memory, mostly short-lived, but by default V8 lets it grow by 80 MB before it
+ * collects. The old-space limit is ten times what the largest vocabularies need; a file that needs more is not a model.
  */
 const heapLimits = ['--max-semi-space-size=1', '--max-old-space-size=2048'];
 
 /**
- * Added to what Linux counts, in thousandths of all memory, when memory runs out and a process has to die. An engine is started again, and its
- * requests survive it: better one of those than the worker, with its queue and connections, or a program of the owner's.
+ * Added to the score by which Linux picks a process to kill when memory runs out, in thousandths of all memory. An
+ * engine is restarted and its requests survive, so it should die before the worker (with its queue and connections) or
+ * one of the owner's programs.
  */
 const outOfMemoryScore = 500;
 
-/** Where a native abort says why, in characters kept. */
+/** Characters kept of stderr, where a native abort states its reason. */
 const maxStderrTail = 8 * 1024;
 
 export interface ForkOptions {
-  /** Built entry of the engine; tests that run from sources name it. */
+  /** The engine's built entry; tests that run from sources pass their own. */
   readonly entry?: URL;
-  /** The system does not let engines give way to other programs: they compute as everybody does. */
+  /** The system refuses to lower an engine's priority: it competes with other programs as an equal. */
   readonly onPriorityRefused?: (error: unknown) => void;
 }
 
@@ -48,7 +52,7 @@ export function forkEngine(options: ForkOptions = {}): EnginePort {
   return { spawn: (on) => spawn(entry, on, options.onPriorityRefused) };
 }
 
-/** At once: on Linux a priority is a thread's, and only threads made later inherit it. */
+/** Called right after the fork: on Linux a priority belongs to a thread, and only threads created later inherit it. */
 function giveWay(pid: number, onPriorityRefused: ForkOptions['onPriorityRefused']): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
@@ -59,7 +63,7 @@ function giveWay(pid: number, onPriorityRefused: ForkOptions['onPriorityRefused'
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, String(outOfMemoryScore));
   } catch {
-    // a service that has a higher one may not lower it
+    // a service with a higher score may not lower it
   }
 }
 
@@ -88,10 +92,10 @@ function spawn(
   child.on('message', (events) => {
     for (const event of events as readonly EngineEvent[]) if (!gone) on.message(event);
   });
-  child.on('close', exited); // after `exit`, once stderr was read to its end
+  child.on('close', exited); // after `exit`, when stderr has been read completely
   child.on('error', (error) => {
     stderrTail = (stderrTail + error.message).slice(-maxStderrTail);
-    if (child.pid === undefined) exited(null, null); // could not be started at all
+    if (child.pid === undefined) exited(null, null); // it could not be started
   });
   return {
     get pid() {

@@ -1,7 +1,7 @@
 /**
- * The token buckets of all who ask. One that nobody has touched until it was full again is as good as none and is dropped, so
- * this holds those of the last ten seconds. Should so many ask within them that it is full, whoever comes next waits: nobody
- * gets a new bucket by making others push the old one out.
+ * The token buckets of all clients. A full bucket is the same as none and is dropped, so this holds only the buckets
+ * used in the last ten seconds. If there are too many of those, new clients wait: nobody gets a fresh bucket by pushing
+ * old ones out.
  */
 import { bucketFillMs, bucketWaitMs, takeFromBucket, type Bucket } from '../../rules/token-bucket.js';
 import type { Tier } from '../../rules/tiers.js';
@@ -9,14 +9,14 @@ import type { Tier } from '../../rules/tiers.js';
 export const maxBuckets = 10_000;
 
 export class Buckets {
-  /** The one that was touched first comes first. */
+  /** Least recently used first. */
   readonly #buckets = new Map<string, Bucket>();
 
   get size(): number {
     return this.#buckets.size;
   }
 
-  /** 0: the next request of `who` is let in now. */
+  /** 0: the next request of `who` passes now. */
   waitMs(who: string, tier: Tier, nowMs: number): number {
     const bucket = this.#buckets.get(who);
     this.#dropFull(nowMs);
@@ -26,11 +26,14 @@ export class Buckets {
 
   take(who: string, tier: Tier, nowMs: number): void {
     const bucket = takeFromBucket(this.#buckets.get(who), tier, nowMs);
-    this.#buckets.delete(who); // to the end
+    this.#buckets.delete(who); // so that `set` appends it
     this.#buckets.set(who, bucket);
   }
 
-  /** From the front. One that is still filling holds up those behind it, for as long as a bucket takes to fill at most. */
+  /**
+   * Drops from the front. A bucket that is still filling keeps those behind it, at most for the time a bucket takes to
+   * fill.
+   */
   #dropFull(nowMs: number): void {
     for (const [who, fullAtMs] of this.#buckets) {
       if (fullAtMs > nowMs) return;

@@ -1,9 +1,9 @@
 /**
- * Challenges for proofs of work. A challenge carries what is needed to know it again, sealed with a secret of this process, so
- * that a flood of guests who ask and never answer costs no memory. What is kept are the challenges that served: each of them
- * was paid for with work, and is kept for as long as it could be sent again.
+ * Challenges for proofs of work. A challenge carries everything needed to recognise it, sealed with a secret of this
+ * process, so a flood of guests that ask and never answer uses no memory. Only spent challenges are remembered: each
+ * was paid for with work, and is kept as long as it could be replayed.
  *
- *     8 bytes   how many bits (1), when (4, ms), a serial number (3)
+ *     8 bytes   bits (1), time (4, ms), serial number (3)
  *     8 bytes   of the HMAC-SHA-256 over these and the account
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
@@ -25,7 +25,7 @@ interface Proof {
 export class Challenges {
   readonly #secret: Uint8Array;
   #serial = 0;
-  /** When each expires, on the caller's clock; the one that was spent first comes first. */
+  /** Expiry by challenge, on the caller's clock; the first spent comes first. */
   readonly #spent = new Map<string, number>();
 
   /** @param secret 32 random bytes. */
@@ -45,7 +45,7 @@ export class Challenges {
     return { challenge: Buffer.concat([head, this.#seal(head, account)]).toString('hex'), bits };
   }
 
-  /** The seal first, then the time, then one SHA-256: nothing here costs more than a few microseconds. */
+  /** Checks the seal first, then the time, then one SHA-256; all of it takes a few microseconds. */
   check(account: string, id: string, proof: Proof, nowMs: number): ProofVerdict {
     const bytes = Buffer.from(proof.challenge, 'hex');
     const head = bytes.subarray(0, headBytes);
@@ -58,7 +58,7 @@ export class Challenges {
     return this.#spent.size < maxSpentChallenges ? 'good' : 'late';
   }
 
-  /** It has served. */
+  /** Marks a challenge as used. */
   spend(challenge: string, nowMs: number): void {
     this.#spent.set(challenge, nowMs + limits.workChallengeMs);
   }

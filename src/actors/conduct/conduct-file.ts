@@ -1,6 +1,6 @@
 /**
- * Bans and strikes on disk: `conduct.json` in the home, replaced as a whole, so that a crash leaves the old one or the new one.
- * One that cannot be understood is put aside and said to be: a worker that does not start helps nobody, and nothing is lost.
+ * Bans and strikes on disk: `conduct.json` in the home. It is replaced as a whole, so a crash leaves either the old
+ * file or the new one. An unreadable file is moved aside and reported: the worker still starts, and nothing is lost.
  */
 import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,11 +17,11 @@ type Standings = readonly (readonly [account: string, standing: Standing])[];
 export interface ConductStore {
   /** Never throws. */
   load(): Standings;
-  /** Never throws: what could not be written is written the next time. */
+  /** Never throws. What could not be written is written the next time. */
   save(standings: Standings): void;
 }
 
-/** What clients did is forgotten with the process. */
+/** Keeps nothing: what clients did is forgotten when the process ends. */
 export const noConductStore: ConductStore = { load: () => [], save: () => {} };
 
 const amount = z.number().min(0);

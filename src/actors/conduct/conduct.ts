@@ -1,10 +1,10 @@
 /**
- * How clients behave towards this worker, and who may ask because of it: bans and strikes, token buckets, proofs of work, and
- * whom the owner allows or denies. Lives outside the actors, since a ban must not end with the crash of whoever gave it; and
- * outlives the process in a file of the home.
+ * How clients behave towards this worker, and whether they may ask: bans and strikes, token buckets, proofs of work,
+ * and the owner's allow and deny lists. Lives outside the actors, so that a ban survives a crash of the actor that
+ * imposed it; bans and strikes also survive the process, in a file of the home.
  *
- * All of it is bounded. Where there is no room to remember one more client, the one with the least held against it is forgotten;
- * one that is banned never is, so that no number of strangers can free it.
+ * Everything is bounded. If there is no room for another client, the one with the least held against it is forgotten.
+ * Banned clients are never forgotten, so no number of strangers can free them.
  */
 import type { Asking } from '../../machines/scheduler.js';
 import { admitClient, type ProofVerdict, type Refusal } from '../../rules/admission.js';
@@ -20,7 +20,7 @@ import { Challenges } from './challenges.js';
 import type { ConductStore } from './conduct-file.js';
 
 export const maxStandings = 10_000;
-/** Strikes come in bursts, and are written together. */
+/** Strikes come in bursts and are written together. */
 const saveDelayMs = 1_000;
 
 export interface ConductOptions {
@@ -33,7 +33,10 @@ export interface ConductOptions {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly health: () => { readonly score: number; readonly state: string };
-  /** Of an account that is proven to have signed two versions of one thing (`rules/evidence.ts`); 0: it is not. */
+  /**
+   * The remaining ban of an account proven to have signed two versions of one object (`rules/evidence.ts`); 0 if there
+   * is none.
+   */
   readonly provenBanLeftMs: (account: string) => number;
 }
 
@@ -44,7 +47,7 @@ export class Conduct {
   readonly #buckets = new Buckets();
   readonly #challenges: Challenges;
   readonly #standings: Map<string, Standing>;
-  /** Unix milliseconds that do not step with the machine's clock. */
+  /** Unix time in ms, but without the steps of the machine's clock. */
   readonly #nowMs: () => number;
   #timer: TimerHandle;
 
@@ -59,7 +62,7 @@ export class Conduct {
     this.#standings = new Map([...store.load()].map(([account, was]) => [account, restored(was, this.#nowMs())]));
   }
 
-  /** Something that no client does by the protocol. */
+  /** Records something that no correct client does. */
   strike(account: string, kind: StrikeKind): void {
     const { owner, log } = this.#options;
     if (account === owner) return;
@@ -79,7 +82,7 @@ export class Conduct {
     return banLeftMs(this.#standings.get(account) ?? cleanStanding, this.#nowMs()) > 0;
   }
 
-  /** Whether who asks may ask, by all that is known of it. What is let through is counted. */
+  /** Whether a client may ask, by everything known about it. A request that passes is counted. */
   gate(asking: Asking): Refusal | undefined {
     const { account, address, tier, prompt } = asking;
     const nowMs = this.#nowMs();
@@ -104,7 +107,7 @@ export class Conduct {
     return undefined;
   }
 
-  /** Writes what is not written yet. */
+  /** Writes pending changes. */
   flush(): void {
     const { clock, store } = this.#options;
     if (this.#timer === undefined) return;
@@ -119,7 +122,10 @@ export class Conduct {
     return this.#allowed.size === 0 || this.#allowed.has(account) ? 'open' : 'not_named';
   }
 
-  /** Whether there is a place for `account`: its own, a free one, or that of whoever has the least to lose. */
+  /**
+   * Whether there is room for `account`: it has an entry, one is free, or the unbanned client with the least held
+   * against it can be dropped.
+   */
   #makeRoom(account: string, nowMs: number): boolean {
     const standings = this.#standings;
     if (standings.has(account) || standings.size < maxStandings) return true;
@@ -140,6 +146,6 @@ export class Conduct {
   }
 }
 
-/** Identities are free: guests are told apart by their addresses, others by what they have earned. */
+/** Identities are free, so guests are counted by address; others are counted by account, since their tier is earned. */
 const bucketOf = (account: string, address: string | undefined, tier: Tier): string =>
   tier === 'guest' ? `guest at ${address ?? 'an unknown address'}` : account;

@@ -1,14 +1,15 @@
 /**
- * Where a worker takes orders and gives receipts. Lives outside the actors: what was taken, held and given must be known
- * whatever becomes of the scheduler.
+ * Where a worker takes orders and issues receipts. Lives outside the actors: orders taken, prices held and receipts
+ * issued must stay known whatever happens to the scheduler.
  *
- * 1. `refusalOf`: the order is asked whether it is in order, used for the first time, and covered; its client, whether it acks.
+ * 1. `refusalOf`: checks that the order is valid, unused and covered, and that its client acknowledges results.
  * 2. `take`: the request was admitted. Its order is used up, and its price is held.
- * 3. `give`: it has a result. The receipt is on the disk, with the claim that will be made of it, before the result is sent.
- *    `end`: it has none.
- * 4. `acknowledge`: the client's ack makes the claim whole, on this connection or on a later one.
+ * 3. `give`: the request has a result. The receipt and the claim that may follow from it are on disk before the result
+ *    is sent. `end`: it ended without a result.
+ * 4. `acknowledge`: the client's ack completes the claim, on this connection or a later one.
  *
- * Everything kept is bounded: orders by their life of 10 minutes and by number, holds and what is owed by their own bounds.
+ * Everything kept is bounded: orders by their lifetime of 10 minutes and by number, holds and outstanding acks by their
+ * own limits.
  */
 import { topicName } from '../../protocol/topics.js';
 import type { KeyPair } from '../../protocol/keys.js';
@@ -36,9 +37,11 @@ import type { Ledger } from '../scores/ledger.js';
 import type { OpenClaim } from '../scores/score-store.js';
 import type { WorkerPorts } from './worker-ports.js';
 
-/** Orders that are remembered as used. With more in ten minutes, further ones are refused until the oldest expire. */
+/**
+ * Used orders that are remembered. If there are more in ten minutes, further ones are refused until the oldest expire.
+ */
 export const maxUsedOrders = 100_000;
-/** A disk that takes longer costs the worker its receipt, and not the client its answer. */
+/** If the disk takes longer, the worker loses its receipt, but the client still gets its answer. */
 export const receiptPatienceMs = 1_000;
 
 export interface DeskOptions {
@@ -54,13 +57,13 @@ export interface DeskOptions {
 export class Desk {
   readonly #options: DeskOptions;
   readonly #network: string;
-  /** By hash, to when they expire. */
+  /** Hash → expiry. */
   readonly #used = new Map<string, number>();
   readonly #holds = new Holds();
   readonly #outstanding = new Outstanding();
-  /** Orders whose requests run or wait. */
+  /** Orders whose requests are waiting or running. */
   readonly #open = new Set<string>();
-  /** Client → those who wait to know whether it acks. */
+  /** Client → callbacks waiting to learn whether it acks. */
   readonly #awaited = new Map<string, Set<() => void>>();
   #beingSigned = 0;
 
@@ -71,22 +74,22 @@ export class Desk {
     this.#resume();
   }
 
-  /** Whether no result waits for its receipt. */
+  /** Whether no result is waiting for its receipt. */
   get isIdle(): boolean {
     return this.#beingSigned === 0;
   }
 
-  /** Millipoints that clients have offered for what runs here, or was just answered. */
+  /** Millipoints offered for requests that are open here or were just answered. */
   get held(): number {
     return this.#holds.total;
   }
 
-  /** What the offer of this prompt is worth in line. One that is not covered is worth nothing, and refused later. */
+  /** The tier that this prompt's offer gives in line. An uncovered offer counts as none here, and is refused later. */
   tierOf(account: string, prompt: PromptMessage): Tier {
     return this.#standing(account, prompt.order) ?? 'guest';
   }
 
-  /** The checks of an order, in the sequence of docs/ledger.md; undefined where nothing speaks against it. */
+  /** Checks an order in the sequence of docs/ledger.md. Undefined: accepted. */
   refusalOf(account: string, prompt: PromptMessage): Refusal | undefined {
     const order = this.#orderOf(account, prompt);
     return (order && this.#refusalOfOrder(account, prompt, order)) ?? this.#refusalOfDebtor(account);
@@ -106,7 +109,7 @@ export class Desk {
     return this.#standing(account, order) === undefined ? this.#uncovered(account, order) : undefined;
   }
 
-  /** Who owes acks asks nothing more here, with an order or without. */
+  /** A client that owes too many acks is refused, with an order or without. */
   #refusalOfDebtor(account: string): Refusal | undefined {
     this.#expire();
     const refusedMs = this.#outstanding.refusedForMs(account, this.#options.clock.monotonicMs());
@@ -114,8 +117,9 @@ export class Desk {
   }
 
   /**
-   * Calls `known` once it is known whether this client owes too many acks: it has sent some, or it is late.
-   * @returns what ends the wait; undefined where it is known.
+   * Calls `known` once it is certain whether this client owes too many acks: because it has sent some, or because they
+   * are overdue.
+   * @returns a function that ends the wait; undefined if it is certain already.
    */
   whenAcked(client: string, known: () => void): (() => void) | undefined {
     const { clock } = this.#options;
@@ -140,14 +144,16 @@ export class Desk {
     return end;
   }
 
-  /** Whether the same id was asked before with another prompt. That is struck: a client that means well does not. */
+  /**
+   * Whether the same id was asked earlier with a different prompt. That is a strike, since no correct client does it.
+   */
   contradicts(account: string, before: string | undefined, { order }: PromptMessage): boolean {
     if (before === undefined || order === undefined || before === order.promptHash) return false;
     this.#options.conduct.strike(account, 'conflicting_order');
     return true;
   }
 
-  /** Its request was admitted. */
+  /** The request was admitted. */
   take(account: string, prompt: PromptMessage): void {
     const order = this.#orderOf(account, prompt);
     if (order === undefined) return;
@@ -157,21 +163,22 @@ export class Desk {
     if (order.maxPrice > 0) this.#holds.hold(hash, account, order.maxPrice);
   }
 
-  /** Its request ended without a result: nothing is owed for it. */
+  /** The request ended without a result; nothing is owed for it. */
   end(account: string, prompt: PromptMessage): void {
     const order = this.#orderOf(account, prompt);
     if (order !== undefined) this.#release(objectHash('order', order));
   }
 
-  /** Nobody knows any more of what was taken: the scheduler was started anew. */
+  /** The scheduler restarted: nobody knows the open requests any more. */
   endAll(): void {
     for (const hash of this.#open) this.#release(hash);
   }
 
   /**
-   * Its request has a result. `ready` gets the receipt, or undefined where there is none: no order, no ledger, a disk that does not
-   * answer in time.
-   * @param isHeard whether its client is still there. One that left after the first token owes for what it got.
+   * The request has a result. `ready` gets the receipt; undefined if there is none: no order, no ledger, or a disk that
+   * does not answer in time.
+   * @param isHeard whether the client is still connected. One that left after the first token owes an ack for what it
+   * got.
    */
   give(
     account: string,
@@ -205,7 +212,7 @@ export class Desk {
     });
   }
 
-  /** @param made gets the claim that is whole now, once it is on the disk. */
+  /** @param made gets the completed claim, once it is on disk. */
   acknowledge(account: string, ack: Ack, made: (claim: Claim) => void): void {
     const { ledger, conduct, clock, log } = this.#options;
     ledger?.claim(ack.receipt, (_, open) => {
@@ -213,7 +220,7 @@ export class Desk {
       const problem = ackProblem(ack, open, clock.now());
       if (problem === 'forged') conduct.strike(account, 'bad_signature');
       if (problem !== undefined) return log.debug('ack.refused', { receipt: ack.receipt, problem });
-      this.#outstanding.settle(ack.receipt); // also where it cannot be kept here: its client has done its part
+      this.#outstanding.settle(ack.receipt); // even if the claim cannot be stored here: its client has done its part
       for (const look of [...(this.#awaited.get(open.order.client) ?? [])]) look();
       const claim = { ...open, ack };
       ledger.write([{ kind: 'claim', hash: ack.receipt, claim }], (error) => {
@@ -224,8 +231,8 @@ export class Desk {
   }
 
   /**
-   * What an earlier process of this worker still waits for: acks, which nobody gives after a day, and certificates. Nobody owes those acks:
-   * who knows whether a process that was killed still sent the results.
+   * Restores what an earlier process of this worker was still waiting for: acks, which are given up after a day, and
+   * certificates. Those acks are not counted as owed, since a killed process may never have sent the results.
    */
   #resume(): void {
     const { ledger, clock, log, identity } = this.#options;
@@ -245,7 +252,7 @@ export class Desk {
     });
   }
 
-  /** The order that counts: who is served by itself pays nobody. */
+  /** The order that counts. The owner pays nothing for its own worker. */
   #orderOf(account: string, { order }: PromptMessage): Order | undefined {
     return account === this.#options.identity.publicKeyHex ? undefined : order;
   }
@@ -271,14 +278,17 @@ export class Desk {
     const { clock, conduct } = this.#options;
     const now = clock.now();
     for (const [hash, expiresAt] of this.#used) {
-      if (expiresAt > now) break; // about in the order of time: who asked later with less time is kept a little longer
+      if (expiresAt > now) break; // roughly sorted by time: a later order with an earlier expiry is kept a little longer
       this.#used.delete(hash);
     }
     this.#holds.expire(clock.monotonicMs());
     for (const client of this.#outstanding.expire(clock.monotonicMs())) conduct.strike(client, 'unacknowledged_result');
   }
 
-  /** `ready` is called once, by the returned function or when it is too late for that, which then returns false. */
+  /**
+   * `ready` is called once: by the returned function, or after `receiptPatienceMs`. After that the function returns
+   * false.
+   */
   #inTime(ready: (receipt: Receipt | undefined) => void): (receipt: Receipt | undefined) => boolean {
     const { clock } = this.#options;
     let timer: TimerHandle;

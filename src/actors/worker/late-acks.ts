@@ -1,8 +1,9 @@
 /**
- * Prompts that wait for acks: their client owes more than it may, and some of that was sent so lately that the acks may be on their
- * way. They go on when those have come, or when it is too late for them (`rules/outstanding.ts`), and are admitted or refused then.
- * One such waiting room a connection; what waits in it is an unfinished request to its client, and hears signs of life. Its
- * time runs: no prompt waits here beyond its deadline, and the wait counts as part of the response.
+ * Prompts that wait for acks: their client owes more than allowed, but some of its results were sent so recently that
+ * the acks may be on their way. A prompt leaves when those acks have come or are overdue (`rules/outstanding.ts`), and
+ * only then is it admitted or refused. There is one instance per connection. To its client a waiting prompt is an
+ * unfinished request, and it gets signs of life. The wait counts towards the response time, and no prompt waits here
+ * beyond its deadline.
  */
 import { limits } from '../../protocol/limits.js';
 import type { PromptMessage } from '../../protocol/messages.js';
@@ -10,7 +11,7 @@ import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Desk } from './desk.js';
 import type { Outboxes } from './outboxes.js';
 
-/** Of one connection. More go on at once. */
+/** Per connection. Further prompts are handed over at once. */
 const maxWaiting = limits.maxUnfinishedPerClient;
 
 export interface LateAcksOptions {
@@ -18,15 +19,15 @@ export interface LateAcksOptions {
   readonly peer: string;
   readonly outboxes: Outboxes;
   readonly desk: Pick<Desk, 'whenAcked'>;
-  /** How many requests are in line. */
+  /** Number of requests in the queue. */
   readonly queueLength: () => number;
-  /** Hands a prompt over to be admitted, which has waited for so long. */
+  /** Hands over a prompt to be admitted, with the time it has waited here. */
   readonly admit: (account: string, prompt: PromptMessage, waitedMs: number) => void;
 }
 
 export class LateAcks {
   readonly #options: LateAcksOptions;
-  /** By the id of the request: lets it go on now. */
+  /** By request id. */
   readonly #waiting = new Map<string, { readonly goOn: () => void; readonly end: () => void }>();
 
   constructor(options: LateAcksOptions) {
@@ -37,7 +38,7 @@ export class LateAcks {
     const { clock, desk, outboxes, peer, queueLength, admit } = this.#options;
     const { id, deadlineMs } = prompt;
     this.goOn(id);
-    if (outboxes.owes(peer, id)) return admit(account, prompt, 0); // the same id again is for whoever admits to judge
+    if (outboxes.owes(peer, id)) return admit(account, prompt, 0); // admission judges repeated ids
     const receivedAtMs = clock.monotonicMs();
     const goOn = (): void => {
       clock.clearTimeout(deadline);
@@ -55,11 +56,11 @@ export class LateAcks {
     };
     this.#waiting.set(id, { goOn, end });
     outboxes.open(peer, id);
-    const last = queueLength() + 1; // where it comes, at worst, if it is admitted now
+    const last = queueLength() + 1; // its worst place in line if it is admitted now
     outboxes.tellPosition(peer, { id, position: last, length: last, tier: 'guest', estimatedWaitMs: 0 });
   }
 
-  /** Something else is said of this request: whoever admits is to hear of it first. */
+  /** Another message about this request arrived: admission must see the prompt first. */
   goOn(id: string): void {
     const waiting = this.#waiting.get(id);
     waiting?.end();

@@ -1,12 +1,12 @@
 /**
- * What the worker owes its peers: one outbox a connection, and in it the requests that still need an end.
+ * What the worker owes its peers: one outbox per connection, with the requests that still need an end.
  *
- * Lives outside the actors, so that the promises of docs/protocol.md survive a crash of whoever made them:
- *  - every request that was opened here is ended exactly once, while its connection lasts;
- *  - while one is open, the peer hears something at least every `keepaliveMs`;
- *  - a peer that does not read is closed, never buffered without bound.
+ * Lives outside the actors, so that the promises of docs/protocol.md survive a crash of the actor that made them:
+ *  - every request opened here gets exactly one end, as long as its connection lasts;
+ *  - while a request is open, its peer receives something at least every `keepaliveMs`;
+ *  - a peer that does not read is disconnected, never buffered without limit.
  *
- * It is also the data path: tokens are written here without passing a machine.
+ * It is also the data path: tokens are written here without passing through a machine.
  */
 import { inferenceError, type ErrorCode } from '../../protocol/errors.js';
 import { encodeFrame, FrameTooLargeError } from '../../protocol/frame.js';
@@ -16,20 +16,26 @@ import { whoLeaves } from '../../rules/eviction.js';
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Connection } from '../ports.js';
 
-/** Timers are late on a busy machine: this keeps the promise of `keepaliveMs` with room to spare. */
+/** Timers fire late on a busy machine; this leaves enough room to keep `keepaliveMs`. */
 const quietMs = Math.floor(limits.keepaliveMs * 0.6);
 
-/** Between two pieces of news of one request, so that with the slot, which is told whenever it is given, they are no more than four a second. */
+/**
+ * Minimum gap between two updates of one request. Together with the update sent whenever a slot is assigned, that is at
+ * most four a second.
+ */
 const newsGapMs = Math.ceil((4 * limits.queueStatusMinGapMs) / 3);
 
-/** An estimate is said anew when it is this much off what the one told last has become by now, in ms and as a share of it. */
+/**
+ * An estimate is sent again if it differs by this much, in ms and as a share, from what the last one sent would be by
+ * now.
+ */
 const estimateOff = { ms: 500, share: 0.25 };
 
-/** Where a request stands, as far as its client knows. */
+/** Where a request stands, according to what its client was told. */
 interface Told {
-  /** The latest, which is also what is said when there is nothing else to say. */
+  /** The latest status. It is repeated as the sign of life when there is nothing else to send. */
   status: QueueStatusMessage;
-  /** The latest that was written for itself, and when; undefined before the first. */
+  /** The last one sent as news, and when; undefined before the first. */
   readonly said: (QueueStatusMessage & { readonly atMs: number }) | undefined;
 }
 
@@ -37,11 +43,11 @@ export type Position = Pick<QueueStatusMessage, 'id' | 'position' | 'length' | '
 
 interface Outbox {
   readonly connection: Connection;
-  /** Rises from one connection to the next. */
+  /** Increases with each connection. */
   readonly serial: number;
   /** Unfinished requests by id. */
   readonly unfinished: Map<string, Told>;
-  /** Of the worker's owner. */
+  /** The connection belongs to the worker's owner. */
   isKept: boolean;
   /** When `unfinished` became empty. */
   idleSinceMs: number;
@@ -62,7 +68,7 @@ export class Outboxes {
     return this.#boxes.size;
   }
 
-  /** `peer` can be written to from now on. */
+  /** From now on `peer` can be written to. */
   connect(peer: string, connection: Connection): void {
     const nowMs = this.#clock.monotonicMs();
     this.#boxes.set(peer, {
@@ -82,13 +88,13 @@ export class Outboxes {
     return than === undefined || (this.#boxes.get(peer)?.serial ?? 0) > than.serial;
   }
 
-  /** Never makes room for others. */
+  /** Exempts this connection from `makeRoom`. */
   keep(peer: string): void {
     const box = this.#boxes.get(peer);
     if (box !== undefined) box.isKept = true;
   }
 
-  /** Closes the connection that is needed least, if there is one that is not needed. */
+  /** Closes the least needed connection, if there is one that can be spared. */
   makeRoom(): void {
     const seated = [...this.#boxes].map(([peer, { connection, unfinished, isKept, idleSinceMs }]) => ({
       peer,
@@ -103,7 +109,7 @@ export class Outboxes {
     leaves.connection.destroy();
   }
 
-  /** The connection is gone, and with it all that was owed on it. */
+  /** The connection is gone, and with it everything owed on it. */
   disconnect(peer: string): void {
     const box = this.#boxes.get(peer);
     if (box === undefined) return;
@@ -111,7 +117,9 @@ export class Outboxes {
     this.#boxes.delete(peer);
   }
 
-  /** No effect where the peer is gone. What is too long for a frame is said to be that, and ends its request. */
+  /**
+   * Does nothing if the peer is gone. A message too long for a frame is replaced by an error, which ends its request.
+   */
   send(peer: string, message: WorkerMessage): void {
     const box = this.#boxes.get(peer);
     if (box === undefined) return;
@@ -130,7 +138,7 @@ export class Outboxes {
     for (const box of this.#boxes.values()) this.#writeFrame(box, frame);
   }
 
-  /** A request was admitted: it is owed an end. */
+  /** A request was admitted; it is owed an end. */
   open(peer: string, id: string): void {
     const box = this.#boxes.get(peer);
     if (box === undefined) return;
@@ -139,8 +147,9 @@ export class Outboxes {
   }
 
   /**
-   * Where the request stands. Written where it is news to the peer, and in any case what is repeated later. A new place in line that comes
-   * too soon after the last is dropped: by the time it could be said it may be another one, and the line is told again before long.
+   * Where the request stands: sent if it is news, and in any case remembered as what is repeated later. A new place in
+   * line too soon after the last update is dropped: it may have changed again by the time it could be sent, and the
+   * line is reported again shortly.
    */
   tellPosition(peer: string, position: Position): void {
     const box = this.#boxes.get(peer);
@@ -158,28 +167,31 @@ export class Outboxes {
     this.#write(box, status);
   }
 
-  /** The one end of a request. No effect where it is not open: it has ended, or moved to another connection. */
+  /** Sends the one end of a request. Does nothing if it is not open: it has ended, or moved to another connection. */
   end(peer: string, message: Extract<WorkerMessage, { type: 'inference_result' | 'inference_error' }>): void {
     if (this.#settle(this.#boxes.get(peer), message.id)) this.send(peer, message);
   }
 
-  /** Whether the peer is there and waits for the end of this request. */
+  /** Whether the peer is connected and waiting for the end of this request. */
   owes(peer: string, id: string): boolean {
     return this.#boxes.get(peer)?.unfinished.has(id) === true;
   }
 
-  /** The request goes on, but not on this connection. */
+  /** The request continues, but not on this connection. */
   release(peer: string, id: string): void {
     this.#settle(this.#boxes.get(peer), id);
   }
 
-  /** Whoever answered is gone and knows of nothing: all that is open ends in an error. */
+  /** The scheduler that knew the open requests is gone: all of them end with this error. */
   abandonAll(code: ErrorCode, message: string): void {
     for (const [peer, box] of this.#boxes)
       for (const id of [...box.unfinished.keys()]) this.end(peer, inferenceError({ id, code, message }));
   }
 
-  /** Nothing more is owed for this request. @returns whether anything was. */
+  /**
+   * Nothing more is owed for this request.
+   * @returns whether anything was.
+   */
   #settle(box: Outbox | undefined, id: string): boolean {
     if (box?.unfinished.delete(id) !== true) return false;
     if (box.unfinished.size === 0) box.idleSinceMs = this.#clock.monotonicMs();
@@ -202,13 +214,13 @@ export class Outboxes {
       box.timer = undefined;
       const [oldest] = box.unfinished.values();
       if (oldest === undefined) return;
-      this.#keepAlive(box); // first: the write may find a peer that does not read, and close it with this box
+      this.#keepAlive(box); // before the write, which may find a peer that does not read, and close it and this box
       if (this.#clock.monotonicMs() - box.lastWriteMs >= quietMs / 2) this.#write(box, oldest.status);
     }, quietMs);
   }
 }
 
-/** Of a request that nobody has said anything about yet; whoever opens it does so at once. */
+/** For a request with no report yet; the first one follows at once. */
 const unknownPosition = { position: 1, length: 1, tier: 'guest', estimatedWaitMs: 0 };
 
 const queueStatus = ({ id, position, length, tier, estimatedWaitMs }: Position): QueueStatusMessage => ({
@@ -225,8 +237,8 @@ const isMoveInLine = (said: QueueStatusMessage, status: QueueStatusMessage): boo
   status.position > 0 && status.position !== said.position;
 
 /**
- * A new position always is. An estimate, where the last news is old enough: while a prompt is read, any that is new, since it shows
- * that something happens; before, one that is well off what was told.
+ * A new position is always news. An estimate is news only if the last update is old enough: while a prompt is being
+ * read any change, as a sign of progress; before that only a clear difference from what was sent.
  */
 function isNews({ said }: Told, status: QueueStatusMessage, nowMs: number): boolean {
   if (said?.position !== status.position) return true;

@@ -1,4 +1,4 @@
-/** A running worker: its data, its tree, and nothing else. The same for the real one and for each of a simulated mesh. */
+/** Starts a worker: its data and its tree. Used by the real worker and by every worker of a simulated mesh. */
 import { Restarts } from '../../runtime/restarts.js';
 import { topicName } from '../../protocol/topics.js';
 import { startTree, type Tree, type TreeOptions } from '../../runtime/start-tree.js';

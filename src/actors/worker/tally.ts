@@ -1,12 +1,12 @@
 /**
- * What this worker has done since it started, counted: outside the actors, so that no restart of one of them sets it back. Metrics and
- * the worker's page are made of it.
+ * Counters of what this worker has done since it started. Kept outside the actors, so that no restart of one resets
+ * them. The source of the metrics and the worker's page.
  */
 import type { ErrorCode } from '../../protocol/errors.js';
 import type { FinishReason } from '../../protocol/run.js';
 import type { Tier } from '../../rules/tiers.js';
 
-/** How a request ended: with an answer, and then why that ended, or with an error. */
+/** How a request ended: for an answer its finish reason, otherwise the error code. */
 export type EndedAs = FinishReason | ErrorCode;
 
 export interface RequestSummary {
@@ -15,7 +15,7 @@ export interface RequestSummary {
   readonly promptTokens: number;
   readonly tokens: number;
   readonly queuedMs: number;
-  /** Undefined where there was none. */
+  /** Undefined if there was no first token. */
   readonly firstTokenMs: number | undefined;
   readonly totalMs: number;
 }
@@ -29,12 +29,12 @@ export class Tally {
   #droppedFrames = 0;
   #onEnd: (summary: RequestSummary) => void = () => {};
 
-  /** Admitted requests. Both maps have as many entries as there are reasons. */
+  /** Admitted requests by how they ended. */
   get ended(): ReadonlyMap<EndedAs, number> {
     return this.#ended;
   }
 
-  /** Requests that were not let in. */
+  /** Requests that were not admitted, by code. */
   get refused(): ReadonlyMap<ErrorCode, number> {
     return this.#refused;
   }
@@ -47,12 +47,12 @@ export class Tally {
     return this.#tokens;
   }
 
-  /** Engine processes that ended unasked. */
+  /** Engine processes that ended without being told to. */
   get engineLosses(): number {
     return this.#engineLosses;
   }
 
-  /** Of clients: well-formed, but no message that fits, and none that is owed an answer. */
+  /** Frames from clients that were well-formed but no valid message, and not owed an answer. */
   get droppedFrames(): number {
     return this.#droppedFrames;
   }
@@ -76,7 +76,7 @@ export class Tally {
     this.#engineLosses++;
   }
 
-  /** Called at each end; one listener, the latest. */
+  /** Called at each end. There is one listener; a new one replaces it. */
   onEnd(listener: (summary: RequestSummary) => void): void {
     this.#onEnd = listener;
   }

@@ -1,6 +1,6 @@
 /**
- * What each unfinished request has said so far, and the results of those that ended lately. Data beside the scheduler's
- * machine: tokens are appended here on their way to the peer.
+ * What each unfinished request has said so far, and the results of recently finished ones. Kept beside the scheduler's
+ * machine as plain data; tokens are appended here on their way to the peer.
  */
 import { limits } from '../../protocol/limits.js';
 import { protocolVersion, type InferenceResultMessage } from '../../protocol/messages.js';
@@ -8,32 +8,32 @@ import type { Outboxes } from './outboxes.js';
 
 /** Results kept for clients that lost theirs. */
 const maxResults = 1_000;
-/** In UTF-16 units of text, all results together: some 32 MiB of memory. */
+/** Text of all kept results, in UTF-16 units: about 32 MiB of memory. */
 const maxResultChars = 16 * 1_048_576;
 
 interface Transcript {
   readonly id: string;
   streams: boolean;
   peer: string;
-  /** Index of the next token frame on the present connection. */
+  /** Index of the next token frame on the current connection. */
   index: number;
-  /** What the client held when it asked: answers go on after it. */
+  /** The text the client held when it asked; the answer continues it. */
   resumeText: string;
-  /** Begun so far. Only the latest may add to the text. */
+  /** Number of runs begun. Only the latest may append text. */
   runs: number;
   /** What this worker has said since, over all runs. */
   text: string;
   tokens: number;
-  /** How much of `text` the present connection needs not be told: it asked again with a longer resume text. */
+  /** Length of the part of `text` that the current connection already has: it asked again with a longer resume text. */
   known: number;
   firstTokenAtMs: number | undefined;
 }
 
 interface Stored {
-  /** What its client held already: `message.text` goes on after it. */
+  /** The text the client already held; `message.text` continues it. */
   readonly resumeText: string;
   readonly message: InferenceResultMessage;
-  /** Of the prompt, where there was an order. */
+  /** Hash of the prompt, if it came with an order. */
   readonly promptHash: string | undefined;
 }
 
@@ -58,8 +58,9 @@ export class Transcripts {
   }
 
   /**
-   * A run begins, or begins again, to answer this request: it goes on after `resumeText`, which is all that the client has, from
-   * here and from before. From now on the request hears this run alone: an earlier one may not know yet that it was given up.
+   * Begins a run for this request, the first or a later one. It continues after `resumeText`, which is everything said
+   * so far, including what the client brought along. From now on only this run may append: an earlier one may not know
+   * yet that it was given up.
    */
   beginRun(key: string): { readonly resumeText: string; readonly append: (text: string, tokens: number) => void } {
     const transcript = this.#open.get(key);
@@ -73,7 +74,7 @@ export class Transcripts {
     };
   }
 
-  /** Whether a client that holds `resumeText` holds a beginning of this answer, and at least what it held before. */
+  /** Whether `resumeText` is a prefix of this answer, and not shorter than what the client held when it first asked. */
   hasSaid(key: string, resumeText: string): boolean {
     const transcript = this.#open.get(key);
     if (transcript === undefined || resumeText.length < transcript.resumeText.length) return false;
@@ -81,8 +82,8 @@ export class Transcripts {
   }
 
   /**
-   * The request goes on for another connection of its client, which holds `resumeText` and streams or not. What that one has
-   * not seen is sent to it as its first tokens. The caller has asked `hasSaid`.
+   * Moves the request to another connection of its client, which holds `resumeText` and may or may not stream. The text
+   * that connection has not seen is sent as its first tokens. The caller must have checked `hasSaid`.
    */
   move(key: string, { peer, streams, resumeText }: Pick<Transcript, 'peer' | 'streams' | 'resumeText'>): void {
     const transcript = this.#open.get(key);
@@ -97,7 +98,7 @@ export class Transcripts {
     if (unseen !== '') this.#stream(transcript, unseen, transcript.tokens);
   }
 
-  /** What the result says of this request, and forgets it. `firstTokenAtMs` is on the monotonic clock. */
+  /** Returns what the result says of this request, and forgets it. `firstTokenAtMs` is on the monotonic clock. */
   take(key: string): { resumeText: string; text: string; tokens: number; firstTokenAtMs: number | undefined } {
     const transcript = this.#open.get(key);
     this.#open.delete(key);
@@ -122,7 +123,10 @@ export class Transcripts {
     }
   }
 
-  /** The result kept for `key`, for a client that holds `resumeText` by now; undefined where it never said that. */
+  /**
+   * The kept result, cut to what follows `resumeText`. Undefined if there is none, or if it does not begin with that
+   * text.
+   */
   result(key: string, resumeText: string): Pick<Stored, 'message' | 'promptHash'> | undefined {
     const stored = this.#results.get(key);
     if (stored === undefined || stored.untilMs <= this.#monotonicMs()) return undefined;
@@ -137,7 +141,7 @@ export class Transcripts {
     this.#results.delete(key);
   }
 
-  /** New text, straight to the peer. */
+  /** Sends new text straight to the peer. */
   #append(transcript: Transcript, text: string, tokens: number): void {
     transcript.firstTokenAtMs ??= this.#monotonicMs();
     transcript.text += text;

@@ -1,4 +1,4 @@
-/** A few turns for many who want one: the lowest rank goes first, and among equals the first to ask. */
+/** Limits how many callers run at once. The lowest rank goes first; equals go in the order they asked. */
 export class Turns {
   #free: number;
   readonly #line = new Map<() => void, number>();
@@ -7,7 +7,10 @@ export class Turns {
     this.#free = atOnce;
   }
 
-  /** Calls `given` when it is the caller's turn: at once, where one is free. @returns what gives it back, or leaves the line. */
+  /**
+   * Calls `given` when it is the caller's turn, at once if a turn is free.
+   * @returns a function that gives the turn back, or leaves the line.
+   */
   take(rank: number, given: () => void): () => void {
     let isMine = false;
     const begin = (): void => {

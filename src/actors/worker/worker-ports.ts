@@ -1,4 +1,7 @@
-/** What the actors of a worker are built from: the outside world, this node's facts, and the data that outlives an actor. */
+/**
+ * What a worker's actors are built from: ports to the outside world, the node's settings, and data that outlives an
+ * actor.
+ */
 import type { LoadOptions } from '../../engine/messages.js';
 import type { KeyPair } from '../../protocol/keys.js';
 import type { HealthSample } from '../../rules/health.js';
@@ -35,80 +38,88 @@ export interface WorkerPorts {
   readonly network: NetworkPort;
   readonly engines: EnginePort;
   readonly modelFiles: ModelFiles;
-  /** Undefined: models are neither fetched nor offered. */
+  /** Undefined: models are neither fetched nor shared. */
   readonly modelsPort: ModelsPort | undefined;
   readonly conductStore: ConductStore;
-  /** Undefined where it cannot be had: everybody is a guest then, and no receipts are issued. */
+  /** Undefined if it cannot be opened: then everyone is a guest, and no receipts are issued. */
   readonly ledger: Ledger | undefined;
-  /** Without it signatures of the score network are checked in this thread. */
+  /** Without it, signatures of the score network are checked in this thread. */
   readonly checks?: ScoreChecks | undefined;
-  /** The DHT is there, again after each restart. */
+  /** The DHT is up; called again after each restart. */
   readonly onDhtReady: (info: DhtInfo) => void;
-  /** A try to open it failed, or it failed later; its supervisor sees to it. The message says what to do. */
+  /** Opening the DHT failed, or it failed later; its supervisor handles that. The message says what to do. */
   readonly onDhtFailed: (error: Error) => void;
-  /** The model at this place of the list cannot be served, for this reason. */
+  /** The model at this place in the list cannot be served. */
   readonly onModelRefused: (place: number, reason: string) => void;
-  /** What the clock on the wall of this machine shows at a Unix time. */
+  /** Local wall-clock time of this machine at a Unix time. */
   readonly wallTime: (atMs: number) => WallTime;
   readonly ownerWord: OwnerWordStore;
   readonly control: ControlPort;
-  /** Without one, nobody can look by HTTP. */
+  /** Without one there is no HTTP access. */
   readonly admin?: AdminPort | undefined;
-  /** The admin page is there, again after each restart. */
+  /** The admin page is up; called again after each restart. */
   readonly onAdminReady?: ((address: string) => void) | undefined;
-  /** The owner wants it to end: `now` without waiting for what runs. */
+  /** The owner stops the worker. `now`: without waiting for running requests. */
   readonly onStopAsked: (how: 'drained' | 'now') => void;
-  /** What an offer of this account is worth here, all in millipoints; undefined where its balance does not cover it. */
+  /**
+   * The tier that an account's offer gets here; amounts in millipoints. Undefined if its balance does not cover the
+   * offer.
+   */
   readonly standing: (account: string, offer: Omit<Offer, 'balance'>) => Tier | undefined;
-  /** What others use of this machine since the last call; `isResting`: no engine of ours computes. */
+  /**
+   * How much other programs have used this machine since the last call. `isResting`: none of our engines is computing.
+   */
   readonly sampleHealth: (isResting: boolean) => MachineSample;
 }
 
-/** What the queue says is the worker's own to know. */
+/** Everything except the queue, which only the worker knows. */
 export interface MachineSample extends Omit<HealthSample, 'queue'> {
-  /** Of all cores, by all programs, this worker and its engines included: 0..1. */
+  /** Share of all cores in use by all programs, including this worker and its engines: 0..1. */
   readonly busyShare: number;
 }
 
 export interface WorkerOptions {
   readonly identity: KeyPair;
-  /** 32 bytes; the keys of the other networks are derived from it. */
+  /** 32 bytes, from which the keys of the other networks are derived. */
   readonly seed: Uint8Array;
-  /** Names or paths of models to serve, the default first. */
+  /** Names or paths of the models to serve; the first is the default. */
   readonly models: readonly string[];
-  /** Prefix of the topics' names; '' is the common mesh. */
+  /** Prefix of the topic names; '' is the common mesh. */
   readonly networkPrefix: string;
   readonly slots: number;
   readonly queueCapacity: number;
   readonly drainMs: number;
-  /** Whether what a slot has read for one account may be reused for another: their response times tell of each other then. */
+  /**
+   * Whether a prefix that a slot has read for one account may be reused for another. If so, response times reveal
+   * something about other accounts' prompts.
+   */
   readonly sharesPrefix: boolean;
-  /** When it works for others; undefined is always. */
+  /** When it works for others; undefined means always. */
   readonly schedule: Schedule | undefined;
   readonly maxConnections: number;
-  /** The accounts that are served, besides the owner's own; empty is everyone. */
+  /** Accounts that are served, besides the owner's own; empty means everyone. */
   readonly allow: readonly string[];
-  /** The accounts that never are. */
+  /** Accounts that are never served. */
   readonly deny: readonly string[];
   /** Whose attestations make a certificate. */
   readonly validators: ValidatorPolicy;
   readonly engine: Pick<LoadOptions, 'threads' | 'gpuLayers'>;
-  /** Of memory, what its models may take together. */
+  /** Memory that its models may use together. */
   readonly modelMemoryBytes: number;
-  /** Processors of the machine, whether this program may use them or not. */
+  /** Processors of the machine, whether or not this program may use them. */
   readonly cores: number;
-  /** Says what this program is, in `status`. */
+  /** Names this program in `status`. */
   readonly agent: string;
 }
 
-/** What several actors write to and no actor owns: it is what must survive a crash of each of them. */
+/** Data that several actors write and none owns, so that it survives a crash of any of them. */
 export interface WorkerData {
   readonly outboxes: Outboxes;
   readonly transcripts: Transcripts;
   readonly board: StatusBoard;
   readonly conduct: Conduct;
   readonly desk: Desk;
-  /** Undefined without a ledger: this node has no part in the score network. */
+  /** Undefined without a ledger: then this node takes no part in the score network. */
   readonly scores: ScoreDeps | undefined;
   readonly tally: Tally;
   readonly restarts: Restarts;

@@ -1,6 +1,6 @@
 /**
- * What a worker shows of itself to its owner, read off at one moment: the same for its page, its metrics and its probes. No prompt and no
- * answer is in it, and nobody's address or key but its own.
+ * A snapshot of what a worker shows its owner, shared by its page, metrics and probes. It contains no prompts or
+ * answers, and no address or key but the worker's own.
  */
 import type { AnyActorRef } from 'xstate';
 import type { EngineContext } from '../../machines/engine.machine.js';
@@ -21,11 +21,11 @@ import type { WorkerDeps } from './worker-ports.js';
 
 export interface SlotFacts {
   readonly name: string;
-  /** Number of its engine. */
+  /** Index of its engine. */
   readonly engine: number;
   readonly isReserve: boolean;
   readonly state: string;
-  /** Id of the request in it. */
+  /** Id of the request that runs in it. */
   readonly request: string | null;
 }
 
@@ -53,18 +53,18 @@ export interface WorkerView extends Pick<
   'workerId' | 'agent' | 'uptimeMs' | 'health' | 'queue' | 'performance' | 'at'
 > {
   readonly state: DutyState | 'draining';
-  /** Unix time at which the state changes by itself. */
+  /** Unix time of the next automatic change of state. */
   readonly untilMs: number | null;
-  /** Why it takes no requests of others just now; null where it does. */
+  /** Why it currently serves only its owner; null if it serves everyone. */
   readonly notReady: string | null;
   readonly waiting: WaitingByTier;
   readonly usage: StatusMessage['slots'];
   readonly slots: readonly SlotFacts[];
   readonly engines: readonly EngineFacts[];
   readonly models: readonly ModelFacts[];
-  /** Connections, by network. */
+  /** Connections by network. */
   readonly peers: Readonly<Record<NetworkName, number>>;
-  /** Null where there is no ledger. */
+  /** Null without a ledger. */
   readonly points: { readonly balanceMillipoints: number; readonly tier: Tier } | null;
   readonly done: {
     readonly ended: Readonly<Partial<Record<EndedAs, number>>>;
@@ -113,7 +113,7 @@ export function viewOf(deps: WorkerDeps, system: AnyActorSystem): WorkerView {
   };
 }
 
-/** Why a request of somebody else would be refused, whatever it asks for. */
+/** Why a request from anyone but the owner would be refused, whatever it asks. */
 export function whyNotReady({ board }: WorkerDeps, system: AnyActorSystem): string | null {
   if (board.draining) return 'it is being stopped';
   if (board.duty.state === 'paused') return 'its owner has paused it';
@@ -154,7 +154,7 @@ const slotFacts =
     request: state.startsWith('busy') ? requestOfRun(context.run) : null,
   });
 
-/** Of the account, id and attempt that name a run (machines/scheduler.ts), the id. */
+/** The request id in a run's name, which consists of account, id and attempt (machines/scheduler.ts). */
 export const requestOfRun = (run: string | undefined): string | null =>
   run === undefined ? null : run.slice(run.indexOf('/') + 1, run.lastIndexOf('#'));
 
