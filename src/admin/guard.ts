@@ -1,8 +1,8 @@
 /**
- * Who may read the admin server. It has no password: it is reached from this machine only, unless its owner gave it another address. A
- * page of a stranger in the owner's browser is kept out by what it cannot choose: the Host that it was resolved from (so no name of a
- * stranger may lead here), and the Origin that its scripts have. A link that the owner clicks on such a page does lead here: what it
- * opens is a window of its own, which the page that had the link cannot read.
+ * Who may read the admin server. It has no password: it is reachable only from this machine, unless its owner chose
+ * another address. A stranger's page in the owner's browser is kept out by two headers it cannot choose: Host (no name
+ * that a stranger owns is accepted) and the Origin of its scripts. A link on such a page does work if the owner clicks
+ * it, but it opens a window that the page cannot read.
  */
 import { isIP } from 'node:net';
 
@@ -17,8 +17,9 @@ interface Headers {
 }
 
 /**
- * Why a request is refused; undefined where it may be answered. @param isLoopback the server is bound to this machine alone.
- * Otherwise it also answers to addresses and to names without a dot, as a container's network has them: no stranger owns one.
+ * Why a request is refused; undefined if it may be answered.
+ * @param isLoopback the server is bound to this machine only. Otherwise it also answers to IP addresses and to names
+ * without a dot, as used in container networks, since no stranger can own one.
  */
 export function refusalOf({ host, origin, ...other }: Headers, isLoopback: boolean): string | undefined {
   const { hostname } = parsed(`http://${host ?? ''}`);

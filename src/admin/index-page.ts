@@ -1,4 +1,4 @@
-/** The frame of the page: what is there before anything is known of the worker. All else is filled in by page/main.ts. */
+/** The static frame of the page. page/main.ts fills in everything about the worker. */
 export const indexPage = `<!doctype html>
 <html lang="en">
 <head>

@@ -1,6 +1,7 @@
 /**
- * What `/metrics` says, by Prometheus' conventions: base units, `_total` for what only rises. Every label has as many values as there are
- * words for it in this program; none is a name, a key or an address. Nothing is computed until somebody asks, but for the durations.
+ * The metrics at `/metrics`, in Prometheus' conventions: base units, and `_total` for counters. The values of every
+ * label are a fixed set of words from this program, never names, keys or addresses. Everything but the durations is
+ * computed only when scraped.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { WorkerDeps } from '../actors/worker/worker-ports.js';
@@ -34,7 +35,7 @@ export class Metrics {
     processMetrics(this.#registry);
   }
 
-  /** From now on they are those of this worker. */
+  /** From now on the metrics are those of this worker. */
   attach(deps: WorkerDeps, system: AnyActorSystem, pages: () => number): void {
     this.#view = () => viewOf(deps, system);
     this.#pages = pages;
@@ -125,7 +126,7 @@ export class Metrics {
       labelNames: label === undefined ? [] : [label],
       registers: [this.#registry],
       collect() {
-        this.reset(); // the tally counts; this only says it
+        this.reset(); // the tally does the counting
         for (const [value, labels] of readings(view(), label, read)) this.inc(labels, value);
       },
     });
@@ -146,7 +147,7 @@ export class Metrics {
   }
 }
 
-/** By value of the label; '' where there is none. */
+/** By value of the label; '' if there is no label. */
 type Read = (view: WorkerView) => Readonly<Partial<Record<string, number>>>;
 
 function readings(
@@ -160,7 +161,10 @@ function readings(
 
 const isServing = ({ state }: { readonly state: string }): boolean => state.startsWith('running.ready');
 
-/** The outer states of machines/engine.machine.ts, and apart whether a model is loaded. */
+/**
+ * Engines by outer state of machines/engine.machine.ts. `running` counts as `ready` or `starting`, depending on whether
+ * the model is loaded.
+ */
 function engineStates({ engines }: WorkerView): Record<string, number> {
   const counts: Record<string, number> = { ready: 0, starting: 0, waiting: 0, crashed: 0, refused: 0, quarantined: 0 };
   for (const engine of engines) {

@@ -1,6 +1,6 @@
 /**
- * What the browser gets, by path: the page, its style, its modules as compiled from page/, and the charts of docs/statecharts. Read
- * once; some 250 kB altogether, charts included, and nothing from anywhere else.
+ * The files served to the browser, by path: the page, its style, its modules as compiled from page/, and the charts of
+ * docs/statecharts. Read once, some 250 kB in all, charts included; nothing comes from anywhere else.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { indexPage } from './index-page.js';
@@ -11,7 +11,7 @@ export interface PageFile {
   readonly body: string;
 }
 
-/** As built: beside this file. */
+/** In the build output, beside this file. */
 const modules = new URL('./page/', import.meta.url);
 const charts = new URL('../../docs/statecharts/', import.meta.url);
 
@@ -24,7 +24,7 @@ export function pageFiles(): ReadonlyMap<string, PageFile> {
   ]);
 }
 
-/** Of a folder that is not there, none: a package without its docs has a page without charts. */
+/** None if the folder is missing: a package without its docs has a page without charts. */
 function filesOf(folder: URL, ending: string, path: string, type: string): [string, PageFile][] {
   return listed(folder)
     .filter((name) => name.endsWith(ending))

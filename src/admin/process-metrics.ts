@@ -1,6 +1,6 @@
 /**
- * What every Prometheus client says of its process, read off when asked. (prom-client's own collection also keeps timers and observers
- * running between the questions, which a worker at rest should not.)
+ * The usual process metrics of a Prometheus client, read when scraped. (prom-client's own collection keeps timers and
+ * observers running between scrapes, which an idle worker should not.)
  */
 import { performance } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';

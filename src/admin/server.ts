@@ -1,7 +1,7 @@
 /**
- * The worker's own HTTP server, for its owner: the page and what it is fed with, `/metrics`, `/healthz` and `/readyz`. Everything here
- * only reads. On the default address the next free port is taken where the first is not free, so that a second worker on one machine has
- * a page, too; an address that somebody named is waited for.
+ * The worker's own HTTP server, for its owner: the page and its data, `/metrics`, `/healthz` and `/readyz`. All of it
+ * is read-only. If the default port is taken, the next free one is used, so that a second worker on the same machine
+ * has a page too. An address that was set explicitly is waited for instead.
  */
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
@@ -17,13 +17,13 @@ import { Metrics } from './metrics.js';
 import { pageFiles, type PageFile } from './page-files.js';
 import { Watchers } from './watchers.js';
 
-/** Ports after the first that are tried, on the default address. */
+/** On the default address, how many further ports are tried. */
 const sparePorts = 9;
 /** A page, a scraper and a probe each hold a connection or two. */
 const maxConnections = 64;
 const maxRequestMs = 10_000;
 
-/** No script, style or picture but our own, and nothing that frames the page. */
+/** Allows only our own scripts, styles and pictures, and forbids framing the page. */
 const headers = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -34,7 +34,7 @@ const headers = {
   'cache-control': 'no-store',
 } as const;
 
-/** @param isNamed somebody asked for this address, and for no other. */
+/** @param isNamed this address was set explicitly, so no other is tried. */
 export function adminServer(address: Address & { readonly isNamed: boolean }, ring: LogRing): AdminPort {
   const metrics = new Metrics();
   const files = pageFiles();
@@ -55,7 +55,7 @@ export function adminServer(address: Address & { readonly isNamed: boolean }, ri
           open.isClosed = true;
           watchers.close();
           void server.close();
-          for (const socket of open.sockets) socket.destroy(); // a page's stream would hold it open
+          for (const socket of open.sockets) socket.destroy(); // a page's stream would keep the server open
         },
       };
     },
@@ -97,9 +97,9 @@ interface Served {
 function routes({ deps, system, watchers, metrics, files, isLoopback }: Served): FastifyInstance {
   const server = Fastify({
     logger: false,
-    bodyLimit: 1, // nothing is taken
+    bodyLimit: 1, // no request has a body
     requestTimeout: maxRequestMs,
-    connectionTimeout: 0, // a page's stream lasts
+    connectionTimeout: 0, // a page's stream stays open
     routerOptions: { ignoreTrailingSlash: true },
   });
   server.server.maxConnections = maxConnections;
@@ -124,7 +124,7 @@ function routes({ deps, system, watchers, metrics, files, isLoopback }: Served):
   return server;
 }
 
-/** Server-sent events, for as long as the page is open. */
+/** Sends server-sent events while the page is open. */
 function stream(reply: FastifyReply, watchers: Watchers): void {
   if (watchers.isFull) {
     void reply.code(503).type('text/plain').send('As many pages as may be are open already.\n');

@@ -1,4 +1,4 @@
-/** How the page looks: one accent, the system's own type, light or dark as the reader's machine is. */
+/** The page's style: one accent colour, the system's fonts, light or dark as the reader's system is set. */
 export const style = `
 :root {
   color-scheme: light dark;

@@ -1,6 +1,6 @@
 /**
- * What of a message between actors is shown: its type, the request that it is about, and a few fields by name. Everything else stays
- * here: prompts, answers, keys and whatever somebody adds to an event tomorrow.
+ * Which parts of a message between actors are shown: its type, the request it is about, and a few fields by name.
+ * Everything else stays in the process: prompts, answers, keys, and any field added to an event later.
  */
 import type { AnyActorRef, AnyEventObject } from 'xstate';
 import { requestOfRun } from '../actors/worker/worker-view.js';
@@ -9,7 +9,7 @@ import { reasonOf } from '../runtime/errors.js';
 const maxRequestLength = 64;
 const maxAboutLength = 120;
 
-/** Numbers and short words that say how the work goes. */
+/** Numbers and short words that describe progress. */
 const shownFields = new Set([
   'slot',
   'peer',
@@ -27,11 +27,11 @@ const shownFields = new Set([
   'reason',
 ]);
 
-/** By type of an event; there are some hundred. */
+/** Cache by event type; there are about a hundred types. */
 const maxKnownTypes = 1_000;
 const chartTypes = new Map<string, string>();
 
-/** Of those that hold a request's id somewhere, the id. */
+/** The fields in which messages and contexts carry a request's id. */
 interface Mentions {
   readonly run?: unknown;
   readonly key?: unknown;
@@ -48,7 +48,7 @@ export interface Told {
   readonly about?: string;
 }
 
-/** @param request that it is about, of `requestOfMessage` */
+/** @param request the request it is about, from `requestOfMessage` */
 export function told(event: AnyEventObject, request: string | undefined): Told {
   const about = aboutOf(event);
   return {
@@ -66,7 +66,7 @@ function typeOf({ type }: AnyEventObject): string {
   return named;
 }
 
-/** As its chart names it: `after tickMs`, `done: process`. */
+/** As the chart labels it: `after tickMs`, `done: process`. */
 const inChart = (type: string): string =>
   type
     .replace(/^xstate\.after\.([^.]+)\..*$/, 'after $1')
@@ -77,10 +77,10 @@ const inChart = (type: string): string =>
 export const requestOfMessage = (to: AnyActorRef, event: AnyEventObject): string | undefined =>
   requestIn(event as Mentions) ?? requestOf(to);
 
-/** The request that an actor works on, by its own context. */
+/** The request that an actor works on, according to its context. */
 export function requestOf(ref: AnyActorRef): string | undefined {
   const { context, value } = (ref.getSnapshot() ?? {}) as { readonly context?: Mentions; readonly value?: unknown };
-  const isAtRest = value === 'idle' || value === 'offline'; // a slot remembers its last run
+  const isAtRest = value === 'idle' || value === 'offline'; // a slot's context keeps its last run
   return context === undefined || isAtRest ? undefined : requestIn({ run: context.run, ...pick(context.record) });
 }
 

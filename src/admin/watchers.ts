@@ -1,9 +1,10 @@
 /**
- * The pages that are open, and what they are told. While there is none, nobody watches the tree, and it pays nothing for the page.
- * What happens is gathered and sent ten times a second, once made into text for all; a page that does not read is left out until it does,
- * and begins anew then. Where more happens than anybody could follow, the messages of every second request are told, or of every fourth,
- * …: those of one are told all or not at all, and of each
- * actor the states that it is in at the end of a batch.
+ * The open pages, and what they are sent. While no page is open nobody watches the tree, at no cost.
+ *
+ * Events are collected and sent ten times a second, serialised once for all pages. A page that does not read is skipped
+ * until it does, and then starts over with a `hello`. If there are more messages than anyone could follow, only those
+ * of every second, fourth, … request are sent: all messages of a request or none. Of each actor, only its state at the
+ * end of the batch is then sent.
  */
 import type { AnyActorRef } from 'xstate';
 import type { WorkerDeps } from '../actors/worker/worker-ports.js';
@@ -19,13 +20,13 @@ import { requestOf, requestOfMessage, told } from './told.js';
 import type { Hello, Item } from './wire.js';
 
 export const maxPages = 8;
-/** Between two batches; a worker with a thousand messages in it is working hard. */
+/** Items per batch; a worker with a thousand messages in one is very busy. */
 const maxBatchItems = 1_000;
-/** Some hundred lines a second are as many as scroll by unread. */
+/** Beyond some hundred lines a second, nobody can read them. */
 const easyBatchMessages = 50;
 const batchMs = 100;
 const viewMs = 1_000;
-/** Written to a page and not yet taken by it. */
+/** Bytes written to a page that it has not read yet. */
 const maxUnreadBytes = 1_048_576;
 
 /** The writing end of a page's connection. */
@@ -36,7 +37,7 @@ export interface PageStream {
 
 interface Page {
   readonly stream: PageStream;
-  /** It was left out of something, and needs a new beginning. */
+  /** Something was not sent to it, so it needs a new `hello`. */
   isBehind: boolean;
 }
 
@@ -51,11 +52,11 @@ export class Watchers {
   readonly #alive = new Map<string, AnyActorRef>();
   #items: Item[] = [];
   #lost = 0;
-  /** Messages since the last batch, told or not. */
+  /** Messages since the last batch, sent or not. */
   #messages = 0;
-  /** Who moved since the last batch, where that is told at its end. */
+  /** Actors that moved since the last batch, while only their last states are sent. */
   readonly #moved = new Set<AnyActorRef>();
-  /** A power of two: of so many requests one is followed. */
+  /** One request in this many is followed; a power of two. */
   #oneIn = 1;
   #unwatch: readonly Unwatch[] = [];
   #batchTimer: TimerHandle;
@@ -76,11 +77,11 @@ export class Watchers {
     return this.#pages.size >= maxPages;
   }
 
-  /** @returns what ends it. */
+  /** @returns a function that removes the page */
   add(stream: PageStream): () => void {
     const page = { stream, isBehind: false };
     if (this.#pages.size === 0) this.#begin();
-    else this.#flush(); // what it will be greeted with is not told to it again
+    else this.#flush(); // what its `hello` contains is not sent to it again
     this.#pages.add(page);
     stream.write(frame('hello', this.#hello()));
     return () => {
@@ -206,7 +207,7 @@ export class Watchers {
     this.#send(happened);
   }
 
-  /** XState says nothing of an actor that was stopped. */
+  /** XState does not report stopped actors. */
   #noteGone(): void {
     for (const [name, ref] of this.#alive) {
       if (statusOf(ref) === 'active') continue;
@@ -226,7 +227,9 @@ export class Watchers {
   }
 }
 
-/** Of a request among all: those that are followed at one in four are among those at one in two. */
+/**
+ * A request's place among all requests, such that those followed at one in four are a subset of those at one in two.
+ */
 function placeOf(request: string): number {
   let place = 0;
   for (let at = 0; at < request.length; at++) place = (31 * place + request.charCodeAt(at)) >>> 0;

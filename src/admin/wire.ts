@@ -1,6 +1,7 @@
 /**
- * What the admin server sends to its page: a `hello` with everything as it is, then `happened` in batches as it goes on, and `view` once a
- * second. The page imports these types alone, so what is compiled for the browser holds no code of the worker.
+ * What the admin server sends to its page: a `hello` with the whole current state, then `happened` in batches, and
+ * `view` once a second. The page imports only these types, so the code compiled for the browser contains nothing of the
+ * worker.
  */
 import type { WorkerView } from '../actors/worker/worker-view.js';
 import type { LogLine } from '../runtime/log-ring.js';
@@ -15,24 +16,24 @@ export interface Hello {
   readonly view: WorkerView;
   /** Parents first. */
   readonly actors: readonly ActorSight[];
-  /** By name of the actor. */
+  /** By actor name. */
   readonly failures: Readonly<Record<string, Failures>>;
   readonly log: readonly LogLine[];
-  /** Ids of the machines of which there are charts, at `/charts/ID.svg`. */
+  /** Ids of the machines that have a chart, at `/charts/ID.svg`. */
   readonly charts: readonly string[];
 }
 
-/** One thing that happened, at a Unix time. */
+/** One event, at a Unix time. */
 export type Item = { readonly atMs: number } & (
   | {
       readonly kind: 'message';
-      /** Null where it comes from outside of the tree. */
+      /** Null if it comes from outside the tree. */
       readonly from: string | null;
       readonly to: string;
       readonly type: string;
-      /** Id of the request that it is about. */
+      /** Id of the request it is about. */
       readonly request?: string;
-      /** The few fields that are told, readable. */
+      /** The fields that are shown, as text. */
       readonly about?: string;
     }
   | { readonly kind: 'moved'; readonly actor: ActorSight; readonly request?: string }
@@ -42,7 +43,7 @@ export type Item = { readonly atMs: number } & (
       readonly kind: 'failed';
       readonly name: string;
       readonly reason: string;
-      /** Null where it stays down. */
+      /** Null if it stays down. */
       readonly restartInMs: number | null;
     }
   | { readonly kind: 'logged'; readonly line: LogLine }
@@ -50,6 +51,6 @@ export type Item = { readonly atMs: number } & (
 
 export interface Happened {
   readonly items: readonly Item[];
-  /** Items left out, since this page was too slow or they were too many. */
+  /** Items left out because there were too many, or because this page was too slow. */
   readonly lost: number;
 }

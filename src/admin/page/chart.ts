@@ -1,6 +1,6 @@
 /**
- * Statecharts that live: the drawings of docs/statecharts, with the states of an actor lit up in them and each arrow that it takes
- * flashing once.
+ * Live statecharts: the drawings of docs/statecharts, with an actor's current states highlighted. Each transition it
+ * takes flashes once.
  */
 import type { Actor } from './history.js';
 
@@ -8,12 +8,15 @@ type Standing = Pick<Actor, 'name' | 'status' | 'states'>;
 
 const drawings = new Map<string, Promise<SVGSVGElement | undefined>>();
 
-/** Drawings that came with the page: in a recording, all of them. @param texts SVG, by id of the machine. */
+/**
+ * Provides drawings that came with the page: in a recording, all of them.
+ * @param texts SVG, by machine id
+ */
 export function provideDrawings(texts: Readonly<Record<string, string>>): void {
   for (const [machine, text] of Object.entries(texts)) drawings.set(machine, Promise.resolve(parsed(text)));
 }
 
-/** A drawing of one's own; undefined where there is none of that machine. */
+/** A new copy of a machine's drawing; undefined if there is none. */
 export async function drawingOf(machine: string): Promise<SVGSVGElement | undefined> {
   let drawing = drawings.get(machine);
   if (drawing === undefined) {
@@ -25,7 +28,7 @@ export async function drawingOf(machine: string): Promise<SVGSVGElement | undefi
   return (await drawing)?.cloneNode(true) as SVGSVGElement | undefined;
 }
 
-/** Without the style of the documentation: the page has its own. */
+/** Removes the documentation's style, since the page has its own. */
 function parsed(text: string): SVGSVGElement | undefined {
   const bare = text.replace(/<style>[^]*?<\/style>/, '');
   const svg = new DOMParser().parseFromString(bare, 'image/svg+xml').documentElement;
@@ -35,7 +38,7 @@ function parsed(text: string): SVGSVGElement | undefined {
   return svg instanceof SVGSVGElement ? svg : undefined;
 }
 
-/** One drawing in the page, of one actor. */
+/** A drawing of one actor in the page. */
 export class LiveChart {
   readonly #holder: Element;
   readonly #machine: string;
@@ -54,7 +57,7 @@ export class LiveChart {
     });
   }
 
-  /** Lights up where `actor` stands. */
+  /** Highlights the current states of `actor`. */
   show(actor: Standing): void {
     this.#actor = actor;
     const svg = this.#svg;
@@ -69,7 +72,9 @@ export class LiveChart {
     if (title !== null) title.textContent = `${actor.name} (${this.#machine}): ${states}`;
   }
 
-  /** Where the drawing is wider than its place, as on a phone: the innermost lit state is in the middle. */
+  /**
+   * If the drawing is wider than its container, as on a phone, scrolls the innermost highlighted state to the middle.
+   */
   #bringIntoSight(svg: SVGSVGElement): void {
     const holder = this.#holder;
     const lit = [...svg.querySelectorAll('.state.active > rect')].at(-1);
@@ -79,7 +84,7 @@ export class LiveChart {
     if (!isSeen) holder.scrollLeft += state.left + state.width / 2 - place.left - place.width / 2;
   }
 
-  /** It moved: the arrow that it took flashes, then it is shown where it stands. */
+  /** The actor moved: flashes the transition it took, then highlights its new states. */
   move(actor: Standing): void {
     const before = this.#lit;
     this.show(actor);
@@ -88,13 +93,13 @@ export class LiveChart {
       const from = arrow.getAttribute('data-from') ?? '';
       if (!before.has(from) || !entered(arrow.getAttribute('data-to') ?? '')) continue;
       arrow.classList.remove('fired');
-      arrow.getBoundingClientRect(); // begins the animation anew
+      arrow.getBoundingClientRect(); // restarts the animation
       arrow.classList.add('fired');
     }
   }
 }
 
-/** `slot.busy.decoding` → it, `slot.busy` and `slot`. */
+/** `slot.busy.decoding` → `slot.busy.decoding`, `slot.busy` and `slot`. */
 function withOuterOnes(state: string): string[] {
   const parts = state.split('.');
   return parts.map((_, index) => parts.slice(0, index + 1).join('.'));

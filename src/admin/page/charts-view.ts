@@ -1,5 +1,6 @@
 /**
- * Statecharts: a wall with everybody's, or one of them large with what concerns it. The supervision tree stands beside it.
+ * Statecharts: a wall with those of all actors, or a large one of a single actor with its messages. The supervision
+ * tree is shown beside it.
  */
 import type { Item } from '../wire.js';
 import type { App, View } from './app.js';
@@ -66,7 +67,7 @@ export class ChartsView implements View {
   }
 
   happened(app: App, items: readonly Item[]): void {
-    // Of several steps between two looks each flashes its own arrow; what is lit in the end is rendered after them.
+    // Each of several steps in a batch flashes its transition; the final states are highlighted afterwards.
     for (const item of items) {
       if (item.kind !== 'moved') continue;
       const { actor } = item;
@@ -109,7 +110,7 @@ export class ChartsView implements View {
   }
 }
 
-/** The same, with what concerns one actor only. */
+/** The same app, reduced to what concerns one actor. */
 function ofActor(app: App, name: string): Pick<App, 'shownItems' | 'actors' | 'filter'> {
   const concerns = (item: Item): boolean => {
     if (item.kind === 'message') return item.from === name || item.to === name;
@@ -129,7 +130,7 @@ function about({ actors, view }: App, actor: Actor): Markup {
   for (let at = actors.get(actor.parent ?? ''); at !== undefined && path.length < 16; at = actors.get(at.parent ?? ''))
     path.unshift(at);
   const { name, machine, request, failures } = actor;
-  const engine = view.engines.find((each) => each.name === name); // which knows what its process died of
+  const engine = view.engines.find((each) => each.name === name); // has the reason its process ended
   return html`<p class="path">
       <a href="#charts">all</a>${path.map(({ name: above }) => html` › <a href="#charts/${above}">${above}</a>`)}
     </p>

@@ -1,16 +1,17 @@
 /**
- * What the page has seen, so that it can go back: how everybody stood at the beginning, and what happened since, in order. How they stood
- * after any of it follows. Of bounded length: what falls out at the front is worked into the beginning.
+ * What the page has seen, so that it can go back in time: the initial state of all actors, and all items since, in
+ * order. The state after any item is computed from these. The length is limited: items dropped at the front are applied
+ * to the initial state.
  */
 import type { ActorSight, Failures, Hello, Item } from '../wire.js';
 
 export const maxItems = 5_000;
-/** An actor that has ended is shown for so long, so that the eye can follow. */
+/** How long an ended actor stays visible. */
 const lingerMs = 3_000;
 
 export interface Actor extends Omit<ActorSight, 'status'> {
   readonly status: ActorSight['status'] | 'gone';
-  /** Id of the request that it works on. */
+  /** Id of the request it works on. */
   readonly request: string | undefined;
   readonly failures: Failures | undefined;
   /** When its state last changed. */
@@ -27,7 +28,7 @@ export interface Recording {
 export class History {
   readonly #beginning: Actors;
   #items: Item[];
-  /** Items that fell out at the front. */
+  /** Number of items dropped at the front. */
   #dropped = 0;
 
   constructor({ beginning, items }: Recording) {
@@ -43,7 +44,7 @@ export class History {
     return new History({ beginning, items: [] });
   }
 
-  /** The oldest first. */
+  /** Oldest first. */
   get items(): readonly Item[] {
     return this.#items;
   }
@@ -61,7 +62,7 @@ export class History {
     this.#dropped += over;
   }
 
-  /** How everybody stood after the first `count` items. */
+  /** The state of all actors after the first `count` items. */
   at(count = this.#items.length): Actors {
     const actors = new Map(this.#beginning);
     for (const item of this.#items.slice(0, count)) apply(actors, item);
@@ -110,7 +111,7 @@ export function apply(actors: Actors, item: Item): void {
   }
 }
 
-/** Some machines have their crashes as states: what they drive has failed, and not they. */
+/** Some machines represent a crash of what they drive as a state; the machine itself has not failed. */
 const hasBrokenDown = ({ states }: ActorSight): boolean =>
   states.some((state) => /\.(crashed|faulted|wedged|quarantined)$/.test(state));
 
@@ -120,7 +121,7 @@ const oneMore = (before: Actor | undefined, reason: string, atMs: number): Failu
   atMs,
 });
 
-/** Of an item the text that a filter looks through: who, what, about which request. */
+/** The text of an item that the filter searches: actors, event, request. */
 export function searchable(item: Item): string {
   switch (item.kind) {
     case 'message':
@@ -136,7 +137,7 @@ export function searchable(item: Item): string {
   }
 }
 
-/** Every word must be there. */
+/** Whether every word of the filter occurs. */
 export function fits(text: string, filter: string): boolean {
   return filter
     .toLowerCase()

@@ -1,4 +1,4 @@
-/** The last lines of the worker's log, the newest first. */
+/** The last lines of the worker's log, newest first. */
 import type { Item, LogLine } from '../wire.js';
 import type { App, View } from './app.js';
 import { fits } from './history.js';

@@ -1,6 +1,6 @@
 /**
- * The page of a worker: hears what happens in it by server-sent events and shows it in four views. It can be paused, moved back in
- * time, and saved; a saved one begins here as well, with its data in the document.
+ * The worker's page: receives events as server-sent events and shows them in four views. It can be paused, moved back
+ * in time, and saved. A saved page starts here as well, with its data in the document.
  */
 import type { Happened, Hello, Item, LogLine, WorkerView } from '../wire.js';
 import type { App, View } from './app.js';
@@ -24,7 +24,7 @@ class Page implements App {
   charts: readonly string[];
   filter = '';
   chosen: string | undefined;
-  /** How many items are shown while the reader has stopped time. */
+  /** Number of items shown while the page is paused. */
   #stoppedAt: number | undefined;
   #lost = 0;
   readonly #views: Readonly<Record<string, View>>;
@@ -83,7 +83,7 @@ class Page implements App {
     this.#sayState();
   }
 
-  /** Time stands still after so many items; undefined goes on. */
+  /** Pauses after this many items; undefined resumes. */
   stop(at: number | undefined, isNew = true): void {
     this.#stoppedAt = at;
     const slider = element('#moment', HTMLInputElement);
@@ -113,7 +113,7 @@ class Page implements App {
   #listen(): void {
     addEventListener('hashchange', () => this.#route());
     element('.skip', HTMLAnchorElement).addEventListener('click', (event) => {
-      event.preventDefault(); // its hash would be a view's
+      event.preventDefault(); // the hash selects a view
       element('#main', HTMLElement).focus();
     });
     const filter = element('#filter', HTMLInputElement);

@@ -1,4 +1,4 @@
-/** HTML out of templates: whatever is put in is escaped, unless it came out of `html` itself. */
+/** HTML templates. Every inserted value is escaped, unless it was made by `html` itself. */
 
 class Markup {
   constructor(readonly text: string) {}
@@ -20,14 +20,14 @@ function written(piece: Piece): string {
 
 const shown = new WeakMap<Element, string>();
 
-/** Only where it differs from what was put there last: what a reader has selected or focused stays so. */
+/** Updates only if the markup has changed, so that the reader's selection and focus survive. */
 export function put(into: Element, markup: Markup): void {
   if (shown.get(into) === markup.text) return;
   shown.set(into, markup.text);
   into.innerHTML = markup.text;
 }
 
-/** @throws where the page has no such element */
+/** @throws if the page has no such element */
 export function element<T extends Element>(
   selector: string,
   kind: abstract new () => T,

@@ -1,4 +1,4 @@
-/** The worker in one look: is it well, who waits, what its slots do, and what it has. */
+/** The overview: health, queue, slots, engines and models at a glance. */
 import type { WorkerView } from '../wire.js';
 import type { App, View } from './app.js';
 import { html, put, type Markup } from './markup.js';
@@ -61,7 +61,7 @@ export class Overview implements View {
   }
 }
 
-/** The worker says how its slots and engines are once a second; what happened since is known of each of them. */
+/** The worker reports slots and engines once a second; newer states are known from the events. */
 function liveView({ view, actors }: App): WorkerView {
   const stateNow = <T extends { readonly name: string; readonly state: string }>(said: T): T => {
     const actor = actors.get(said.name);

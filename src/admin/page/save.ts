@@ -1,6 +1,6 @@
 /**
- * A recording of what the page has seen, as one file that opens in any browser, with no worker and no network: the page itself, its
- * modules and drawings, and the data, put into one document.
+ * Saves a recording of what the page has seen as one file that opens in any browser, without worker or network: a
+ * single document with the page, its modules and drawings, and the data.
  */
 import type { LogLine, WorkerView } from '../wire.js';
 import type { Recording } from './history.js';
@@ -11,7 +11,7 @@ export interface Saved extends Recording {
   readonly log: readonly LogLine[];
 }
 
-/** What a recording brings along; undefined in a page that looks at a worker. */
+/** The recording in this document; undefined if the page shows a live worker. */
 export function savedHere(): { saved: Saved; charts: Record<string, string> } | undefined {
   const text = (id: string): string | undefined => document.getElementById(id)?.textContent ?? undefined;
   const saved = text('saved');
@@ -40,14 +40,14 @@ export async function save(saved: Saved, charts: readonly string[]): Promise<voi
   offer(`qmesh-${new Date(saved.savedAtMs).toISOString().slice(0, 19).replaceAll(':', '')}.html`, whole);
 }
 
-/** Nothing in it can end the element early. */
+/** Escaped, so that no content can end the element early. */
 const script = (type: string, content: string, id?: string): string =>
   `<script type="${type}"${id === undefined ? '' : ` id="${id}"`}>${type === 'module' ? content : content.replaceAll('<', '\\u003c')}</script>`;
 
 const bare = (name: string): string => `qmesh/${name}`;
 const moduleUrl = (code: string): string => `data:text/javascript;charset=utf-8,${encodeURIComponent(code)}`;
 
-/** A module and those that it imports, by file name; what they import is named so that the import map finds it. */
+/** A module and everything it imports, by file name. Imports are renamed so that the import map resolves them. */
 async function allModules(first: string): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const waiting = [first];

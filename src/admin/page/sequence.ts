@@ -1,6 +1,6 @@
 /**
- * Who told whom what, as lanes: one for each actor, time runs down. Between the messages stand the states that they led to, crashes and
- * new starts. Each line can also be read as a sentence.
+ * Messages between actors as a sequence diagram: one lane per actor, time runs down. Between the messages are the
+ * states they led to, crashes and restarts. Each line also reads as a sentence.
  */
 import type { Item } from '../wire.js';
 import type { App, View } from './app.js';
@@ -9,9 +9,9 @@ import { html, put, type Markup } from './markup.js';
 import { short, stateText, time } from './words.js';
 
 const maxRows = 250;
-/** A lane narrower than this cannot be read. As style.ts has them. */
+/** Minimum readable width of a lane; must match style.ts. */
 const laneRem = 9.5;
-/** What the time and the request take beside the lanes. */
+/** Width of the time and request columns beside the lanes. */
 const marginRem = 13.5;
 const minLanes = 3;
 
@@ -61,7 +61,7 @@ export class Sequence implements View {
     this.render(app);
   }
 
-  /** How many lanes fit side by side. A narrow screen has sentences, and no lanes. */
+  /** How many lanes fit side by side. A narrow screen shows sentences instead of lanes. */
   #room(): number {
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const hasLanes = getComputedStyle(this.#heads).display !== 'none';
@@ -70,7 +70,7 @@ export class Sequence implements View {
 
   viewed(): void {}
 
-  /** The newest last, in sight where the reader was at the end before. */
+  /** Newest last. Stays scrolled to the end if the reader was there. */
   #place(rows: readonly Row[], lanes: readonly string[]): void {
     const wasAtEnd = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < 40;
     const kept = new Set(rows);
@@ -104,7 +104,7 @@ function namesIn(row: Row): string[] {
   return [row.kind === 'failed' ? row.name : row.actor.name];
 }
 
-/** The most talkative, in the order of the tree. */
+/** The actors with the most messages, in the order of the tree. */
 function lanesOf(rows: readonly Row[], order: readonly string[], room: number): { lanes: string[]; hidden: number } {
   const talk = new Map<string, number>();
   for (const row of rows) for (const name of namesIn(row)) talk.set(name, (talk.get(name) ?? 0) + 1);
@@ -153,7 +153,7 @@ function elementOf(row: Row, lanes: readonly string[]): HTMLLIElement {
 
 const quiet = (text: string): Markup => html`<span class="unseen">${text}</span>`;
 
-/** What is seen is short; what is hidden from the eye makes a sentence of it. */
+/** The visible text is short; visually hidden text completes it to a sentence. */
 function wordsOf(row: Row): Markup {
   switch (row.kind) {
     case 'message':

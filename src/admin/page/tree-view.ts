@@ -1,4 +1,4 @@
-/** The supervision tree as a list to walk through: who is there, how they are, and who has crashed how often. */
+/** The supervision tree as a list to navigate, with each actor's state and number of crashes. */
 import type { App } from './app.js';
 import { fits, type Actor } from './history.js';
 import { html, put, type Markup } from './markup.js';

@@ -1,4 +1,4 @@
-/** Many statecharts at once, small: enough to see where something moves. */
+/** Many small statecharts at once, enough to see where something moves. */
 import type { ActorSight } from '../wire.js';
 import { LiveChart } from './chart.js';
 import type { Actor } from './history.js';
@@ -6,7 +6,7 @@ import { html, put, type Markup } from './markup.js';
 import { crashes } from './tree-view.js';
 import { mood, stateText } from './words.js';
 
-/** Each is a drawing of some hundred shapes. */
+/** Each is a drawing of about a hundred shapes. */
 const maxCharts = 60;
 
 interface Tile {
@@ -23,7 +23,7 @@ export class Wall {
     this.#holder = holder;
   }
 
-  /** @returns how many there was no room for. */
+  /** @returns how many did not fit */
   render(actors: readonly Actor[]): number {
     const shown = actors.slice(0, maxCharts);
     const names = new Set(shown.map(({ name }) => name));

@@ -1,4 +1,4 @@
-/** Numbers, times and states as people read them. */
+/** Formats numbers, times and states for people. */
 import type { Actor } from './history.js';
 
 const count = new Intl.NumberFormat('en');
@@ -19,17 +19,17 @@ export function bytes(value: number): string {
   return value < 1e9 ? `${number(Math.round(value / 1e6))} MB` : `${(value / 1e9).toFixed(1)} GB`;
 }
 
-/** `14:03:22.107`, where one reads it. */
+/** `14:03:22.107`, in the reader's time zone. */
 export const time = (atMs: number): string =>
   `${new Date(atMs).toLocaleTimeString('en-GB')}.${String(Math.floor(atMs) % 1_000).padStart(3, '0')}`;
 
-/** Without the machine's own name: `busy.decoding`. */
+/** Without the machine's name: `busy.decoding`. */
 export const stateText = ({ status, states }: Pick<Actor, 'status' | 'states'>): string =>
   status === 'active'
     ? states.map((state) => state.slice(state.indexOf('.') + 1)).join(', ') || 'running'
     : statusWords[status];
 
-/** As much of it as one wants to know at a glance: `decoding` of `busy.decoding.heard`. */
+/** Shortened for a glance: `decoding` from `busy.decoding.heard`. */
 export const mainState = (state: string): string => state.split('.').slice(0, 2).at(-1) ?? state;
 
 export const times = (count: number): string => (count === 1 ? 'once' : `${number(count)} times`);
@@ -43,7 +43,7 @@ const statusWords: Readonly<Record<Exclude<Actor['status'], 'active'>, string>> 
   gone: 'gone',
 };
 
-/** Who has crashed and is not back, in words. */
+/** Describes an actor that has crashed and is not back yet. */
 export function crashOf(actors: Iterable<Actor>): string | undefined {
   for (const { name, machine, status, states, failures } of actors) {
     if (status === 'waiting') return `${name} crashed and is restarting`;
@@ -55,7 +55,7 @@ export function crashOf(actors: Iterable<Actor>): string | undefined {
   return undefined;
 }
 
-/** The colour of its dot. */
+/** The colour of the actor's dot. */
 export function mood({
   status,
   states,
@@ -72,8 +72,8 @@ export function mood({
     : 'good';
 }
 
-/** Of a name that repeats its parent's (`engine.0/process`), the end. */
+/** The last part of a name that repeats its parent's (`engine.0/process`). */
 export const endOf = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
 
-/** Ids of requests are long. */
+/** Request ids are long. */
 export const short = (id: string): string => (id.length > 12 ? `${id.slice(0, 8)}…` : id);
