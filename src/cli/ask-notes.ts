@@ -1,12 +1,15 @@
-/** What `qmesh ask` and `qmesh chat` say beside the answer, to a person at a terminal: where the question waits, and who took over from whom. */
+/**
+ * Notes that `qmesh ask` and `qmesh chat` show a person beside the answer: where the question waits, and which worker
+ * took over.
+ */
 import type { CheckedAnswer } from '../client/client.js';
 import type { Answer, Failover, QueuePosition } from '../client/answer-stream.js';
 import { isLocalWorker } from '../client/local-workers.js';
 
-/** Of an ID, as much as tells workers apart. */
+/** Enough characters of an ID to tell workers apart. */
 const shortIdChars = 8;
 
-/** Undefined where it does not wait. */
+/** Undefined: the request is not waiting. */
 export function positionNote({ position, estimatedWaitMs }: QueuePosition): string | undefined {
   if (position === 0) return undefined;
   const wait = estimatedWaitMs < 1_000 ? '' : `, about ${Math.round(estimatedWaitMs / 1_000)} s`;
@@ -24,7 +27,7 @@ export function failoverNote({ from, to }: Failover): string {
   return `${workerName(from.worker)} ${what}; ${workerName(to)} took over`;
 }
 
-/** Undefined where it cost nothing. */
+/** Undefined: the answer was free. */
 export function paidNote({ paidMillipoints = 0 }: Pick<Answer, 'paidMillipoints'>): string | undefined {
   if (paidMillipoints === 0) return undefined;
   return `paid ${paidMillipoints / 1_000} ${paidMillipoints === 1_000 ? 'point' : 'points'}`;

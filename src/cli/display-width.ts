@@ -1,13 +1,13 @@
-/** How many columns of a terminal a character takes. */
+/** How many terminal columns a character takes. */
 
-/** Marks that sit on the character before them, and what shows nothing at all. */
+/** Combining marks and invisible characters. */
 const nothing = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
-/** As East Asian Width has it, by script, and emoji that are drawn as pictures. */
+/** Wide by East Asian Width, listed by script, and emoji drawn as pictures. */
 const wide =
   /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]$/u;
 const halfwidth = /^[\uff61-\uffdc]$/u;
 
-/** @param char one code point. */
+/** @param char one code point */
 export const charWidth = (char: string): 0 | 1 | 2 => {
   if (char < '\u0300') return 1;
   if (nothing.test(char)) return 0;

@@ -1,4 +1,7 @@
-/** The codes of `{"error": {"code": …}}` with `--json`, beside those of a request (client/error-codes.ts), and the exit codes. */
+/**
+ * The codes of `{"error": {"code": …}}` with `--json`, in addition to those of a request (client/error-codes.ts), and
+ * the exit codes.
+ */
 import type { HomeErrorCode } from '../actors/home/home.js';
 import type { ScoreStoreErrorCode } from '../actors/scores/score-store.js';
 import { exitCode } from './failure.js';
@@ -26,7 +29,7 @@ const scoreErrors = {
   backup_unknown: 'The backup was written by a later version of qmesh.',
 } as const satisfies Record<ScoreStoreErrorCode, string> & Record<string, string>;
 
-/** What each says of the command that failed with it. */
+/** What each code says about the command that failed with it. */
 export const commandErrors: Readonly<Record<string, string>> = {
   usage: 'The command line is wrong. The message names the word.',
   bad_config: 'Settings are wrong. Each one is named, with where it came from and what was expected.',

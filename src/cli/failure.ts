@@ -1,9 +1,11 @@
-/** How a command fails in front of a person: a line what, a line why, a line what to do next; and a code for programs. */
+/** How a command reports a failure: to a person one line each for what, why and what to do next; to programs a code. */
 import { ConfigError } from '../runtime/config.js';
 import { CodedError, messageOf } from '../runtime/errors.js';
 import { printable } from './printable.js';
 
-/** 0 done, 1 failed, 2 used wrongly; 70 an internal fault that no supervisor could mend (EX_SOFTWARE of sysexits.h). */
+/**
+ * 0 done, 1 failed, 2 wrong usage, 70 an internal fault that no supervisor could repair (EX_SOFTWARE in sysexits.h).
+ */
 export const exitCode = { done: 0, failed: 1, usage: 2, fault: 70, interrupted: 130 } as const;
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
@@ -28,18 +30,21 @@ export class CommandError extends CodedError {
     this.exit = exit;
   }
 
-  /** @param cause whose message says why, and what to do next. */
+  /** @param cause its message says why, and what to do next */
   static because(cause: unknown, what: string, codes?: Codes): CommandError {
     const [why, next] = splitAdvice(messageOf(cause));
     return new CommandError(what, why, next, codes);
   }
 }
 
-/** @param cause what the network said. */
+/** @param cause as reported by the network */
 export const notJoined = (cause: unknown): CommandError =>
   CommandError.because(cause, 'the mesh cannot be joined', { code: 'network_failed' });
 
-/** Tells the person, or the program that reads `--json`. @returns the exit code. */
+/**
+ * Reports to a person, or to the program that reads `--json`.
+ * @returns the exit code
+ */
 export function report(error: unknown, json: boolean): number {
   const { what, why, next, code, exit } = asCommandError(error);
   if (json) process.stdout.write(`${JSON.stringify({ error: { code, message: what, why, next } })}\n`);
@@ -47,7 +52,7 @@ export function report(error: unknown, json: boolean): number {
   return exit;
 }
 
-/** A message of the layers below is one line: see CodedError. */
+/** A message from the lower layers is one line: see CodedError. */
 function splitAdvice(message: string): readonly [what: string, next: string] {
   const at = message.indexOf('; ');
   if (at < 0) return [message, ''];

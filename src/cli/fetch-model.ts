@@ -1,4 +1,7 @@
-/** Fetches one model for a command, from first look to its place on the disk; Ctrl-C ends it, and what has arrived stays. */
+/**
+ * Fetches one model for a command, from the first lookup to its place on disk. Ctrl-C stops it, and what has arrived is
+ * kept.
+ */
 import { join } from 'node:path';
 import { createActor } from 'xstate';
 import { wantedInMesh } from '../actors/models/fetch-sources.js';
@@ -23,7 +26,7 @@ export async function fetchModel(wanted: string, values: Settings, watch: Ending
     watch.here(here.path);
     return { kind: 'fetched', model: here };
   }
-  const mesh = await joinMesh(values, systemRandom.bytes(32)).catch(() => undefined); // an address may do without
+  const mesh = await joinMesh(values, systemRandom.bytes(32)).catch(() => undefined); // not needed if there is an address
   const hasher = createHasher();
   const [modelsFolder = '.'] = modelFolders(values);
   try {
@@ -59,7 +62,7 @@ export async function fetchModel(wanted: string, values: Settings, watch: Ending
   }
 }
 
-/** A good file of that name or hash on this machine; undefined where it is to be fetched. */
+/** A valid file of that name or hash on this machine; undefined if it must be fetched. */
 async function findHere(
   wanted: string | undefined,
   catalog: readonly CatalogEntry[],
@@ -74,7 +77,7 @@ async function findHere(
     const promised = catalog.find(({ name }) => name === wanted?.toLowerCase())?.sha256;
     return promised === undefined || promised === content.sha256 ? { path, content } : undefined;
   } catch {
-    return undefined; // it is not here, or of no use
+    return undefined; // missing or unusable
   } finally {
     await disk.close();
   }
@@ -82,19 +85,19 @@ async function findHere(
 
 type Fetched = Extract<FetchOutcome, { kind: 'fetched' }>['model'];
 
-/** Its hash was just computed from its bytes. */
+/** Stores the hash, which was just computed from the file's bytes. */
 async function remember(home: string, { path, content }: Fetched): Promise<void> {
   const facts = { ...content, ...(await stateOf(path)), origin: content.sha256 };
   new ModelMemory(home).learn(new Map([[path, facts]]));
 }
 
 export type EndingWatch = FetchWatch & {
-  /** Nothing has to be fetched. */
+  /** The model is here already; nothing is fetched. */
   here(path: string): void;
   end(): void;
 };
 
-/** For a person. */
+/** Shows progress to a person. */
 export function fetchBar(): EndingWatch {
   const bar = progressBar(process.stderr, systemClock);
   return {

@@ -1,4 +1,4 @@
-/** Reading and copying whole files in threads, with word of how far they are. */
+/** Hashes and copies whole files in threads, with progress. */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { CopyModelTask } from '../actors/models/copy-model.js';
 import { filesHere } from '../gguf/split.js';
@@ -6,7 +6,7 @@ import type { FileHash, HashFileTask } from '../runtime/hash-file.js';
 import { createThreadPool, type ThreadPool } from '../runtime/thread-pool.js';
 
 export interface FileThreads {
-  /** Of a model in several files, by the path of the first, all of them are hashed as one. */
+  /** For a model in several files, takes the path of the first and hashes all of them as one. */
   hash(this: void, path: string, progress?: (bytes: number) => void): Promise<FileHash>;
   copy(this: void, from: string, to: string, progress?: (bytes: number) => void): Promise<FileHash>;
   close(): Promise<void>;

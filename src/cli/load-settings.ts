@@ -1,4 +1,4 @@
-/** The settings as a command sees them: its flags, the environment, and the file in the home. */
+/** A command's settings: from its flags, the environment, and the file in the home. */
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -27,10 +27,13 @@ function described(key: keyof Settings): string {
   return shown === undefined || shown === 'false' ? describe : `${describe} (default: ${shown})`;
 }
 
-/** Where the file of settings is looked for. */
+/** The path of the settings file. */
 export const configPath = ({ home }: Pick<Settings, 'home'>): string => join(home, 'qmesh.config.json');
 
-/** `--public` is short for `--bootstrap public`. @throws ConfigError */
+/**
+ * `--public` is short for `--bootstrap public`.
+ * @throws ConfigError
+ */
 export function readSettings(options: Readonly<Record<string, unknown>>): Config<Settings> {
   const given = options.public === true ? { ...options, bootstrap: 'public' } : options;
   const known = new Set<string>(Object.keys(settings));

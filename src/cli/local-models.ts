@@ -1,4 +1,4 @@
-/** What commands say of models that are not on this machine. */
+/** Error texts for models that are not on this machine. */
 import { nearest } from '../runtime/near-match.js';
 import { CommandError } from './failure.js';
 

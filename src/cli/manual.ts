@@ -1,19 +1,19 @@
-/** What `--help` says beyond usage and flags: a page like a manual's, the same for each command. */
+/** The parts of `--help` besides usage and flags: a manual page, structured the same for every command. */
 import { Help, type Command } from 'commander';
 
 export interface Manual {
-  /** More than the one line of the description; a line each. */
+  /** More than the description's one line; one entry per line. */
   readonly about?: readonly string[];
-  /** As they are typed; the test of the pages runs each through the parser. */
+  /** As typed; the test of the pages runs each through the parser. */
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** Commands and pages that belong to it. */
+  /** Related commands and pages. */
   readonly see?: readonly string[];
 }
 
-/** Over the flags that many commands share. */
+/** Heading of the flags that many commands share. */
 export const settingsTitle = 'Settings (also environment variables, or qmesh.config.json: see docs/configuration.md):';
 
-const bold = (text: string): string => `\x1b[1m${text}\x1b[22m`; // commander takes it out where there are no colours
+const bold = (text: string): string => `\x1b[1m${text}\x1b[22m`; // commander strips it where there are no colours
 
 export function withManual(command: Command, { about = [], examples, see = [] }: Manual): Command {
   const width = Math.max(...examples.map(([line]) => line.length));
@@ -31,7 +31,7 @@ export function withManual(command: Command, { about = [], examples, see = [] }:
     .addHelpText('after', text.join('\n'));
 }
 
-/** What a command alone takes comes before the settings. */
+/** Lists a command's own flags before the settings. */
 const settingsLast: Help['groupItems'] = (...items) => {
   const groups = [...Help.prototype.groupItems(...items)];
   return new Map(groups.sort(([a], [b]) => Number(a === settingsTitle) - Number(b === settingsTitle)));

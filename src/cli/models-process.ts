@@ -1,4 +1,6 @@
-/** What the commands that move models share: the models network, the limits of the settings, and a thread that hashes. */
+/**
+ * Shared by the commands that transfer models: the models network, the limits from the settings, and a hashing thread.
+ */
 import { createHyperswarmNetwork } from '../actors/network/hyperswarm-network.js';
 import { joinModelsNetwork, type ModelsNetwork } from '../actors/models/models-network.js';
 import type { BlocksRead, ReadBlocksTask } from '../actors/models/read-blocks.js';
@@ -23,8 +25,8 @@ export const modelsSettings = [
 ] as const;
 
 /**
- * Rejects where the mesh cannot be joined.
- * @param identity whose shelf it is; by default nobody's who is known, for who only fetches.
+ * Rejects if the mesh cannot be joined.
+ * @param identity whose shelf it is; a throwaway identity by default, for those who only fetch
  */
 export function joinMesh(
   { bootstrap, host, network, seeders }: Settings,

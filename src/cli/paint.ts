@@ -1,4 +1,4 @@
-/** Styles for a terminal that has them, and plain text for everything else: pipes, `NO_COLOR`, `TERM=dumb`. */
+/** Styles for a terminal that supports them; plain text for everything else: pipes, `NO_COLOR`, `TERM=dumb`. */
 
 export interface Paint {
   readonly dim: (text: string) => string;
@@ -15,7 +15,7 @@ const styled =
 
 const plain = (text: string): string => text;
 
-/** `hasColors` knows NO_COLOR, FORCE_COLOR and TERM. */
+/** `hasColors` takes NO_COLOR, FORCE_COLOR and TERM into account. */
 export const paintFor = (out: Pick<NodeJS.WriteStream, 'isTTY' | 'hasColors'>): Paint =>
   out.isTTY && out.hasColors()
     ? { dim: styled(2, 22), bold: styled(1, 22), good: styled(32, 39), bad: styled(31, 39), warn: styled(33, 39) }

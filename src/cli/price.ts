@@ -1,4 +1,6 @@
-/** `qmesh ask --price`: what a question can cost at most, and the place in line that it gets for that. Nothing is sent to the mesh. */
+/**
+ * `qmesh ask --price`: the most a question can cost, and the place in line it gets for that. Sends nothing to the mesh.
+ */
 import { openHome } from '../actors/home/home.js';
 import { loadIdentity } from '../actors/home/identity.js';
 import { balanceIn } from '../actors/wallet/known-balance.js';
@@ -13,14 +15,17 @@ import type { Settings } from '../settings.js';
 
 export interface Quote {
   readonly promptChars: number;
-  /** What such a request can score at most. All in thousandths of a point. */
+  /** The most that such a request can score. All amounts are in thousandths of a point. */
   readonly mostMillipoints: number;
-  /** What it would cost at most: what is offered. 0 asks as a guest, and so does what no worker believes, where the balance is not known. */
+  /**
+   * The most it can cost, which is what is offered. 0 asks as a guest; so does an offer while the balance is unknown,
+   * since no worker believes it.
+   */
   readonly costMillipoints: number;
-  /** As the worker of this home says, or as it was known last; null where it never was. */
+  /** According to this home's worker, or as last known; null if it never was. */
   readonly balanceMillipoints: number | null;
   readonly tier: Tier;
-  /** The wait that this tier is meant to see at most, on a mesh with room. */
+  /** The longest wait that this tier is meant to have, on a mesh with free capacity. */
   readonly targetWaitMs: number;
 }
 
@@ -32,7 +37,10 @@ export async function quote(text: PromptText, { home: path, maxPrice }: Settings
   return quoteFor(promptFacts(text, '')?.chars ?? 0, balance, Math.floor(maxPrice * 1_000));
 }
 
-/** All in millipoints. @param maxPrice what the user wants to pay at most */
+/**
+ * All amounts are in millipoints.
+ * @param maxPrice the most the user wants to pay
+ */
 export function quoteFor(promptChars: number, balance: number | undefined, maxPrice: number): Quote {
   const free = balance === undefined ? Infinity : Math.max(0, balance);
   const cost = offerFor({ promptChars, free, maxPrice });

@@ -1,4 +1,7 @@
-/** What strangers say, made harmless for a terminal: an answer could hold the codes that move its cursor or fill its clipboard. */
+/**
+ * Makes text from strangers safe for a terminal: an answer could contain codes that move the cursor or fill the
+ * clipboard.
+ */
 
-/** Without control characters, but for line ends and tabs. */
+/** Removes control characters except line ends and tabs. */
 export const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]/gu, '');

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { version } from '../version.js';
 import { withManual } from './manual.js';
 
-/** In the order of the help. Each is loaded when it is needed: `qmesh status` does without what a worker is made of. */
+/** In the order of the help. Each command is loaded on demand: `qmesh status` does not load a worker's modules. */
 const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Command>>>>> = {
   'Use models:': {
     ask: async () => (await import('./commands/ask.js')).askCommand(),
@@ -31,10 +31,10 @@ const groups: Readonly<Record<string, Readonly<Record<string, () => Promise<Comm
   },
 };
 
-/** These read the whole tree. */
+/** These need the whole tree. */
 const needsAll: readonly string[] = ['completion'];
 
-/** @param words of the command line; where they name a command, the others may be missing from the tree. */
+/** @param words of the command line; if they name a command, the others may be missing from the tree */
 export async function qmeshProgram([name]: readonly string[] = []): Promise<Command> {
   const isKnown = name !== undefined && Object.values(groups).some((group) => Object.hasOwn(group, name));
   const isAlone = isKnown && !needsAll.includes(name);
@@ -42,7 +42,7 @@ export async function qmeshProgram([name]: readonly string[] = []): Promise<Comm
     new Command('qmesh')
       .description('A peer-to-peer mesh that runs language models on people’s own machines.')
       .version(version, '-V, --version', 'print the version')
-      .enablePositionalOptions(), // a flag after `score log` is that command's, though `score` has it, too
+      .enablePositionalOptions(), // a flag after `score log` belongs to it, even if `score` has the same one
     {
       examples: [
         ['qmesh worker', 'lend this machine; with no model of your own it serves a demo that counts'],

@@ -1,25 +1,25 @@
-/** How far something long has come: a bar on a terminal, a line now and then where nobody watches. */
+/** Progress of something long: a bar on a terminal, otherwise an occasional line. */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Clock } from '../runtime/clock.js';
 import { showBytes, showTimeLeft } from './sizes.js';
 
 const maxBarChars = 28;
 const minBarChars = 8;
-/** What the words beside the bar take at most. */
+/** Maximum width of the text beside the bar. */
 const wordsChars = 56;
 const usualColumns = 80;
 const framesPerSecond = 5;
-/** The rate is that of the last seconds, so that it says what is, not what was. */
+/** The rate covers only the last seconds, so that it is current. */
 const rateWindowMs = 5_000;
 const minRateWindowMs = 400;
 const linePeriodMs = 10_000;
 
 export interface ProgressBar {
-  /** @param note comes after the rate: whom it comes from. */
+  /** @param note shown after the rate: where the data comes from */
   update(bytes: number, totalBytes: number | undefined, note?: string): void;
-  /** A line of its own, above. */
+  /** Prints a line of its own above the bar. */
   say(text: string): void;
-  /** The bar goes; what was said stays. */
+  /** Removes the bar; printed lines stay. */
   end(): void;
 }
 
@@ -37,7 +37,7 @@ function terminalBar(out: NodeJS.WriteStream, clock: Clock, rate: Rate): Progres
     clearOnComplete: true,
     linewrap: false,
     emptyOnZero: true,
-    gracefulExit: false, // whoever shows it ends it, at Ctrl-C too
+    gracefulExit: false, // whoever shows the bar ends it, also at Ctrl-C
     format: (_options, { progress }) => `${drawBar(progress, out.columns)} ${words}`,
   });
   let bar: SingleBar | undefined;
@@ -114,7 +114,7 @@ class Rate {
     while (this.#samples.length > 2 && ms - (this.#samples[0]?.ms ?? ms) > rateWindowMs) this.#samples.shift();
   }
 
-  /** Undefined before there is one. */
+  /** Undefined while there is no rate yet. */
   get bytesPerSecond(): number | undefined {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (first === undefined || last === undefined || last.ms - first.ms < minRateWindowMs) return undefined;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line as a program: the tree of program.ts, run. */
+/** The `qmesh` executable: runs the tree of program.ts. */
 import { startProgram } from './start-program.js';
 
 await startProgram(async () => (await import('./program.js')).qmeshProgram(process.argv.slice(2)));

@@ -14,7 +14,7 @@ export type KnownModel = CatalogEntry & { readonly isHere: boolean };
 
 export interface Recommendation {
   readonly place: Place;
-  /** What llama.cpp would compute on. */
+  /** The devices that llama.cpp would compute on. */
   readonly devices: DevicesAnswer;
   readonly ranked: readonly Ranked<KnownModel>[];
 }
@@ -28,11 +28,11 @@ export async function recommendHere(values: Settings): Promise<Recommendation> {
   return { place, devices, ranked: rankModels(models, place) };
 }
 
-/** Of what stands first, if it can be served here at all. */
+/** The first one, if it can be served here at all. */
 export const bestOf = ({ ranked }: Recommendation): Ranked<KnownModel> | undefined =>
   ranked[0]?.fit === 'none' ? undefined : ranked[0];
 
-/** A Mac's graphics share the memory of the machine: what they may take of it counts as memory. */
+/** A Mac's graphics share the machine's memory, so what they may use counts as ordinary memory. */
 const usableGraphicsBytes = ({ gpuLayers }: Settings, devices: DevicesAnswer): number =>
   gpuLayers === 0 || 'problem' in devices || devices.gpu === false ? 0 : devices.memoryBytes;
 
@@ -40,7 +40,7 @@ async function placeOf(folder: string, graphicsBytes: number): Promise<Place> {
   return { ...readMachine(), freeDiskBytes: await freeDiskBytes(folder), graphicsBytes };
 }
 
-/** Of the disk on which a folder is, or would be made. */
+/** Free space on the disk where this folder is or would be created. */
 export async function freeDiskBytes(folder: string): Promise<number> {
   for (let path = folder; ; path = dirname(path)) {
     try {

@@ -1,4 +1,4 @@
-/** What the commands that ask the mesh share: the flags of a request, the way in, and what to do about each way to fail. */
+/** Shared by the commands that ask the mesh: request flags, joining as a client, and advice for each failure. */
 import { InvalidArgumentError, type Command } from 'commander';
 import { openHome } from '../actors/home/home.js';
 import { loadIdentity } from '../actors/home/identity.js';
@@ -14,7 +14,7 @@ import { CommandError, exitCode, notJoined } from './failure.js';
 
 /** Settings of a command that joins a mesh as a client. */
 export const clientSettings = ['bootstrap', 'host', 'network', 'home', 'maxPrice'] as const;
-/** Of one that asks there. */
+/** Settings of a command that also asks there. */
 export const askSettings = [...clientSettings, 'spotChecks'] as const;
 
 export interface RequestFlags extends Readonly<Record<string, unknown>> {
@@ -38,7 +38,7 @@ export const withRequestFlags = (command: Command): Command =>
     .option('--local', 'if no worker is left, answer from a model on this disk: --model, or what a worker would serve')
     .option('--public', 'ask the public mesh: strangers will see the prompt');
 
-/** Of a request, what its flags say. */
+/** The part of a request that its flags set. */
 export const requestOf = ({ maxTokens, temperature, seed, model, pin, timeout }: RequestFlags) => ({
   options: {
     ...(maxTokens === undefined ? {} : { maxTokens }),
@@ -51,8 +51,9 @@ export const requestOf = ({ maxTokens, temperature, seed, model, pin, timeout }:
 });
 
 /**
- * @param isLocal whether a model on this disk answers where no worker is left.
- * @param isLasting whether it is worth it to look the account's points up in the mesh. @throws CommandError
+ * @param isLocal whether a local model answers if no worker is left
+ * @param isLasting whether the client runs long enough to look up the account's points in the mesh
+ * @throws CommandError
  */
 export async function joinAsClient(
   values: Settings,

@@ -1,9 +1,9 @@
-/** Runs a command line to its end, and this process with it. */
+/** Runs a command line to its end, and ends this process. */
 import { CommanderError, type Command } from 'commander';
 import { isCode, messageOf } from '../runtime/errors.js';
 import { CommandError, exitCode, report } from './failure.js';
 
-/** Whatever happens becomes an exit code; see failure.ts. */
+/** Turns every outcome into an exit code; see failure.ts. */
 export async function runProgram(program: Command): Promise<never> {
   const json = process.argv.includes('--json');
   endWithoutReader();
@@ -11,25 +11,25 @@ export async function runProgram(program: Command): Promise<never> {
   failAsOurs(program);
   try {
     await program.parseAsync();
-    await new Promise<void>((written) => process.stdout.write('', () => written())); // or it fails, which ends this process
+    await new Promise<void>((written) => process.stdout.write('', () => written())); // a failed write ends this process
   } catch (error) {
     process.exit(error instanceof CommanderError ? usage(error, program, json) : report(error, json));
   }
   process.exit(process.exitCode ?? exitCode.done);
 }
 
-/** `qmesh score log | head`, a disk that is full: what is left to say has nowhere to go. */
+/** Stdout can fail, as with `qmesh score log | head` or a full disk. Then the rest of the output cannot be written. */
 function endWithoutReader(): void {
   process.stdout.on('error', (error) => {
-    if (isCode(error, 'EPIPE')) process.exit(exitCode.failed); // who asked has seen enough
+    if (isCode(error, 'EPIPE')) process.exit(exitCode.failed); // the reader has seen enough
     const next = 'Make room where it goes, and run it again.';
     const failure = new CommandError('the output cannot be written', messageOf(error), next, { code: 'output_failed' });
     process.exit(report(failure, false));
   });
-  process.stderr.on('error', () => {}); // nobody is left to be told
+  process.stderr.on('error', () => {}); // nobody is left to report to
 }
 
-/** An exception, or a rejection, that no supervisor saw: where it comes from is all there is to say. */
+/** An exception or rejection that no supervisor saw: all that can be reported is where it comes from. */
 function endWhereNobodyCatches(): void {
   process.on('uncaughtException', (error: unknown) => {
     const why = (error instanceof Error && error.stack) || messageOf(error);
@@ -45,17 +45,17 @@ function endWhereNobodyCatches(): void {
   });
 }
 
-/** What commander has to say about a command line that is wrong, in the shape of every other error. */
+/** Reports commander's usage errors in the form of all other errors. */
 function usage({ message, exitCode: code }: CommanderError, program: Command, json: boolean): number {
   if (code === 0) return exitCode.done;
-  if (message === '(outputHelp)') return exitCode.usage; // no command was given, and the help was shown
+  if (message === '(outputHelp)') return exitCode.usage; // without a command, the help was shown
   const [what = '', hint = ''] = message.replace(/^error: /, '').split('\n');
   const why = hint.replace(/^\((.*)\)$/, '$1');
   const next = `See: ${called(program, process.argv.slice(2))} --help`;
   return report(new CommandError(what, why, next, { code: 'usage', exit: exitCode.usage }), json);
 }
 
-/** The command that was meant, as far as it is one. */
+/** The longest part of the words that names a command. */
 function called(program: Command, words: readonly string[]): string {
   const [word = '', ...rest] = words;
   const command = program.commands.find((candidate) => candidate.name() === word);

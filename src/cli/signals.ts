@@ -1,6 +1,6 @@
-/** What asks a program to stop: the first of these signals does; a second one ends the process at once. */
+/** Signals that stop a program: the first asks it to stop, a second one ends the process at once. */
 
-/** SIGHUP: the terminal that it was started from was closed. */
+/** SIGHUP: the terminal was closed. */
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Resolves at the first signal. From then on a second one exits with 130. */

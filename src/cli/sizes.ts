@@ -1,4 +1,4 @@
-/** Sizes and speeds as people read them. */
+/** Formats sizes and times for people. */
 
 /** `1.71 GB`, `491 MB`, `2.3 MB`. */
 export const showBytes = (bytes: number): string => {

@@ -1,6 +1,6 @@
 /**
- * Loads a program, then runs it. If its modules cannot be loaded, the cause is in the machine or in the installation, and is reported as other
- * failures are. So this file imports nothing itself.
+ * Loads a program, then runs it. If its modules cannot be loaded, the cause is the machine or the installation, and it
+ * is reported like any other failure. Therefore this file imports nothing itself.
  */
 import type { Command } from 'commander';
 
@@ -8,7 +8,7 @@ export async function startProgram(load: () => Promise<Command>): Promise<never>
   const { program, runProgram } = await loaded(load).catch((error: unknown): never => {
     const { code = '', message } = error as NodeJS.ErrnoException;
     const next = advice[code];
-    if (next === undefined) throw error; // a fault of ours: where it is matters
+    if (next === undefined) throw error; // our own bug: the stack trace matters
     process.stderr.write(`qmesh: the program cannot be loaded\n  ${message}\n  ${next}\n`);
     process.exit(1);
   });
@@ -23,7 +23,7 @@ async function loaded(load: () => Promise<Command>) {
 const tooFewFiles = 'Let it open more files (ulimit -Hn, LimitNOFILE of a service): a worker needs 256 or more.';
 const incomplete = 'Install it again: npm ci in a checkout, or npm install -g.';
 
-/** By the code of what Node says. */
+/** By Node's error code. */
 const advice: Readonly<Record<string, string>> = {
   EMFILE: tooFewFiles,
   ENFILE: tooFewFiles,

@@ -1,8 +1,11 @@
-/** A question that comes through a pipe. */
+/** Reads a question from a pipe. */
 import { text as wholeOf } from 'node:stream/consumers';
 import { CommandError, exitCode } from './failure.js';
 
-/** @param example what to type instead. @throws CommandError where there is none */
+/**
+ * @param example what to type instead
+ * @throws CommandError if the input has no question
+ */
 export async function questionFromStdin(example: string): Promise<string> {
   const { stdin } = process;
   const question = stdin.isTTY ? '' : (await wholeOf(stdin)).trim();

@@ -1,25 +1,27 @@
-/** A table on a terminal: columns as wide as their widest cell, no borders, its head in bold where the terminal shows that. */
+/**
+ * A table for a terminal: columns as wide as their widest cell, no borders, a bold head if the terminal supports it.
+ */
 import Table from 'cli-table3';
 import { printable } from './printable.js';
 
 export type Cell = string | number;
 
 export interface TableOptions {
-  /** Columns, counted from 0, that stand at their right edge: numbers. */
+  /** Right-aligned columns, counted from 0: numbers. */
   readonly right?: readonly number[];
-  /** Whether the head is in bold. By default where stdout is a terminal with colours, and NO_COLOR is not set. */
+  /** Whether the head is bold. By default if stdout is a terminal with colours and NO_COLOR is not set. */
   readonly bold?: boolean;
 }
 
 const frame = ['top', 'bottom', 'left', 'right', 'mid'] as const;
 const parts = ['', '-mid', '-left', '-right'] as const;
-/** cli-table3 draws its borders with these; all but the gap between two columns are nothing. */
+/** cli-table3 draws its borders with these; all are empty except the gap between two columns. */
 const chars = {
   ...Object.fromEntries(frame.flatMap((side) => parts.map((part) => [`${side}${part}`, '']))),
   middle: '  ',
 };
 
-/** Lines without a line end after the last. Cells may come from strangers: what would move a cursor is left out. */
+/** No line end after the last line. Cells may come from strangers, so control characters are removed. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly Cell[])[],
@@ -39,5 +41,5 @@ export function table(
     .join('\n');
 }
 
-/** Node looks at NO_COLOR, FORCE_COLOR and TERM by itself. */
+/** Node takes NO_COLOR, FORCE_COLOR and TERM into account. */
 const hasColours = (): boolean => process.stdout.isTTY && process.stdout.hasColors();

@@ -1,4 +1,4 @@
-/** The value of a setting as one would type it in the environment; undefined for none. */
+/** A setting's value as one would type it in the environment; undefined if it has none. */
 import type { Settings } from '../settings.js';
 
 export function asTyped(value: Settings[keyof Settings]): string | undefined {

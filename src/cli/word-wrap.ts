@@ -1,32 +1,32 @@
 /**
- * Wraps a text by words while it is being written to a terminal. Each piece is written at once; a word that turns out not to fit is
- * erased and written again on the next line. What should be copied whole is left to the terminal: code between ``` fences, and words
- * longer than a line.
+ * Word-wraps a text while it is being written to a terminal. Each piece is written at once; a word that turns out not
+ * to fit is erased and written again on the next line. What should be copied unchanged is left to the terminal: code
+ * between ``` fences, and words longer than a line.
  */
 import { charWidth, displayWidth } from './display-width.js';
 import { printable } from './printable.js';
 
 const fence = '```';
 const tabColumns = 8;
-/** Too narrow for words. */
+/** Below this width text is not wrapped. */
 const minColumns = 20;
-/** Terminals agree on the width of these, so that they can be erased. */
+/** Terminals agree on the width of these characters, so they can be erased. */
 const erasable = /^(?!\p{Cf})[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Common}]*$/u;
 
-/** Writes an answer to `out`: on a terminal made harmless and wrapped by words, anywhere else as it is. */
+/** Writes an answer to `out`: made safe and word-wrapped on a terminal, unchanged anywhere else. */
 export function answerWriter(out: NodeJS.WriteStream): (text: string) => void {
   if (!out.isTTY) return (text) => void out.write(text);
-  const wrap = new WordWrap(() => (process.env.TERM === 'dumb' ? 0 : out.columns)); // that one cannot erase
+  const wrap = new WordWrap(() => (process.env.TERM === 'dumb' ? 0 : out.columns)); // a dumb one cannot erase
   return (text) => void out.write(wrap.push(printable(text)));
 }
 
 export class WordWrap {
   readonly #columns: () => number;
-  /** Where the cursor stands. */
+  /** The cursor's column. */
   #column = 0;
-  /** What was written since the last place where a line may end. */
+  /** Written since the last place where a line may break. */
   #word = '';
-  /** The first characters of the line, as far as they tell whether it is a fence. */
+  /** The start of the line, as much as shows whether it is a fence. */
   #lineStart = '';
   #isCode = false;
 
@@ -34,7 +34,7 @@ export class WordWrap {
     this.#columns = columns;
   }
 
-  /** @returns what to write. */
+  /** @returns what to write */
   push(text: string): string {
     return Array.from(text, (char) => this.#next(char)).join('');
   }
@@ -46,10 +46,10 @@ export class WordWrap {
     if (this.#isCode || columns < minColumns) return char;
     const width = char === '\t' ? tabColumns - (this.#column % tabColumns) : charWidth(char);
     const isBlank = char === ' ' || char === '\t';
-    // The last column stays free: a cursor behind it cannot go back.
+    // The last column stays free: past it, the cursor cannot move back.
     if (this.#column + width < columns) return this.#write(char, width, isBlank);
     if (isBlank) {
-      this.#column = columns; // the next word begins a line
+      this.#column = columns; // the next word starts a line
       this.#word = '';
       return '';
     }

@@ -1,4 +1,4 @@
-/** What was said in a chat: what the model is told again with each question, and what `/save` writes. */
+/** The history of a chat: sent to the model again with each question, and written by `/save`. */
 import { limits } from '../../protocol/limits.js';
 
 export interface Exchange {
@@ -11,7 +11,7 @@ interface Message {
   readonly content: string;
 }
 
-/** Each is two messages, and one place is the system prompt's. */
+/** Each exchange is two messages; one is kept free for the system prompt. */
 const maxExchanges = limits.maxMessages / 2 - 2;
 
 export class Conversation {
@@ -26,7 +26,7 @@ export class Conversation {
     return this.#exchanges;
   }
 
-  /** All that the model is told, with a new question at its end. */
+  /** The whole conversation for the model, with a new question at its end. */
   messages(question: string): Message[] {
     return [
       ...(this.system === undefined ? [] : [{ role: 'system', content: this.system } as const]),
@@ -42,12 +42,15 @@ export class Conversation {
     this.#exchanges = [...this.#exchanges, exchange].slice(-maxExchanges);
   }
 
-  /** The system prompt stays. */
+  /** Keeps the system prompt. */
   clear(): void {
     this.#exchanges = [];
   }
 
-  /** Makes room for a question that the model's context does not hold. @returns how many exchanges went: the older half. */
+  /**
+   * Makes room for a question that does not fit into the model's context: drops the older half.
+   * @returns how many exchanges were dropped
+   */
   forgetOldest(): number {
     const count = Math.ceil(this.#exchanges.length / 2);
     this.#exchanges = this.#exchanges.slice(count);

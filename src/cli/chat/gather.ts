@@ -1,6 +1,6 @@
 /**
- * Messages of several lines, from a keyboard on which Enter ends a line: a line that ends in `\` goes on, `"""` begins and ends a
- * block, and what is pasted is sent by nothing but an Enter that is typed.
+ * Multi-line messages, typed at a keyboard where Enter ends a line. A line that ends in `\` continues, `"""` begins and
+ * ends a block, and pasted text is sent only by a typed Enter.
  */
 
 const quotes = '"""';
@@ -9,12 +9,12 @@ export class MessageGatherer {
   #lines: string[] = [];
   #isBlock = false;
 
-  /** Whether lines wait for more. */
+  /** Whether more lines are expected. */
   get isOpen(): boolean {
     return this.#lines.length > 0 || this.#isBlock;
   }
 
-  /** @returns the message, where this line ends it. */
+  /** @returns the message, if this line ends it */
   push(line: string, isPasted = false): string | undefined {
     if (isPasted) {
       this.#lines.push(line);

@@ -1,6 +1,6 @@
 /**
- * What was typed into chats, for the arrow keys: one JSON string a line in the home, for its user's eyes only, of a bounded size.
- * Without a place to write, a chat goes on without it.
+ * What was typed into chats, for the arrow keys: a file in the home with one JSON string per line, readable only by its
+ * user, of limited size. If it cannot be written, the chat continues without it.
  */
 import { appendFileSync, chmodSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,16 +8,16 @@ import { replaceFile } from '../../runtime/replace-file.js';
 
 export const historyLimits = {
   entries: 500,
-  /** Longer ones are not kept. */
+  /** Longer entries are not kept. */
   entryChars: 4_000,
-  /** The file is written anew with what is kept when it has grown beyond this. */
+  /** A larger file is rewritten with only what is kept. */
   fileBytes: 512 * 1_024,
 } as const;
 
 const mode = 0o600;
 
 export interface InputHistory {
-  /** The newest first. */
+  /** Newest first. */
   readonly entries: readonly string[];
   add(entry: string): void;
 }
@@ -36,7 +36,7 @@ export function openInputHistory(home: string): InputHistory {
         appendFileSync(path, lineOf(entry), { mode });
         if (statSync(path).size > historyLimits.fileBytes) rewrite(path, entries);
       } catch {
-        // the arrow keys still know it, until this chat ends
+        // the arrow keys still have it until this chat ends
       }
     },
   };
@@ -46,7 +46,7 @@ export const noHistory = (): InputHistory => ({ entries: [], add: () => {} });
 
 const lineOf = (entry: string): string => `${JSON.stringify(entry)}\n`;
 
-/** As many of the newest as fit into half of the file, so that it is not written anew each time. */
+/** Keeps the newest entries that fit into half of the limit, so that the file is not rewritten each time. */
 function rewrite(path: string, entries: readonly string[]): void {
   let room = historyLimits.fileBytes / 2;
   const kept = entries.map(lineOf).filter((line) => (room -= Buffer.byteLength(line)) >= 0);
@@ -63,7 +63,7 @@ function read(path: string): readonly string[] {
   }
 }
 
-/** A line that a crash cut off is no entry. */
+/** A line cut off by a crash is skipped. */
 function entryOf(line: string): string[] {
   try {
     const entry: unknown = JSON.parse(line);

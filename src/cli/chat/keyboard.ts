@@ -1,16 +1,16 @@
 /**
- * The keys of a chat at a terminal.
+ * The keyboard of a chat at a terminal.
  *
- * 1. `read` gives one message: with the arrow keys' history, completion, and lines gathered as gather.ts says.
- * 2. While an answer comes, `watch` has the keys: Ctrl-C is told, and the rest waits as the beginning of the next message.
- * 3. Ctrl-C throws away what is being typed; Ctrl-D ends the chat.
+ * 1. `read` returns one message, with history on the arrow keys, completion, and multi-line input (gather.ts).
+ * 2. While an answer arrives, `watch` reads the keys: Ctrl-C is reported, other input starts the next message.
+ * 3. Ctrl-C discards what is being typed; Ctrl-D ends the chat.
  */
 import { createInterface } from 'node:readline';
 import { MessageGatherer } from './gather.js';
 import type { InputHistory } from './input-history.js';
 
 const prompts = { first: '> ', more: '… ' } as const;
-/** History and completion are of one line; this stands for a line end there. */
+/** History and completion work on single lines; this stands for a line end there. */
 const lineEnd = ' ⏎ ';
 const maxTypedAheadChars = 4_000;
 const ctrlC = '\x03';
@@ -33,7 +33,7 @@ export class Keyboard {
     this.#complete = complete;
   }
 
-  /** @returns '' where what was typed is thrown away, undefined when the person leaves. */
+  /** @returns '' if the input was discarded, undefined when the person leaves */
   read(): Promise<string | undefined> {
     const { input, output } = this.#terminal;
     const gatherer = new MessageGatherer();
@@ -73,7 +73,7 @@ export class Keyboard {
       lines.on('close', onClose);
       lines.on('SIGINT', () => {
         const isEmpty = lines.line === '' && !gatherer.isOpen;
-        lines.write(null, { ctrl: true, name: 'e' }); // to the end of what is thrown away
+        lines.write(null, { ctrl: true, name: 'e' }); // to the end of the discarded text
         output.write(isEmpty ? '\n(Ctrl-D leaves)\n' : '^C\n');
         leave('');
       });
@@ -86,14 +86,17 @@ export class Keyboard {
     });
   }
 
-  /** What came in one piece with the end of a message, as from a terminal that knows no bracketed paste, is the next one's beginning. */
+  /**
+   * Text that arrived in one piece with the end of a message, as from a terminal without bracketed paste, becomes the
+   * start of the next one.
+   */
   #keepRest(input: NodeJS.ReadStream): void {
     const onKey = (text: string | undefined): void => this.#keep(text ?? '');
     input.on('keypress', onKey);
     process.nextTick(() => input.off('keypress', onKey));
   }
 
-  /** @returns what ends it. */
+  /** @returns a function that stops watching */
   watch(interrupted: () => void): () => void {
     const { input } = this.#terminal;
     const onData = (data: Buffer): void => {
@@ -111,9 +114,9 @@ export class Keyboard {
     };
   }
 
-  /** Nothing that is typed blindly sends itself: line ends are spaces until an Enter is typed at the prompt. */
+  /** Nothing typed ahead is sent by itself: line ends become spaces, until Enter is pressed at the prompt. */
   #keep(text: string): void {
-    if (text.startsWith('\x1b')) return; // a key, such as an arrow
+    if (text.startsWith('\x1b')) return; // a special key, such as an arrow
     const typed = text.replace(/[\r\n\t]+/g, ' ').replace(/\p{Cc}/gu, '');
     this.#typedAhead = `${this.#typedAhead}${typed}`.slice(0, maxTypedAheadChars);
   }

@@ -1,4 +1,6 @@
-/** What a chat says beside the answers: a note that the answer writes over, and lines that stay. Dim, unless something failed. */
+/**
+ * A chat's output beside the answers: notes that the answer overwrites, and lines that stay. Dim, except for failures.
+ */
 import type { Paint } from '../paint.js';
 import { printable } from '../printable.js';
 import { WordWrap } from '../word-wrap.js';
@@ -15,7 +17,7 @@ export class Notes {
     this.#paint = paint;
   }
 
-  /** On one line, until the next note or `clear`. */
+  /** Stays on one line, until the next note or `clear`. */
   show(text: string): void {
     this.clear();
     this.#isShown = true;

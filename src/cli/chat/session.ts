@@ -1,4 +1,4 @@
-/** A chat: each message is a command, or a question that is asked with all that was said before. */
+/** A chat session: each message is either a command, or a question asked with the conversation so far. */
 import { RequestError, type Answer, type AnswerStream } from '../../client/answer-stream.js';
 import type { AskRequest, QMeshClient, RequestOptions } from '../../client/client.js';
 import { failoverNote, positionNote, workerName } from '../ask-notes.js';
@@ -9,20 +9,20 @@ import { runSlash, type ChatState } from './slash.js';
 export interface ChatScreen {
   /** New text of the answer. */
   text(text: string): void;
-  /** For as long as there is none. */
+  /** Shown while there is no text yet. */
   wait(note: string): void;
-  /** Beside the conversation. */
+  /** Not part of the conversation. */
   say(note: string): void;
   /** Why there is no answer. */
   fail(why: string): void;
-  /** Between one exchange and the next. */
+  /** Separates two exchanges. */
   gap(): void;
 }
 
 export interface ChatOptions {
   readonly client: Pick<QMeshClient, 'stream' | 'workers'>;
   readonly conversation: Conversation;
-  /** Of each request, but for its messages. */
+  /** The same for every request; the messages are added. */
   readonly request: Omit<AskRequest, 'messages' | 'prompt'>;
   readonly screen: ChatScreen;
   readonly now: () => number;
@@ -48,7 +48,7 @@ export class ChatSession implements ChatState {
     return [...new Set(names)].sort();
   };
 
-  /** A line of the person at the terminal. Never throws. */
+  /** Handles a line typed by the user. Never throws. */
   async take(line: string, signal: AbortSignal): Promise<void> {
     const { screen } = this.#options;
     const told = runSlash(this, line);
@@ -66,7 +66,10 @@ export class ChatSession implements ChatState {
     screen.gap();
   }
 
-  /** A question that fails is not part of the conversation. @throws RequestError */
+  /**
+   * A question that fails does not become part of the conversation.
+   * @throws RequestError
+   */
   async ask(question: string, signal: AbortSignal): Promise<Answer> {
     for (;;) {
       try {
@@ -98,7 +101,7 @@ export class ChatSession implements ChatState {
     const messages = this.conversation.messages(question);
     const stream = client.stream({ ...rest, messages, ...(this.model !== undefined && { model: this.model }) }, on);
     const answer = await this.#read(stream, (text) => (tail = text)).finally(() => {
-      if (tail !== '' && !tail.endsWith('\n')) screen.text('\n'); // what is said of it is not part of it
+      if (tail !== '' && !tail.endsWith('\n')) screen.text('\n'); // notes about the answer start on a new line
     });
     if (answer.text !== '' || answer.finishReason !== 'cancelled')
       this.conversation.add({ question, answer: answer.text });
@@ -117,7 +120,7 @@ export class ChatSession implements ChatState {
 
 function summary({ model, worker, usage, timing, tries, finishReason }: Answer): string[] {
   const tokens = usage?.completionTokens ?? 0;
-  const isOfOne = tries.length < 2; // the timing is the last worker's
+  const isOfOne = tries.length < 2; // the timing covers only the last worker
   const decodeMs = timing === undefined || !isOfOne ? 0 : timing.totalMs - timing.queuedMs - (timing.firstTokenMs ?? 0);
   return [
     ...(finishReason === 'cancelled' ? ['stopped'] : finishReason === 'length' ? ['stopped at the token limit'] : []),

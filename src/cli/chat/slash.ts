@@ -4,21 +4,21 @@ import { resolve } from 'node:path';
 import { nearest } from '../../runtime/near-match.js';
 import type { Conversation } from './conversation.js';
 
-/** What they act on. */
+/** The state that the commands act on. */
 export interface ChatState {
   readonly conversation: Conversation;
-  /** Undefined: whichever a worker serves first. */
+  /** Undefined: the first model of whichever worker answers. */
   model: string | undefined;
-  /** Those that are served now. */
+  /** Models served at the moment. */
   readonly served: () => readonly string[];
-  /** For the name of a file. */
+  /** For file names. */
   readonly now: () => number;
 }
 
 interface SlashCommand {
   readonly takes: string;
   readonly does: string;
-  /** @returns what to tell. */
+  /** @returns the text to show */
   readonly run: (state: ChatState, argument: string) => string;
 }
 
@@ -50,7 +50,7 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   '/help': { takes: '', does: 'show this', run: () => help() },
 };
 
-/** Undefined for what is not a command: a text for the model. `//…` is a text that begins with a slash. */
+/** Undefined if the line is not a command but text for the model. `//…` is text that begins with a slash. */
 export function runSlash(state: ChatState, line: string): string | undefined {
   if (!line.startsWith('/') || line.startsWith('//')) return undefined;
   const [, word = '', argument = ''] = /^(\/\S*)\s*([\s\S]*)$/.exec(line) ?? [];
@@ -60,7 +60,7 @@ export function runSlash(state: ChatState, line: string): string | undefined {
   return `${word} is not a command${meant === undefined ? '' : `; did you mean ${meant}?`} (/help lists them; start with // to send text that begins with a slash)`;
 }
 
-/** What a line may become: commands, and the models that are served. */
+/** Completions of a line: commands, and models served at the moment. */
 export function completions(served: readonly string[], line: string): readonly string[] {
   const models = served.map((name) => `/model ${name}`);
   const all = line.startsWith('/model ') ? models : Object.keys(slashCommands);
@@ -88,7 +88,7 @@ function showModels({ model, served }: ChatState): string {
   return `Served now: ${shown}${model === undefined ? '. None is chosen, so any may answer.' : ''}`;
 }
 
-/** One that nobody serves now may be served later: it is chosen all the same. */
+/** Accepts a model that nobody serves now, since somebody may later. */
 function chooseModel(state: ChatState, name: string): string {
   state.model = name === none ? undefined : name;
   if (state.model === undefined) return 'Any model may answer.';

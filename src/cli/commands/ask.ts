@@ -1,4 +1,4 @@
-/** `qmesh ask`: one question, its answer streamed to the terminal. */
+/** `qmesh ask`: asks one question and streams the answer to the terminal. */
 import { Command } from 'commander';
 import { RequestError, type Answer, type AnswerStream } from '../../client/answer-stream.js';
 import type { CheckedAnswer, QMeshClient, RequestOptions } from '../../client/client.js';
@@ -60,7 +60,7 @@ export const askCommand = (): Command =>
 async function ask(prompt: string, options: Options): Promise<void> {
   const abort = abortOnSignal();
   const json = options.json === true;
-  const { model: _model, ...shared } = options; // here a request's model, not the setting of a worker
+  const { model: _model, ...shared } = options; // here the model of a request, not the worker's setting
   const { values } = readSettings(shared);
   const messages = [{ role: 'user', content: prompt }];
   if (options.price === true) return sayPrice(messages, values, json);
@@ -98,16 +98,16 @@ async function ask(prompt: string, options: Options): Promise<void> {
   }
 }
 
-/** To a person; a program that reads has `--json`. */
+/** For a person; programs use `--json`. */
 function sayPaid(answer: Answer): void {
   const note = paidNote(answer);
   if (note !== undefined && process.stderr.isTTY) sayAside(note);
 }
 
-/** Without the text, which the answer holds. */
+/** The text is already in the answer. */
 type Checked = Omit<CheckedAnswer, 'text'>;
 
-/** What failed, to anybody. */
+/** Reports a failed check, to people and programs alike. */
 function sayChecked(checked: Checked | undefined): void {
   if (checked !== undefined && (checked.isAvoided || process.stderr.isTTY)) sayAside(printable(checkedNote(checked)));
 }
@@ -116,7 +116,7 @@ function sayAside(note: string): void {
   process.stderr.write(`${paintFor(process.stderr).dim(`[${note}]`)}\n`);
 }
 
-/** @returns what waits for the check of this answer, if there is one; not beyond a Ctrl-C. */
+/** @returns a function that waits for this answer's check, if there is one; Ctrl-C ends the wait */
 function nextCheck(client: QMeshClient, signal: AbortSignal): () => Promise<Checked | undefined> {
   let checked: Checked | undefined;
   client.once('checked', ({ text: _text, ...others }) => (checked = others));
@@ -132,7 +132,7 @@ async function sayPrice(messages: readonly ChatMessage[], values: Settings, json
   process.stdout.write(`${json ? JSON.stringify(told) : quoteText(told, values.maxPrice)}\n`);
 }
 
-/** The first Ctrl-C cancels the request, and the answer ends where it is; a second one ends the process. */
+/** The first Ctrl-C cancels the request, and the answer ends there; a second one ends the process. */
 function abortOnSignal(): AbortController {
   const abort = new AbortController();
   process.once('SIGINT', () => {
@@ -143,13 +143,13 @@ function abortOnSignal(): AbortController {
 }
 
 interface Asides extends Required<Pick<RequestOptions, 'onPosition' | 'onFailover'>> {
-  /** From here on notes wait: they would stand in the middle of a line of the answer. */
+  /** From now on notes are held back: they would interrupt a line of the answer. */
   readonly textBegins: () => void;
-  /** Says those that waited. */
+  /** Shows the notes held back. */
   readonly textEnded: () => void;
 }
 
-/** Where nobody looks, or a program reads, nothing is said but the answer. */
+/** Shows nothing but the answer if nobody is watching, or a program is reading. */
 function asides(isSilent: boolean): Asides {
   const isHeard = !isSilent && process.stderr.isTTY;
   let hasText = false;
@@ -169,7 +169,7 @@ function asides(isSilent: boolean): Asides {
   };
 }
 
-/** To the terminal as it comes, unless only the whole is wanted. */
+/** Writes the answer to the terminal as it arrives, unless only the whole answer is wanted. */
 async function read(
   stream: AnswerStream,
   isSilent: boolean,

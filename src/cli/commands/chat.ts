@@ -1,4 +1,6 @@
-/** `qmesh chat`: a conversation. At a terminal line by line; a pipe is one message, and with --json each of its lines is. */
+/**
+ * `qmesh chat`: a conversation. Interactive at a terminal; a pipe is one message, or with --json one message per line.
+ */
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { RequestError } from '../../client/answer-stream.js';
@@ -27,7 +29,7 @@ import { answerWriter } from '../word-wrap.js';
 
 type Options = RequestFlags & { readonly json?: boolean; readonly system?: string; readonly history: boolean };
 
-/** How long the greeting waits for somebody to name in it. */
+/** How long the greeting waits for a worker to mention. */
 const greetingMs = 1_500;
 const lookEveryMs = 50;
 
@@ -59,7 +61,7 @@ export const chatCommand = (): Command =>
   ).action((options: Options) => chat(options));
 
 async function chat(options: Options): Promise<void> {
-  const { model: _model, ...shared } = options; // here a request's model, not the setting of a worker
+  const { model: _model, ...shared } = options; // here the model of a request, not the worker's setting
   const { values } = readSettings(shared);
   const client = await joinAsClient(values, { isLocal: options.local === true, isLasting: true });
   try {
@@ -72,7 +74,7 @@ async function chat(options: Options): Promise<void> {
   }
 }
 
-/** For programs that read. */
+/** For programs. */
 const silent: ChatScreen = { text: () => {}, wait: () => {}, say: () => {}, fail: () => {}, gap: () => {} };
 
 const newSession = (client: QMeshClient, options: Options, screen: ChatScreen): ChatSession =>
@@ -84,7 +86,7 @@ const newSession = (client: QMeshClient, options: Options, screen: ChatScreen): 
     now: () => systemClock.now(),
   });
 
-/** Answers go to stdout, and all else to stderr, so that `qmesh chat | tee file` holds the answers. */
+/** Answers go to stdout and everything else to stderr, so that `qmesh chat | tee file` saves only the answers. */
 async function atTerminal(client: QMeshClient, options: Options, home: string | undefined): Promise<void> {
   const notes = new Notes(process.stderr, paintFor(process.stderr));
   let write = answerWriter(process.stdout);
@@ -135,7 +137,7 @@ async function oneMessage(client: QMeshClient, options: Options): Promise<void> 
   if (abort.signal.aborted) process.exitCode = exitCode.interrupted;
 }
 
-/** A failed message is an answer, too: the conversation goes on without it. */
+/** A failed message is reported as an answer too, and the conversation continues without it. */
 async function lineByLine(client: QMeshClient, options: Options): Promise<void> {
   const session = newSession(client, options, silent);
   const abort = new AbortController();

@@ -1,4 +1,4 @@
-/** `qmesh completion`: a script that teaches a shell the commands and flags of this version. */
+/** `qmesh completion`: prints a completion script with the commands and flags of this version. */
 import { Argument, Command } from 'commander';
 import { placesOf } from '../completion/places.js';
 import { completionScript, shells, type Shell } from '../completion/scripts.js';

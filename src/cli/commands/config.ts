@@ -1,4 +1,4 @@
-/** `qmesh config`: what is in force, and where it came from. */
+/** `qmesh config`: the settings in force, and where each came from. */
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { describeConfig, type Config } from '../../runtime/config.js';
@@ -92,5 +92,5 @@ function configRows({ values, sources }: Config<Settings>): Shown {
   return { rows, sources };
 }
 
-/** What JSON shows as it is; the rest as one would type it. */
+/** Values that JSON shows unchanged; others are shown as one would type them. */
 const isPlain = (value: unknown): boolean => typeof value !== 'object' || Array.isArray(value);

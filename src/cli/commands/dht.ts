@@ -1,4 +1,4 @@
-/** `qmesh dht`: where the nodes of a private mesh meet, or of a test. */
+/** `qmesh dht`: bootstrap nodes for a private mesh or a test. */
 import { Command, Option } from 'commander';
 import { nodesBeforeRouters, runBootstrapNode } from '../../actors/network/bootstrap-node.js';
 import { isLoopback } from '../../rules/nat.js';
@@ -72,6 +72,6 @@ async function run({ port, host, json = false }: Options): Promise<void> {
   });
 }
 
-/** As a firewall is told: `port 50000`, `ports 50000, 50001, 50004`. */
+/** As for a firewall rule: `port 50000`, `ports 50000, 50001, 50004`. */
 const portsInWords = (ports: readonly number[]): string =>
   `${ports.length === 1 ? 'port' : 'ports'} ${ports.join(', ')}`;

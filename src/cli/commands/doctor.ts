@@ -1,4 +1,4 @@
-/** `qmesh doctor`: looks at all that a node needs, and says what to do about what is wrong. Exit code 1 where something fails. */
+/** `qmesh doctor`: checks everything a node needs, and advises on what is wrong. Exit code 1 if a check fails. */
 import { Command } from 'commander';
 import { checks, look } from '../doctor/checks.js';
 import type { Check, Finding, Status, Subject } from '../doctor/finding.js';
@@ -94,7 +94,7 @@ const emphasised =
   (text: string): string =>
     bold(text);
 
-/** At spaces; a word that is longer than a line has one of its own. */
+/** Wraps at spaces; a word longer than a line gets its own. */
 export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   for (const word of printable(text).split(/\s+/)) {

@@ -1,4 +1,4 @@
-/** `qmesh inspect`: follows the actors of a running worker, through what its admin page is told. */
+/** `qmesh inspect`: follows the actors of a running worker, through the event stream of its admin page. */
 import { Command } from 'commander';
 import type { Happened, Hello, Item } from '../../admin/wire.js';
 import { CommandError } from '../failure.js';
@@ -46,7 +46,7 @@ async function inspect({ actor, request, ...options }: Options): Promise<void> {
     );
   const leave = new AbortController();
   process.once('SIGINT', () => leave.abort()).once('SIGTERM', () => leave.abort());
-  process.stdout.once('error', () => leave.abort()); // nobody reads any more
+  process.stdout.once('error', () => leave.abort()); // the reader is gone
   try {
     await follow(admin, { actor, request }, options.json === true, leave.signal);
   } catch (error) {

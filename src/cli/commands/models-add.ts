@@ -1,4 +1,4 @@
-/** `qmesh models add FILE`: puts a file that is on this machine already among the models. */
+/** `qmesh models add FILE`: adds a file on this machine to the models. */
 import { basename, resolve } from 'node:path';
 import { statSync } from 'node:fs';
 import { Command } from 'commander';
@@ -76,7 +76,10 @@ async function add(file: string, { as, link = false, json = false, ...options }:
   }
 }
 
-/** As people type it, and as others may hear it. @throws CommandError */
+/**
+ * The name to type, which other nodes may see as well.
+ * @throws CommandError
+ */
 function nameFrom(as: string | undefined, file: string): string {
   const name = (as ?? nameOf(basename(file)) ?? basename(file)).toLowerCase().replace(/\.gguf$/, '');
   if (/^[a-z0-9][a-z0-9._-]{0,127}$/.test(name)) return name;

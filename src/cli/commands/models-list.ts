@@ -1,4 +1,4 @@
-/** `qmesh models list`: the models on this machine and those that people run, or with `--mesh` those that other nodes offer. */
+/** `qmesh models list`: the models on this machine and popular ones, or with `--mesh` those that other nodes share. */
 import { basename, dirname } from 'node:path';
 import { Command } from 'commander';
 import { listModels, type LocalModel } from '../../actors/models/model-library.js';
@@ -19,9 +19,9 @@ import { progressBar } from '../progress-bar.js';
 import { showBytes } from '../sizes.js';
 import { table } from '../table.js';
 
-/** How long the mesh is listened to: who is there has told its shelf by then. */
+/** How long to listen to the mesh; connected nodes have sent their shelf by then. */
 const listenMs = 3_000;
-/** Reading headers is worth a word from here on. */
+/** From this number on, reading the headers takes long enough to say so. */
 const manyHeaders = 20;
 
 export const listCommand = (): Command =>
@@ -43,7 +43,7 @@ export const listCommand = (): Command =>
     mesh === true ? listMesh(options, json === true) : listHere(options, json === true),
   );
 
-/** A model of the catalog; `url` is where a browser finds its file. */
+/** A model of the catalog. `url` is its page, for a browser. */
 type KnownModel = CatalogEntry & { readonly url: string; readonly present: boolean };
 
 async function listHere(options: Readonly<Record<string, unknown>>, json: boolean): Promise<void> {
@@ -105,7 +105,7 @@ function here(local: readonly LocalModel[], folders: readonly string[]): readonl
   ];
 }
 
-/** Those that are here stand above already. */
+/** Models already on this machine are listed above. */
 function known(catalog: readonly KnownModel[]): readonly string[] {
   const absent = catalog.filter(({ present }) => !present);
   const [example] = absent;
@@ -132,7 +132,7 @@ interface Offered {
   readonly name: string;
   readonly bytes: number;
   readonly sha256: string;
-  /** Node IDs: they go into QMESH_SEEDERS. */
+  /** Node IDs, as used in QMESH_SEEDERS. */
   readonly seeders: readonly string[];
   readonly licence: string | null;
 }
@@ -152,7 +152,7 @@ async function listMesh(options: Readonly<Record<string, unknown>>, json: boolea
   await new Promise<void>((gone) => network.close(gone));
 }
 
-/** One row for each file, whoever offers it under whichever name. */
+/** One row per file, whoever shares it and under whichever names. */
 function gather(
   offers: readonly Offer[],
   trusted: readonly string[],
@@ -179,12 +179,12 @@ function gather(
 }
 
 interface Wanted {
-  /** A name, a SHA-256 or an address, as somebody asked for it. */
+  /** A name, SHA-256 or address, as it was requested. */
   readonly model: string;
   readonly nodes: number;
 }
 
-/** What most look for first. */
+/** Most requested first. */
 function countWants(all: readonly Want[]): readonly Wanted[] {
   const nodes = new Map<string, number>();
   for (const model of all.flatMap(({ models }) => models)) nodes.set(model, (nodes.get(model) ?? 0) + 1);

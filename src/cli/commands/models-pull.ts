@@ -1,4 +1,7 @@
-/** `qmesh models pull NAME`: a model from the mesh or from its address, into the models folder. What is there when it is stopped, stays. */
+/**
+ * `qmesh models pull NAME`: fetches a model from the mesh or its address into the models folder. If stopped, it keeps
+ * what has arrived.
+ */
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import { nameOf } from '../../actors/models/model-library.js';
@@ -41,7 +44,7 @@ async function pull(wanted: string, options: Readonly<Record<string, unknown>>, 
   tell(wanted, outcome, json);
 }
 
-/** @throws CommandError where there is no model */
+/** @throws CommandError if there is no such model */
 export function tell(wanted: string, outcome: FetchOutcome, json: boolean): void {
   switch (outcome.kind) {
     case 'fetched': {

@@ -1,4 +1,4 @@
-/** `qmesh models recommend`: which model fits this machine best, and why; with `--pull` it is fetched. */
+/** `qmesh models recommend`: which model fits this machine best, and why; `--pull` fetches it. */
 import { Command } from 'commander';
 import { lendableBytes, type Ranked } from '../../rules/recommend.js';
 import { canAsk, confirm } from '../confirm.js';
@@ -107,7 +107,7 @@ function page(found: Recommendation): string {
   ].join('\n');
 }
 
-/** The largest of those that are quick enough; or the quickest of those that are slow. */
+/** The largest model that is fast enough, or else the fastest of the slow ones. */
 function praise({ model, fit, why }: Ranked<KnownModel>): readonly string[] {
   const { name, bytes, licence, note, isHere } = model;
   return [

@@ -51,7 +51,7 @@ async function remove(wanted: string, { yes = false, json = false, ...options }:
     process.stderr.write('Nothing was deleted.\n');
     return;
   }
-  await assertNotServed(name, values.home); // a worker may have started while the question stood
+  await assertNotServed(name, values.home); // a worker may have started while the question was open
   try {
     for (const file of filesOf(path)) rmSync(file, { force: true });
   } catch (error) {
@@ -65,7 +65,7 @@ async function remove(wanted: string, { yes = false, json = false, ...options }:
   );
 }
 
-/** @throws CommandError where nobody can be asked */
+/** @throws CommandError if nobody is there to confirm */
 async function isSure(name: string, path: string, bytes: number): Promise<boolean> {
   if (canAsk()) return confirm(`Delete ${name} (${showBytes(bytes)}, ${path})?`, false);
   throw new CommandError(

@@ -1,4 +1,4 @@
-/** `qmesh models share`: offers the models of this machine to the mesh, until it is stopped. */
+/** `qmesh models share`: shares the models of this machine with the mesh until stopped. */
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { openHome } from '../../actors/home/home.js';
@@ -86,7 +86,7 @@ async function share(
   }
 }
 
-/** Of each name the first, as a worker finds it. */
+/** The first file of each name, as a worker would pick it. */
 async function pathsOf(names: readonly string[], folders: readonly string[]): Promise<readonly string[]> {
   const found = await findModelFiles(folders);
   const wanted = names.length === 0 ? [...found.keys()] : names.map((name) => name.toLowerCase());

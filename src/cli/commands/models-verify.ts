@@ -1,4 +1,4 @@
-/** `qmesh models verify`: reads models to their last byte, and says whether they are still what they were. */
+/** `qmesh models verify`: reads models completely and reports whether they are unchanged. */
 import { Command } from 'commander';
 import { findModelFiles, factsOf } from '../../actors/models/model-library.js';
 import { ModelMemory, isSame, stateOf } from '../../actors/models/model-memory.js';

@@ -1,4 +1,4 @@
-/** `qmesh models`: the models on this machine, in the mesh, and those that people run. One file a command. */
+/** `qmesh models`: models on this machine, in the mesh, and popular ones. One file per subcommand. */
 import { Command } from 'commander';
 import { withManual } from '../manual.js';
 import { addCommand } from './models-add.js';

@@ -1,4 +1,4 @@
-/** `qmesh pause`: the worker finishes what it answers, and takes nothing new from others. It stays so over a restart. */
+/** `qmesh pause`: the worker finishes running requests and accepts no new ones from others. Survives a restart. */
 import { Command, InvalidArgumentError } from 'commander';
 import { maxPauseMs } from '../../actors/control/messages.js';
 import { systemClock } from '../../runtime/clock.js';

@@ -1,4 +1,4 @@
-/** `qmesh resume`: the worker works for others again; outside of its schedule, until the schedule's next change. */
+/** `qmesh resume`: the worker works for others again; outside its schedule, until the schedule's next change. */
 import { Command } from 'commander';
 import { systemClock } from '../../runtime/clock.js';
 import { withManual } from '../manual.js';

@@ -1,4 +1,4 @@
-/** `qmesh score audit`: counts everything again and compares. Exit code 1 where anything differs. */
+/** `qmesh score audit`: recomputes all balances and compares. Exit code 1 if anything differs. */
 import { Command } from 'commander';
 import { topicName } from '../../protocol/topics.js';
 import { mintersOf } from '../../validator-policy.js';
@@ -12,7 +12,7 @@ import { openReader } from '../score/score-reader.js';
 import { points } from '../score/show-score.js';
 import { table } from '../table.js';
 
-/** Accounts that are shown. */
+/** Number of accounts shown. */
 const richest = 20;
 
 interface AuditOptions extends ScoreOptions {

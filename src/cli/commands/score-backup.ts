@@ -1,4 +1,4 @@
-/** `qmesh score backup`: the ledger as one file. A running worker goes on meanwhile. */
+/** `qmesh score backup`: writes the ledger to one file, while a running worker keeps working. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { loadIdentity } from '../../actors/home/identity.js';

@@ -1,4 +1,7 @@
-/** `qmesh score export`: all receipts, for spreadsheets and programs, as they are read: a ledger may be larger than memory. */
+/**
+ * `qmesh score export`: all receipts, for spreadsheets and programs. Streamed, since a ledger may be larger than
+ * memory.
+ */
 import { once } from 'node:events';
 import { Command } from 'commander';
 import { paidOf } from '../../rules/ledger.js';
@@ -22,7 +25,7 @@ export const scoreExportCommand = (): Command =>
 
 async function run({ json, ...options }: ScoreOptions): Promise<void> {
   const reader = await openReader(readSettings(options).values);
-  const output = { isRead: true }; // `| head` stops reading, and means no harm
+  const output = { isRead: true }; // `| head` stops reading, which is not an error
   process.stdout.on('error', () => (output.isRead = false));
   try {
     for await (const piece of json === true ? asJson(reader) : asCsv(reader)) {

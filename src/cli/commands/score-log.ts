@@ -1,4 +1,4 @@
-/** `qmesh score log`: the receipts that this node has counted, the latest first. */
+/** `qmesh score log`: the receipts this node has counted, newest first. */
 import { Command, InvalidArgumentError } from 'commander';
 import { maxLogEntries } from '../../actors/scores/score-pages.js';
 import type { LedgerEntry } from '../../rules/ledger.js';

@@ -1,4 +1,4 @@
-/** `qmesh score restore`: adds what a backup has and this node lacks. Every certificate is checked. */
+/** `qmesh score restore`: adds what a backup has and this node lacks. Every certificate is verified. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { lockHome, openHome } from '../../actors/home/home.js';

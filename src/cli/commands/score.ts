@@ -1,4 +1,4 @@
-/** `qmesh score`: where this node stands, what brings it further, and whose word that rests on. */
+/** `qmesh score`: this node's balance and tier, how to earn more, and which validators it relies on. */
 import { Command } from 'commander';
 import { readSettings } from '../load-settings.js';
 import { withManual } from '../manual.js';

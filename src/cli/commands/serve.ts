@@ -1,4 +1,4 @@
-/** `qmesh serve`: the mesh for programs that speak OpenAI's API. Runs until it is told to stop. */
+/** `qmesh serve`: an OpenAI-compatible server for the mesh. Runs until stopped. */
 import { Command } from 'commander';
 import { Gateway } from '../../gateway/gateway.js';
 import { isLoopback, parseAddress, writtenAddress, type Address } from '../../runtime/address.js';
@@ -56,7 +56,7 @@ export const serveCommand = (): Command =>
     },
   ).action(serve);
 
-/** A program that is at work reads within this time, on whatever line. */
+/** A working program reads within this time, however slow its connection. */
 const stalledReaderMs = 60_000;
 
 async function serve(options: Options): Promise<void> {
@@ -100,7 +100,7 @@ async function serve(options: Options): Promise<void> {
   log.info('serve.stopped');
 }
 
-/** @throws CommandError where strangers could use it */
+/** @throws CommandError if strangers could use it */
 function addressOf({ listen, apiKeys }: Settings): Address {
   const address = parseAddress(listen);
   if (address !== undefined && (isLoopback(address) || apiKeys.length > 0)) return address;

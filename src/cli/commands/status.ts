@@ -1,4 +1,4 @@
-/** `qmesh status`: how the worker of this home is doing. Exit code 1 where none runs. */
+/** `qmesh status`: the state of this home's worker. Exit code 1 if none is running. */
 import { Command } from 'commander';
 import { withManual } from '../manual.js';
 import { print, tellWorker, withOwnerOptions, type OwnerOptions } from '../owner/worker-here.js';

@@ -1,6 +1,4 @@
-/**
- * `qmesh stop`: ends the worker of this home in order, and returns when it is gone. Ctrl-C only stops waiting for that.
- */
+/** `qmesh stop`: shuts down this home's worker, and returns when it is gone. Ctrl-C only ends the waiting. */
 import { Command } from 'commander';
 import { askWorker } from '../../actors/control/ask.js';
 import type { WorkerReport } from '../../actors/control/messages.js';
@@ -41,7 +39,7 @@ async function stop(options: OwnerOptions & { readonly now?: boolean }): Promise
   else say('The worker has stopped.');
 }
 
-/** A process id is no other process's within the quarter of a second between two looks. */
+/** Polls four times a second, too often for the process id to be reused unnoticed. */
 async function untilGone(
   { pid }: WorkerReport,
   home: { readonly path: string },

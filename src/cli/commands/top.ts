@@ -1,4 +1,4 @@
-/** `qmesh top`: the worker here and the mesh around it, live in a terminal, once, or as JSON. */
+/** `qmesh top`: this home's worker and the mesh around it, live in a terminal, once, or as JSON. */
 import { Command } from 'commander';
 import { createLogUpdate } from 'log-update';
 import { systemClock } from '../../runtime/clock.js';
@@ -15,14 +15,14 @@ interface Options extends Readonly<Record<string, unknown>> {
   readonly every: number;
 }
 
-/** Workers are found, and say how they are, within about this time. */
+/** Within about this time workers are found and report their status. */
 const firstSightMs = 2_000;
 const lookEveryMs = 50;
-/** After the first one, for the others. */
+/** After the first worker, how long to wait for the others. */
 const settleMs = 300;
 const maxSpeeds = 60;
 const usualColumns = 80;
-/** Below the page: a gap, how to leave, and where the cursor stands. */
+/** Rows below the page: a gap, how to leave, and the cursor. */
 const footRows = 3;
 const screen = { enter: '\x1b[?1049h', leave: '\x1b[?1049l' } as const;
 
@@ -74,12 +74,12 @@ async function once(sources: TopSources): Promise<void> {
   stdout.write(`${page}\n`);
 }
 
-/** Until it is told to end, or nobody reads any more. */
+/** Runs until stopped, or until the reader is gone. */
 async function inJson(sources: TopSources, { once: isOnce = false, every }: Options): Promise<void> {
   let isOver = isOnce;
   const end = (): void => void (isOver = true);
   process.once('SIGINT', end).once('SIGTERM', end);
-  process.stdout.on('error', end); // one for each line that is still written
+  process.stdout.on('error', end); // one for each line still being written
   for (;;) {
     process.stdout.write(`${JSON.stringify(await takeSnapshot(sources))}\n`);
     if (isOver) return;
@@ -117,7 +117,7 @@ async function live(sources: TopSources, everySeconds: number): Promise<void> {
   }
 }
 
-/** q, Escape or Ctrl-C. */
+/** Waits for q, Escape or Ctrl-C. */
 function untilLeft(input: NodeJS.ReadStream): { readonly isLeft: boolean; readonly left: Promise<void>; end(): void } {
   let isLeft = false;
   let onData: (data: Buffer) => void = () => {};

@@ -1,4 +1,4 @@
-/** `qmesh worker`, and what `node dist/worker.js` runs: serves models until it is told to stop. */
+/** `qmesh worker`, and what `node dist/worker.js` runs: serves models until stopped. */
 import { Command } from 'commander';
 import { lockHome, openHome } from '../../actors/home/home.js';
 import { loadIdentity, type Identity } from '../../actors/home/identity.js';
@@ -83,7 +83,7 @@ export const workerCommand = (): Command =>
     },
   ).action((options: Record<string, unknown>) => runWorker(options));
 
-/** Returns when the worker was told to stop and has. */
+/** Returns when the worker was told to stop and has stopped. */
 async function runWorker(options: Readonly<Record<string, unknown>>): Promise<void> {
   const config = readSettings(options);
   const { values } = config;
@@ -132,7 +132,10 @@ async function serve(values: Settings, identity: Identity, place: Place): Promis
 
 type End = { readonly by: NodeJS.Signals | 'qmesh stop' } | { readonly failure: CommandError };
 
-/** From the first actor to the last. @throws CommandError where it ended by itself */
+/**
+ * Runs the worker's whole life.
+ * @throws CommandError if it ended by itself
+ */
 async function run(
   values: Settings,
   options: WorkerOptions,
@@ -203,7 +206,10 @@ function sayWhatIsUnusual({ bootstrap, admin, validators }: Settings, log: Logge
     });
 }
 
-/** A path that is not there is the user's to mend, before anything is started. What else is not there may be had from the mesh. */
+/**
+ * A path that does not exist is a mistake that its user must fix before anything starts. Other missing models may come
+ * from the mesh.
+ */
 async function assertSomethingToServe(disk: ModelDisk, models: readonly string[], log: Logger): Promise<void> {
   const problems: string[] = [];
   for (const model of models)

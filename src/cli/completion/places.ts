@@ -1,4 +1,7 @@
-/** What can be typed at each place of a command line, read off commander's tree, so that completion never lags behind the commands. */
+/**
+ * What can be typed at each place of a command line, read from commander's tree, so that completion always matches the
+ * commands.
+ */
 import type { Command } from 'commander';
 
 export interface Word {
@@ -6,7 +9,7 @@ export interface Word {
   readonly describe: string;
 }
 
-/** After these commands: `models pull`; '' is after the program's own name. */
+/** `after` names the commands typed so far, such as `models pull`; '' is right after the program's name. */
 export interface Place {
   readonly after: string;
   readonly commands: readonly Word[];

@@ -1,6 +1,6 @@
 /**
- * Completion for a shell, as a script. All three do the same: walk the words that are there to the command that they name, and offer
- * what can follow it. Where nothing of ours fits, the shell completes files.
+ * Completion scripts for shells. All three work the same way: they follow the words typed so far to the command they
+ * name, and offer what can come next. If nothing matches, the shell completes file names.
  */
 import type { Place, Word } from './places.js';
 
@@ -10,11 +10,11 @@ export type Shell = (typeof shells)[number];
 export const completionScript = (shell: Shell, name: string, places: readonly Place[]): string =>
   ({ bash, zsh, fish })[shell](name, places);
 
-/** In single quotes, for each of the shells: fish alone knows escapes there. */
+/** Single-quoted; only fish has escapes inside single quotes. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 const quotedForFish = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
-/** As a pattern of `case`, the places that are entered by a word. */
+/** As a `case` pattern: the places that a word leads into. */
 const entered = (places: readonly Place[]): string =>
   places
     .filter(({ after }) => after !== '')

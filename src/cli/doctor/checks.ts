@@ -1,4 +1,4 @@
-/** All that the doctor looks at, in the order in which it is told. */
+/** All checks of the doctor, in the order they are reported. */
 import { messageOf } from '../../runtime/errors.js';
 import { checkGraphics, checkLlama, checkModels, checkServing } from './compute.js';
 import type { Check, Finding, Subject } from './finding.js';
@@ -25,7 +25,7 @@ export const checks = {
   worker: checkWorker,
 } as const satisfies Readonly<Record<string, Check>>;
 
-/** A check that breaks is a finding, too. */
+/** A check that throws is reported as a finding too. */
 export async function look(check: Check, subject: Subject): Promise<Finding> {
   try {
     return await check(subject);

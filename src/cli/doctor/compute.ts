@@ -1,4 +1,7 @@
-/** Checks of what computes: llama.cpp, the graphics card, the models, and how this machine is used for those that a worker would serve. */
+/**
+ * Checks of what computes: llama.cpp, the graphics card, the models, and how this machine would run those a worker is
+ * set to serve.
+ */
 import { findCards, type Card } from '../../actors/host/devices.js';
 import { readMachine } from '../../actors/host/machine-facts.js';
 import { listModels, nameOf, type LocalModel } from '../../actors/models/model-library.js';
@@ -25,14 +28,14 @@ export const checkLlama = (devices: DevicesAnswer): Finding => {
   );
 };
 
-/** What each maker's cards need for llama.cpp to see them. */
+/** What llama.cpp needs to see the cards of each maker. */
 const drivers: readonly (readonly [maker: RegExp, advice: string])[] = [
   [/nvidia/i, "Install NVIDIA's driver (nvidia-smi shows whether it works), and start again."],
   [/amd|ati\b|advanced micro/i, 'Install a Vulkan driver for it (on Linux: mesa-vulkan-drivers), and start again.'],
   [/intel/i, 'Install a Vulkan driver for it (on Linux: mesa-vulkan-drivers), and start again.'],
 ];
 
-/** A card that is there and idle is the commonest reason for slow answers. */
+/** An unused graphics card is the most common reason for slow answers. */
 export const judgeGraphics = (devices: DevicesAnswer, cards: readonly Card[], gpuLayers: number): Finding => {
   const gpu = 'problem' in devices ? false : devices.gpu;
   const here = cards.map(({ name }) => name).join(', ');
@@ -60,7 +63,7 @@ export const checkGraphics: Check = async ({ values, recommendation }) =>
 const libraryOf = (values: Settings): Promise<readonly LocalModel[]> =>
   listModels(modelFolders(values), new ModelMemory(values.home));
 
-/** Broken models that are named. */
+/** How many broken models are named. */
 const maxNamed = 5;
 
 export const checkModels: Check = async ({ values }) => {
@@ -79,7 +82,7 @@ export const checkModels: Check = async ({ values }) => {
   );
 };
 
-/** What a worker would do with each model that it is set to serve. */
+/** What a worker would do with each configured model. */
 export const checkServing: Check = async ({ values, recommendation }) => {
   const { devices } = await recommendation();
   const machine = readMachine();

@@ -1,24 +1,24 @@
-/** What the doctor looks at, and what it finds. */
+/** What the doctor's checks get and return. */
 import type { Settings } from '../../settings.js';
 import type { Recommendation } from '../recommendation.js';
 
-/** `skip`: not looked at, and it says why. */
+/** `skip`: not checked, with the reason. */
 export type Status = 'ok' | 'warn' | 'fail' | 'skip';
 
 export interface Finding {
   readonly status: Status;
-  /** What is so, in a sentence or two. */
+  /** The finding, in a sentence or two. */
   readonly says: string;
   /** What to do about it. */
   readonly advice?: string;
 }
 
-/** Of one node: its settings, and what several checks ask for. */
+/** One node: its settings, and what several checks need. */
 export interface Subject {
   readonly values: Settings;
-  /** The world may be asked. */
+  /** Public hosts may be contacted. */
   readonly isPublic: boolean;
-  /** What there is to compute on, and what fits; looked at once. */
+  /** The devices to compute on and the models that fit; determined once. */
   readonly recommendation: () => Promise<Recommendation>;
 }
 

@@ -1,4 +1,4 @@
-/** Checks of the home: that it can be written, that its secret is one, and whether a worker lives in it. */
+/** Checks of the home: it is writable, its secret is kept secret, and whether a worker runs in it. */
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -10,7 +10,7 @@ import { fail, ok, warn, type Check } from './finding.js';
 
 const elsewhere = 'or set QMESH_HOME to another folder';
 
-/** Leaves it as it was. */
+/** Leaves the home unchanged. */
 export const checkHome: Check = ({ values: { home } }) => {
   let made: string | undefined;
   try {

@@ -1,4 +1,4 @@
-/** What points are worth on this node: whose word makes them count, and who may create them. */
+/** What points are worth on this node: which validators count them, and who may create them. */
 import { mintersOf, policyMistake, policyOf } from '../../validator-policy.js';
 import { fail, ok, warn, type Check } from './finding.js';
 

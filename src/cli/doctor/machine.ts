@@ -14,7 +14,7 @@ import { bestOf, freeDiskBytes } from '../recommendation.js';
 import { showBytes } from '../sizes.js';
 import { fail, ok, warn, type Check, type Finding } from './finding.js';
 
-/** As package.json says. */
+/** Must match package.json. */
 export const leastNode = [20, 19] as const;
 
 export const checkNode = (version = process.versions.node): Finding => {
@@ -25,7 +25,7 @@ export const checkNode = (version = process.versions.node): Finding => {
     : fail(`${what} is too old.`, `Install Node ${leastNode.join('.')} or newer: https://nodejs.org`);
 };
 
-/** The demo model, and a little for everything else. */
+/** Enough for the demo model and a little for everything else. */
 const leastMemoryBytes = 400e6;
 const scarceMemoryBytes = 1.5e9;
 
@@ -55,9 +55,9 @@ export const checkDisk: Check = async ({ values, recommendation }) => {
     : ok(what);
 };
 
-/** This program was written then: a clock that shows less is wrong. */
+/** When this program was written: a clock that shows an earlier time is wrong. */
 const writtenMs = Date.UTC(2026, 10, 1);
-/** Files of a home are never from later than now; some file systems round. */
+/** Tolerance for files in the home that are newer than now; some file systems round. */
 const maxFutureMs = 120_000;
 
 export const checkClock: Check = async ({ values }) => {
@@ -81,11 +81,11 @@ function newestIn(folder: string): { readonly path: string; readonly changedMs: 
       .map((path) => ({ path, changedMs: statSync(path).mtimeMs }))
       .sort((a, b) => b.changedMs - a.changedMs)[0];
   } catch {
-    return undefined; // the home has a check of its own
+    return undefined; // another check covers the home
   }
 }
 
-/** Undefined where the system does not say. */
+/** Whether the system keeps its clock synchronised; undefined if it does not say. */
 async function isKept(): Promise<boolean | undefined> {
   try {
     const args = ['show', '--property=NTPSynchronized', '--value'];

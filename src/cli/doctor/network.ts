@@ -1,4 +1,7 @@
-/** Checks of the network: the port of this machine's mesh, the nodes to start from, what stands between, and the admin page's port. */
+/**
+ * Checks of the network: the port of this machine's mesh, the bootstrap nodes, the NAT in between, and the admin page's
+ * port.
+ */
 import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { createServer } from 'node:net';
@@ -49,7 +52,7 @@ function whyNotUdp(port: number): Promise<string | undefined> {
   });
 }
 
-/** The world's nodes are asked alone: whom they name are strangers. */
+/** On the public mesh only the bootstrap nodes are contacted: the nodes they name are strangers. */
 const around = (values: Settings, nodes: readonly { readonly host: string; readonly port: number }[]) =>
   (values.bootstrap.kind === 'nodes' ? lookAroundAll : lookAround)(
     nodes,

@@ -1,14 +1,14 @@
-/** Server-sent events, as they come: the name and the data of each. */
+/** Parses server-sent events: name and data of each. */
 
 export interface SentEvent {
   readonly name: string;
   readonly data: string;
 }
 
-/** A worker's greeting holds its whole tree and log; one that sends more than this without an end is none. */
+/** A worker's `hello` holds its whole tree and log. A longer event is invalid. */
 const maxEventChars = 8 * 1_048_576;
 
-/** @throws RangeError where an event has no end. */
+/** @throws RangeError if an event does not end */
 export async function* sentEvents(pieces: AsyncIterable<string>): AsyncGenerator<SentEvent, void, undefined> {
   let text = '';
   for await (const piece of pieces) {

@@ -1,12 +1,12 @@
-/** What happens in a worker, a line each: the same as QMESH_INSPECT writes, from another terminal. Pure. */
+/** What happens in a worker, one line per event, in the format of QMESH_INSPECT. Pure. */
 import type { ActorSight, Item } from '../../admin/wire.js';
 import type { Paint } from '../paint.js';
 import { printable } from '../printable.js';
 
 export interface Wanted {
-  /** Actors whose name holds this. */
+  /** Only actors whose name contains this. */
   readonly actor?: string | undefined;
-  /** What is about this request. */
+  /** Only what concerns this request. */
   readonly request?: string | undefined;
 }
 
@@ -39,7 +39,7 @@ export function lineOf(item: Item, { dim, bold, bad, good }: Paint): string {
   }
 }
 
-/** The chart's own name is left out: it is the actor's. */
+/** Without the chart's name, which repeats the actor's. */
 const statesOf = ({ states, status }: ActorSight): string =>
   states.length === 0 ? status : states.map((state) => state.replace(/^[^.]*\./, '')).join(', ');
 

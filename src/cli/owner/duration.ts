@@ -1,10 +1,10 @@
-/** How long, as people write and read it: `90m`, `2h`, `1h30m`, `2d`. */
+/** Durations as people write and read them: `90m`, `2h`, `1h30m`, `2d`. */
 
 const unitMs = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const;
 type Unit = keyof typeof unitMs;
 const units = Object.keys(unitMs) as Unit[];
 
-/** Undefined for what is none. */
+/** Undefined if it is not a duration. */
 export function parseDurationMs(text: string): number | undefined {
   const parts = /^(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/
     .exec(text.trim().toLowerCase())
@@ -14,7 +14,7 @@ export function parseDurationMs(text: string): number | undefined {
   return sumMs > 0 ? sumMs : undefined;
 }
 
-/** Its two largest units: `2 h 5 min`. */
+/** The two largest units: `2 h 5 min`. */
 export function showDuration(ms: number): string {
   const names: Readonly<Record<Unit, string>> = { d: 'd', h: 'h', m: 'min', s: 's' };
   let restMs = Math.max(0, Math.round(ms / 1_000) * 1_000);

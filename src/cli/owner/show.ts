@@ -1,8 +1,8 @@
-/** What a worker reports, in words for its owner. */
+/** A worker's report in words, for its owner. */
 import type { WorkerReport } from '../../actors/control/messages.js';
 import { showDuration } from './duration.js';
 
-/** @param nowMs Unix time. */
+/** @param nowMs Unix time */
 export function showReport(report: WorkerReport, nowMs: number): string {
   const { health, models, slots, queue, performance } = report;
   const pace = [

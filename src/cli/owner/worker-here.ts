@@ -1,4 +1,4 @@
-/** The worker of this home, as the commands of its owner reach it. */
+/** Access to this home's worker, for its owner's commands. */
 import type { Command } from 'commander';
 import { askWorker } from '../../actors/control/ask.js';
 import type { ControlAnswer, ControlRequest, WorkerReport } from '../../actors/control/messages.js';
@@ -11,11 +11,11 @@ import { showReport } from './show.js';
 
 export type OwnerOptions = Readonly<Record<string, unknown>> & { readonly json?: boolean };
 
-/** Declares what all of them take. */
+/** Declares the options that all of these commands take. */
 export const withOwnerOptions = (command: Command): Command =>
   withSettings(command, ['home']).option('--json', 'print the state of the worker as one JSON object');
 
-/** @throws CommandError with `no_worker` where none runs. */
+/** @throws CommandError with `no_worker` if none is running */
 export async function tellWorker(options: OwnerOptions, request: ControlRequest): Promise<WorkerReport> {
   const { home } = readSettings(options).values;
   const answer = await askHere({ path: home }, request);
@@ -30,7 +30,7 @@ export async function tellWorker(options: OwnerOptions, request: ControlRequest)
   throw new CommandError('the worker did not do it', answer.error.message, '', { code: answer.error.code });
 }
 
-/** @throws CommandError where a worker runs and cannot be asked */
+/** @throws CommandError if a worker is running but cannot be asked */
 export async function askHere<Answer = ControlAnswer>(home: Home, request: ControlRequest): Promise<Answer | 'none'> {
   const answer = await askWorker<Answer>(home, request).catch((error: unknown) => {
     throw new CommandError(

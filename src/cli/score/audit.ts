@@ -1,4 +1,4 @@
-/** The ledger folded again, from its receipts, and compared with the running totals that a node goes by. */
+/** Folds the ledger again from its receipts, and compares the result with the node's running totals. */
 import { objectHash } from '../../protocol/signed-objects.js';
 import { examine } from '../../rules/claim.js';
 import { HashTree } from '../../rules/hash-tree.js';
@@ -6,17 +6,17 @@ import { entryOf, foldLedger, type AccountState, type LedgerEntry, type Minters 
 import { CommandError } from '../failure.js';
 import { all, type ScoreReader } from './score-reader.js';
 
-/** A ledger that goes on counting while it is read is read again, so many times. */
+/** A ledger that changes while it is read is read again, up to this many times. */
 const maxTries = 5;
 
 export interface Audit {
-  /** The running totals are what the receipts give. */
+  /** Whether the running totals match the receipts. */
   readonly agrees: boolean;
   readonly receipts: number;
-  /** Of their hashes, as docs/ledger.md defines it: equal sets, equal digests. */
+  /** Digest of their hashes, as defined in docs/ledger.md: equal sets have equal digests. */
   readonly digest: string;
   readonly minters: 'everyone' | readonly string[];
-  /** In the order of their IDs. All in millipoints. */
+  /** Sorted by ID. All amounts are in millipoints. */
   readonly accounts: readonly (Pick<
     AccountState,
     'balance' | 'earned' | 'minted' | 'awarded' | 'spent' | 'achievements'
@@ -28,12 +28,12 @@ export interface Audit {
 
 export interface Difference {
   readonly account: string;
-  /** Millipoints by the receipts, and by the running totals; null where that side does not know the account. */
+  /** Millipoints according to the receipts and to the running totals; null if that side does not know the account. */
   readonly folded: number | null;
   readonly running: number | null;
 }
 
-/** @throws CommandError where the ledger does not hold still. */
+/** @throws CommandError if the ledger keeps changing */
 export async function audit(reader: ScoreReader, minters: Minters): Promise<Audit> {
   for (let tries = 0; tries < maxTries; tries++) {
     const revisions = new Set<number>();
@@ -58,7 +58,7 @@ export async function audit(reader: ScoreReader, minters: Minters): Promise<Audi
   );
 }
 
-/** Pure. The order of everything in it follows from the set of receipts alone. */
+/** Pure. The order of everything in the result depends only on the set of receipts. */
 export function auditOf(
   entries: readonly LedgerEntry[],
   running: ReadonlyMap<string, AccountState>,
@@ -101,7 +101,7 @@ export interface ProofFault {
   readonly problem: string;
 }
 
-/** Every certificate that is here whole: its signatures, and that what is counted of it is what it says. */
+/** Checks every complete certificate: its signatures, and that what is counted for it matches its content. */
 export async function checkProofs(
   reader: ScoreReader,
   network: string,

@@ -1,12 +1,12 @@
 /**
- * A backup of the ledger as one file, to be read on any machine: JSON, a line each.
+ * A backup of the ledger as one file that any machine can read: one JSON object per line.
  *
  *     {"backup":"qmesh-score","version":1,"account":…,"network":…,"at":…}
  *     {"certificate":…} {"entry":…} {"signed":…} {"claim":…} {"evidence":…}      any number of each
  *     {"end":{"lines":…,"sha256":…,"signature":…}}
  *
- * The last line holds the hash of all bytes before it, and is signed by the node whose backup it is. So what cannot prove itself (a
- * receipt of a closed day, of which only the sums' part is left) can be given back to that node, and to no other.
+ * The last line holds the hash of all bytes before it, signed by the node whose backup it is. Some content cannot prove
+ * itself (a receipt of a closed day, of which only its part in the sums is left): it can be restored to that node only.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -33,7 +33,7 @@ export type BackupHead = z.infer<typeof headSchema>;
 
 const endSchema = z.object({ end: z.object({ lines: z.int().min(0), sha256, signature }) });
 
-/** What a line holds, by its only key. */
+/** A line's content is under its only key. */
 export type BackupLine = Readonly<Record<string, unknown>>;
 
 const lineOf: Readonly<Record<PageOf, (key: string, value: unknown) => BackupLine>> = {
@@ -44,7 +44,11 @@ const lineOf: Readonly<Record<PageOf, (key: string, value: unknown) => BackupLin
   evidence: (_, evidence) => ({ evidence }),
 };
 
-/** @param path of a file that is not there yet. @returns how many lines were written. @throws CommandError */
+/**
+ * @param path must not exist yet
+ * @returns the number of lines written
+ * @throws CommandError
+ */
 export async function writeBackup(
   reader: ScoreReader,
   path: string,
@@ -63,7 +67,7 @@ export async function writeBackup(
       `${JSON.stringify({ end: { lines: seal.lines, sha256: seal.sha256, signature: sign('backup', seal, keyPair) } })}\n`,
     );
     await file.sync();
-    await link(draft, path); // never over a file that is there
+    await link(draft, path); // never overwrites an existing file
     return lines.count - 1;
   } catch (error) {
     throw error instanceof CommandError ? error : cannotWrite(path, error);
@@ -73,7 +77,7 @@ export async function writeBackup(
   }
 }
 
-/** Of a receipt whose certificate is there, the certificate says all. */
+/** A receipt with its certificate needs no entry of its own: the certificate has everything. */
 async function* contents(reader: ScoreReader): AsyncIterable<BackupLine> {
   const certified = new Set<string>();
   for await (const { key, value } of all(reader, 'certificates')) {
@@ -103,7 +107,10 @@ class HashedLines {
   }
 }
 
-/** Reads the whole file once: nothing of it is used before all of it is known to be whole. @throws CommandError */
+/**
+ * Reads the whole file once. Nothing of it is used until all of it is known to be intact.
+ * @throws CommandError
+ */
 export async function checkBackup(path: string): Promise<BackupHead> {
   const hash = createHash('sha256');
   let lines = 0;
@@ -124,7 +131,7 @@ export async function checkBackup(path: string): Promise<BackupHead> {
   return head;
 }
 
-/** Those between the first and the last, of a file that was checked. */
+/** The lines between the first and the last, of a file that was checked. */
 export async function* readBackup(path: string): AsyncIterable<BackupLine> {
   let isFirst = true;
   for await (const line of linesOf(path)) {

@@ -1,6 +1,6 @@
 /**
- * Gives a ledger back what is in a backup and not in it. Every certificate is checked as one from a stranger would be: its signatures,
- * its points, and that this node's own policy certifies it. What this node has is newer, and stays as it is.
+ * Restores to a ledger what a backup has and it lacks. Every certificate is checked like a stranger's: its signatures,
+ * its points, and that this node's own policy certifies it. What this node already has is newer and stays unchanged.
  */
 import type { Ledger } from '../../actors/scores/ledger.js';
 import type { OwnKind, OwnObjects, ScoreWrite, StoredCertificate } from '../../actors/scores/score-store.js';
@@ -27,14 +27,14 @@ export interface RestoreContext {
   readonly policy: ValidatorPolicy;
   /** This node's account. */
   readonly account: string;
-  /** The backup is this node's own: it may say what it cannot prove. */
+  /** The backup is this node's own, so it may also contain what it cannot prove. */
   readonly isOwn: boolean;
 }
 
 export interface Restored {
   readonly imported: number;
   readonly present: number;
-  /** Why → how many. */
+  /** Number refused, by reason. */
   readonly refused: Readonly<Record<string, number>>;
 }
 
@@ -77,7 +77,10 @@ async function takeCertificate(ledger: Ledger, value: unknown, context: RestoreC
   return counted(ledger, (done) => ledger.count({ ...certificate.data, isSolo }, done));
 }
 
-/** By whom a node was `seen` long ago nobody knows, so there its own word for its own backup has to do. */
+/**
+ * Nobody knows which validators were `seen` long ago. Under that policy, only a node's own backup is accepted, on its
+ * own word.
+ */
 function isAttested(certificate: Certificate, { policy, isOwn }: RestoreContext): boolean {
   return policy.validators === 'seen' ? isOwn : isCertified(certificate, quorumOf(policy, []));
 }
@@ -87,7 +90,7 @@ async function takeEntry(ledger: Ledger, entry: LedgerEntry): Promise<Outcome> {
   return counted(ledger, (done) => ledger.countEntry(entry, done));
 }
 
-/** What was in the sums of closed days changes nothing. */
+/** Receipts that are already in the sums of closed days change nothing. */
 async function counted(ledger: Ledger, count: (done: (error: Error | undefined) => void) => void): Promise<Outcome> {
   const before = ledger.revision;
   await written(count);

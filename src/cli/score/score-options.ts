@@ -1,10 +1,10 @@
-/** What all commands about points take. */
+/** Options shared by all commands about points. */
 import type { Command } from 'commander';
 import { withSettings } from '../load-settings.js';
 
 export type ScoreOptions = Readonly<Record<string, unknown>> & { readonly json?: boolean };
 
-/** The policy is that of the worker where one runs. */
+/** If a worker is running, its policy applies. */
 export const withScoreOptions = (command: Command): Command =>
   withSettings(command, ['home', 'network', 'validators', 'threshold', 'minters']).option(
     '--json',

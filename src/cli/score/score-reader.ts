@@ -1,6 +1,6 @@
 /**
- * The ledger of a home, as the commands read it. A running worker has its database, which no second process can open: then everything
- * comes from the worker, a page at a time. Where none runs, the database is opened here.
+ * Reads the ledger of a home, for the commands. A running worker holds its database, which no second process can open:
+ * then everything comes from the worker, page by page. Otherwise the database is opened here.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ export interface ScoreReader {
   close(): Promise<void>;
 }
 
-/** @throws CommandError where there is nothing to read, or it cannot be read. */
+/** @throws CommandError if there is nothing to read, or it cannot be read */
 export async function openReader(values: Settings): Promise<ScoreReader> {
   const home = { path: values.home };
   const worker = workerReader(home);
@@ -35,7 +35,10 @@ export async function openReader(values: Settings): Promise<ScoreReader> {
   return diskReader(values, await openHere(values));
 }
 
-/** The ledger itself, for as long as this process has it. @throws CommandError */
+/**
+ * Opens the ledger itself, in this process.
+ * @throws CommandError
+ */
 export async function openHere(values: Settings, { isNew = false } = {}): Promise<Ledger> {
   const folder = join(values.home, scoreFolder);
   if (!isNew && !existsSync(folder))
@@ -48,14 +51,14 @@ export async function openHere(values: Settings, { isNew = false } = {}): Promis
   return openLedger(await openScoreStore(folder), mintersOf(values));
 }
 
-/** What stands on the pages of each kind. */
+/** Values on the pages of each kind. */
 interface PageValues extends Record<PageOf, unknown> {
   readonly accounts: AccountState;
   readonly entries: LedgerEntry;
   readonly certificates: Certificate;
 }
 
-/** Everything of a kind, page by page. */
+/** Everything of one kind, page by page. */
 export async function* all<Of extends keyof PageValues>(
   reader: Pick<ScoreReader, 'page'>,
   of: Of,

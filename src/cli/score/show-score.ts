@@ -6,7 +6,7 @@ import { tierOf, tierRules, tiers, type Tier } from '../../rules/tiers.js';
 import type { Paint } from '../paint.js';
 import { table } from '../table.js';
 
-/** Millipoints as people read them: `1,234.5`. */
+/** Millipoints in points, as people read them: `1,234.5`. */
 export const points = (millipoints: number): string =>
   (millipoints / 1_000).toLocaleString('en-US', { maximumFractionDigits: 3 });
 
@@ -15,7 +15,7 @@ export interface NextTier {
   readonly missing: number;
 }
 
-/** The tier above that of the balance; undefined at the top. */
+/** The tier above that of this balance; undefined at the top. */
 export function nextTier(balance: number): NextTier | undefined {
   const tier = tiers[tiers.indexOf(tierOf(balance)) - 1];
   return tier === undefined ? undefined : { tier, missing: tierRules[tier].fromMillipoints - balance };
@@ -87,7 +87,7 @@ function recent({ recent: entries, account }: ScoreReport): string {
   return `${indent(receiptTable(entries, account))}\n  All of them: qmesh score log`;
 }
 
-/** @param own whose points are shown as a gain or a loss */
+/** @param own the account from whose point of view points are a gain or a loss */
 export function receiptTable(entries: readonly LedgerEntry[], own: string | undefined): string {
   const rows = entries.map((entry) => [
     shownTime(entry.finishedAt),
@@ -112,7 +112,7 @@ export interface PolicyWord {
   readonly isWarning: boolean;
 }
 
-/** Whose word counts here, and what that does not protect from. */
+/** Which validators count here, and what that does not protect against. */
 export function policyWords({ policy, openClaims, solo }: ScoreReport): PolicyWord[] {
   const { validators, threshold, present, minters } = policy;
   const plain = (text: string): PolicyWord => ({ text, isWarning: false });

@@ -1,4 +1,4 @@
-/** `qmesh top` as text. Pure: what it shows follows from the snapshots it is given. */
+/** The page of `qmesh top` as text. Pure: it depends only on the given snapshots. */
 import type { WorkerReport } from '../../actors/control/messages.js';
 import { workerName } from '../ask-notes.js';
 import { charWidth } from '../display-width.js';
@@ -9,13 +9,13 @@ import { printable } from '../printable.js';
 import { table } from '../table.js';
 import type { MeshWorker, TopSnapshot } from './snapshot.js';
 
-/** How long bars are, and below how many columns they are shorter. */
+/** The length of bars, and below how many columns they are shorter. */
 const bars = { wide: 20, narrow: 8, wideColumns: 64 } as const;
 const sparkBars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 export interface TopPage {
   readonly snapshot: TopSnapshot;
-  /** Tokens a second of the worker here, the latest last. */
+  /** Tokens per second of this home's worker, latest last. */
   readonly speeds: readonly number[];
   readonly paint: Paint;
   /** Of the terminal. */
@@ -36,7 +36,7 @@ export function topPage(shown: TopPage): string {
   ].join('\n');
 }
 
-/** As much of a page as a screen shows: its first lines, and of each what fits, in their colours. */
+/** Cuts a page to the screen: its first lines, each cut to the width, colours kept. */
 export const fittedTo = (
   { columns, rows }: { readonly columns: number; readonly rows: number },
   page: string,
@@ -92,7 +92,7 @@ const drawBar = (share: number, chars: number, tone: (text: string) => string): 
   return `${tone('█'.repeat(full))}${'░'.repeat(chars - full)}`;
 };
 
-/** Of the latest values, against their highest. */
+/** The latest values, scaled to their highest. */
 export function sparkline(values: readonly number[], chars: number): string {
   const latest = values.slice(-chars);
   const highest = Math.max(...latest, 0);

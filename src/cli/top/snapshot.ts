@@ -1,4 +1,7 @@
-/** What `qmesh top` knows at one moment: the worker of this home, by its control socket, and the mesh, as a client sees it. */
+/**
+ * What `qmesh top` knows at one moment: this home's worker, through its control socket, and the mesh as a client sees
+ * it.
+ */
 import { askWorker } from '../../actors/control/ask.js';
 import type { WorkerReport } from '../../actors/control/messages.js';
 import type { QMeshClient, WorkerView } from '../../client/client.js';
@@ -6,9 +9,9 @@ import type { Clock } from '../../runtime/clock.js';
 
 export interface MeshWorker {
   readonly worker: string;
-  /** It is the one of this home. */
+  /** It is this home's worker. */
   readonly isHere: boolean;
-  /** It spoke within the last 15 s. */
+  /** Its last status is less than 15 s old. */
   readonly isFresh: boolean;
   readonly models: readonly string[];
   readonly health: WorkerView['status']['health'];
@@ -22,9 +25,9 @@ export interface MeshWorker {
 export interface TopSnapshot {
   /** Unix time. */
   readonly at: number;
-  /** Null where no worker runs on this home, or it does not answer. */
+  /** Null if this home has no running worker, or it does not answer. */
   readonly here: WorkerReport | null;
-  /** Those that this program is connected to. */
+  /** The workers this program is connected to. */
   readonly mesh: readonly MeshWorker[];
 }
 
@@ -58,6 +61,6 @@ function meshWorker({ worker, status, isFresh }: WorkerView, here: string | unde
   };
 }
 
-/** The one of this home before all others; equals in the order of their IDs, so that rows stay where they are. */
+/** This home's worker first; equals sorted by ID, so that rows stay in place. */
 const busiestFirst = (a: MeshWorker, b: MeshWorker): number =>
   Number(b.isHere) - Number(a.isHere) || b.slots.busy - a.slots.busy || (a.worker < b.worker ? -1 : 1);

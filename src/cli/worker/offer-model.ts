@@ -1,6 +1,7 @@
 /**
- * The first start of a worker on a terminal, without a model: the one that fits this machine best is offered, and fetched where the answer is yes.
- * Later starts serve it, since it is written into the configuration of the home. Any other answer, and any failure, leaves the demo model.
+ * A worker's first start on a terminal, without a model: offers the model that fits this machine best, and fetches it
+ * if the answer is yes. It is written into the home's configuration, so later starts serve it. After any other answer,
+ * or a failure, the demo model is served.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,10 +16,10 @@ import { showBytes } from '../sizes.js';
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** @returns the settings to go on with; undefined where Ctrl-C ended it. */
+/** @returns the settings to continue with; undefined if Ctrl-C ended it */
 export async function offerModel(values: Settings): Promise<Settings | undefined> {
   if (values.model.length > 0 || !canAsk()) return values;
-  // The demo model lies there from the first start on: whoever said no is not asked again.
+  // The demo model is there after the first start, so the question is not asked again.
   if ((await findModelFiles(modelFolders(values))).size > 0) return values;
   const best = bestOf(await recommendHere(values));
   if (best === undefined) return values;
@@ -47,7 +48,7 @@ export async function offerModel(values: Settings): Promise<Settings | undefined
   }
 }
 
-/** Beside what stands there. */
+/** Keeps the other settings in the file. */
 function keep(home: string, name: string): void {
   const path = join(home, 'qmesh.config.json');
   const before = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as object) : {};

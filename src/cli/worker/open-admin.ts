@@ -1,4 +1,4 @@
-/** From settings to a worker's admin server, and to the log that its page shows. */
+/** Creates a worker's admin server, and the log its page shows, from the settings. */
 import type { AdminPort } from '../../actors/admin.actor.js';
 import { parseAdmin } from '../../admin/address.js';
 import { adminServer } from '../../admin/server.js';
@@ -7,7 +7,7 @@ import { LogRing } from '../../runtime/log-ring.js';
 import type { Config } from '../../runtime/config.js';
 import type { Settings } from '../../settings.js';
 
-/** What of a log line the page shows: facts about this worker, and nobody's prompt, key or address. */
+/** The fields of a log line that the page shows: facts about this worker, never prompts, keys or addresses. */
 const shownFields = [
   'admin',
   'bans',
@@ -41,7 +41,7 @@ const shownFields = [
 
 export const pageLog = (): LogRing => new LogRing(systemClock, shownFields);
 
-/** Undefined where it is off. */
+/** Undefined: the admin server is off. */
 export function openAdmin({ values, sources }: Config<Settings>, ring: LogRing): AdminPort | undefined {
   const address = parseAdmin(values.admin);
   if (address === undefined || address === 'off') return undefined;

@@ -1,4 +1,4 @@
-/** The ledger of a worker's home, for as long as the worker runs. */
+/** The ledger of a worker's home, open while the worker runs. */
 import { join } from 'node:path';
 import type { Home } from '../../actors/home/home.js';
 import { openLedger, type Ledger } from '../../actors/scores/ledger.js';
@@ -7,7 +7,7 @@ import type { Minters } from '../../rules/ledger.js';
 import { messageOf } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';
 
-/** Undefined where it cannot be had, which the log says: a worker serves without it. */
+/** Undefined if it cannot be opened, which is logged: the worker then serves without it. */
 export async function ledgerIn({ path }: Home, minters: Minters, log: Logger): Promise<Ledger | undefined> {
   try {
     return await openLedger(await openScoreStore(join(path, scoreFolder)), minters);
@@ -20,7 +20,7 @@ export async function ledgerIn({ path }: Home, minters: Minters, log: Logger): P
   }
 }
 
-/** What was handed over before is written first. */
+/** Writes everything pending first. */
 export const closeLedger = (ledger: Ledger | undefined): Promise<void> =>
   new Promise((closed) => {
     if (ledger === undefined) closed();

@@ -1,4 +1,4 @@
-/** What a worker does on the models network, from its settings. */
+/** Configures a worker's part in the models network from its settings. */
 import { join } from 'node:path';
 import type { Identity } from '../../actors/home/identity.js';
 import type { ModelDisk } from '../../actors/models/model-disk.js';

@@ -1,4 +1,4 @@
-/** From settings to what a worker is built of. */
+/** Turns settings into a worker's options and ports. */
 import { conductFile } from '../../actors/conduct/conduct-file.js';
 import { controlSocket } from '../../actors/control/socket.js';
 import { forkEngine } from '../../actors/engine-process.js';
@@ -34,7 +34,7 @@ export const modelDisk = (values: Settings): ModelDisk =>
     memoryBytes: values.memoryMb === undefined ? undefined : values.memoryMb * 1e6,
   });
 
-/** From the settings, and for what they leave open from this machine and the models. */
+/** From the settings; what they leave open is chosen from this machine and the models. */
 export async function workerOptions(
   values: Settings,
   { keyPair, seed }: Identity,
@@ -62,7 +62,7 @@ export async function workerOptions(
   };
 }
 
-/** What a worker's ports are made of, besides the settings. */
+/** What a worker's ports need besides the settings. */
 export interface Surroundings extends Pick<
   WorkerPorts,
   'onStopAsked' | 'onAdminReady' | 'admin' | 'log' | 'ledger' | 'checks' | 'modelsPort'
@@ -103,7 +103,7 @@ export function workerPorts(
   };
 }
 
-/** Every engine meets the same refusal. */
+/** Logs only the first refusal, since every engine meets the same one. */
 function sayOnce(log: Logger): (error: unknown) => void {
   let isSaid = false;
   return (error) => {

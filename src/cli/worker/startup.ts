@@ -1,8 +1,8 @@
 /**
- * How a starting worker becomes useful, or turns out never to. It is up once it is in its mesh and one of its models is loaded; the
- * others are waited for a little, so that who starts a worker with several models can ask for each of them once it says that it is ready.
- * It is hopeless once its DHT node cannot be opened, or every model is refused: its user is there to mend that, and a
- * supervisor cannot. One of the two is said, once; what fails later is left to the supervisors.
+ * Decides when a starting worker is up, or cannot ever be. It is up once it has joined its mesh and loaded one model;
+ * it waits briefly for the others, so that they can be requested as soon as it reports ready. It fails if its DHT node
+ * cannot be opened or every model is refused, since only its user can fix that. One of the two is reported, once; later
+ * failures are left to the supervisors.
  */
 import type { DhtInfo } from '../../actors/dht.actor.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -13,7 +13,7 @@ export interface StartupEvents {
   hopeless(why: CommandError): void;
 }
 
-/** From the first model to the others. One that is fetched or hashed first may take hours. */
+/** How long to wait for the other models after the first. One that must be fetched or hashed may take hours. */
 export const patienceMs = 5_000;
 
 export class Startup {
@@ -27,7 +27,7 @@ export class Startup {
   #isWaiting = false;
   #isOver = false;
 
-  /** @param wanted how many models are to be served. */
+  /** @param wanted number of models to serve */
   constructor(wanted: number, on: StartupEvents, clock: Clock) {
     this.#wanted = wanted;
     this.#on = on;
@@ -43,19 +43,19 @@ export class Startup {
     this.#giveUp(CommandError.because(why, 'the worker cannot join its mesh', { code: 'network_failed' }));
   }
 
-  /** @param models the names of all that can be asked for by now, the one that was just loaded among them. */
+  /** @param models names of all that can be requested now, including the one just loaded */
   loaded(models: readonly string[]): void {
     this.#hasLoaded = true;
     this.offered(models);
   }
 
-  /** @param models the names of all that can be asked for by now, whether they are in memory or not. */
+  /** @param models names of all that can be requested now, in memory or not */
   offered(models: readonly string[]): void {
     this.#models = models;
     this.#look();
   }
 
-  /** @param place of the model in the list of those wanted. */
+  /** @param place index of the model in the list of wanted models */
   refused(place: number, reason: string): void {
     this.#refused.set(place, reason);
     if (this.#refused.size < this.#wanted) return this.#look();
