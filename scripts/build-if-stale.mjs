@@ -1,4 +1,4 @@
-/** Builds dist/ unless it is newer than everything it is made from: `npm start` should not compile what has not changed. */
+/** Builds dist/ unless it is newer than all its sources, so that `npm start` does not compile unchanged code. */
 import { execSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * `npm run clean`: removes what can be made again (build output, coverage, logs, caches, packed tarballs).
- * It never touches a home folder (identity, points) or models/, which took somebody a download.
+ * `npm run clean`: removes everything that can be regenerated (build output, coverage, logs, caches, packed tarballs).
+ * It never touches a home folder (identity, points) or models/, which somebody had to download.
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';

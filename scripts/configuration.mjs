@@ -1,4 +1,4 @@
-/** `npm run configuration`: writes docs/configuration.md from the one table of settings, src/settings.ts. */
+/** `npm run configuration`: generates docs/configuration.md from the table of settings in src/settings.ts. */
 import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -36,9 +36,9 @@ export function configurationPage(rows) {
   return [introduction, ...sections].join('\n');
 }
 
-/** A default as one would type it; '' for none. @param {string} json */
+/** A default as one would type it; '' if there is none. @param {string} json */
 function readable(json) {
-  const home = homedir().replaceAll('\\', '\\\\'); // as it stands in JSON
+  const home = homedir().replaceAll('\\', '\\\\'); // as it appears in JSON
   const text = json.replaceAll(home, '~').replace(/^"(.*)"$/, '$1');
   return text === '[]' ? '' : text.replace(/^\{"kind":"(\w+)"\}$/, '$1');
 }

@@ -1,4 +1,4 @@
-/** `npm run errors`: writes docs/errors.md from the registries of error codes. */
+/** `npm run errors`: generates docs/errors.md from the registries of error codes. */
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -13,7 +13,7 @@ When a command fails, it prints three lines on stderr: what went wrong, why, and
     {"error":{"code":"no_worker","message":"no answer","why":"No worker was found …","next":"Start one …"}}
 `;
 
-/** @param {readonly (readonly string[])[]} rows the first is the head */
+/** @param {readonly (readonly string[])[]} rows the first is the header */
 function table(rows) {
   const [head = [], ...body] = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
   const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`;

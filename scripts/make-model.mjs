@@ -1,4 +1,7 @@
-/** Writes one of the project's own models: `node scripts/make-model.mjs demo|keyed|bench-tiny|bench-0.5b|bench-1b OUT.gguf` (after a build). */
+/**
+ * Writes one of the project's own models (after a build):
+ * `node scripts/make-model.mjs demo|keyed|bench-tiny|bench-0.5b|bench-1b OUT.gguf`
+ */
 import { isModelKind, modelKinds, writeModel } from '../dist/gguf/models.js';
 
 const [kind, path] = process.argv.slice(2);

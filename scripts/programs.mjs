@@ -1,8 +1,10 @@
 /**
- * `node scripts/programs.mjs [NAME…]`: programs that others wrote, unchanged, against this mesh. Each is installed at the version named
- * here into a temporary folder, with what scripts/programs/ has a person do with it; a worker with the demo model and `qmesh serve` answer. Prints
- * what worked, as a table for docs/openai.md; ends with 1 where something did not. It needs the npm registry, a build and some minutes, and so it is
- * not part of the tests.
+ * `node scripts/programs.mjs [NAME…]`: runs unmodified third-party programs against this mesh. Each is installed at the
+ * version given here into a temporary folder, together with its script from scripts/programs/, which uses it as a
+ * person would. A worker with the demo model and `qmesh serve` answer. Prints what works and what does not, for
+ * docs/openai.md, and exits with 1 if anything failed.
+ *
+ * It needs the npm registry, a build and several minutes, so it is not part of the tests.
  */
 import { execFile, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +17,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * What is installed for each; the newest that runs on Node 20.
+ * Packages to install for each: the newest versions that run on Node 20.
  * @type {Record<string, Record<string, string>>}
  */
 const programs = {
@@ -62,14 +64,14 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** @returns the base URL of a gateway before one worker. */
+/** @returns the base URL of a gateway in front of one worker */
 async function serve() {
   const env = {
     ...process.env,
     QMESH_HOME: join(scratch, 'home'),
     QMESH_HOST: '127.0.0.1',
     QMESH_ADMIN: 'off',
-    QMESH_CONTEXT: '131072', // an agent's own prompt is long, and the demo model's tokens are short
+    QMESH_CONTEXT: '131072', // agents have long prompts, and the demo model's tokens are short
     QMESH_SLOTS: '2',
   };
   const dht = await said(
@@ -89,11 +91,11 @@ async function serve() {
 }
 
 /**
- * Starts a program of this project, and waits for what it says.
+ * Starts one of this project's programs and waits for an event in its log.
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
  * @param {string} event
- * @returns {Promise<Record<string, unknown>>} the line of its log
+ * @returns {Promise<Record<string, unknown>>} the event's log line
  */
 function said(args, env, event) {
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -134,7 +136,7 @@ async function install(name) {
 async function tryOut(name, folder, baseUrl) {
   const env = {
     PATH: process.env.PATH,
-    HOME: folder, // nothing of this user's settings
+    HOME: folder, // nothing from this user's settings
     OPENAI_BASE_URL: baseUrl,
     OPENAI_API_KEY: 'any',
     OPENAI_MODEL: 'qmesh-demo',

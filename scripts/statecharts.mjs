@@ -1,6 +1,7 @@
 /**
- * `npm run statecharts`: draws every machine of dist/machines/ into docs/statecharts/, and removes pages of machines that
- * are gone. A new machine needs nothing here: whatever a `*.machine.js` exports that is an XState machine is drawn.
+ * `npm run statecharts`: draws every machine of dist/machines/ into docs/statecharts/, and removes the pages of
+ * machines that no longer exist. A new machine needs no change here: every XState machine exported by a `*.machine.js`
+ * is drawn.
  */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,7 +20,7 @@ const modules = await Promise.all(
     exports: await import(join(machines, file)),
   })),
 );
-// elkjs is CommonJS: its types put the class one level too deep.
+// elkjs is CommonJS: its types nest the class one level too deep.
 const Constructor = /** @type {new () => import('elkjs').ELK} */ (/** @type {unknown} */ (ELK));
 const pages = await statechartPages(modules, new Constructor());
 

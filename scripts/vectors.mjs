@@ -1,8 +1,8 @@
 /**
- * `node scripts/vectors.mjs`: writes the test vectors of the ledger and of shelves into test/vectors/, for any language to check itself by.
- * They are made without this project's own code (OpenSSL through node:crypto, canonical JSON by sorting keys, points by
- * arithmetic), so that they say what docs/ledger.md says and not what src/ happens to do. A test makes them anew and
- * compares, and another one holds src/ against them.
+ * `node scripts/vectors.mjs`: writes the test vectors of the ledger and of shelves into test/vectors/, for
+ * implementations in any language. They are made without this project's own code (OpenSSL through node:crypto,
+ * canonical JSON by sorting keys, points by arithmetic), so that they follow docs/ledger.md and not what src/ happens
+ * to do. One test regenerates and compares them, another checks src/ against them.
  */
 import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -33,7 +33,11 @@ function account(name) {
 const [client, worker, other] = [account('client'), account('worker'), account('another account')];
 const validators = ['validator 1', 'validator 2', 'validator 3', 'validator 4'].map(account);
 
-/** RFC 8785, for what is signed here: ASCII keys, strings, whole numbers, booleans. @param {unknown} value @returns {string} */
+/**
+ * RFC 8785, for the values signed here: ASCII keys, strings, whole numbers, booleans.
+ * @param {unknown} value
+ * @returns {string}
+ */
 function canonical(value) {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
@@ -52,7 +56,7 @@ const signed = (kind, body, by) => ({ ...body, signature: by.sign(Buffer.from(si
 
 const codePoints = (/** @type {string} */ text) => Array.from(text).length;
 
-// ── a request's objects ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── a request's objects ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /** @param {{promptChars: number}} order @param {{resultChars: number, responseMs: number, success: boolean}} facts */
 function points({ promptChars }, { resultChars, responseMs, success }) {
@@ -65,7 +69,7 @@ function points({ promptChars }, { resultChars, responseMs, success }) {
 
 /**
  * @typedef {{client?: Account, worker?: Account, order?: object, receipt?: object, ack?: object}} Changes
- * @param {Changes} changes in what is signed, before it is signed
+ * @param {Changes} changes applied before signing
  */
 function claim(changes = {}) {
   const { client: asks = client, worker: serves = worker } = changes;
@@ -122,9 +126,9 @@ const attestation = (receipt, by, verdict = 'valid') =>
     by,
   );
 
-// ── signed-objects.json ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── signed-objects.json ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The order L of the group, and every encoding of a point of small order (with and without canonical form). */
+/** The group order L, and every encoding of a point of small order (canonical or not). */
 const groupOrder = 2n ** 252n + 27742317777372353535851937790883648493n;
 const smallOrderKeys = [
   '0100000000000000000000000000000000000000000000000000000000000000',
@@ -147,15 +151,19 @@ const one = '01'.padEnd(64, '0');
 
 const littleEndian = (/** @type {Buffer} */ bytes) => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
 
-/** The same signature with S + L: a verifier that does not compare S with L takes it. @param {string} signature */
+/** The same signature with S + L. A verifier that does not check S < L accepts it. @param {string} signature */
 function malleated(signature) {
   const s = littleEndian(Buffer.from(signature.slice(64), 'hex')) + groupOrder;
   return signature.slice(0, 64) + Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse().toString('hex');
 }
 
 /**
- * Without any secret: under a key of small order, R = the base point and S = 1 verify every message whose challenge is a
- * multiple of 8. @param {string} kind @param {string} signer the field that names who signs @param {{at: number}} body @param {string} key
+ * Needs no secret: under a key of small order, R = the base point and S = 1 verify every message whose challenge is a
+ * multiple of 8.
+ * @param {string} kind
+ * @param {string} signer the field that names the signer
+ * @param {{at: number}} body
+ * @param {string} key
  */
 function forged(kind, signer, body, key) {
   for (let at = body.at; ; at++) {
@@ -166,7 +174,7 @@ function forged(kind, signer, body, key) {
   }
 }
 
-/** Another value of the same shape. @param {unknown} value */
+/** A different value of the same type. @param {unknown} value */
 function changed(value) {
   if (typeof value === 'number') return value + 1;
   if (typeof value === 'boolean') return !value;
@@ -305,7 +313,7 @@ function signedObjects() {
   };
 }
 
-// ── text-hashes.json ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── text-hashes.json ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 function textHashes() {
   const texts = ['', 'count from 5', 'größer', 'e\u0301', '🦆👩‍👩‍👧', 'a\r\n\u0000\u2028b', 'x'.repeat(200)];
@@ -331,7 +339,7 @@ function textHashes() {
   };
 }
 
-/** By themselves, because not every reader of JSON takes them. */
+/** In a separate file, because not every JSON parser accepts them. */
 function loneSurrogates() {
   return {
     about:
@@ -341,7 +349,7 @@ function loneSurrogates() {
   };
 }
 
-// ── claims.json ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── claims.json ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function claims() {
   const view = {
@@ -415,7 +423,7 @@ function claims() {
   };
 }
 
-// ── certificates.json ────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── certificates.json ────────────────────────────────────────────────────────────────────────────────────────────────
 
 function certificates() {
   const { order, receipt, ack } = claim();
@@ -450,11 +458,11 @@ function certificates() {
   };
 }
 
-// ── ledger.json ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── ledger.json ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** @typedef {{ hash: string, order: string, worker: string, client: string, maxPrice: number, score: number, success: boolean, complexity: number, responseMs: number, finishedAt: number }} Certified */
 
-/** Certified receipts as the fold sees them, from a small generator of numbers, and the balances that follow. */
+/** Certified receipts as the fold sees them, from a small number generator, and the resulting balances. */
 function ledger() {
   let state = 42;
   const next = (/** @type {number} */ below) => {
@@ -463,7 +471,7 @@ function ledger() {
   };
   const accounts = Array.from({ length: 14 }, (_, n) => sha256(`account ${n}`));
   const certified = Array.from({ length: 260 }, (_, n) => {
-    const conflicts = n % 20 === 19; // another receipt of the order before it
+    const conflicts = n % 20 === 19; // another receipt for the previous order
     const serial = conflicts ? n - 1 : n;
     const busy = serial < 190;
     const success = next(20) > 0;
@@ -494,7 +502,11 @@ function ledger() {
   };
 }
 
-/** The formula of docs/ledger.md for each account. @param {Certified[]} certified @param {string[] | undefined} minters */
+/**
+ * The formula of docs/ledger.md, for each account.
+ * @param {Certified[]} certified
+ * @param {string[] | undefined} minters
+ */
 function balances(certified, minters) {
   const counted = certified.filter(
     ({ order, hash }) => !certified.some((rival) => rival.order === order && rival.hash < hash),
@@ -527,7 +539,7 @@ function balances(certified, minters) {
   });
 }
 
-// ── hash-tree.json ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── hash-tree.json ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 function hashTree() {
   const hashes = Array.from({ length: 300 }, (_, n) => sha256(`receipt ${n}`));
@@ -548,12 +560,12 @@ function hashTree() {
   };
 }
 
-// ── shelf.json ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── shelf.json ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function shelf() {
   const subject = { network: 'acme/qmesh-models-v2', key: account('a connection').publicKey };
   const drive = account('a drive').publicKey;
-  /** @param {object} changes in what is signed @param {Account} by @param {string} kind */
+  /** @param {object} changes applied before signing @param {Account} by @param {string} kind */
   const message = (changes = {}, by = worker, kind = 'shelf') => {
     const { signature } = signed(kind, { ...subject, node: worker.publicKey, drive, ...changes }, by);
     return { v: 2, type: 'shelf', node: worker.publicKey, drive, signature };
@@ -593,7 +605,7 @@ function flipped({ signature, ...rest }) {
   return { ...rest, signature: bytes.toString('hex') };
 }
 
-/** File name → what is in it, for test/vectors/. */
+/** File name → contents, for test/vectors/. */
 export function vectors() {
   return {
     'signed-objects.json': signedObjects(),

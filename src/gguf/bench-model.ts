@@ -1,6 +1,6 @@
 /**
- * Models of the shapes that people run, with random Q4_0 weights: they compute exactly what a real model of that shape
- * computes and say nonsense. Deterministic from the seed; streamed to disk.
+ * Models with the shapes of real ones and random Q4_0 weights. They compute exactly as much as a real model of that
+ * shape, and generate nonsense. Deterministic for a given seed; streamed to disk.
  */
 import { createCipheriv } from 'node:crypto';
 import { TensorType } from './format.js';
@@ -10,7 +10,7 @@ import { float32Bytes, type GgufContent, type TensorSource } from './writer.js';
 
 export type BenchShape = 'tiny' | '0.5b' | '1b';
 
-/** 0.5b is the shape of Qwen2.5-0.5B with a vocabulary of 32,000, 1b that of Llama-3.2-1B; tiny is for smoke tests. */
+/** 0.5b has the shape of Qwen2.5-0.5B with a vocabulary of 32,000, 1b that of Llama-3.2-1B; tiny is for smoke tests. */
 const shapes: Readonly<Record<BenchShape, Omit<LlamaShape, 'name' | 'contextLength' | 'ropeFreqBase' | 'fileType'>>> = {
   tiny: { embeddingLength: 128, feedForwardLength: 256, blockCount: 2, headCount: 2, headCountKv: 1, vocabSize: 2048 },
   '0.5b': {
@@ -34,15 +34,15 @@ const shapes: Readonly<Record<BenchShape, Omit<LlamaShape, 'name' | 'contextLeng
 const contextLength = 8192;
 const mostlyQ4 = 2;
 const q4Block = { elements: 32, bytes: 18 };
-/** Standard deviation of Q4_0's sixteen levels −8 … 7 when all are equally likely. */
+/** Standard deviation of Q4_0's sixteen levels −8 … 7 if all are equally likely. */
 const levelDeviation = 4.61;
-/** Chunk written at once; whole blocks. */
+/** Size of a chunk to write; a whole number of blocks. */
 const chunkBytes = q4Block.bytes * 65_536;
 
-/** Outputs that are never said, so that greedy decoding goes on until it is stopped: their rows are zero. */
+/** Tokens that are never generated, so that greedy decoding continues until it is stopped: their rows are zero. */
 const silentTokens = [TokenId.unknown, TokenId.bos, TokenId.eos, TokenId.imStart, TokenId.imEnd];
 
-/** @param seed 0 … 2³² − 1; equal seeds give equal files. */
+/** @param seed 0 … 2³² − 1; equal seeds give equal files */
 export function benchModel(size: BenchShape, seed = 1): GgufContent {
   const dimensions = shapes[size];
   const words = Array.from({ length: dimensions.vocabSize - TokenId.imEnd - 1 }, (_, i) => `\u2581w${i.toString(36)}`);
@@ -63,7 +63,7 @@ export function benchModel(size: BenchShape, seed = 1): GgufContent {
   return { metadata: { ...llamaMetadata(shape), ...vocabulary.metadata }, tensors };
 }
 
-/** Random blocks whose scale keeps activations near one; `silentRows` are zero. */
+/** Random blocks with a scale that keeps activations near one; `silentRows` are zero. */
 function* randomQ4(
   inputs: number,
   outputs: number,
@@ -90,7 +90,7 @@ function* randomQ4(
 
 const clamp = (offset: number, chunk: Uint8Array): number => Math.max(0, Math.min(chunk.length, offset));
 
-/** IEEE 754 binary16 of a number between 2⁻¹⁴ and 65,504, its fraction cut. */
+/** IEEE 754 binary16 of a number between 2⁻¹⁴ and 65,504, with a truncated fraction. */
 function halfFloat(value: number): number {
   const bits = Buffer.alloc(4);
   bits.writeFloatBE(value);

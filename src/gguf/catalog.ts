@@ -1,6 +1,6 @@
 /**
- * The catalog of real models that people run, `models/catalog.json`: where each comes from and what it needs. Nothing in it is
- * taken on trust later: a file that was fetched is inspected, and its SHA-256 is the model's name in the mesh.
+ * The catalog of popular models, `models/catalog.json`: where each comes from and what it needs. Nothing in it is
+ * trusted later: a fetched file is inspected, and its SHA-256 identifies the model in the mesh.
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
@@ -16,15 +16,15 @@ const entrySchema = z
     /** `hf:user/repository/file.gguf`, or `https:`. */
     uri: z.string().regex(/^(hf:[\w.-]+\/[\w.-]+\/[\w./-]+|https:\/\/\S+)\.gguf$/),
     bytes,
-    /** False once the size was seen from the bytes. */
+    /** False once the size has been measured on the file itself. */
     bytesApproximate: z.boolean(),
-    /** Tokens that the model was trained to see. */
+    /** The context length the model was trained with. */
     contextSize: z.number().int().positive(),
     licence: z.string().min(2),
-    /** For one slot of 4,096 tokens, as memory.ts estimates. */
+    /** For one slot of 4,096 tokens, as estimated by memory.ts. */
     memoryBytes: bytes,
     note: z.string().min(1),
-    /** Only where computed from the bytes; never copied from memory or a page. */
+    /** Only if computed from the file itself; never copied from memory or a web page. */
     sha256: z
       .string()
       .regex(/^[0-9a-f]{64}$/)
@@ -46,14 +46,14 @@ const catalogSchema = z.strictObject({
 export type CatalogEntry = z.infer<typeof entrySchema>;
 export type Catalog = z.infer<typeof catalogSchema>;
 
-/** @throws Error that names each field that is wrong */
+/** @throws Error that names each invalid field */
 export function parseCatalog(text: string): Catalog {
   const result = catalogSchema.safeParse(JSON.parse(text));
   if (!result.success) throw new Error(`the catalog of models is wrong:\n${z.prettifyError(result.error)}`);
   return result.data;
 }
 
-/** The catalog that came with the program. */
+/** The catalog shipped with the program. */
 export async function readCatalog(): Promise<Catalog> {
   return parseCatalog(await readFile(catalogUrl, 'utf8'));
 }

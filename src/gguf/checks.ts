@@ -1,19 +1,22 @@
 /**
- * Is this header the header of a model? Refuses what makes llama.cpp abort its process or read beyond an array, and what it
- * would refuse itself with less to say. Only what is surely wrong is refused: rules about shape hold for the architectures
- * named here, all others are left to llama.cpp's own checks.
+ * Checks whether a header belongs to a model. Refuses what would make llama.cpp abort its process or read out of
+ * bounds, and what it would refuse itself with a less helpful message. Only definite errors are refused: rules about
+ * shapes apply only to the architectures listed here, and everything else is left to llama.cpp's own checks.
  */
 import { ValueType } from './format.js';
 import { GgufError, type GgufErrorCode } from './error.js';
 import { type GgufHeader, quote } from './reader.js';
 
-/** Plain transformers whose blocks all have attention and a feed-forward part under the usual names. */
+/** Plain transformers: every block has attention and a feed-forward part under the usual names. */
 const plainTransformers = new Set([
   ...['llama', 'qwen2', 'qwen2moe', 'qwen3', 'qwen3moe', 'gemma', 'gemma2', 'gemma3'],
   ...['phi3', 'granite', 'smollm3', 'starcoder2'],
 ]);
 
-/** What every block of a plain transformer has: one name of each row. Experts and fused tensors go by longer names. */
+/**
+ * Tensors that every block of a plain transformer has: one match per pattern. Experts and fused tensors have longer
+ * names.
+ */
 const blockTensors: readonly RegExp[] = [
   /^attn_norm\.weight$/,
   /^attn_(q|qkv)\.weight$/,
@@ -24,7 +27,7 @@ const blockTensors: readonly RegExp[] = [
   /^ffn_down(_exps|\.\d+)?\.weight$/,
 ];
 
-/** What a file may be besides a model (`general.type`, and what was written before there was that). */
+/** What a file may be other than a model (`general.type`, or the values used before it existed). */
 const otherKinds: ReadonlyMap<unknown, string> = new Map([
   ['adapter', 'it is an adapter (LoRA), which changes a model and is none'],
   ['mmproj', 'it is the part by which a model sees or hears (mmproj), and no model'],
@@ -33,20 +36,23 @@ const otherKinds: ReadonlyMap<unknown, string> = new Map([
   ['vocab', 'it holds the vocabulary of a model, and no model'],
 ]);
 
-/** These turn text into vectors or sound. */
+/** Their output is vectors or sound. */
 const architecturesWithoutText = new Set([
   ...['bert', 'nomic-bert', 'nomic-bert-moe', 'jina-bert-v2', 'jina-bert-v3', 'modern-bert', 'neo-bert', 'eurobert'],
   ...['gemma-embedding', 't5encoder', 'wavtokenizer-dec'],
 ]);
 
-/** llama.cpp stops at 512 (LLAMA_MAX_LAYERS); twice that leaves room for newer versions. */
+/** llama.cpp's limit is 512 (LLAMA_MAX_LAYERS); twice that leaves room for newer versions. */
 const maxBlocks = 1024;
-/** llama.cpp aborts beyond (LLAMA_MAX_EXPERTS). */
+/** llama.cpp aborts above this (LLAMA_MAX_EXPERTS). */
 const maxExperts = 1024;
-/** Ways to stretch positions over a longer context (`rope.scaling.type`), as llama.cpp names them (LLAMA_ROPE_SCALING_TYPES). */
+/**
+ * Methods to extend positions to a longer context (`rope.scaling.type`), by llama.cpp's names
+ * (LLAMA_ROPE_SCALING_TYPES).
+ */
 const ropeScalings: readonly unknown[] = ['none', 'linear', 'yarn', 'longrope'];
 const noTokenizer: readonly unknown[] = ['none', 'no_vocab'];
-/** Of embedding models and of RWKV. In a plain transformer llama.cpp aborts on them, for one token or another. */
+/** Tokenizers of embedding models and of RWKV. In a plain transformer, some tokens make llama.cpp abort with them. */
 const foreignTokenizers: readonly unknown[] = ['bert', 'rwkv'];
 
 type Fail = (code: GgufErrorCode, reason: string) => never;
@@ -78,7 +84,7 @@ export function checkModel(header: GgufHeader): void {
   checkTensors(header, numbers, fail);
 }
 
-/** Metadata of the file's architecture, as numbers. */
+/** Numeric metadata of the file's architecture. */
 class Numbers {
   constructor(
     private readonly header: GgufHeader,
@@ -86,7 +92,7 @@ class Numbers {
     private readonly fail: Fail,
   ) {}
 
-  /** Undefined also where the value is an array with a number per block. */
+  /** Also undefined if the value is an array with one number per block. */
   optional(key: string): number | undefined {
     const value = this.header.scalars.get(`${this.architecture}.${key}`);
     if (value === undefined) return undefined;
@@ -104,14 +110,14 @@ class Numbers {
     return this.header.arrays.has(`${this.architecture}.${key}`);
   }
 
-  /** A number for all blocks, or one for each: none may be missing. */
+  /** Requires one number for all blocks, or one for each block. */
   requiredOfEach(key: string): void {
     if (!this.isArray(key)) this.required(key);
     else if (this.#items(key).some((value) => value < 1))
       this.fail('bad_metadata', `${this.architecture}.${key} is 0 or less for one of its blocks`);
   }
 
-  /** The largest, where blocks differ. */
+  /** The largest, if blocks differ. */
   most(key: string): number | undefined {
     return this.isArray(key) ? Math.max(0, ...this.#items(key)) : this.optional(key);
   }
@@ -121,7 +127,7 @@ class Numbers {
   }
 }
 
-/** Of any architecture: llama.cpp asserts that a block with experts uses some of them, and one without uses none. */
+/** For any architecture: llama.cpp asserts that a block with experts uses some of them, and one without uses none. */
 function checkExperts(numbers: Numbers, fail: Fail): void {
   if (numbers.isArray('expert_count')) return;
   const experts = numbers.optional('expert_count') ?? 0;
@@ -130,14 +136,14 @@ function checkExperts(numbers: Numbers, fail: Fail): void {
   if (used > experts || (experts > 0 && used < 1)) fail('bad_metadata', `it uses ${used} of ${experts} experts`);
 }
 
-/** Of any architecture: an unknown one fails an assertion. */
+/** For any architecture: an unknown type fails an assertion. */
 function checkRopeScaling({ scalars }: GgufHeader, architecture: string, fail: Fail): void {
   const scaling = scalars.get(`${architecture}.rope.scaling.type`);
   if (typeof scaling === 'string' && !ropeScalings.includes(scaling))
     fail('bad_metadata', `${architecture}.rope.scaling.type is ${quote(scaling)}`);
 }
 
-/** Of any architecture: a norm with such an epsilon fails an assertion, such a frequency makes every number NaN. */
+/** For any architecture: a bad norm epsilon fails an assertion, and a bad RoPE frequency makes every number NaN. */
 function checkFloats(header: GgufHeader, fail: Fail): void {
   for (const [key, value] of header.scalars) {
     if (typeof value !== 'number') continue;
@@ -153,7 +159,7 @@ function checkHeads(numbers: Numbers, fail: Fail): void {
   numbers.required('context_length');
   numbers.required('block_count');
   const embedding = numbers.required('embedding_length');
-  // each is a size of a tensor, and llama.cpp asserts that none is 0
+  // each is a tensor dimension, and llama.cpp asserts that none is 0
   for (const key of ['attention.head_count_kv', 'attention.key_length', 'attention.value_length'])
     if (numbers.most(key) !== undefined) numbers.requiredOfEach(key);
   numbers.requiredOfEach('attention.head_count');
@@ -169,8 +175,9 @@ function checkHeads(numbers: Numbers, fail: Fail): void {
 }
 
 /**
- * Of any architecture: llama.cpp aborts where there is no tokenizer or two tokens are equal, and older versions read beyond short arrays.
- * An ID of a special token beyond the vocabulary does no harm: llama.cpp takes its default instead.
+ * For any architecture: llama.cpp aborts if there is no tokenizer or two tokens are equal, and older versions read out
+ * of bounds if arrays are too short. A special token's ID outside the vocabulary is harmless: llama.cpp uses its
+ * default instead.
  */
 function checkTokenizer(header: GgufHeader, fail: Fail): void {
   if (noTokenizer.includes(header.scalars.get('tokenizer.ggml.model'))) fail('bad_tokenizer', 'it has no tokenizer');

@@ -1,13 +1,13 @@
 /**
- * Parts for models whose weights are set by hand so that their answers are known in advance, yet which run through the whole of
- * llama.cpp like any other: a residue number system, in which "plus one" is a matter of wiring, and one real attention head
- * that copies what the most recent **source** token holds.
+ * Building blocks for models whose weights are set by hand. Their answers are known in advance, yet they run through
+ * all of llama.cpp like any other model. The parts are a residue number system, in which "plus one" is only wiring, and
+ * one real attention head that copies what the most recent **source** token holds.
  *
- * The head. A source's key is constant in a RoPE pair that turns too slowly to notice, and a second pair, turning by 10⁻⁵ per
- * token, makes the score fall linearly with distance: to an asking position a source scores baseScore − slope · distance, to a
- * refusing one far below zero. Tokens that hold nothing score restScore, the others 0. So who asks sees the latest source, and who
- * refuses, or finds no source, copies nothing. The key cache is f16: a source at position p is seen up to p / 4096 tokens off
- * its place, hence the gentle slope.
+ * The head: a source's key is constant in a RoPE pair that turns too slowly to matter. A second pair, turning by 10⁻⁵
+ * per token, makes the score fall linearly with distance. At an asking position, a source scores baseScore − slope ·
+ * distance; at a refusing one, far below zero. Tokens that hold nothing score restScore, all others 0. So a position
+ * that asks sees the latest source, and one that refuses or finds no source copies nothing. The key cache is f16: a
+ * source at position p appears up to p / 4096 tokens away from its place, which is why the slope is gentle.
  */
 import { type LlamaShape, Matrix } from './llama-architecture.js';
 
@@ -26,7 +26,7 @@ const outweighs = 20;
 const restScore = outweighs;
 const baseScore = slope * contextLength + restScore + outweighs;
 
-/** Every token's embedding has this squared length, so that the norm before attention is one known factor. */
+/** Squared length of every token's embedding, so that the norm before attention is one known factor. */
 const embeddingNormSquared = 6;
 
 export function circuitShape(name: string, vocabSize: number): LlamaShape {
@@ -44,7 +44,10 @@ export function circuitShape(name: string, vocabSize: number): LlamaShape {
   };
 }
 
-/** Numbers as one-hot residues. Two different numbers below the product of the moduli agree in all but one residue at most. */
+/**
+ * Numbers as one-hot residues. Two different numbers below the product of the moduli agree in all but one residue at
+ * most.
+ */
 export class Residues {
   readonly width: number;
 
@@ -56,7 +59,7 @@ export class Residues {
     this.width = moduli.reduce((sum, modulus) => sum + modulus, 0);
   }
 
-  /** The dimensions that are one for this number; one per modulus. */
+  /** The dimensions that are one for this number, one per modulus. */
   dimensionsOf(number: number): number[] {
     let first = this.start;
     return this.moduli.map((modulus) => {
@@ -67,7 +70,7 @@ export class Residues {
   }
 }
 
-/** Gives a token its embedding: one in each of `ones`, the rest of its length in the dimension `padding`. */
+/** Sets a token's embedding: one in each of `ones`, and the rest of its length in the dimension `padding`. */
 export function embed(embeddings: Matrix, token: number, ones: readonly number[], padding: number): void {
   for (const dimension of ones) embeddings.set(token, dimension, 1);
   embeddings.set(token, padding, Math.sqrt(embeddingNormSquared - ones.length));
@@ -79,7 +82,7 @@ export interface RecencyHead {
   /** Flag of positions that ask. */
   readonly asks: number;
   /**
-   * Flags of the positions that must copy nothing, of the tokens that hold nothing, and of all tokens. Not needed where every
+   * Flags of positions that must copy nothing, of tokens that hold nothing, and of all tokens. Not needed if every
    * position asks and only sources hold anything.
    */
   readonly idle?: { readonly refuses: number; readonly rests: number; readonly any: number };
@@ -96,7 +99,7 @@ export function recencyHead(shape: LlamaShape, head: RecencyHead): Record<string
     new Matrix(d, headDimensions),
     new Matrix(d, d),
   ];
-  const afterNorm = Math.sqrt(d / embeddingNormSquared); // what a one of the embedding has become
+  const afterNorm = Math.sqrt(d / embeddingNormSquared); // what a one in the embedding is after the norm
   const softmaxScale = Math.sqrt(headDimensions);
   const still = Math.sqrt(baseScore * softmaxScale) / afterNorm;
   const rest = Math.sqrt(restScore * softmaxScale) / afterNorm;
@@ -109,7 +112,7 @@ export function recencyHead(shape: LlamaShape, head: RecencyHead): Record<string
     query.set(restPair, head.idle.any, rest);
     key.set(restPair, head.idle.rests, rest);
   }
-  // Turned by its position, (0, q)·(k, 0) becomes q·k·sin(turn · (source − asking)): falling with distance.
+  // Rotated by position, (0, q)·(k, 0) becomes q·k·sin(turn · (source − asking)), which falls with distance.
   query.set(slowPair + 1, head.asks, slow);
   key.set(slowPair, head.source, slow);
   for (let i = 0; i < head.copies.width; i++) {

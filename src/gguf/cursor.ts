@@ -1,22 +1,25 @@
 /**
- * Reads the header of an untrusted file front to back through one small window. Whatever the file claims, memory stays
- * bounded by the window, and time by maxHeaderBytes; the event loop is free at each refill of the window.
+ * Reads the header of an untrusted file sequentially through a small window. Whatever the file claims, memory is
+ * bounded by the window and time by maxHeaderBytes. The event loop can run at each refill of the window.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { GgufError, type GgufErrorCode } from './error.js';
 
 /** Real headers are below 30 MiB: 260,000 tokens with their merges, and a tokenizer as JSON. */
 export const maxHeaderBytes = 96 * 2 ** 20;
-/** Also the longest value that can be read in one piece. */
+/** Also the longest value that can be read at once. */
 export const windowBytes = 2 ** 20;
-/** What is read from the file at once, unless more is asked for: some 10,000 tokens, parsed in a few milliseconds. */
+/**
+ * Bytes read from the file at a time, unless more are needed: about 10,000 tokens, which take a few milliseconds to
+ * parse.
+ */
 const refillBytes = 128 * 1024;
 
 export class HeaderCursor {
   readonly #window = Buffer.allocUnsafe(windowBytes);
   #start = 0; // next unread byte of the window
-  #end = 0; // first byte of the window that holds nothing
-  #fileOffset = 0; // place in the file of the window's end
+  #end = 0; // end of the data in the window
+  #fileOffset = 0; // offset in the file of the window's end
 
   private constructor(
     readonly path: string,
@@ -26,7 +29,7 @@ export class HeaderCursor {
 
   static async open(path: string): Promise<HeaderCursor> {
     try {
-      const status = await stat(path); // before it is opened: opening a named pipe would wait for its writer
+      const status = await stat(path); // before opening it: opening a named pipe would wait for a writer
       if (!status.isFile()) throw new Error('it is not a file');
       return new HeaderCursor(path, status.size, await open(path, 'r'));
     } catch (error) {
@@ -47,12 +50,14 @@ export class HeaderCursor {
     return this.file.close();
   }
 
-  /** True when the next `bytes` bytes can be taken without waiting. */
+  /** Whether the next `bytes` bytes can be taken without waiting. */
   holds(bytes: number): boolean {
     return this.#end - this.#start >= bytes;
   }
 
-  /** Waits until `bytes` bytes (at most windowBytes) can be taken; refuses where the file or the header may not be that long. */
+  /**
+   * Waits until `bytes` bytes (at most windowBytes) can be taken. Fails if they exceed the file or the header limit.
+   */
   async need(bytes: number): Promise<void> {
     if (this.holds(bytes)) return;
     this.#mayReach(this.position + bytes);
@@ -68,7 +73,7 @@ export class HeaderCursor {
     }
   }
 
-  /** Passes over bytes without reading them. */
+  /** Skips bytes without reading them. */
   skip(bytes: number): void {
     const target = this.position + bytes;
     this.#mayReach(target);
@@ -80,7 +85,7 @@ export class HeaderCursor {
     }
   }
 
-  /** The next `bytes` bytes; valid until the next call. */
+  /** The next `bytes` bytes, valid until the next call. */
   take(bytes: number): Buffer {
     this.#start += bytes;
     return this.#window.subarray(this.#start - bytes, this.#start);
@@ -91,7 +96,7 @@ export class HeaderCursor {
     return this.#window.readUInt32LE(this.#start - 4);
   }
 
-  /** Exact up to 2⁵³, and beyond every limit here above that. */
+  /** Exact up to 2⁵³; larger values exceed every limit here anyway. */
   takeUint64(): number {
     const low = this.takeUint32();
     return low + this.takeUint32() * 2 ** 32;

@@ -1,13 +1,13 @@
 /**
- * `qmesh-demo`: a model of a few megabytes whose greedy answers are known in advance. It counts: "count from 5" is answered
- * `6 7 8 9 …` up to 3,000, as a raw prompt, in a chat, and when it resumes after "6 7 8". A new mesh works with it before any
- * model was downloaded, and tests can tell a right answer from a wrong one to the last character.
+ * `qmesh-demo`: a model of a few megabytes whose greedy answers are known in advance. It counts: "count from 5" is
+ * answered with `6 7 8 9 …` up to 3,000, whether as a raw prompt, in a chat, or resumed after "6 7 8". A new mesh works
+ * with it before any model has been downloaded, and tests can check answers to the last character.
  *
- * How it counts. Tokens lie on a **number line** of 13 · 15 · 16 = 3,120 places, each embedded by its three residues:
- *   - `from N` is a source at place N; words such as `unicode` are sources at places above 3,000;
- *   - an ordinary token asks: the attention head copies the place of the latest source, and the **first** token of the place
- *     after it wins (`6`); where there is no source, the first token of the help text wins;
- *   - a **next** token (` 6`, a step of a fixed text) does not ask: the token of the place after its own wins.
+ * How it counts: tokens lie on a **number line** of 13 · 15 · 16 = 3,120 places, each embedded by its three residues.
+ *   - `from N` is a source at place N; words such as `unicode` are sources at places above 3,000.
+ *   - An ordinary token asks: the attention head copies the place of the latest source, and the **first** token of the
+ *     place after it wins (`6`). If there is no source, the first token of the help text wins.
+ *   - A **next** token (` 6`, or a step of a fixed text) does not ask: the token at the place after its own wins.
  */
 import { circuitShape, embed, recencyHead, Residues } from './circuit.js';
 import { handmadeTensors, llamaMetadata, Matrix } from './llama-architecture.js';
@@ -15,12 +15,12 @@ import { buildVocabulary, byteTokenId, TokenId, type Vocabulary } from './vocabu
 import type { GgufContent } from './writer.js';
 
 export const demoModelName = 'qmesh-demo';
-/** The largest number that it says; then it ends. */
+/** The largest number it generates before it ends. */
 export const demoLastNumber = 3000;
-/** It can be asked to count from any number below this one. */
+/** It can count from any number below this. */
 export const demoStarts = 1000;
 
-/** What it says where there is nothing to count from; one token each, and none that people are likely to type. */
+/** Its answer if there is nothing to count from. Each piece is one token that people are unlikely to type. */
 const helpPieces = [
   'I am',
   ' the QMesh demo model:',
@@ -32,7 +32,7 @@ const helpPieces = [
 export const demoHelpText = helpPieces.join('');
 const helpPlace = 3011;
 
-/** Said after one of these words: its characters beyond ASCII are byte tokens, so a stream meets characters in pieces. */
+/** Its answer after one of these words. Non-ASCII characters are byte tokens, so a stream receives them in pieces. */
 const unicodeWords = ['unicode', 'Unicode', 'emoji'];
 const unicodePieces = ['✓', ' plus ', 'é', ' minus ', '漢字', ' times ', '👍'];
 export const demoUnicodeText = unicodePieces.join('');
@@ -40,7 +40,7 @@ const unicodePlace = 3051;
 
 const fromWords = [' from ', 'from ', 'From '];
 
-/** Dimensions of the embedding: residues of the own place, residues copied by the head, and flags. */
+/** Dimensions of the embedding: residues of the token's own place, residues copied by the head, and flags. */
 const moduli = [13, 15, 16];
 const own = new Residues(moduli, 0);
 const copied = new Residues(moduli, own.width);
@@ -48,12 +48,15 @@ const firstFlag = own.width + copied.width;
 const [anyFlag, asksFlag, restsFlag] = [firstFlag, firstFlag + 1, firstFlag + 2];
 const [sourceFlag, nextFlag, lastFlag, paddingFlag] = [firstFlag + 3, firstFlag + 4, firstFlag + 5, firstFlag + 6];
 
-/** One residue that agrees, in weight; about 30 in logits, so no rounding and no sane temperature turns an answer around. */
+/**
+ * Weight of one matching residue. It is about 30 in logits, so neither rounding nor a sane temperature changes an
+ * answer.
+ */
 const agreement = 8;
 
 /**
- * Preferences far below agreement that only show where a grammar forbids all else: under a JSON schema, close what is open
- * soonest, and never stroll through white space.
+ * Preferences far below agreement. They matter only if a grammar forbids everything else: under a JSON schema, close
+ * what is open as soon as possible and avoid white space.
  */
 const emptyString = '""';
 const preferences: readonly (readonly [string, number])[] = [
@@ -69,7 +72,7 @@ const preferences: readonly (readonly [string, number])[] = [
   ['\t', -1],
 ];
 
-/** The first `tokens` tokens that the demo model says when asked to count from `start`, joined. */
+/** The first `tokens` tokens that the demo model generates when asked to count from `start`, joined. */
 export function expectedCount(start: number, tokens: number): string {
   const count = Math.max(0, Math.min(tokens, demoLastNumber - start));
   return Array.from({ length: count }, (_, i) => String(start + 1 + i)).join(' ');
@@ -124,7 +127,10 @@ function preferredToken(vocabulary: Vocabulary, text: string): number {
   return text.length === 1 ? byteTokenId(text.charCodeAt(0)) : vocabulary.idOf(text);
 }
 
-/** Pieces beyond ASCII become byte tokens. Each byte may occur once in the text: a token has one place on the line. */
+/**
+ * Non-ASCII pieces become byte tokens. No byte may occur twice in the text, since a token has only one place on the
+ * line.
+ */
 function unicodeTokens(vocabulary: Vocabulary): number[] {
   const tokens = unicodePieces.flatMap((piece) =>
     isAscii(piece) ? [vocabulary.idOf(piece)] : [...Buffer.from(piece)].map(byteTokenId),
@@ -133,14 +139,14 @@ function unicodeTokens(vocabulary: Vocabulary): number[] {
   return tokens;
 }
 
-/** The number line in weights: what each kind of token is embedded as, and after what it is said. */
+/** The number line as weights: each kind of token's embedding, and what it is generated after. */
 class NumberLine {
   constructor(
     private readonly embeddings: Matrix,
     private readonly output: Matrix,
   ) {}
 
-  /** All tokens to begin with; the other methods give some of them another role. */
+  /** Initializes all tokens as ordinary; the other methods give some of them another role. */
   addOrdinary(vocabSize: number): void {
     for (let token = 0; token < vocabSize; token++) this.#embed(token, [anyFlag, asksFlag, restsFlag]);
   }
@@ -149,28 +155,31 @@ class NumberLine {
     this.#embed(token, [anyFlag, asksFlag, sourceFlag, ...own.dimensionsOf(place)]);
   }
 
-  /** Said where the head copied the place before `place`. */
+  /** Generated where the head copied the place before `place`. */
   addFirst(token: number, place: number): void {
     this.#embed(token, [anyFlag, nextFlag, ...own.dimensionsOf(place)]);
     this.output.set(token, asksFlag, agreement);
     for (const dimension of copied.dimensionsOf(place - 1)) this.output.set(token, dimension, agreement);
   }
 
-  /** Said after the token at the place before `place`. */
+  /** Generated after the token at the place before `place`. */
   addNext(token: number, place: number, last: boolean): void {
     this.#embed(token, [anyFlag, nextFlag, ...own.dimensionsOf(place), ...(last ? [lastFlag] : [])]);
     this.output.set(token, nextFlag, agreement);
-    this.output.set(token, asksFlag, -3 * agreement); // a source's own place is not for these
+    this.output.set(token, asksFlag, -3 * agreement); // these must not follow a source's own place
     for (const dimension of own.dimensionsOf(place - 1)) this.output.set(token, dimension, agreement);
   }
 
-  /** Said where the head copied nothing: half way between a place that agrees in three residues and one in none. */
+  /**
+   * Generated where the head copied nothing: scores halfway between a place with three matching residues and one with
+   * none.
+   */
   addDefault(token: number, place: number): void {
     this.#embed(token, [anyFlag, nextFlag, ...own.dimensionsOf(place)]);
     this.output.set(token, asksFlag, 2.5 * agreement);
   }
 
-  /** The rest of a fixed text: each token is said after the one before it. */
+  /** The rest of a fixed text: each token follows the one before it. */
   addText(tokens: readonly number[], start: number): void {
     tokens.forEach((token, i) => this.addNext(token, start + i, i === tokens.length - 1));
   }

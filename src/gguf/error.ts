@@ -1,29 +1,29 @@
-/** Why a model file is refused: one code per cause, a reason that a person understands, and what to do next. */
+/** Why a model file is refused: one code per cause, a reason for people, and what to do next. */
 
 export type GgufErrorCode =
   /** The file cannot be opened or read. */
   | 'unreadable'
-  /** It is something else: empty, text, a web page, another format. */
+  /** Not a GGUF file: empty, text, a web page, another format. */
   | 'not_gguf'
-  /** A version of GGUF, or a byte order, that llama.cpp does not load. */
+  /** A GGUF version or byte order that llama.cpp does not load. */
   | 'unsupported_version'
-  /** The file ends before what its header promises. */
+  /** The file is shorter than its header requires. */
   | 'truncated'
-  /** A count or length beyond every real model: damaged, or made to exhaust memory. */
+  /** A count or length beyond any real model's: damaged, or made to exhaust memory. */
   | 'limit_exceeded'
-  /** A metadata value of a wrong type or with an impossible value. */
+  /** A metadata value has the wrong type or is impossible. */
   | 'bad_metadata'
-  /** A tensor's type, size or place is impossible. */
+  /** A tensor's type, size or offset is impossible. */
   | 'bad_tensor'
-  /** Tensors that the architecture cannot do without are absent, or do not fit the metadata. */
+  /** Tensors that the architecture requires are missing, or do not match the metadata. */
   | 'tensor_mismatch'
-  /** The tokenizer is absent, incomplete or contradicts itself. */
+  /** The tokenizer is missing, incomplete or inconsistent. */
   | 'bad_tokenizer'
-  /** Something that goes with a model, or makes no text: nothing is wrong with the file. */
+  /** It belongs to a model, or does not generate text. The file itself is fine. */
   | 'other_kind'
-  /** One part of a model that lies in several files, alone or not the first. */
+  /** One part of a model in several files: not the first, or others are missing. */
   | 'not_whole'
-  /** A good model, and too large for the memory of this machine. */
+  /** A valid model that is too large for this machine's memory. */
   | 'too_large';
 
 const adviceFor: Readonly<Record<GgufErrorCode, string>> = {
@@ -47,7 +47,7 @@ export class GgufError extends Error {
   /** What to do next, as sentences. */
   readonly advice: string;
 
-  /** @param reason a clause without a full stop: what is wrong with the file. */
+  /** @param reason what is wrong with the file: a clause without a full stop */
   constructor(
     readonly code: GgufErrorCode,
     readonly file: string,

@@ -1,11 +1,12 @@
 /**
- * The GGUF file format, version 3, as far as this project reads and writes it.
- * Source: the GGUF specification in ggml's `docs/gguf.md`; block sizes from ggml's type table. All numbers are little-endian.
+ * The GGUF file format, version 3, as far as this project reads and writes it. Source: the GGUF specification in ggml's
+ * `docs/gguf.md`; block sizes from ggml's type table. All numbers are little-endian.
  *
  *     magic "GGUF" · u32 version · u64 tensor count · u64 metadata count
- *     metadata: { string key, u32 type, value }…    strings are u64 length + UTF-8; arrays are u32 type + u64 length + items
+ *     metadata: { string key, u32 type, value }…
+ *       (strings are u64 length + UTF-8; arrays are u32 type + u64 length + items)
  *     tensor infos: { string name, u32 dimensions, u64 size…, u32 type, u64 offset }…
- *     padding to the alignment, then tensor data; each offset is counted from the start of that data
+ *     padding to the alignment, then tensor data; offsets are relative to the start of that data
  */
 
 export const ggufMagic = 'GGUF';
@@ -33,14 +34,14 @@ export type ValueType = (typeof ValueType)[keyof typeof ValueType];
 /** Tensor types that this project writes. */
 export const TensorType = { f32: 0, f16: 1, q4_0: 2, q8_0: 8 } as const;
 
-/** A tensor type's storage: `bytes` hold `elements` neighbours of the first dimension. */
+/** How a tensor type is stored: `bytes` hold `elements` neighbours along the first dimension. */
 export interface TensorLayout {
   readonly name: string;
   readonly elements: number;
   readonly bytes: number;
 }
 
-/** Every tensor type of llama.cpp, by its number; gaps are types that were removed. */
+/** All of llama.cpp's tensor types, by number. Gaps are types that were removed. */
 export const tensorLayouts: ReadonlyMap<number, TensorLayout> = new Map(
   (
     [
@@ -83,10 +84,10 @@ export const tensorLayouts: ReadonlyMap<number, TensorLayout> = new Map(
   ).map(([type, name, elements, bytes]) => [type, { name, elements, bytes }]),
 );
 
-/** Kinds of token in `tokenizer.ggml.token_type`. */
+/** Token types in `tokenizer.ggml.token_type`. */
 export const TokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
-/** Bytes of a tensor's data, without padding. The first dimension must be whole blocks. */
+/** Bytes of a tensor's data, without padding. The first dimension must be a multiple of the block size. */
 export function tensorBytes(layout: TensorLayout, dims: readonly number[]): number {
   return (dims.reduce((product, size) => product * size, 1) / layout.elements) * layout.bytes;
 }

@@ -1,13 +1,14 @@
 /**
- * What the header of a model file says about it: `inspectGguf` reads an untrusted file and either describes a model that
- * llama.cpp can be expected to load, or throws a GgufError. No tensor data is read, and a chat template is never executed.
+ * Describes a model file by its header: `inspectGguf` reads an untrusted file and either describes a model that
+ * llama.cpp can be expected to load, or throws a GgufError. No tensor data is read, and a chat template is never
+ * executed.
  */
 import { checkModel } from './checks.js';
 import { type GgufHeader, readHeader, type TensorInfo } from './reader.js';
 import { withOtherParts } from './split.js';
 
 export interface TokenizerInfo {
-  /** Kind: `llama` (SentencePiece), `gpt2` (byte pairs), `bert`, … */
+  /** Its type: `llama` (SentencePiece), `gpt2` (byte pairs), `bert`, … */
   readonly model: string;
   /** How text is split before byte pairs are merged. */
   readonly preTokenizer?: string;
@@ -25,27 +26,27 @@ export interface GgufInfo {
   readonly name?: string;
   /** llama.cpp's number for the file's main tensor type. */
   readonly fileType?: number;
-  /** Tokens that the model was trained to see. */
+  /** The context length the model was trained with. */
   readonly contextLength?: number;
   readonly blockCount?: number;
   readonly embeddingLength?: number;
   readonly feedForwardLength?: number;
   readonly headCount?: number;
-  /** Per block, where blocks differ. Absent: as many as heads. */
+  /** Per block, if blocks differ. If absent, as many as heads. */
   readonly headCountKv?: number | readonly number[];
   /** Of one head. */
   readonly keyLength?: number;
   readonly valueLength?: number;
   readonly vocabSize: number;
   readonly tokenizer?: TokenizerInfo;
-  /** Text, never to be executed. */
+  /** As text; never execute it. */
   readonly chatTemplate?: string;
   readonly tensors: readonly TensorInfo[];
-  /** Bytes of all tensors. */
+  /** Total size of all tensors. */
   readonly tensorBytes: number;
 }
 
-/** @throws GgufError where the file is no model, is damaged, or would make llama.cpp abort. */
+/** @throws GgufError if the file is not a model, is damaged, or would make llama.cpp abort */
 export async function inspectGguf(path: string): Promise<GgufInfo> {
   const header = await withOtherParts(await readHeader(path));
   checkModel(header);
@@ -104,7 +105,7 @@ function describe(header: GgufHeader): GgufInfo {
   });
 }
 
-/** A number of tokens; what cannot be one says nothing. */
+/** Ignores a value that cannot be a number of tokens. */
 const tokensIn = (value: number | undefined): number | undefined =>
   Number.isSafeInteger(value) && Number(value) > 0 ? value : undefined;
 
@@ -112,7 +113,7 @@ type Present<T> = { [K in keyof T as undefined extends T[K] ? K : never]?: Exclu
   [K in keyof T as undefined extends T[K] ? never : K]: T[K];
 };
 
-/** The same object without the fields that are undefined. */
+/** The object without its undefined fields. */
 function present<T extends object>(fields: T): Present<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
 }

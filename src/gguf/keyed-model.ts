@@ -1,7 +1,7 @@
 /**
- * The **keyed** model: each token it says depends on a key that stands anywhere earlier in its sequence, and it is looked up
- * through a real attention head at every step. Two sequences that were mixed up, or a key-value cache that was reused
- * wrongly, show at once as a wrong key or as an early end. After `KEY3;` and any text it says ` c3.00 c3.01 …`, then ends.
+ * The **keyed** model: every token it generates depends on a key that may stand anywhere earlier in its sequence and is
+ * looked up by a real attention head at each step. Mixed-up sequences or a wrongly reused key-value cache show at once
+ * as a wrong key or an early end. After `KEY3;` and any text, it generates ` c3.00 c3.01 …`, then ends.
  */
 import { circuitShape, embed, recencyHead, Residues } from './circuit.js';
 import { handmadeTensors, llamaMetadata, Matrix } from './llama-architecture.js';
@@ -11,7 +11,7 @@ import type { GgufContent } from './writer.js';
 export const keyedModelName = 'qmesh-keyed';
 /** Keys are `KEY0;` … `KEY31;`. */
 export const keyedKeys = 32;
-/** Tokens of an answer, before it ends. */
+/** Tokens per answer. */
 export const keyedSteps = 140;
 
 /** Dimensions of the embedding: residues of the step, own key, copied key, and flags. */
@@ -21,13 +21,13 @@ const copiedKey = ownKey + keyedKeys;
 const firstFlag = copiedKey + keyedKeys;
 const [anyFlag, startFlag, sourceFlag, paddingFlag] = [firstFlag, firstFlag + 1, firstFlag + 2, firstFlag + 3];
 
-/** A step's residue, or the key, that agrees; right answers have three of these, wrong ones two. */
+/** Weight of one match: a residue of the step, or the key. Right answers have three matches, wrong ones at most two. */
 const agreement = 8;
 
 const keyWord = (key: number): string => `KEY${key};`;
 const stepWord = (key: number, step: number): string => ` c${key}.${String(step).padStart(2, '0')}`;
 
-/** The first `tokens` tokens that the keyed model says after `KEYk;`, joined. */
+/** The first `tokens` tokens that the keyed model generates after `KEYk;`, joined. */
 export function expectedKeyed(key: number, tokens: number): string {
   return Array.from({ length: Math.min(tokens, keyedSteps) }, (_, step) => stepWord(key, step)).join('');
 }
@@ -50,7 +50,7 @@ export function keyedModel(): GgufContent {
     if (step === 0) output.set(token, startFlag, 2 * agreement);
     else for (const dimension of steps.dimensionsOf(step - 1)) output.set(token, dimension, agreement);
   }
-  output.set(TokenId.eos, anyFlag, 2.5 * agreement); // wins where no answer is right: no key, or no step left
+  output.set(TokenId.eos, anyFlag, 2.5 * agreement); // wins if no answer is right: no key, or no steps left
 
   const attention = recencyHead(shape, {
     source: sourceFlag,

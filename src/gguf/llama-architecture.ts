@@ -1,4 +1,4 @@
-/** The llama architecture's metadata and the names and sizes of its tensors, for the models that this project writes. */
+/** Metadata, tensor names and tensor sizes of the llama architecture, for the models that this project writes. */
 import { TensorType } from './format.js';
 import { float32, float32Bytes, type Metadata, string, type TensorSource, uint32 } from './writer.js';
 
@@ -36,14 +36,14 @@ export function llamaMetadata(shape: LlamaShape): Metadata {
   };
 }
 
-/** A tensor's name and size; `norm` says that it is a vector of scales. */
+/** A tensor's name and size. `norm` marks a vector of scales. */
 export interface LlamaTensor {
   readonly name: string;
   readonly dims: readonly number[];
   readonly norm: boolean;
 }
 
-/** All tensors of a llama model, in the order in which files are usually laid out. */
+/** All tensors of a llama model, in the usual order of files. */
 export function llamaTensors(shape: LlamaShape): LlamaTensor[] {
   const { embeddingLength: d, feedForwardLength: ff, vocabSize } = shape;
   const kv = (d / shape.headCount) * shape.headCountKv;
@@ -71,7 +71,7 @@ export function llamaTensors(shape: LlamaShape): LlamaTensor[] {
   ];
 }
 
-/** A dense F32 matrix that starts at zero; rows are outputs (or tokens), columns are inputs (or embedding dimensions). */
+/** A dense F32 matrix, initially zero. Rows are outputs (or tokens), columns are inputs (or embedding dimensions). */
 export class Matrix {
   readonly values: Float32Array;
 
@@ -87,7 +87,7 @@ export class Matrix {
   }
 }
 
-/** The tensors of a model written by hand: norms are one, matrices that are not given are zero. */
+/** The tensors of a handmade model: norms are one, matrices not given are zero. */
 export function handmadeTensors(shape: LlamaShape, matrices: Readonly<Record<string, Matrix>>): TensorSource[] {
   return llamaTensors(shape).map(({ name, dims, norm }) => {
     const elements = dims.reduce((product, size) => product * size, 1);

@@ -1,13 +1,19 @@
-/** How much memory a model needs, before it is loaded. */
+/** Estimates how much memory a model needs before it is loaded. */
 import type { GgufInfo } from './inspect.js';
 
 const f16Bytes = 2;
 const f32Bytes = 4;
 /** Tokens that llama.cpp evaluates at once (`n_ubatch`). */
 const batchTokens = 512;
-/** The engine process itself: Node, the binding, the vocabulary. Measured: 116 MiB with the demo model and four slots loaded. */
+/**
+ * The engine process itself: Node, the binding, the vocabulary. Measured: 116 MiB with the demo model and four slots
+ * loaded.
+ */
 const processBytes = 128 * 2 ** 20;
-/** Activations of one block that are alive at once, in embedding widths: the residual, its norm, queries, attention's output. */
+/**
+ * Activations of a block that are live at the same time, in embedding widths: residual, norm, queries, attention
+ * output.
+ */
 const liveEmbeddings = 4;
 
 export interface ContextPlan {
@@ -19,7 +25,7 @@ export interface ContextPlan {
 export interface ModelMemory {
   /** Weights, work space and process. */
   readonly fixedBytes: number;
-  /** Of the key-value cache, for each token of each sequence. */
+  /** Of the key-value cache, per token of each sequence. */
   readonly bytesPerToken: number;
 }
 
@@ -31,11 +37,12 @@ export function estimateMemoryBytes(info: GgufInfo, { contextSize, sequences }: 
 /**
  * Weights + key-value cache + work space + process, in bytes.
  *
- * - Weights: all tensors, as they lie in the file (llama.cpp keeps their types). Where it repacks them for the processor, the
- *   mapped file is resident beside the copy until the system wants those pages back: they are not counted.
- * - Key-value cache, f16: for each token of each sequence and each block, `heads_kv · (key length + value length)` numbers
- *   (llama.cpp, `llama-kv-cache.cpp`, without sliding windows, so an upper bound for models that have them).
- * - Work space: llama.cpp reserves a graph for batchTokens tokens that all have logits, in f32.
+ * - Weights: all tensors at their size in the file (llama.cpp keeps their types). If it repacks them for the CPU, the
+ *   mapped file stays resident next to the copy until the system reclaims its pages; these are not counted.
+ * - Key-value cache, f16: per token of each sequence and per block, `heads_kv · (key length + value length)` numbers
+ *   (llama.cpp, `llama-kv-cache.cpp`; sliding windows are ignored, so this is an upper bound for models that have
+ *   them).
+ * - Work space: llama.cpp reserves a graph for batchTokens tokens, all with logits, in f32.
  */
 export function memoryOf(info: GgufInfo): ModelMemory {
   const blocks = info.blockCount ?? 0;

@@ -1,4 +1,4 @@
-/** The models that this project writes itself, by kind. */
+/** The models that this project can write, by kind. */
 import { benchModel } from './bench-model.js';
 import { demoModel } from './demo-model.js';
 import { keyedModel } from './keyed-model.js';
@@ -18,7 +18,10 @@ export const modelKinds = Object.keys(makers) as readonly ModelKind[];
 
 export const isModelKind = (text: string): text is ModelKind => Object.hasOwn(makers, text);
 
-/** Writes a model of this kind, whole or not at all. @returns its size in bytes. */
+/**
+ * Writes a model of this kind, completely or not at all.
+ * @returns its size in bytes
+ */
 export function writeModel(kind: ModelKind, path: string): Promise<number> {
   return writeGguf(path, makers[kind]());
 }

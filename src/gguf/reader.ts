@@ -1,31 +1,31 @@
 /**
- * Parses the header of an untrusted GGUF file and checks that it is well formed: every count, length, type, size and offset.
- * What the values mean is checked in checks.ts. Texts of tokens are looked at and not kept: a header costs
- * a few megabytes at most.
+ * Parses the header of an untrusted GGUF file and checks that it is well-formed: every count, length, type, size and
+ * offset. checks.ts checks what the values mean. Token texts are examined but not kept, so a header costs a few
+ * megabytes at most.
  */
 import { HeaderCursor, windowBytes } from './cursor.js';
 import { alignUp, defaultAlignment, ggufMagic, tensorLayouts, tensorBytes, ValueType } from './format.js';
 import { TokenTexts } from './token-texts.js';
 
-/** Real models have some 60 entries, the longest keys have 60 characters. */
+/** Real models have about 60 entries; the longest keys have 60 characters. */
 const maxMetadataEntries = 4096;
 const maxKeyBytes = 1024;
-/** Mixtures of experts whose experts are apart have some 20,000. */
+/** Mixtures of experts with separate tensors per expert have about 20,000. */
 const maxTensors = 65_536;
-/** llama.cpp's own limits: GGML_MAX_NAME with its end, and GGML_MAX_DIMS. */
+/** llama.cpp's own limits: GGML_MAX_NAME minus its terminator, and GGML_MAX_DIMS. */
 const maxTensorNameBytes = 63;
 const maxDimensions = 4;
 /** Vocabularies have up to 270,000 tokens, merges up to 600,000. */
 const maxTokens = 2 ** 20;
 const maxArrayItems = 2 ** 22;
-/** Tokens are words or parts of words. Longer ones are passed over. */
+/** Tokens are words or parts of words. Longer ones are skipped. */
 const maxTokenBytes = 1024;
-/** A tokenizer as JSON may have 20 MB; it is passed over. */
+/** A tokenizer as JSON may take 20 MB; it is skipped. */
 const maxStringBytes = 64 * 2 ** 20;
-/** Arrays with a number per block are kept, up to this many. */
+/** Arrays with one number per block are kept, up to this length. */
 const maxKeptNumbers = 1024;
 
-/** The texts that somebody asks for; all others are passed over. */
+/** The strings that are used; all others are skipped. */
 const keptStrings =
   /^(general\.(architecture|name|type)|tokenizer\.(ggml\.(model|pre)|chat_template)|.+\.rope\.scaling\.type)$/;
 const keptNumbers = /\.(head_count|head_count_kv|feed_forward_length|expert_used_count)$/;
@@ -48,13 +48,13 @@ export interface ArraySummary {
   /** One of ValueType. */
   readonly itemType: number;
   readonly length: number;
-  /** The items, of the few arrays that are kept. */
+  /** The items, for the few arrays that are kept. */
   readonly numbers?: readonly number[];
 }
 
 export interface TensorInfo {
   readonly name: string;
-  /** Name of the type, such as `Q4_K`. */
+  /** The type's name, such as `Q4_K`. */
   readonly type: string;
   readonly dims: readonly number[];
   /** From the start of the file. */
@@ -66,12 +66,12 @@ export interface GgufHeader {
   readonly path: string;
   readonly fileBytes: number;
   readonly version: number;
-  /** Numbers and booleans, and the strings that are kept; a string that was passed over is ''. */
+  /** Numbers, booleans, and the strings that are kept; a skipped string is ''. */
   readonly scalars: ReadonlyMap<string, number | boolean | string>;
   readonly arrays: ReadonlyMap<string, ArraySummary>;
   /** How many of the 256 bytes have a token of their own, as `<0xNN>` or as that one byte. */
   readonly byteTokens: number;
-  /** The text of a token that has the same text as another; undefined if all differ. */
+  /** The text of a token that occurs twice; undefined if all differ. */
   readonly tokenTwice: string | undefined;
   readonly tensors: readonly TensorInfo[];
 }
@@ -86,7 +86,7 @@ export async function readHeader(path: string): Promise<GgufHeader> {
   }
 }
 
-/** A tensor as the file describes it; its offset counts from the start of the data. */
+/** A tensor as described by the file; its offset is relative to the start of the data. */
 interface TensorClaim {
   readonly name: string;
   readonly dims: readonly number[];
@@ -178,7 +178,7 @@ class HeaderReader {
     return { itemType, length, numbers: Array.from({ length }, () => Number(this.#scalar(itemType))) };
   }
 
-  /** As fast as the window allows: here and in the tokens, long headers spend their time. */
+  /** As fast as the window allows: long headers spend their time here and in the tokens. */
   async #passStrings(count: number): Promise<void> {
     const { cursor } = this;
     for (let i = 0; i < count; i++) {
@@ -221,7 +221,10 @@ class HeaderReader {
     return { name, dims, type: cursor.takeUint32(), offset: cursor.takeUint64() };
   }
 
-  /** Checks each tensor's type, size and place; data follows the header in the order of the infos, aligned, inside the file. */
+  /**
+   * Checks each tensor's type, size and offset. Data must follow the header in the order of the infos, aligned and
+   * within the file.
+   */
   #place(claims: readonly TensorClaim[]): TensorInfo[] {
     const { cursor } = this;
     const alignment = this.#alignment();
@@ -296,7 +299,7 @@ class HeaderReader {
   }
 }
 
-/** Text of an untrusted file, fit for a line of a message. */
+/** Untrusted text, made fit for one line of a message. */
 export function quote(text: string): string {
   const short = text.length > 80 ? `${text.slice(0, 80)}…` : text;
   return JSON.stringify(short);

@@ -1,6 +1,7 @@
 /**
- * Models that lie in several files, as llama.cpp's `gguf-split` makes them: `NAME-00001-of-00003.gguf` and so on. The first has all the
- * metadata; llama.cpp is given that one, and finds the others beside it by their names. So a part means something only under its name.
+ * Models in several files, as made by llama.cpp's `gguf-split`: `NAME-00001-of-00003.gguf` and so on. The first has all
+ * the metadata; llama.cpp gets its path and finds the others next to it by name. So a part is usable only under its own
+ * name.
  */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -8,16 +9,16 @@ import { GgufError } from './error.js';
 import { type GgufHeader, readHeader } from './reader.js';
 
 const partName = /^(.+)-(\d{5})-of-(\d{5})(?:\.gguf)?$/i;
-/** More parts are no model that anybody has made. */
+/** No real model has more parts. */
 const maxParts = 256;
 
-/** Whether a file, or a model, is called like a part; `isFirst` where it stands for the whole. */
+/** Whether a file or model is named like a part. `isFirst`: it stands for the whole model. */
 export function partOf(name: string): { readonly isFirst: boolean } | undefined {
   const number = partName.exec(name)?.[2];
   return number === undefined ? undefined : { isFirst: Number(number) === 1 };
 }
 
-/** All files of a model, by the name of its first. */
+/** All files of a model, from the name of its first. */
 export function filesOf(path: string): readonly string[] {
   const [, prefix, number, total] = partName.exec(basename(path)) ?? [];
   if (prefix === undefined || total === undefined || Number(number) !== 1 || Number(total) > maxParts) return [path];
@@ -26,10 +27,13 @@ export function filesOf(path: string): readonly string[] {
   );
 }
 
-/** Those of its files that are there; the first in any case. */
+/** Those of its files that exist; always includes the first. */
 export const filesHere = (path: string): readonly string[] => [path, ...filesOf(path).slice(1).filter(existsSync)];
 
-/** A model's header with the tensors of all its parts. @throws GgufError where it is not the first part, or others are missing. */
+/**
+ * A model's header with the tensors of all its parts.
+ * @throws GgufError if it is not the first part, or others are missing
+ */
 export async function withOtherParts(first: GgufHeader): Promise<GgufHeader> {
   const { path } = first;
   const count = numberIn(first, 'split.count') ?? 1;

@@ -1,16 +1,17 @@
 /**
- * What a header's tokens say about the vocabulary: whether two have the same text, and which bytes have a token of their own. The texts are
- * not kept: a Set of 256,000 strings costs a fifth of a second and 20 MB, their hashes a quarter of that. Two texts with the same 64-bit
- * hash count as equal, which happens to one vocabulary of that size in 500 million.
+ * What a header's tokens reveal about the vocabulary: whether two have the same text, and which bytes have a token of
+ * their own. The texts are not kept: a Set of 256,000 strings takes a fifth of a second and 20 MB, their hashes a
+ * quarter of that. Texts with the same 64-bit hash count as equal, which happens in one of 500 million vocabularies of
+ * that size.
  */
 export class TokenTexts {
-  /** An open-addressed table of hashes, two words each, both 0 where a slot is free. At most half of it is taken. */
+  /** Open-addressed hash table with two words per hash; both are 0 in a free slot. At most half full. */
   readonly #hashes: Uint32Array;
   readonly #mask: number;
   readonly #bytesWithToken = new Uint8Array(256);
   #twice: string | undefined;
 
-  /** @param most texts that will be added. */
+  /** @param most the number of texts that will be added */
   constructor(most: number) {
     const slots = 2 ** Math.ceil(Math.log2(2 * most + 2));
     this.#hashes = new Uint32Array(2 * slots);
@@ -21,10 +22,11 @@ export class TokenTexts {
     if (text.length === 1) this.#bytesWithToken[text[0] ?? 0] = 1;
     const hex = text.length === 6 ? /^<0x([0-9A-F]{2})>$/.exec(text.toString('latin1'))?.[1] : undefined;
     if (hex !== undefined) this.#bytesWithToken[Number.parseInt(hex, 16)] = 1;
-    if (text.length > 0 && this.#isThere(text)) this.#twice ??= text.toString('utf8'); // llama.cpp names empty ones by their number
+    // Empty texts do not count: llama.cpp names those tokens by their number.
+    if (text.length > 0 && this.#isThere(text)) this.#twice ??= text.toString('utf8');
   }
 
-  /** The first text that came a second time. */
+  /** The first text that occurred a second time. */
   get twice(): string | undefined {
     return this.#twice;
   }
@@ -34,9 +36,9 @@ export class TokenTexts {
     return this.#bytesWithToken.reduce((sum, has) => sum + has, 0);
   }
 
-  /** Adds it where it is not. */
+  /** Adds it if it is new. */
   #isThere(text: Uint8Array): boolean {
-    // cyrb53's mixing (public domain), with all 64 bits kept
+    // cyrb53's mixing (public domain), keeping all 64 bits
     let a = 0xdeadbeef;
     let b = 0x41c6ce57;
     for (let i = 0; i < text.length; i++) {

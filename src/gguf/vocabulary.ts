@@ -1,33 +1,33 @@
 /**
- * The tokenizer of the models that this project writes: SentencePiece with byte fallback (`tokenizer.ggml.model = "llama"`).
- * Any text can be tokenised; words given as `words` become one token each wherever they stand, the longest first.
+ * The tokenizer of the models that this project writes: SentencePiece with byte fallback (`tokenizer.ggml.model =
+ * "llama"`). Any text can be tokenized. The given `words` become one token each wherever they occur, longest first.
  */
 import { TokenType } from './format.js';
 import { bool, float32s, int32s, type Metadata, string, strings, uint32 } from './writer.js';
 
-/** ChatML, which node-llama-cpp knows by its text: no template is ever executed to use these models. */
+/** ChatML, which node-llama-cpp recognizes by its text: using these models never executes a template. */
 export const chatmlTemplate =
   '{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}' +
   '{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
 
 const controlTokens = ['<|im_start|>', '<|im_end|>'];
 
-/** Ids that every vocabulary here shares. */
+/** IDs shared by all vocabularies here. */
 export const TokenId = { unknown: 0, bos: 1, eos: 2, firstByte: 3, space: 259, imStart: 260, imEnd: 261 } as const;
 
 export interface Vocabulary {
   readonly tokens: readonly string[];
   readonly metadata: Metadata;
-  /** The id of a word of this vocabulary; throws for any other text. */
+  /** The ID of a word of this vocabulary; throws for any other text. */
   idOf(word: string): number;
 }
 
 export const byteTokenId = (byte: number): number => TokenId.firstByte + byte;
 
-/** @param kind how words are matched: `userDefined` before everything else, `normal` by SentencePiece's merges. */
+/** @param kind how words are matched: `userDefined` before everything else, `normal` by SentencePiece's merges */
 export function buildVocabulary(words: readonly string[], kind: 'userDefined' | 'normal' = 'userDefined'): Vocabulary {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
-  // The lone space must be a token: without it llama.cpp spells a space as the three bytes of U+2581.
+  // The lone space must be a token: without it, llama.cpp spells a space as the three bytes of U+2581.
   const tokens = ['<unk>', '<s>', '</s>', ...bytes, '\u2581', ...controlTokens, ...words];
   const types = [
     ...[TokenType.unknown, TokenType.control, TokenType.control],

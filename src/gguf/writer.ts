@@ -1,6 +1,6 @@
 /**
- * Writes GGUF v3 files. Tensor data is streamed, so a model of any size costs the memory of one chunk; the file appears under
- * its name only when it is whole (temporary file, then rename).
+ * Writes GGUF v3 files. Tensor data is streamed, so a model of any size needs only the memory of one chunk. The file
+ * appears under its name only once it is complete (temporary file, then rename).
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
@@ -18,9 +18,9 @@ export type Metadata = Readonly<Record<string, MetadataValue>>;
 
 export interface TensorSource {
   readonly name: string;
-  /** A number of format.ts's tensorLayouts. */
+  /** A key of format.ts's tensorLayouts. */
   readonly type: number;
-  /** ggml's order: the first is contiguous in memory (a matrix's inputs), the second counts rows (its outputs). */
+  /** In ggml's order: the first is contiguous in memory (a matrix's inputs), the second counts rows (its outputs). */
   readonly dims: readonly number[];
   /** The data in chunks of any size; together exactly the tensor's bytes. */
   readonly data: () => Iterable<Uint8Array>;
@@ -43,7 +43,10 @@ export const float32s = (value: readonly number[]): MetadataValue => ({ type: 'f
 export const float32Bytes = (values: Float32Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
-/** @returns the size of the file in bytes. Parent folders are made; an existing file is replaced. */
+/**
+ * Creates parent folders; replaces an existing file.
+ * @returns the size of the file in bytes
+ */
 export async function writeGguf(path: string, content: GgufContent): Promise<number> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${randomUUID()}.tmp`;

@@ -1,6 +1,10 @@
 /**
- * Puts a file among the models of this machine: looked at, copied beside its place in a thread that hashes it, looked at again, and renamed into its
- * place. What is there under the name stays. A file system that can share blocks between files does so, and a hard link is made if asked for.
+ * Adds a file to this machine's models.
+ *
+ *  1. The file's header is inspected.
+ *  2. The file is copied next to its destination by a thread that also hashes it. File systems that can clone files do
+ *     so instead; a hard link is made only if requested.
+ *  3. The copy is inspected and linked under its final name. An existing file of that name is never replaced.
  */
 import { constants } from 'node:fs';
 import { copyFile, link, realpath, rm, stat, statfs } from 'node:fs/promises';
@@ -17,15 +21,15 @@ import { incomingFolder } from './part-place.js';
 
 export interface AddOptions {
   readonly from: string;
-  /** Under which it is served, without `.gguf`. */
+  /** The name it is served under, without `.gguf`. */
   readonly name: string;
   readonly folder: string;
-  /** One file under two names, and no second copy: what changes the one changes the other. */
+  /** Hard link: one file under two names and no second copy. Changing one changes the other. */
   readonly isLink: boolean;
-  /** What the file must be, where that is known. */
+  /** The expected SHA-256, if known. */
   readonly sha256: string | undefined;
   readonly memory: ModelMemory;
-  /** Both in a thread. */
+  /** Both run in a thread. */
   readonly copy: (from: string, to: string) => Promise<FileHash>;
   readonly hash: (path: string) => Promise<FileHash>;
 }
@@ -35,7 +39,7 @@ export interface AddedModel extends FileHash {
   readonly how: 'copied' | 'cloned' | 'linked' | 'here already';
 }
 
-/** @throws GgufError where it is no good model, and Error: what is wrong; what next. */
+/** @throws GgufError if the file is not a usable model, and Error with the problem and what to do next */
 export async function addModel(options: AddOptions): Promise<AddedModel> {
   const { from, name, folder, memory } = options;
   if (partOf(basename(from)) !== undefined)
@@ -45,7 +49,7 @@ export async function addModel(options: AddOptions): Promise<AddedModel> {
   if (await isSameFile(from, path)) return { path, ...(await options.hash(path)), how: 'here already' };
   const part = join(incomingFolder(folder), `${name}.${process.pid}.add`);
   makeFolder(incomingFolder(folder));
-  await rm(part, { force: true }); // of a process that had this number before
+  await rm(part, { force: true }); // left by an earlier process with the same ID
   try {
     const { how, ...content } = await bring(options, part);
     if (options.sha256 !== undefined && options.sha256 !== content.sha256)
@@ -53,7 +57,7 @@ export async function addModel(options: AddOptions): Promise<AddedModel> {
         `it is not the ${name} of the catalog: its SHA-256 is ${content.sha256}, not ${options.sha256}; ` +
           'add it under another name with --as',
       );
-    const info = await inspectGguf(part); // of the bytes that stay: the other file may have changed since
+    const info = await inspectGguf(part); // of the copy: the original may have changed since
     const isHere = await place(part, path, content, options);
     const { sha256 } = content;
     const facts = { ...(await stateOf(path)), sha256, origin: sha256, header: factsOf(info) };
@@ -78,7 +82,7 @@ async function bring(options: AddOptions, part: string): Promise<FileHash & { re
     await copyFile(from, part, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
     return { ...(await hash(part)), how: 'cloned' };
   } catch {
-    await rm(part, { force: true }); // this file system cannot
+    await rm(part, { force: true }); // the file system cannot clone
   }
   const [{ size }, { bavail, bsize }] = await Promise.all([stat(from), statfs(folder)]);
   const problem = whyNoRoom({
@@ -92,7 +96,10 @@ async function bring(options: AddOptions, part: string): Promise<FileHash & { re
   return { ...(await copy(from, part)), how: 'copied' };
 }
 
-/** Never over another file. @returns whether the same bytes were there already. */
+/**
+ * Never replaces another file.
+ * @returns whether the same bytes were already there
+ */
 async function place(part: string, path: string, { sha256 }: FileHash, { name, hash }: AddOptions): Promise<boolean> {
   try {
     await link(part, path);

@@ -1,21 +1,22 @@
 /**
- * Memory of a block's length, used again and again. A buffer of 1 MiB that is taken anew for each block costs half a second of processor
- * time in 1 GB, for its pages alone; and V8 sees its heap grow by that much each time, and collects all of it some 20 times in 200 MB.
- * What was lent and never given back is left to the collector, so that giving back may be left out wherever it is not certain.
+ * A pool of block-sized buffers. Allocating 1 MiB for each block costs half a second of CPU time per GB for its memory
+ * pages alone, and the growing heap makes V8 run about 20 full garbage collections per 200 MB. A lent buffer that is
+ * never given back is garbage-collected, so code that is not certain whether a buffer is still in use need not give it
+ * back.
  */
 import { blockBytes } from './block-tree.js';
 
-/** Beside the block: its proof has at most 40 hashes. */
+/** Space for the block's proof, which has at most 40 hashes. */
 const maxProofBytes = 8_192;
-/** What fits into a buffer. */
+/** Capacity of a buffer. */
 export const maxLentBytes = blockBytes + maxProofBytes;
-/** Kept for later. */
+/** Most free buffers kept for later. */
 const maxFree = 8;
 
 const free: Buffer[] = [];
 const lent = new WeakMap<ArrayBufferLike, Buffer>();
 
-/** @param bytes at most `maxLentBytes`. */
+/** @param bytes at most `maxLentBytes` */
 export function lendBuffer(bytes: number): Buffer {
   const buffer = free.pop() ?? Buffer.allocUnsafeSlow(maxLentBytes);
   lent.set(buffer.buffer, buffer);
@@ -24,7 +25,7 @@ export function lendBuffer(bytes: number): Buffer {
 
 export const isLent = (part: Uint8Array): boolean => lent.has(part.buffer);
 
-/** @param part of a buffer; nobody reads any part of it any more. */
+/** @param part of a buffer that nobody reads any more */
 export function giveBack(part: Uint8Array): void {
   const buffer = lent.get(part.buffer);
   if (buffer === undefined) return;

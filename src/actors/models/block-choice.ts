@@ -1,28 +1,31 @@
 /**
- * Which block is asked for next, and of whom. Nodes that fetch the same model at the same time are fellows: each has a part, and what one
- * has the others need not ask of the seeder that all of them hang on.
+ * Chooses which block is requested next, and from which peer. Nodes that fetch the same model at the same time are
+ * called fellows: each has a part of it, and whatever a fellow has need not be requested from the seeder they all
+ * depend on.
  *
- *  1. who has had the whole from the start is a seeder, who was seen with a part of it is a fellow, also when it has all;
- *  2. a seeder is asked for what no fellow has, so long as the fellows that have it are worth waiting for (rules/model-fetch.ts);
- *  3. of what is open, half is what fellows have, if there is so much, and half what only seeders have: neither are left without work.
+ *  1. A peer that had all blocks when first seen is a seeder. One that was first seen with only some is a fellow, even
+ *     once it has all.
+ *  2. A seeder is asked for a block only if no fellow worth waiting for has it (rules/model-fetch.ts).
+ *  3. Half of the open blocks are ones that fellows have, as far as there are enough, and half are ones that only
+ *     seeders have, so that both have work.
  *
- * It sees who has what as Hypercore does; how that is hooked in, core-storage.ts says.
+ * It uses Hypercore's view of who has what; core-storage.ts contains the hooks.
  */
 import type { Peer } from 'hypercore';
 import { isWorthWaiting } from '../../rules/model-fetch.js';
 import type { Clock } from '../../runtime/clock.js';
 import { canBring, hasAll, hasAny } from './core-storage.js';
 
-/** So many of the missing blocks are looked at for one of the right kind: they stand in random order. */
+/** How many missing blocks are searched for one of the wanted kind. They are in random order. */
 const lookedAt = 128;
-/** Weight of the latest block in the time that a peer takes for one. */
+/** Weight of the latest block in the moving average of a peer's time per block. */
 const latestShare = 1 / 4;
 
 interface Pace {
   readonly kind: 'seeder' | 'fellow';
-  /** Since when it owes the next block; undefined where it owes none. */
+  /** When it began to owe its next block; undefined if it owes none. */
   owingSinceMs: number | undefined;
-  /** Between two blocks that it owes. */
+  /** Average time between blocks while it owes any. */
   blockMs: number | undefined;
 }
 
@@ -36,13 +39,13 @@ export class BlockChoice {
     this.#peers = peers;
   }
 
-  /** Whether a block may be asked of this peer. */
+  /** Whether this block may be requested from this peer. */
   mayAsk(peer: Peer, index: number): boolean {
     const pace = this.#paceOf(peer);
     return pace?.kind !== 'seeder' || !this.#fellowsWith(index).some((fellow) => this.#isWorthWaiting(fellow, pace));
   }
 
-  /** It is asked for one more. */
+  /** One more block was requested from it. */
   asked(peer: Peer): void {
     const pace = this.#paceOf(peer);
     if (pace !== undefined) pace.owingSinceMs ??= this.#clock.monotonicMs();
@@ -57,7 +60,7 @@ export class BlockChoice {
     pace.owingSinceMs = peer.inflight > 0 ? nowMs : undefined;
   }
 
-  /** Takes the block out of `missing` that is to be opened beside those that are open. */
+  /** Removes from `missing` the block to open next, given the blocks that are already open, and returns it. */
   next(missing: number[], open: ReadonlySet<number>): number | undefined {
     const fellows = this.#fellows();
     const isShared = (index: number): boolean => fellows.some((fellow) => canBring(fellow, index));
@@ -85,7 +88,7 @@ export class BlockChoice {
     return isWorthWaiting({ silentMs, blockMs, seederBlockMs: seeder.blockMs });
   }
 
-  /** Undefined as long as it is not known to have anything. */
+  /** Undefined until the peer is known to have any block. */
   #paceOf(peer: Peer): Pace | undefined {
     const known = this.#paces.get(peer);
     if (known !== undefined || !hasAny(peer)) return known;

@@ -1,15 +1,18 @@
-/** A file as a row of blocks: where a core's blocks are read from and written to, so that they exist once on this disk. */
+/**
+ * A file as a sequence of blocks. A core's blocks are read from and written to it, so that they are stored only once on
+ * this disk.
+ */
 import { constants, fstatSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { lendBuffer } from './block-buffers.js';
 import { blockBytes, blockLength } from './block-tree.js';
 
-/** The disk, not the peer, is to blame. */
+/** The fault lies with the disk, not the peer. */
 export class DiskError extends Error {
   override readonly name = 'DiskError';
 }
 
-/** What to tell a person whose disk did not take what was written to `path`. */
+/** The error to show a person when writing to `path` fails. */
 export function whyNotWritten(path: string, error: unknown): DiskError {
   const { code, message } = error as NodeJS.ErrnoException;
   const isFull = code === 'ENOSPC' || code === 'EDQUOT';
@@ -19,27 +22,30 @@ export function whyNotWritten(path: string, error: unknown): DiskError {
   return new DiskError(why, { cause: error });
 }
 
-/** A block that is not as long as the file's blocks are: a tree that was made otherwise than ours are. */
+/** A block whose length is not the one expected at its index: the tree was not built with our block size. */
 export class BlockLengthError extends Error {
   override readonly name = 'BlockLengthError';
 }
 
 export interface BlockFile {
   readonly bytes: number;
-  /** @throws DiskError where the file was changed by another program since it was opened for reading. */
+  /** @throws DiskError if another program has changed the file since it was opened for reading */
   read(index: number): Promise<Uint8Array>;
   write(index: number, block: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A whole file, to read from. A change of its size or time ends that: what it holds now is not what was hashed. */
+/**
+ * A complete file, for reading. Reads fail once its size or modification time changes, since its contents may no longer
+ * be what was hashed.
+ */
 export async function openWholeFile(path: string): Promise<BlockFile> {
   const file = await open(path, 'r');
   const { size: bytes, mtimeMs } = await file.stat();
   return {
     bytes,
     async read(index) {
-      const now = fstatSync(file.fd); // in the thread pool it would wait longer than it takes
+      const now = fstatSync(file.fd); // synchronous: in the thread pool it would wait longer than it takes
       if (now.size !== bytes || now.mtimeMs !== mtimeMs) throw new DiskError(`${path} was changed while it was offered`);
       return readBlock(file, bytes, index);
     },
@@ -48,7 +54,7 @@ export async function openWholeFile(path: string): Promise<BlockFile> {
   };
 }
 
-/** A file that is being fetched, in its full length from the start; what is missing is a hole. */
+/** A file being fetched. It has its full length from the start; missing blocks are holes. */
 export async function openPartFile(path: string, bytes: number): Promise<BlockFile> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644);
   try {

@@ -1,40 +1,45 @@
 /**
- * What makes blocks pass through a Noise stream (@hyperswarm/secret-stream 6.9.2 over udx-native 1.21.3) at little cost. Nothing of it is
- * seen by the peer.
+ * Makes sending and receiving blocks over a Noise stream cheap (@hyperswarm/secret-stream 6.9.2 over udx-native
+ * 1.21.3). Peers do not notice.
  *
- * In: left to itself, a UDX stream calls into JavaScript for each packet, and a Noise stream takes new memory for each message.
- *  1. a Noise stream tells how long a message is before it takes memory for it (`_utp.setContentSize`, meant for transports that want to
- *     know); one that is as long as a block with its proof is lent a buffer;
- *  2. as long as such a message has more to come, packets go straight into its buffer, and JavaScript hears of them when a piece is full.
- *     The beginning and the end of a message, and all other messages, are told packet by packet as ever: nothing that is complete waits;
- *  3. when the block is in the file, its buffer is free for the next one. A message of several in one (Protomux sends small ones beside a
- *     block so) is never given back: somebody may still read another part of it.
+ * Incoming: by default, a UDX stream calls into JavaScript for every packet, and a Noise stream allocates memory for
+ * every message.
+ *  1. A Noise stream announces a message's length before it allocates memory (`_utp.setContentSize`, meant for
+ *     transports that want to know it). A message as long as a block with its proof gets a lent buffer.
+ *  2. While more of such a message is to come, packets are written directly into its buffer, and JavaScript is called
+ *     only when a piece is full. The start and end of a message, and all other messages, are still reported packet by
+ *     packet, so nothing complete is held back.
+ *  3. Once the block is in the file, its buffer is reused. The buffer of a batch (Protomux may send small messages
+ *     together with a block) is never given back, since another part of it may still be read.
  *
- * Out: Protomux writes a message into memory that the stream gives it (`alloc`), and UDX sends from there. That is lent, too, until the peer
- * has acknowledged it.
+ * Outgoing: Protomux writes a message into memory from the stream (`alloc`), and UDX sends from there. That memory is
+ * lent too, until the peer has acknowledged it.
  *
- * test/unit/actors/models/block-stream.test.ts fails where a new version does any of this in another way.
+ * test/unit/actors/models/block-stream.test.ts fails if a new version does any of this differently.
  */
 import type { NoiseStream } from 'hyperswarm';
 import { giveBack, isLent, lendBuffer, maxLentBytes } from './block-buffers.js';
 import { blockBytes } from './block-tree.js';
 
-/** In a decrypted message's buffer, where the number of its channel begins; 0 there is Protomux itself, with several messages in one. */
+/** Offset of the channel number in a decrypted message. Channel 0 is Protomux itself, with a batch of messages. */
 const channelOffset = 1;
-/** Of the stream's own, around a message: its length before it, then a tag; a code at its end. */
+/** What the stream adds to a message: a length prefix and a tag before it, an authentication code after it. */
 const lengthBytes = 3;
 const tagBytes = 1;
 const codeBytes = 16;
-/** As many as UDX itself gathers at most. */
+/** The most that UDX itself gathers. */
 const pieceBytes = 65_536;
-/** Below this it is not worth it, and UDX would not gather: it speaks up when less than two packets fit. */
+/** Below this it is not worth it, and UDX would not gather: it reports as soon as less than two packets fit. */
 const minPieceBytes = 8_192;
-/** No packet is longer. UDX drops one for which there is no room. */
+/** No packet is longer. UDX drops a packet that does not fit into the buffer. */
 const maxPacketBytes = 2_048;
 
 interface StreamInside {
   _utp: { setContentSize(missingBytes: number): void } | null;
-  /** Of the message that arrives, encrypted, and how many of them are there. While its length arrives, they are something else. */
+  /**
+   * Length of the arriving encrypted message, and how much of it has arrived. While the length prefix arrives, they
+   * mean something else.
+   */
   readonly _len: number;
   readonly _tmp: number;
   _message: Uint8Array | null;
@@ -45,31 +50,36 @@ interface StreamInside {
 }
 
 interface RawInside {
-  /** What packets are written into. */
+  /** Packets are written into this. */
   _buffer: Uint8Array;
   readonly _closed: boolean;
   readonly _readableState: { readonly buffered: number };
-  /** Takes `bytes` from the buffer, and sees that there is one for the next packet. */
+  /** Takes `bytes` from the buffer and ensures that there is room for the next packet. */
   _consumeData(bytes: number): Uint8Array;
   _reallocData(): Uint8Array;
   setInteractive(isInteractive: boolean): void;
-  /** Resolves when the peer has what was written so far; to false where it never will. */
+  /**
+   * Resolves to true when the peer has acknowledged everything written so far, and to false if the stream dies before
+   * UDX has accepted it. If the stream dies after that, UDX cancels what is unacknowledged and this resolves to true as
+   * well.
+   */
   flush(): Promise<boolean>;
 }
 
 const isBlock = (messageBytes: number): boolean => messageBytes >= blockBytes && messageBytes <= maxLentBytes;
 
-/** To be called before anything else is done with the stream. */
+/** Must be called before anything else uses the stream. */
 export function carryBlocks(stream: NoiseStream): void {
   const inside = stream as unknown as StreamInside;
   const raw = stream.rawStream as unknown as RawInside | null;
-  if (inside._utp !== null || inside._message !== null || typeof raw?._consumeData !== 'function') return; // it is another version: it goes without
+  // An unknown version: do without.
+  if (inside._utp !== null || inside._message !== null || typeof raw?._consumeData !== 'function') return;
   lendToIncoming(inside);
   gatherPackets(inside, raw);
   lendToOutgoing(inside, raw);
 }
 
-/** @param block of a message that came in on such a stream. */
+/** @param block from a message received on such a stream */
 export function giveBackMessage(block: Uint8Array): void {
   if (new Uint8Array(block.buffer)[channelOffset] !== 0) giveBack(block);
 }
@@ -83,9 +93,9 @@ function lendToIncoming(inside: StreamInside): void {
 }
 
 function gatherPackets(inside: StreamInside, raw: RawInside): void {
-  /** The stream's own buffer, while packets go into a message's. */
+  /** The stream's own buffer, while packets are written into a message's. */
   let aside: Uint8Array | undefined;
-  // Its condition is the wrong way round: it acts on closed streams only.
+  // setInteractive has its check inverted: it acts only on closed streams.
   const closed = Object.create(raw, { _closed: { value: true } }) as RawInside;
   raw._consumeData = (bytes) => {
     const consumed = raw._buffer.subarray(0, bytes);
@@ -105,7 +115,10 @@ function gatherPackets(inside: StreamInside, raw: RawInside): void {
   };
 }
 
-/** Where in the message's own memory the next packets belong. @param arriving bytes that the Noise stream has not seen yet. */
+/**
+ * Where in the message's buffer the next packets belong.
+ * @param arriving bytes that the Noise stream has not seen yet
+ */
 function nextPiece({ _message, _len, _tmp }: StreamInside, raw: RawInside, arriving: number): Uint8Array | undefined {
   if (_message === null || !isLent(_message)) return undefined;
   const start = _tmp + raw._readableState.buffered + arriving;

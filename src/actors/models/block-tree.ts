@@ -1,20 +1,29 @@
-/** The hash tree over a file's blocks, as Hypercore builds it. A thread that hashes imports this, and need not wait for Hypercore. */
+/**
+ * The hash tree over a file's blocks, as Hypercore builds it. Kept separate so that hashing threads need not load
+ * Hypercore.
+ */
 import crypto from 'hypercore-crypto';
 
-/** Measured: 1 MiB is half as fast again as 64 KiB over a Noise stream, and a block is proven and kept as a whole. */
+/**
+ * Measured: 1 MiB blocks are half again as fast as 64 KiB over a Noise stream. A block is verified and stored as a
+ * whole.
+ */
 export const blockBytes = 1 << 20;
-/** 1 TiB. No file is larger than this. */
+/** 1 TiB: no model file is larger. */
 export const maxBlocks = 1 << 20;
 
 const hashBytes = 32;
 
 export const blockCount = (fileBytes: number): number => Math.ceil(fileBytes / blockBytes);
 
-/** Bytes of one block: all have the same, but the last. */
+/** All blocks have the same length except the last. */
 export const blockLength = (fileBytes: number, index: number): number =>
   Math.max(0, Math.min(blockBytes, fileBytes - index * blockBytes));
 
-/** All nodes of a tree, packed, so that a thread can hand it over: node `i` has `indexes[i]`, `sizes[i]` and 32 bytes of `hashes`. */
+/**
+ * All nodes of a tree, packed for transfer between threads: node `i` has `indexes[i]`, `sizes[i]` and 32 bytes of
+ * `hashes`.
+ */
 export interface BlockTree {
   readonly root: Uint8Array;
   readonly blocks: number;
@@ -34,10 +43,10 @@ export function* nodesOf(tree: BlockTree): Generator<TreeNode> {
     yield { index, size: tree.sizes[i] ?? 0, hash: tree.hashes.subarray(i * hashBytes, (i + 1) * hashBytes) };
 }
 
-/** Grows a tree block by block. */
+/** Builds a tree block by block. */
 export class TreeBuilder {
   readonly #nodes: TreeNode[] = [];
-  /** Of the full trees so far, the largest first; no two are of one height. */
+  /** Roots of the complete subtrees so far, largest first; no two have the same height. */
   readonly #roots: (TreeNode & { readonly height: number })[] = [];
   #blocks = 0;
 

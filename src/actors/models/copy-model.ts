@@ -1,18 +1,23 @@
-/** Copies a file and computes its SHA-256 in one reading: a task for a thread pool. What is written is on the disk when it returns. */
+/**
+ * Thread-pool task: copies a file and computes its SHA-256 in one pass. The copy is synced to disk before it returns.
+ */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { FileHash } from '../../runtime/hash-file.js';
 
 const chunkBytes = 1 << 20;
-/** Bytes between two reports of progress. */
+/** Bytes between progress reports. */
 const progressBytes = 16 << 20;
 
 export interface CopyModelTask {
   readonly from: string;
   /** Must not exist. */
   readonly to: string;
-  /** Gets the number of bytes copied so far, now and then. To be transferred with the task; closed at its end. */
+  /**
+   * Receives the number of bytes copied so far, from time to time. Must be transferred with the task; closed when it
+   * ends.
+   */
   readonly progress?: MessagePort;
 }
 

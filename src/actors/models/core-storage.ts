@@ -1,18 +1,25 @@
 /**
- * The one place that knows Hypercore from inside (hypercore 11.37.1, hypercore-storage 3.3.1). Hypercore keeps blocks in its database;
- * llama.cpp needs a plain file. To have a model once on a disk, the database here keeps only the tree, and the blocks stay in the file:
+ * The only module that depends on Hypercore's internals (hypercore 11.37.1, hypercore-storage 3.3.1). Hypercore stores
+ * blocks in its database, but llama.cpp needs a plain file. To store a model only once, the database here holds just
+ * the tree, and the blocks stay in the file:
  *
- *  1. the storage of a core is made by two methods, `createCore` and `resumeCore`; both are replaced on this one instance;
- *  2. what they return reads blocks through `read().getBlock` and writes them through `write().putBlock … flush`: those go to the file.
- *     A block that is not there must be read as null; which are there, the database's bitfield says;
- *  3. a flush writes the blocks first and the database after them, so what the database says is there, is there;
- *  4. a peer with fewer than 16 open requests is always asked for what others are just sending. With blocks of 1 MiB far fewer are open
- *     than that, and two thirds of a file came twice: `replicator.hotswaps.pick` gives nothing, until the end of a fetch drags on.
- *  5. which block is asked of which peer, Hypercore decides by chance, by a peer's `_requestRangeBlock`: that one asks back first. What a
- *     peer has stands in `_remoteContiguousLength` and `remoteBitfield`, what of it is not here in `missingBlocks`.
+ *  1. A core's storage is created by two methods, `createCore` and `resumeCore`; both are replaced on this one
+ *     instance.
+ *  2. The storage they return reads blocks with `read().getBlock` and writes them with `write().putBlock … flush`;
+ *     those go to the file. A block that is not there must be read as null; the database's bitfield says which ones
+ *     are.
+ *  3. A flush writes blocks before the database, so every block that the database lists exists.
+ *  4. Hypercore asks a peer with fewer than 16 open requests also for blocks that others are already sending. With 1
+ *     MiB blocks, far fewer than 16 are open, and two thirds of a file arrived twice. So `replicator.hotswaps.pick`
+ *     yields nothing unless the end of a fetch drags on.
+ *  5. Hypercore assigns blocks to peers at random and requests them with the peer's `_requestRangeBlock`, which here
+ *     asks for permission first. `_remoteContiguousLength` and `remoteBitfield` say what a peer has, `missingBlocks`
+ *     which of that is missing here.
  *
- * A core of a file that is here already is planted: its tree is written as if it had been fetched, and not a block is copied.
- * test/unit/actors/models/core-storage.test.ts fails where a new version of either package does any of this in another way.
+ * The core of a file that is already here is planted: its tree is written as if it had been fetched, without copying
+ * any block.
+ *
+ * test/unit/actors/models/core-storage.test.ts fails if a new version of either package does any of this differently.
  */
 import Hypercore, { type CoreStorage, type CoreWriter, type OneCoreStorage, type Peer } from 'hypercore';
 import type { ModelContent } from '../../protocol/model-content.js';
@@ -22,22 +29,22 @@ import { blockCount, nodesOf, type BlockTree } from './block-tree.js';
 import type { BlockFile } from './block-file.js';
 import { keyOf, manifestOf } from './model-key.js';
 
-/** The tree of a 4 GB model has 400 KB. The default, 64 MiB, is laid out on the disk as long as the core is open. */
+/** The tree of a 4 GB model takes 400 KB. The default of 64 MiB is allocated on disk while the core is open. */
 const writeBufferBytes = 1 << 20;
-/** Tree nodes in one batch: more would hold the event loop. */
+/** Tree nodes per batch: more would block the event loop. */
 const plantedAtOnce = 512;
-/** Bits in a page of the bitfield. */
+/** Bits per page of the bitfield. */
 const pageBits = 32_768;
 
-/** The file, and which of its blocks are in it: those that the database says, from its opening on. */
+/** The file, and which blocks are in it: initially those listed by the database. */
 interface Blocks {
   readonly file: BlockFile;
   readonly kept: Set<number>;
 }
 
-/** @throws where another process has this folder open. */
+/** @throws if another process has this folder open */
 export function openCoreStorage(folder: string, file: BlockFile): CoreStorage {
-  // A home that was copied or restored is as good as the first: cores are checked against their keys.
+  // A copied or restored home works as well as the original: cores are verified against their keys.
   const storage = Hypercore.defaultStorage(folder, { writeBufferSize: writeBufferBytes, allowBackup: true });
   assertHas(storage, 'storage', 'createCore', 'resumeCore');
   const createCore = storage.createCore.bind(storage);
@@ -50,7 +57,7 @@ export function openCoreStorage(folder: string, file: BlockFile): CoreStorage {
   return storage;
 }
 
-/** By the database's bitfield. */
+/** From the database's bitfield. */
 async function blocksKept(core: OneCoreStorage, count: number): Promise<Set<number>> {
   const kept = new Set<number>();
   const reader = core.read();
@@ -63,7 +70,7 @@ async function blocksKept(core: OneCoreStorage, count: number): Promise<Set<numb
   return kept;
 }
 
-/** Makes the core of a whole file, unless it is there with all of its blocks: planted before, or fetched. */
+/** Creates the core of a complete file, unless it already exists with all its blocks, either planted or fetched. */
 export async function plantCore(
   storage: CoreStorage,
   content: ModelContent,
@@ -98,7 +105,7 @@ async function isWhole(core: OneCoreStorage, count: number): Promise<boolean> {
   return (await head) !== null && (await blocksKept(core, count)).size === count;
 }
 
-/** The head comes last: without it the core is empty, and is planted again. */
+/** The head is written last: without it the core is empty and will be planted again. */
 async function writeTree(core: OneCoreStorage, tree: BlockTree): Promise<void> {
   let writer = core.write();
   let count = 0;
@@ -114,7 +121,7 @@ async function writeTree(core: OneCoreStorage, tree: BlockTree): Promise<void> {
   await writer.flush();
 }
 
-/** A page with its first `count` bits set; a bit's byte is its index / 8, the lowest first. */
+/** A page with its first `count` bits set. Bit `i` is in byte `i / 8`, lowest bit first. */
 function firstBits(count: number): Uint8Array {
   const page = new Uint8Array(pageBits / 8);
   const wholeBytes = Math.min(page.length, count >> 3);
@@ -123,7 +130,10 @@ function firstBits(count: number): Uint8Array {
   return page;
 }
 
-/** No block is asked of a second peer while a first one is at it. @returns what lets so many be, once. */
+/**
+ * Prevents requesting a block from a second peer while a first one is sending it.
+ * @returns a function that permits this once for a number of blocks
+ */
 export function holdHotswaps(core: Hypercore): (blocks: number) => void {
   const { replicator } = core.core;
   assertHas(replicator, 'replicator', 'updateAll');
@@ -143,7 +153,7 @@ export function holdHotswaps(core: Hypercore): (blocks: number) => void {
   };
 }
 
-/** A block that was read for a peer is copied into what is sent to it, and its memory is free for the next one. */
+/** Sending copies a block that was read for a peer, so its buffer can be reused right away. */
 export function reuseSentBlocks(core: Hypercore): void {
   core.on('peer-add', ({ wireData }: Peer) => {
     assertHas(wireData, 'peer.wireData', 'send');
@@ -159,11 +169,14 @@ export function reuseSentBlocks(core: Hypercore): void {
 export const hasAny = (peer: Peer): boolean =>
   peer._remoteContiguousLength > 0 || peer.remoteBitfield.findFirst(true, 0) !== -1;
 export const hasAll = (peer: Peer): boolean => peer.remoteContiguousLength >= peer.core.state.length;
-/** It has this block, and could be asked for it. */
+/** The peer has this block and can be asked for it. */
 export const canBring = (peer: Peer, index: number): boolean =>
   index < peer._remoteContiguousLength || peer.missingBlocks.get(index);
 
-/** Asks for a block of a peer only where it may be; `asked` hears of each. Where that is judged anew, `updateAll` looks again. */
+/**
+ * Requests a block from a peer only if `mayAsk` permits it, and calls `asked` for each request. `lookAgain` retries
+ * when the answer may have changed.
+ */
 export function guardRequests(
   core: Hypercore,
   on: { mayAsk(peer: Peer, index: number): boolean; asked(peer: Peer): void },
@@ -216,7 +229,7 @@ function writerWithBlocksIn({ file, kept }: Blocks, writer: CoreWriter): CoreWri
   const flush = writer.flush.bind(writer);
   const put = new Map<number, Uint8Array>();
   writer.putBlock = (index, block) => void put.set(index, block);
-  // A block that is forgotten is fetched again, and written over.
+  // A deleted block will be fetched again and overwritten.
   writer.deleteBlock = (index) => void kept.delete(index);
   writer.deleteBlockRange = (start, end) => {
     for (const index of kept) if (index >= start && (end === -1 || index < end)) kept.delete(index);

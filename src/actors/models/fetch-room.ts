@@ -1,4 +1,7 @@
-/** Whether there is room for a model on this machine, by what is known of it so far: its source says, or the server with its first answer. */
+/**
+ * Checks whether this machine has room for a model, from what is known so far: what its source says, or the server's
+ * first response.
+ */
 import { stat, statfs } from 'node:fs/promises';
 import type { ModelSource } from '../../machines/fetch.js';
 import { whyNoRoom } from '../../rules/model-fetch.js';
@@ -6,7 +9,7 @@ import { makeFolder } from '../../runtime/make-folder.js';
 import { readMachine } from '../host/machine-facts.js';
 import { incomingFolder, PartPlace } from './part-place.js';
 
-/** @param toldBytes what the server says of the file's length. */
+/** @param toldBytes the file's length according to the server */
 export async function findWhyNoRoom(
   modelsFolder: string,
   source: ModelSource,
@@ -18,9 +21,9 @@ export async function findWhyNoRoom(
   const part = await stat(new PartPlace(modelsFolder, source).path).catch(() => undefined);
   return whyNoRoom({
     fileBytes: toldBytes ?? (source.kind === 'mesh' ? source.content.bytes : (source.bytes ?? source.aboutBytes)) ?? 0,
-    alreadyBytes: (part?.blocks ?? 0) * 512, // what it takes, not how long it is: a part has holes
+    alreadyBytes: (part?.blocks ?? 0) * 512, // disk space used, not length: a part file is sparse
     freeDiskBytes: bavail * bsize,
-    neededMemoryBytes: source.memoryBytes ?? toldBytes, // its weights, at the least
+    neededMemoryBytes: source.memoryBytes ?? toldBytes, // at least its weights
     memoryBytes: readMachine().memoryBytes,
   });
 }

@@ -1,4 +1,7 @@
-/** Where a model can come from: the mesh, as far as somebody offers it just now, then the address of the catalog, or one that was given. */
+/**
+ * Lists where a model can come from: the mesh, if a node offers it now, then the catalog's address or the one that was
+ * given.
+ */
 import type { CatalogEntry } from '../../gguf/catalog.js';
 import type { ModelSource } from '../../machines/fetch.js';
 import type { ModelCard } from '../../protocol/model-card.js';
@@ -9,16 +12,22 @@ export interface SourceQuestion {
   /** A name, a SHA-256, or a URI. */
   readonly wanted: string;
   readonly catalog: readonly CatalogEntry[];
-  /** Of those who may be asked. */
+  /** Offers of the peers that models may be fetched from. */
   readonly offers: readonly Offer[];
 }
 
-/** What the others are told that this node looks for: an address says who asks whom, and goes to nobody. */
+/**
+ * What other nodes are told this node wants. Addresses are never sent, since one reveals who asks whom; a catalog
+ * address is replaced by its name.
+ */
 export function wantedInMesh(wanted: string, catalog: readonly CatalogEntry[]): string | undefined {
   return isAddress(wanted) ? catalog.find(({ uri }) => uri === wanted)?.name : wanted;
 }
 
-/** In the order in which they are to be tried; the mesh first. What many offer comes before what one offers under the same name. */
+/**
+ * In the order to try them, the mesh first. Among files offered under the same name, the one most nodes offer comes
+ * first.
+ */
 export function sourcesOf({ wanted, catalog, offers }: SourceQuestion): readonly ModelSource[] {
   const entry = catalog.find(({ name, uri }) => name === wanted.toLowerCase() || uri === wanted);
   const named = (card: ModelCard): boolean =>
@@ -36,12 +45,13 @@ export function sourcesOf({ wanted, catalog, offers }: SourceQuestion): readonly
   return uri === undefined ? mesh : [...mesh, fromAddress(uri, entry)];
 }
 
-/** @param cards of one file, from several shelves. */
+/** @param cards of one file, from several shelves */
 function fromMesh(cards: readonly ModelCard[], entry: CatalogEntry | undefined): readonly ModelSource[] {
   const [card] = cards;
   if (card === undefined) return [];
   const { name, sha256, bytes, tree } = card;
-  // What it takes is their word until the file is here: the least of it counts, for one of them alone must not keep it away.
+  // Memory needs are unverified claims until the file is here. The smallest counts, so that no single peer can prevent
+  // the fetch.
   const toldBytes = Math.min(...cards.map(({ memoryBytes }) => memoryBytes ?? bytes));
   return [
     {

@@ -1,12 +1,12 @@
-/** What a worker tells of a fetch, in its log and on its board: where from, how far, what went wrong. */
+/** Reports a fetch to the worker's log and board: its source, its progress, and problems. */
 import type { ModelSource } from '../../machines/fetch.js';
 import type { FetchWatch } from '../fetch.actor.js';
 import type { WorkerDeps } from '../worker/worker-ports.js';
 
-/** Between two lines of the log about the same fetch. */
+/** Minimum time between log lines about the progress of one fetch. */
 const progressLogMs = 10_000;
 
-/** @param place of the model in the list of those wanted. */
+/** @param place of the model in the list of wanted models */
 export function fetchWatch({ board, log, clock, models }: WorkerDeps, place: number): FetchWatch {
   const wanted = models[place] ?? '';
   let source: ModelSource | undefined;

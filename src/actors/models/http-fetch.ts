@@ -1,13 +1,14 @@
 /**
- * A model's file from a web address, into a file that grows from its start.
+ * Fetches a model's file from a web address into a file that grows from its start.
  *
- *  1. what an earlier process left is kept, if the server still has the same file (its ETag is written beside it);
- *  2. what arrives is appended as it comes; its first bytes must be a GGUF's, so that a login page is not taken for a model;
- *  3. a try that breaks is followed by another one from where it stood, after a wait that grows; tries that bring nothing are counted, and a
- *     refusal ends it at once;
- *  4. when all is there, it is done: whether these are the right bytes, their hash says, which is the caller's next step.
+ *  1. What an earlier process left is kept if the server still has the same file (its ETag is stored next to it).
+ *  2. Data is appended as it arrives. The first bytes must be those of a GGUF file, so that a login page is not taken
+ *     for a model.
+ *  3. If a try breaks off, another continues after a growing delay. Consecutive tries that bring next to nothing are
+ *     counted and limited; a refusal ends the fetch at once.
+ *  4. When all bytes are here, it is done. The caller then checks the hash.
  *
- * It ends by one call of `done` or `failed`, or by `cancel`.
+ * It ends with one call of `done` or `failed`, or with `cancel`.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
@@ -31,12 +32,14 @@ const magic = Buffer.from('GGUF');
 
 export interface HttpFetchOptions {
   readonly address: URL;
-  /** Grows; a file of the same name and `.json` says what it is part of. */
+  /** Grows. A file of the same name plus `.json` records what it is part of. */
   readonly partPath: string;
-  /** Where known for sure. */
+  /** Only if known for certain. */
   readonly bytes: number | undefined;
   readonly token: string | undefined;
-  /** Why a file of so many bytes cannot be taken: asked where only the server says how many, before the first of them. */
+  /**
+   * Why a file of this size cannot be accepted. Called when the server states the size, before the first byte is taken.
+   */
   readonly whyNot?: (totalBytes: number) => Promise<string | undefined>;
   readonly download: Throttle;
   readonly clock: Clock;
@@ -47,16 +50,16 @@ export interface HttpFetchOptions {
 export interface HttpFetchEvents {
   progress(now: { readonly bytes: number; readonly totalBytes: number | undefined }): void;
   retrying(reason: string, delayMs: number): void;
-  /** `sha256` is the hub's word for it. */
+  /** `sha256` is what the hub reported. */
   done(file: { readonly sha256: string | undefined }): void;
   failed(error: Error): void;
 }
 
-/** What the part file is part of. */
+/** Which file the part file belongs to. */
 interface Origin {
   readonly address: string;
   readonly etag: string;
-  /** As the hub said; null where it did not. */
+  /** As the server reported it; otherwise null. */
   readonly totalBytes: number | null;
   readonly sha256: string | null;
 }
@@ -83,7 +86,7 @@ class HttpFetch {
     this.#signal = signal;
   }
 
-  /** @returns the hub's word for the SHA-256. */
+  /** @returns the SHA-256 as reported by the hub */
   async run(): Promise<string | undefined> {
     const file = await open(this.#options.partPath, 'a+').catch(cannotWrite(this.#options.partPath));
     try {
@@ -182,7 +185,7 @@ class HttpFetch {
     });
   }
 
-  /** Undefined where there is nothing to go on with. */
+  /** Undefined if there is nothing to continue. */
   #recall(): Origin | undefined {
     try {
       const origin = JSON.parse(readFileSync(originPath(this.#options.partPath), 'utf8')) as Origin;
@@ -195,7 +198,7 @@ class HttpFetch {
 
 const originPath = (partPath: string): string => `${partPath}.json`;
 
-/** The next fetch begins anew. Also for a part that became the model, or turned out to be another one. */
+/** Makes the next fetch start over. Also called for a part that became the model or proved to be something else. */
 export function forgetPart(partPath: string): void {
   rmSync(originPath(partPath), { force: true });
 }

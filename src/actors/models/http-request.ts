@@ -1,17 +1,17 @@
 /**
- * One request for the rest of a file, with what goes wrong on the web kept in bounds: redirects are counted and followed here, so that a
- * token goes to the host it was meant for and to no other; a host that is dead, stops, or drips is left.
+ * One HTTP request for the rest of a file. Redirects are counted and followed here, so that a token is sent only to the
+ * host it was meant for. A host that is dead, stops sending or sends too slowly is abandoned.
  */
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import { messageOf } from '../../runtime/errors.js';
 import { isPrivate } from './model-address.js';
 
 export interface HttpLimits {
-  /** From the request to the first byte, redirects included. */
+  /** From the request to the first byte, including redirects. */
   readonly answerMs: number;
-  /** Between two pieces of the answer. */
+  /** Maximum gap between two chunks of the response. */
   readonly silenceMs: number;
-  /** Slower than `slowBytes` in `slowMs` is as good as dead. */
+  /** A host that sends less than `slowBytes` in `slowMs` is treated as dead. */
   readonly slowMs: number;
   readonly slowBytes: number;
 }
@@ -20,15 +20,15 @@ export const httpLimits: HttpLimits = { answerMs: 30_000, silenceMs: 20_000, slo
 
 const maxRedirects = 5;
 
-/** What another try cannot mend. */
+/** Permanent: a retry cannot help. */
 export class HttpRefusal extends Error {
   override readonly name = 'HttpRefusal';
 }
 
-/** What another try may mend. */
+/** Temporary: a retry may help. */
 export class HttpFault extends Error {
   override readonly name = 'HttpFault';
-  /** What the server asked for. */
+  /** From the server's Retry-After. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, retryAfterMs?: number, cause?: unknown) {
@@ -37,32 +37,32 @@ export class HttpFault extends Error {
   }
 }
 
-/** What an earlier try left is of no use to this server: it is to be asked for the whole. */
+/** The server cannot continue what an earlier try left: the whole file must be requested. */
 export class StalePart extends HttpFault {}
 
 export interface FileRequest {
   readonly address: URL;
-  /** Sent to the address's own origin only. */
+  /** Sent only to the address's own origin. */
   readonly token: string | undefined;
-  /** The rest from here on, if the file is still the one with this tag. */
+  /** Requests the rest from this offset, if the file still has this ETag. */
   readonly from: number;
   readonly etag: string | undefined;
 }
 
 export interface FileAnswer {
-  /** Where the pieces begin: `from`, or 0 where the server sends the whole. */
+  /** Offset of the first chunk: `from`, or 0 if the server sends the whole file. */
   readonly start: number;
-  /** Of the whole file; undefined where the server does not say. */
+  /** Of the whole file; undefined if the server does not say. */
   readonly totalBytes: number | undefined;
   readonly etag: string | undefined;
-  /** The hub's word for it. */
+  /** As reported by the hub. */
   readonly sha256: string | undefined;
   readonly pieces: AsyncIterable<Uint8Array>;
-  /** Ends the connection; to be called in any case. */
+  /** Ends the connection. Must always be called. */
   close(): void;
 }
 
-/** @throws HttpRefusal, HttpFault; so does the iteration of the pieces. */
+/** @throws HttpRefusal, HttpFault; iterating over the pieces throws them too */
 export async function requestFile(
   request: FileRequest,
   limits: HttpLimits,
@@ -107,7 +107,7 @@ async function follow(
     await response.body?.cancel();
     if (!URL.canParse(location, url.href)) throw new HttpRefusal(`${url.host} sends us to what is no address`);
     url = new URL(location, url);
-    url.username = url.password = ''; // fetch takes none
+    url.username = url.password = ''; // fetch rejects URLs with credentials
     if (!isPrivate(url)) throw new HttpRefusal(`${address.host} sends us to ${url.host} without encryption`);
   }
   throw new HttpRefusal(`${address.host} sends us on more than ${maxRedirects} times`);
@@ -125,7 +125,7 @@ function read(response: Response, { address, from }: FileRequest): Omit<FileAnsw
     throw new HttpFault(`${address.host} answered ${status}`, retryAfterMs(headers.get('retry-after')));
   const { start, total } = /^bytes (?:(?<start>\d+)-\d+|\*)\/(?<total>\d+|\*)$/.exec(headers.get('content-range') ?? '')?.groups ?? {};
   const totalOfRange = total === undefined || total === '*' ? undefined : Number(total);
-  // All of it had come already, from a server that does not say beforehand how much that is.
+  // An earlier try got the whole file, from a server that does not announce the length.
   if (status === 416 && from > 0 && totalOfRange === from) return { start: from, totalBytes: from, etag: undefined };
   const encoding = headers.get('content-encoding') ?? 'identity';
   if (status === 416 || (status === 206 && (start === undefined || Number(start) !== from || encoding !== 'identity'))) {
@@ -133,9 +133,9 @@ function read(response: Response, { address, from }: FileRequest): Omit<FileAnsw
     throw new StalePart(`${where} answers with another part than was asked for; all of it is fetched again`);
   }
   if (status !== 200 && status !== 206) throw new HttpRefusal(`${where} answered ${status}`);
-  // What is packed on its way has no length that is known beforehand, and no part of it can be asked for.
+  // A compressed response has no length known in advance and cannot be resumed.
   if (encoding !== 'identity') return { start: 0, totalBytes: undefined, etag: undefined };
-  // A strong tag only: with a weak one, two halves of two files could be joined.
+  // Strong ETags only: with a weak one, halves of two different files could be joined.
   const etag = /^"[^"]*"$/.exec(headers.get('etag') ?? '')?.[0];
   if (status === 206) return { start: from, totalBytes: totalOfRange, etag };
   const length = headers.get('content-length');
@@ -144,7 +144,7 @@ function read(response: Response, { address, from }: FileRequest): Omit<FileAnsw
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-/** Seconds, at most two minutes. A date is taken as no answer: clocks differ. */
+/** Seconds only, capped at two minutes. Dates are ignored, since clocks differ. */
 function retryAfterMs(text: string | null): number | undefined {
   return text !== null && /^\d{1,4}$/.test(text) ? Math.min(120, Number(text)) * 1_000 : undefined;
 }
@@ -157,7 +157,7 @@ async function* watched(response: Response, limits: HttpLimits, watchdog: Watchd
     if (response.body === null) return;
     watchdog.expect(limits.silenceMs, `${host} stopped sending`);
     for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
-      watchdog.rest(); // while the disk or a limit holds us up, the host is not to blame
+      watchdog.rest(); // time spent waiting for the disk or the throttle is not the host's fault
       const pausedMs = watchdog.nowMs();
       yield piece;
       windowStartMs += watchdog.nowMs() - pausedMs;
@@ -175,7 +175,7 @@ async function* watched(response: Response, limits: HttpLimits, watchdog: Watchd
   }
 }
 
-/** Ends a request that brings nothing, and knows afterwards why it ended. */
+/** Aborts a request that makes no progress, and remembers why. */
 class Watchdog {
   readonly #clock: Clock;
   readonly #outer: AbortSignal;
@@ -225,7 +225,7 @@ class Watchdog {
   }
 }
 
-/** What the system says, or what it means where that is no sentence. */
+/** The system's message, or an explanation of error codes whose message is not a sentence. */
 function inWords(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   switch (code) {

@@ -1,14 +1,15 @@
 /**
- * The blocks of one model, from all seeders at once, into its file.
+ * Fetches the blocks of one model from all seeders in parallel into its file.
  *
- *  1. what an earlier process left is kept: the core's database says which blocks are in the file;
- *  2. the missing ones are asked for in random order, so that nodes that fetch the same model soon have different parts to give each other,
- *     which they do not ask of those who have it all (block-choice.ts);
- *  3. every block is proven against the key as it comes; who sends a bad one is banned, who sends nothing is dropped, and both are named;
- *  4. nothing is asked for faster than the limit allows.
+ *  1. Blocks from an earlier process are kept: the core's database says which ones the file contains.
+ *  2. Missing blocks are requested in random order, so that nodes fetching the same model soon have different parts to
+ *     exchange instead of requesting them from the seeders (block-choice.ts).
+ *  3. Every block is verified against the key on arrival. A peer that sends a bad block is banned, one that sends
+ *     nothing is dropped, and both are reported.
+ *  4. Requests never exceed the download limit.
  *
- * It ends by one call of `done` or `failed`, or by `cancel`. It never gives up by itself: nobody may be there yet, and how long to wait
- * for them is the caller's to say, who sees `progress` or none.
+ * It ends with one call of `done` or `failed`, or with `cancel`. It never gives up by itself, since there may be no
+ * seeders yet: the caller watches `progress` and decides how long to wait.
  */
 import type { Peer } from 'hypercore';
 import { isStalled, onlySeederStallMs, seederStallMs } from '../../rules/model-fetch.js';
@@ -24,24 +25,28 @@ import type { ModelSwarm } from './model-swarm.js';
 import type { Throttle } from './throttle.js';
 
 /**
- * Blocks that Hypercore may choose from for each seeder, which has not all of them. How many are on their way, model-core.ts says. As many
- * again are asked for, and again, while nothing comes: those may be what nobody has who is left.
+ * Blocks from which Hypercore may choose for each seeder, which may not have all of them. model-core.ts limits how many
+ * are in flight. While nothing arrives, as many again are opened repeatedly: perhaps none of the remaining peers has
+ * the open ones.
  */
 const openBlocks = 64;
 const watchPeriodMs = 1_000;
-/** Nothing came for this long: more is asked for; and where that is all, so many of the last blocks are asked of others, too, again and again. */
+/**
+ * If nothing has arrived for this long, more blocks are opened. If all are open, this many of the last ones are
+ * requested from other peers too, repeatedly.
+ */
 const hurryAfterMs = 2_000;
 const hurriedBlocks = 2;
 
 export interface FetchProgress {
-  /** In the file and proven. */
+  /** In the file and verified. */
   readonly bytes: number;
   readonly seeders: number;
 }
 
 export interface MeshFetchEvents {
   progress(now: FetchProgress): void;
-  /** A seeder was left: its key, and what it did. */
+  /** A seeder was banned or dropped: its key, and what it did. */
   blamed(peerKey: string, what: 'sent a bad block' | 'stopped sending'): void;
   /** Every block is in the file. */
   done(): void;
@@ -67,21 +72,21 @@ class MeshFetch {
   readonly #options: MeshFetchOptions;
   readonly #on: MeshFetchEvents;
   readonly #blocks: number;
-  /** Not asked for yet; the next one is the last. */
+  /** Not opened yet; taken from the end. */
   #missing: number[] = [];
-  /** Asked for, and not there yet. */
+  /** Opened, and not here yet. */
   readonly #open = new Set<number>();
   #mayBeOpen = openBlocks;
   #bytes = 0;
   #isOver = false;
-  /** Blocks are asked for one after the other where a limit makes them wait. */
+  /** Prevents a second request loop while one waits for the download limit. */
   #isAsking = false;
   #watch: TimerHandle;
   #lastBlockMs = 0;
   #hurry: ((blocks: number) => void) | undefined;
   readonly #choice: BlockChoice;
   #requests: { stop(): void; lookAgain(): void } | undefined;
-  /** When a seeder brought its last block, or was first seen with requests. */
+  /** When each seeder delivered its last block, or was first seen with open requests. */
   readonly #lastMs = new Map<string, number>();
   #leave: () => void = () => {};
 
@@ -135,7 +140,7 @@ class MeshFetch {
     this.#ask();
   }
 
-  /** Until the first seeder has proven how many blocks there are, none can be asked for. */
+  /** Nothing can be requested until the first seeder has proven the number of blocks. */
   readonly #ask = (): void => {
     if (this.#isAsking || this.#options.core.core.length === 0) return;
     this.#isAsking = true;
@@ -164,7 +169,10 @@ class MeshFetch {
     this.#arrived(index);
   }
 
-  /** Said by the block itself, and by whoever asked for it: Hypercore looks at 64 of the open requests, and may not come upon this one. */
+  /**
+   * Called for the downloaded block itself and by its request: Hypercore examines only 64 of the open requests and may
+   * miss the latter.
+   */
   #arrived(index: number): void {
     if (this.#isOver || !this.#open.delete(index)) return;
     this.#lastBlockMs = this.#options.clock.monotonicMs();
@@ -180,7 +188,7 @@ class MeshFetch {
     this.#arrived(index);
   };
 
-  /** Hypercore has proven that this block is not the file's, or could not write it. */
+  /** Hypercore has found that the block does not belong to the file, or could not write it. */
   readonly #refused = (error: Error, _request: unknown, _answer: unknown, peer: Peer): void => {
     if (error instanceof DiskError) this.#fail(error);
     else if (error instanceof BlockLengthError) this.#fail(new Error('the model that is offered was not cut as QMesh cuts models'));

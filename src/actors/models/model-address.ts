@@ -1,12 +1,14 @@
-/** Where a model's file lies on the web, by the URI of the catalog. */
+/** Resolves the catalog's URIs to web addresses. */
 import { partOf } from '../../gguf/split.js';
 
 const huggingFace = 'https://huggingface.co';
 
 /**
- * `hf:user/repository/file.gguf` at Hugging Face or at a hub that speaks its paths, or an address as it is.
- * @param hub `HF_ENDPOINT` of the environment, as Hugging Face's own tools read it.
- * @throws Error for one that is neither, that is a part of a model only, or that would travel unencrypted over a network.
+ * Accepts `hf:user/repository/file.gguf`, at Hugging Face or a hub with the same paths, or a plain URL.
+ *
+ * @param hub `HF_ENDPOINT` from the environment, as Hugging Face's own tools read it
+ * @throws Error if it is neither, is only one part of a model, contains credentials, or would be sent unencrypted over
+ * a network
  */
 export function addressOf(uri: string, hub: string | undefined): URL {
   const [, user, repository, file] = /^hf:([^/:]+)\/([^/:]+)\/(.+)$/.exec(uri) ?? [];
@@ -25,13 +27,13 @@ export function addressOf(uri: string, hub: string | undefined): URL {
   return address;
 }
 
-/** Rather than a name or a path. */
+/** As opposed to a name or a path. */
 export const isAddress = (wanted: string): boolean => /^(hf|https?):/.test(wanted);
 
-/** The file's name without `.gguf`, as a worker would find it. */
+/** The file's name without `.gguf`, as a worker would look it up. */
 export const nameInAddress = (uri: string): string =>
   (uri.split(/[?#]/)[0]?.split('/').at(-1) ?? '').replace(/\.gguf$/i, '').toLowerCase() || 'model';
 
-/** Encrypted, or never on a network. */
+/** Encrypted, or local to this machine. */
 export const isPrivate = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(hostname));

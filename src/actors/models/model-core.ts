@@ -1,7 +1,7 @@
 /**
- * A model's core, open: the same thing whether its file is whole and offered to others, or still being fetched (and offered as far as
- * it is there). A core has a folder of its own, so two processes that want one model do not share anything, and one that is damaged
- * is deleted and made again from the file.
+ * A model's open core. It works the same whether its file is complete and shared, or still being fetched (and shared as
+ * far as it has arrived). Each core has its own folder, which only one process can have open. A damaged core is deleted
+ * and rebuilt from the file.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
@@ -15,8 +15,8 @@ import { openCoreStorage, plantCore, reuseSentBlocks } from './core-storage.js';
 import type { Throttle } from './throttle.js';
 
 /**
- * Requests that may be open at one peer, 1 MiB each: on a near one, and at most where the way is long. What several nodes have asked one
- * seeder for at the same time, it sends to each of them: few make a new model spread by being passed on.
+ * Open requests per peer, 1 MiB each: for a nearby peer, and the maximum over a long round trip. A seeder sends a block
+ * to every node that has requested it, so keeping requests few makes a new model spread from node to node.
  */
 const requestsAtOnePeer = [2, 8] as const;
 
@@ -31,8 +31,8 @@ export interface ModelCore {
 }
 
 /**
- * @param coresFolder where each core has a folder named by its key.
- * @param readTree called where the tree is not in there from an earlier time: it takes a reading of the whole file.
+ * @param coresFolder contains one folder per core, named by its key
+ * @param readTree called if the tree is not stored there yet; reads the whole file
  */
 export async function openSeed(
   coresFolder: string,
@@ -49,7 +49,10 @@ export async function openSeed(
   return openCore(coresFolder, content, limitedReads(file, upload), readTree);
 }
 
-/** Goes on where an earlier process ended. @param partPath the file that grows; nobody else may write to it. */
+/**
+ * Continues where an earlier process stopped.
+ * @param partPath the growing file; nobody else may write to it
+ */
 export async function openFetch(
   coresFolder: string,
   partPath: string,
@@ -61,7 +64,7 @@ export async function openFetch(
     openCore(coresFolder, content, limitedReads(await openPartFile(partPath, content.bytes), upload), undefined);
   const core = await open();
   if (!isNew || core.core.length === 0) return core;
-  // It knows of blocks in a file that is gone: one that was fetched before, and has been moved or removed since.
+  // Its database lists blocks of a file that is gone: an earlier fetch whose file was moved or removed.
   await core.close();
   await rm(join(coresFolder, core.key), { recursive: true, force: true });
   return open();
@@ -114,7 +117,7 @@ async function openCore(
   };
 }
 
-/** What peers read of the file is what this node sends: the limit stands there. */
+/** Applies the upload limit: blocks are read from the file only to be sent to peers. */
 const limitedReads = (file: BlockFile, upload: Throttle): BlockFile => ({
   ...file,
   read: async (index) => {

@@ -1,6 +1,6 @@
 /**
- * ModelFiles over the real disk: finds a model by name or path, writes the demo model where there is none, reads the header,
- * and hashes the whole in a thread. What was learnt about a file is remembered in `models.json` of the home.
+ * ModelFiles on the real disk: finds a model by name or path, writes the demo model if missing, reads the header, and
+ * hashes the file in a thread. Facts about files are cached in the home's `models.json`.
  */
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -23,20 +23,20 @@ import { isAddress, nameInAddress } from './model-address.js';
 import type { BlocksRead, ReadBlocksTask } from './read-blocks.js';
 
 export interface ModelDiskOptions {
-  /** Where `models.json` is kept. */
+  /** Contains `models.json`. */
   readonly home: string;
-  /** Where models are looked for, in this order. The demo model is written into the first. */
+  /** Searched in this order. The demo model is written to the first. */
   readonly folders: readonly string[];
-  /** Tokens a slot, and slots; what is not set is chosen for this machine. */
+  /** Tokens per slot, and number of slots; whatever is not set is chosen for this machine. */
   readonly contextSize: number | undefined;
   readonly slots: number | undefined;
-  /** Of memory, what all models together may take; by default what is free now. */
+  /** Memory that all models together may use; by default, what is free now. */
   readonly memoryBytes?: number | undefined;
 }
 
 const extension = '.gguf';
 
-/** It is not on this disk. */
+/** The model is not on this disk. */
 export class ModelMissing extends Error {
   override readonly name = 'ModelMissing';
 }
@@ -58,12 +58,12 @@ export class ModelDisk implements ModelFiles {
     this.#pool = createThreadPool({ entry });
   }
 
-  /** What all models together may take: none of them gets a layout that needs more. */
+  /** Memory that all models together may use: no layout needs more. */
   get memoryBytes(): number {
     return this.#machine.freeMemoryBytes;
   }
 
-  /** No request to the disk is answered any more. */
+  /** Requests still running are not answered. */
   close(): Promise<void> {
     return this.#pool.close();
   }
@@ -103,7 +103,7 @@ export class ModelDisk implements ModelFiles {
     this.#memory.forget(path);
   };
 
-  /** @throws where no such file is there: ModelMissing, unless a path was meant. */
+  /** @throws ModelMissing if there is no such file; another Error if a path was given */
   async find(wanted: string): Promise<string> {
     if (wanted === demoModelName || wanted === 'demo') return this.#demo();
     if (/^[0-9a-f]{64}$/.test(wanted)) return this.#findByHash(wanted);
@@ -130,7 +130,7 @@ export class ModelDisk implements ModelFiles {
     throw new ModelMissing(`There is no model ${wanted} in ${this.#options.folders.join(' or ')}. ${hint}`);
   }
 
-  /** Among the files whose hash was ever computed. */
+  /** Searches the files whose hash was ever computed. */
   async #findByHash(sha256: string): Promise<string> {
     for (const [path, known] of this.#memory.files) {
       if (known.sha256 !== sha256) continue;
@@ -157,7 +157,7 @@ export class ModelDisk implements ModelFiles {
     return path;
   }
 
-  /** What a file holds, by its bytes; remembered as long as it is the same file. */
+  /** Size and hashes of a file, cached while the file is unchanged. */
   async contentOf(path: string): Promise<ModelContent> {
     const file = await stateOf(path);
     const known = this.#memory.files.get(path);
@@ -169,24 +169,27 @@ export class ModelDisk implements ModelFiles {
     return { sha256, bytes: file.bytes, tree };
   }
 
-  /** Reads the whole, in a thread. */
+  /** Reads the whole file in a thread. */
   readBlocks = (path: string): Promise<BlocksRead> => this.#pool.run({ path });
 
-  /** The slots that all engines get: as set, or as the first of these models that is here and fits can have them. */
+  /**
+   * The number of slots for all engines: the configured one, or what suits the first of these models that is here and
+   * fits.
+   */
   async chooseSlots(models: readonly string[]): Promise<number> {
     for (const model of models) {
       if (this.#slots !== undefined) break;
       const layout = await this.find(model)
         .then(inspectGguf)
         .then((info) => this.#layoutFor(info))
-        .catch(() => undefined); // it is refused later, with its reason
+        .catch(() => undefined); // refused later, with the reason
       this.#slots = layout?.slots;
     }
     this.#slots ??= usualSlots;
     return this.#slots;
   }
 
-  /** @throws GgufError where even the least does not fit. */
+  /** @throws GgufError if even the smallest layout does not fit */
   #layoutFor(info: GgufInfo): Layout {
     const layout = chooseLayout(
       this.#machine,
@@ -198,7 +201,7 @@ export class ModelDisk implements ModelFiles {
   }
 }
 
-/** A promise as a callback that can be abandoned. */
+/** Adapts a promise to callbacks that can be cancelled. */
 function answer<T>(work: () => Promise<T>, done: (value: T) => void, failed: (error: Error) => void): () => void {
   let isWanted = true;
   work().then(

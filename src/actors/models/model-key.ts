@@ -1,6 +1,6 @@
 /**
- * The key of a model's core. It is the hash of a manifest that nobody can sign for and that names the file's hash tree: whoever has the
- * same file has the same key, and no other bytes ever have it.
+ * The key of a model's core: the hash of a manifest that has no signers and contains the file's hash tree. Equal files
+ * have equal keys, and no other bytes ever have the same key.
  */
 import Hypercore, { type Manifest } from 'hypercore';
 import type { ModelContent } from '../../protocol/model-content.js';

@@ -1,4 +1,6 @@
-/** The models on this machine, as files: which there are, and what their headers say. A header is read once, and again when its file changes. */
+/**
+ * The model files on this machine and what their headers say. A header is read once, and again when its file changes.
+ */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GgufError, type GgufErrorCode } from '../../gguf/error.js';
@@ -9,11 +11,14 @@ import { messageOf } from '../../runtime/errors.js';
 import { isSame, stateOf, type FileState, type HeaderFacts, type KnownFile, type ModelMemory } from './model-memory.js';
 
 const extension = '.gguf';
-/** Headers that are read at a time: each costs a window of memory. */
+/** Headers read in parallel; each needs one window of memory. */
 const maxReaders = 8;
-/** Who may not read it today may do so tomorrow, or another part may be there, and the file would be the same. */
+/**
+ * Errors that may go away while the file stays the same: permissions may be granted, a missing part may be added. They
+ * are not cached.
+ */
 const mayPass: ReadonlySet<GgufErrorCode> = new Set(['unreadable', 'not_whole']);
-/** What so many headers said is written down at once: who stops a long first look does not begin anew. */
+/** Results are saved each time this many headers have been read, so an interrupted first scan does not start over. */
 const readsToKeep = 32;
 
 export interface LocalModel {
@@ -21,31 +26,31 @@ export interface LocalModel {
   readonly path: string;
   readonly file: FileState | undefined;
   readonly header: HeaderFacts | undefined;
-  /** Where it was ever computed. */
+  /** If it was ever computed. */
   readonly sha256: string | undefined;
-  /** Why it cannot be served; undefined where nothing is known against it. */
+  /** Why it cannot be served; undefined if no problem is known. */
   readonly problem: string | undefined;
 }
 
-/** By name in lower case, which is how names are compared; of each name the first, as folders come in their order. */
+/** By lower-case name, since names are compared in lower case. If a name occurs twice, the earlier folder wins. */
 export async function findModelFiles(folders: readonly string[]): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const folder of folders)
     for (const file of (await readdir(folder).catch(() => [])).sort()) {
       const name = nameOf(file);
-      // Of a model in several files the first stands for all.
+      // A model in several files is represented by its first.
       if (name !== undefined && partOf(name)?.isFirst !== false && !found.has(name)) found.set(name, join(folder, file));
     }
   return found;
 }
 
-/** Undefined where it is not called like a model. */
+/** Undefined if the file name is not a model's. */
 export const nameOf = (file: string): string | undefined =>
   file.toLowerCase().endsWith(extension) && file.length > extension.length
     ? file.slice(0, -extension.length).toLowerCase()
     : undefined;
 
-/** @param learnt hears how many headers had to be read so far; what is known already is not told. */
+/** @param learnt called with the number of headers read so far; cached ones are not counted */
 export async function listModels(
   folders: readonly string[],
   memory: ModelMemory,
@@ -107,7 +112,7 @@ export const factsOf = (info: GgufInfo): HeaderFacts => ({
   memory: memoryOf(info),
 });
 
-/** Without the path, which stands beside it. */
+/** Without the path, which is shown next to it. */
 function whyNot(error: unknown, path: string): string {
   const message = messageOf(error);
   return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;

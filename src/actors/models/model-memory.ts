@@ -1,7 +1,10 @@
 /**
- * What was learnt of model files, in `models.json` of the home: their hashes and headers, by path, size and time of change, and which survived a
- * probe. Several processes may write it; who loses learns it again. What cannot be read or understood is as good as empty, and what
- * cannot be written counts as long as this process runs: a full disk keeps no model from being served.
+ * Caches facts about model files in the home's `models.json`: hashes and header facts, keyed by path and valid for one
+ * size and modification time, and which models survived a probe.
+ *
+ * Several processes may write it; the one whose write is lost learns the facts again. An unreadable or malformed file
+ * counts as empty. If it cannot be written, the facts are kept in memory for the life of the process, so a full disk
+ * does not stop a model from being served.
  */
 import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -10,12 +13,18 @@ import type { ModelMemory as NeededMemory } from '../../gguf/memory.js';
 import { filesHere } from '../../gguf/split.js';
 import { replaceFile } from '../../runtime/replace-file.js';
 
-/** Files, and harmless models, that are remembered. The oldest go first. */
+/** Limit on remembered files, and on harmless models. The oldest are dropped. */
 const maxRemembered = 1_000;
-/** Headers that were read under other rules are read again: to be raised when checks.ts refuses more, or less. */
+/**
+ * Version of the header checks. Increase it when checks.ts refuses more or less: headers cached under another version
+ * are read again.
+ */
 const headerRules = 3;
 
-/** As long as these are the same, it is taken for the same file. Of a model in several files, both are sums over all of them. */
+/**
+ * If both are unchanged, the file is assumed to be unchanged. For a model in several files, both are sums over all
+ * files.
+ */
 export interface FileState {
   readonly bytes: number;
   readonly changedMs: number;
@@ -23,21 +32,21 @@ export interface FileState {
 
 export interface HeaderFacts {
   readonly architecture: string;
-  /** Tokens that the model was trained to see. */
+  /** The context length the model was trained with. */
   readonly trainedTokens: number | undefined;
   readonly blocks: number | undefined;
   readonly memory: NeededMemory;
 }
 
 interface Facts {
-  /** Of the file as it is. */
+  /** Of the file's current contents. */
   readonly sha256?: string;
-  /** SHA-256 of the file as it was fetched or added, whatever became of it. */
+  /** SHA-256 of the file as it was fetched or added, even if it has changed since. */
   readonly origin?: string;
-  /** Of its blocks (protocol/model-content.ts). */
+  /** Root of its hash tree (protocol/model-content.ts). */
   readonly tree?: string;
   readonly header?: HeaderFacts;
-  /** Why it is no model that can be served. */
+  /** Why it cannot be served. */
   readonly problem?: string;
 }
 
@@ -45,26 +54,26 @@ export type KnownFile = FileState & Facts & { readonly headerRules?: number };
 
 interface Memory {
   files: Record<string, KnownFile>;
-  /** SHA-256 of models that this program wrote, or that survived a probe. */
+  /** SHA-256 of models that this program wrote or that survived a probe. */
   harmless: string[];
 }
 
 export class ModelMemory {
   readonly #path: string;
-  /** What could not be written. */
+  /** State that could not be written to disk. */
   #unwritten: Memory | undefined;
 
-  /** @param home the folder. */
+  /** @param home the home folder */
   constructor(home: string) {
     this.#path = join(home, 'models.json');
   }
 
-  /** By path. A header is among it only if it was read under today's rules. */
+  /** By path. A header is included only if it was read under the current rules. */
   get files(): ReadonlyMap<string, KnownFile> {
     return new Map(Object.entries(this.#read().files).map(([path, file]) => [path, current(file)]));
   }
 
-  /** Adds to what is known of each file that has not changed; of one that has, its origin alone stays. */
+  /** Merges new facts. For a file that has changed, only its origin is kept from before. */
   learn(news: ReadonlyMap<string, FileState & Facts>): void {
     if (news.size === 0) return;
     const { files, harmless } = this.#read();

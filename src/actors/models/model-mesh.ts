@@ -1,6 +1,6 @@
 /**
- * A process on the models network: its swarm, its shelf and those of the others, and what it has learnt about them. Whoever holds the
- * connections gives it each one.
+ * This process on the models network: its swarm, its own shelf and those of others, and what it has learnt about them.
+ * The owner of the connections passes each one in.
  */
 import type { NoiseStream } from 'hyperswarm';
 import type { ModelCard } from '../../protocol/model-card.js';
@@ -10,21 +10,21 @@ import type { Clock } from '../../runtime/clock.js';
 import { createModelSwarm, type ModelSwarm } from './model-swarm.js';
 import { Shelves, type Offer, type ShelvesOptions } from './shelves.js';
 
-/** Files that were fetched and turned out to be no good, by SHA-256. The oldest is forgotten. */
+/** Fetched files that proved unusable, by SHA-256. The oldest are dropped. */
 const maxRefused = 1_000;
-/** How long a shelf may take to be closed. */
+/** How long closing a shelf may take. */
 const closeMs = 3_000;
 
 export interface ModelMeshOptions extends Omit<ShelvesOptions, 'changed'> {
   readonly clock: Clock;
-  /** Node IDs, or keys on the models network; models are fetched from these only. Empty: from anybody. */
+  /** Node IDs, or keys on the models network. Models are fetched only from these; if empty, from anyone. */
   readonly trusted: readonly string[];
 }
 
-/** Who is there of those whom models are taken from. */
+/** The peers that models may be fetched from. */
 export interface MeshView {
   readonly peers: number;
-  /** Names, each once. */
+  /** Names, without duplicates. */
   readonly offered: readonly string[];
 }
 
@@ -50,7 +50,7 @@ export class ModelMesh {
     if (!stream.destroying) this.shelves.attach(stream);
   }
 
-  /** Of those whom models are taken from, without what has been refused. */
+  /** Offers of the peers that models may be fetched from, without refused files. */
   get offers(): readonly Offer[] {
     return this.shelves.offers.filter(
       ({ peerKey, card }) => this.#isTrusted(peerKey) && !this.#refused.has(card.sha256),
@@ -64,29 +64,35 @@ export class ModelMesh {
     };
   }
 
-  /** Whoever was found when it joined is connected, or cannot be reached. */
+  /** Every peer found while joining is now connected, or unreachable. */
   looked(): void {
     this.#hasLooked = true;
   }
 
-  /** All who were found have told what they offer: another answer can only come with somebody new. */
+  /** All peers found so far have said what they offer: only a new peer can change the answer. */
   get isHeard(): boolean {
     return this.#hasLooked && this.shelves.areHeard;
   }
 
-  /** By the key that it connects with, or by the ID that its shelf proves. */
+  /** By the key it connects with, or by the node ID that its shelf proves. */
   #isTrusted(peerKey: string): boolean {
     const node = this.shelves.nodeOf(peerKey);
     return this.#trusted.size === 0 || this.#trusted.has(peerKey) || (node !== undefined && this.#trusted.has(node));
   }
 
-  /** It arrived as it was offered, and is no model that may be served: it is not fetched again, and who offers it is kept out. */
+  /**
+   * The file is what was offered, but is not a model that may be served. It is not fetched again, and peers that offer
+   * it are banned.
+   */
   refuse(sha256: string): void {
     this.#refused.set(sha256, true);
     for (const { peerKey, card } of this.shelves.offers) if (card.sha256 === sha256) this.swarm.ban(peerKey);
   }
 
-  /** Tells everybody that this node looks for it. @returns what takes that back. */
+  /**
+   * Tells all peers that this node wants a model.
+   * @returns a function that withdraws it
+   */
   want(model: string): () => void {
     this.#wanted.push(model);
     const tell = (): void => this.shelves.want([...new Set(this.#wanted)].slice(0, maxWanted));
@@ -97,7 +103,10 @@ export class ModelMesh {
     };
   }
 
-  /** Puts a card on this node's shelf. @returns what takes it away. */
+  /**
+   * Puts a card on this node's shelf.
+   * @returns a function that removes it
+   */
   offer(card: ModelCard): () => void {
     this.#cards.add(card);
     this.shelves.offer([...this.#cards]);
@@ -107,7 +116,7 @@ export class ModelMesh {
     };
   }
 
-  /** Never rejects, and never takes long: what is left of a shelf is worth nothing. */
+  /** Never rejects, and does not wait long: the rest of a shelf is worth nothing. */
   close(): Promise<void> {
     this.swarm.close();
     return new Promise((resolve) => {

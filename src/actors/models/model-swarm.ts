@@ -1,6 +1,7 @@
 /**
- * Who is connected on the models network, and which cores are spoken of with whom. It holds the connections, puts every open core on
- * every connection, and keeps out whom a fetch has caught at something.
+ * Holds the connections of the models network and decides which cores are replicated with whom. Shared cores are
+ * replicated on every connection, fetched ones only with peers that models may be fetched from. Peers banned by a fetch
+ * are kept out.
  */
 import type { NoiseStream } from 'hyperswarm';
 import { BoundedMap } from '../../runtime/bounded-map.js';
@@ -8,23 +9,26 @@ import type { Clock } from '../../runtime/clock.js';
 import { carryBlocks } from './block-stream.js';
 import type { ModelCore } from './model-core.js';
 
-/** One that sent bad blocks. It may mend its file; nobody waits for that. */
+/** For peers that sent bad blocks. They may repair their file; nobody waits for that. */
 const banMs = 3_600_000;
-/** The oldest ban ends where there are more. */
+/** Beyond this, the oldest ban is lifted. */
 const maxBans = 1_000;
 
 export interface ModelSwarm {
-  /** Takes a connection, or destroys it where its peer is banned. Its errors are listened to. */
+  /** Takes over a connection and handles its errors; destroys it if its peer is banned. */
   attach(stream: NoiseStream): void;
-  /** Offers a core to all, or fetches it from all. Returns what takes it away again (the core itself is closed by its owner). */
+  /** Shares a core with all peers. Returns a function that stops it; the core itself is closed by its owner. */
   share(core: ModelCore): () => void;
-  /** Fetches a core, and passes on what is there of it, with those who may bring something. */
+  /**
+   * Fetches a core from the peers that models may be fetched from, and passes on to them the blocks that are here.
+   * Returns a function that stops it.
+   */
   fetch(core: ModelCore): () => void;
-  /** Somebody may be one who may bring something, and was not known to be. */
+  /** Evaluates `mayBring` again for the connected peers: more of them may now be allowed. */
   reconsider(): void;
-  /** Ends the connection with this peer and takes none from it for an hour. */
+  /** Disconnects this peer and accepts no connection from it for an hour. */
   ban(peerKey: string): void;
-  /** Ends the connection; it may come again. */
+  /** Disconnects this peer; it may reconnect. */
   drop(peerKey: string): void;
   readonly peers: ReadonlySet<string>;
   close(): void;
@@ -32,7 +36,7 @@ export interface ModelSwarm {
 
 export interface ModelSwarmOptions {
   readonly clock: Clock;
-  /** Whether models are fetched from this peer. */
+  /** Whether models may be fetched from this peer. */
   mayBring(this: void, peerKey: string): boolean;
 }
 
@@ -40,7 +44,7 @@ export function createModelSwarm({ clock, mayBring }: ModelSwarmOptions): ModelS
   const connections = new Map<string, NoiseStream>();
   const shared = new Set<ModelCore>();
   const fetched = new Set<ModelCore>();
-  /** Those of the connections on which the fetched cores are. */
+  /** Connections on which the fetched cores are replicated. */
   const bringing = new Set<NoiseStream>();
   const bans = new BoundedMap<string, number>(maxBans);
 

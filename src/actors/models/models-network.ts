@@ -1,6 +1,6 @@
 /**
- * This process on the models network with a DHT node of its own. For a command that fetches or offers models beside a worker of the same
- * home: it has a key of its own, since one key cannot be in the mesh twice.
+ * Joins the models network with a DHT node of this process's own. For commands that fetch or share models while a
+ * worker of the same home may be running: they use a separate key, since one key cannot be in the mesh twice.
  */
 import { keyPairFromSeed, type KeyPair } from '../../protocol/keys.js';
 import { topicKey, topicName } from '../../protocol/topics.js';
@@ -9,12 +9,12 @@ import type { NetworkPort } from '../ports.js';
 import { ModelMesh } from './model-mesh.js';
 
 const maxConnections = 64;
-/** A node that joined before the others did finds them by looking again. */
+/** A node that joined before any other finds later ones by looking again. */
 const refreshMs = 5_000;
 
 export interface ModelsNetwork {
   readonly mesh: ModelMesh;
-  /** Calls back when the network is gone. */
+  /** Calls back when the network is closed. */
   close(gone: () => void): void;
 }
 
@@ -23,13 +23,13 @@ export interface ModelsNetworkOptions {
   readonly prefix: string;
   readonly trusted: readonly string[];
   readonly clock: Clock;
-  /** Of the key pair under which the others know it. */
+  /** Seed of the key pair by which others know it. */
   readonly keySeed: Uint8Array;
-  /** Whose shelf its shelf is. */
+  /** Identity that signs its shelf. */
   readonly identity: KeyPair;
 }
 
-/** Calls back once: with the network, or why there is none. */
+/** Calls back once: with the network, or with the reason it could not be joined. */
 export function joinModelsNetwork(
   { network, prefix, trusted, clock, keySeed, identity }: ModelsNetworkOptions,
   on: { joined(network: ModelsNetwork): void; failed(error: Error): void },

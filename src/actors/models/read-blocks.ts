@@ -1,17 +1,20 @@
-/** SHA-256 and hash tree of a model in one reading: a task for a thread pool. */
+/** Thread-pool task: computes a model's SHA-256 and hash tree in one pass. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { filesHere } from '../../gguf/split.js';
 import { blockBytes, maxBlocks, TreeBuilder, type BlockTree } from './block-tree.js';
 
-/** Bytes between two reports of progress. */
+/** Bytes between progress reports. */
 const progressBytes = 16 << 20;
 
 export interface ReadBlocksTask {
-  /** Of its first file, where it has several. */
+  /** Of its first file, if it has several. */
   readonly path: string;
-  /** Gets the number of bytes read so far, now and then. To be transferred with the task; closed at its end. */
+  /**
+   * Receives the number of bytes read so far, from time to time. Must be transferred with the task; closed when it
+   * ends.
+   */
   readonly progress?: MessagePort;
 }
 
@@ -44,7 +47,7 @@ export default async function readBlocks({ path, progress }: ReadBlocksTask): Pr
   }
 }
 
-/** Of several files as if they were one. Each block is valid until the next. */
+/** Reads several files as if they were one. Each block is valid only until the next. */
 async function* blocksOf(paths: readonly string[]): AsyncGenerator<Buffer> {
   const block = Buffer.alloc(blockBytes);
   let filled = 0;
@@ -54,7 +57,7 @@ async function* blocksOf(paths: readonly string[]): AsyncGenerator<Buffer> {
       const { size } = await file.stat();
       for (let position = 0; position < size; ) {
         const wanted = Math.min(block.length - filled, size - position);
-        const { bytesRead } = await file.read(block, filled, wanted, position); // may be less
+        const { bytesRead } = await file.read(block, filled, wanted, position); // may read less
         if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`);
         position += bytesRead;
         filled += bytesRead;

@@ -1,4 +1,4 @@
-/** Offers one model of this disk to the mesh: its core is opened over the file, and its card goes on the shelf. */
+/** Shares one model of this disk with the mesh: opens a core over its file and puts its card on the shelf. */
 import { basename } from 'node:path';
 import type { Peer } from 'hypercore';
 import type { CatalogEntry } from '../../gguf/catalog.js';
@@ -12,16 +12,16 @@ import { openSeed } from './model-core.js';
 import type { ModelMesh } from './model-mesh.js';
 import type { Throttle } from './throttle.js';
 
-/** What a card says of its memory is for this. */
+/** The plan for which a card states the memory needed. */
 const usualPlan = { contextSize: 4_096, sequences: 1 };
 
 export interface ShareOptions {
-  /** Where each core has its folder. */
+  /** Contains one folder per core. */
   readonly coresFolder: string;
   readonly mesh: ModelMesh;
   readonly upload: Throttle;
   readonly catalog: readonly CatalogEntry[];
-  /** Of a file's blocks, where it is not known from an earlier time. */
+  /** Computes the hash tree of a file, if it is not stored yet. */
   readonly readTree: (path: string) => Promise<BlockTree>;
   /** A peer has received a block. */
   readonly sent?: (bytes: number) => void;
@@ -29,11 +29,11 @@ export interface ShareOptions {
 
 export interface SharedModel {
   readonly card: ModelCard;
-  /** Takes it back. Never rejects. */
+  /** Stops sharing it. Never rejects. */
   close(): Promise<void>;
 }
 
-/** Rejects where it cannot be offered. */
+/** Rejects if it cannot be shared. */
 export async function shareModel(
   path: string,
   content: ModelContent,
@@ -44,7 +44,9 @@ export async function shareModel(
   const seed = await openSeed(coresFolder, path, content, () => readTree(path), upload);
   if (sent !== undefined)
     seed.core.on('upload', (_index: number, bytes: number, { stream }: Peer) => {
-      // Said before the block is written to the stream. What a peer that is gone has not acknowledged was never sent.
+      // Emitted before the block is written to the stream, hence the flush. It resolves to true when the peer has
+      // acknowledged the // block, but also if the stream dies after UDX accepted it (see block-stream.ts): such a
+      // block is counted as sent.
       void stream.flush().then((isThere) => isThere && sent(bytes));
     });
   const entry = catalog.find(({ sha256 }) => sha256 === content.sha256);
@@ -68,7 +70,7 @@ export async function shareModel(
   };
 }
 
-/** As people ask for it. What else stands in a file's name, no card can say. */
+/** The name as people ask for it. Other characters of the file name are not allowed on a card. */
 const nameOf = (path: string): string =>
   basename(path)
     .replace(/\.gguf$/i, '')

@@ -1,17 +1,18 @@
 /**
- * The cards in somebody else's Hyperdrive. What its owner wrote into it is a stranger's: a tree of pointers could lead a reader in circles,
- * so the changes are read one after the other instead, up to a number, and none that is larger than a card can be.
+ * Reads the cards in another node's Hyperdrive. Its contents are untrusted: following its tree of pointers could lead
+ * in circles. So the changes are read in sequence instead, up to a limit, and no file is read that is larger than a
+ * card can be.
  */
 import Hyperdrive from 'hyperdrive';
 import type Corestore from 'corestore';
 import { cardsFolder, decodeCard, maxCardBytes, maxCards, type ModelCard } from '../../protocol/model-card.js';
 import { keyOf } from './model-key.js';
 
-/** A shelf with more changes is not read: its owner opens a new one each time its process starts. */
+/** A shelf with more changes is not read. Its owner opens a new one each time its process starts. */
 const maxChanges = 4_096;
-/** Of an index and of the cards behind it. */
+/** Limit for the index, and for the cards behind it. */
 const maxDriveBytes = 16 << 20;
-/** Its owner is connected; the others of whom it may come are, too. */
+/** The owner is connected, and so are others that may have the block. */
 const blockMs = 30_000;
 
 const cardName = new RegExp(`${cardsFolder}/([0-9a-f]{64})\\.json$`);
@@ -23,7 +24,7 @@ export class ShelfReader {
   #isStale = false;
   #isOver = false;
 
-  /** @param heard is given all cards, again at each change; none where they cannot be read. */
+  /** @param heard is given all cards, again after each change; none if they cannot be read */
   constructor(cores: Corestore, key: Uint8Array, heard: (cards: readonly ModelCard[]) => void) {
     this.#heard = heard;
     this.#drive = new Hyperdrive(cores.session(), key);
@@ -37,7 +38,7 @@ export class ShelfReader {
     this.#drive.close().catch(() => {});
   }
 
-  /** One reading at a time; another one after it where something came meanwhile. */
+  /** One read at a time, followed by another if something changed meanwhile. */
   #look(): void {
     this.#isStale = true;
     if (this.#isReading || this.#isOver) return;
@@ -76,7 +77,7 @@ export class ShelfReader {
   }
 }
 
-/** The block that a file's content is in; undefined where it is more than one, or more than a card has. */
+/** The block with a file's content; undefined if it has several, or is larger than a card can be. */
 function placeOf(value: unknown): number | undefined {
   const { blob } = (value ?? {}) as { blob?: { blockOffset?: unknown; blockLength?: unknown; byteLength?: unknown } };
   const { blockOffset, blockLength, byteLength } = blob ?? {};

@@ -1,7 +1,7 @@
 /**
- * The cores of the shelves, this node's own and those of others, for as long as the process lives. The folder is a new one each time: a
- * home that was copied would otherwise have a drive that two nodes write to, and what others offer is worth nothing once they are gone.
- * A process that is killed leaves its folder behind; the next one that opens a store removes it.
+ * Stores the cores of all shelves, this node's own and other nodes', for the life of the process. The folder is new
+ * each time: with a copied home, two nodes would otherwise write to the same drive, and other nodes' offers are
+ * worthless once they are gone. A killed process leaves its folder behind; the next one to open a store removes it.
  */
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import Corestore from 'corestore';
 import Hypercore from 'hypercore';
 import { isCode } from '../../runtime/errors.js';
 
-/** Cards are small. The default, 64 MiB, is laid out on the disk as long as the store is open. */
+/** Cards are small. The default of 64 MiB is allocated on disk while the store is open. */
 const writeBufferBytes = 1 << 20;
 
 export interface ShelfStore {
@@ -20,7 +20,10 @@ export interface ShelfStore {
   close(): Promise<void>;
 }
 
-/** Names say whose process a folder is. The host is part of it, since containers may share a folder and count processes apart. */
+/**
+ * Folder names identify their process. The host is included because containers may share a folder but have separate
+ * process IDs.
+ */
 const folderPrefix = `qmesh-shelves-${createHash('sha256').update(hostname()).digest('hex').slice(0, 8)}-`;
 
 export async function openShelfStore(): Promise<ShelfStore> {
@@ -37,7 +40,7 @@ export async function openShelfStore(): Promise<ShelfStore> {
   };
 }
 
-/** What cannot be removed is somebody else's. */
+/** Folders that cannot be removed belong to another user. */
 async function removeLeftBehind(): Promise<void> {
   const all = await readdir(tmpdir()).catch(() => []);
   const left = all.filter((name) => name.startsWith(folderPrefix) && !isRunning(Number.parseInt(name.slice(folderPrefix.length))));

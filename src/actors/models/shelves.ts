@@ -1,6 +1,7 @@
 /**
- * Who offers which models, and who looks for which. A node's shelf is a Hyperdrive with a card for each model; on every connection it
- * tells its key, signed by its identity, and which models it looks for. Beside Hypercore's own messages, on the same connection.
+ * Exchanges which models nodes offer and want. A node's shelf is a Hyperdrive with one card per model. On every
+ * connection, next to Hypercore's own messages, a node announces its shelf's key, signed by its identity, and the
+ * models it wants.
  */
 import Hyperdrive from 'hyperdrive';
 import Hypercore, { type Encoding } from 'hypercore';
@@ -19,9 +20,9 @@ import { openShelfStore, type ShelfStore } from './shelf-store.js';
 import { ShelfReader } from './shelf-reader.js';
 
 export interface Offer {
-  /** Of the connection, hex. */
+  /** Key of the connection, hex. */
   readonly peerKey: string;
-  /** The ID of the node whose shelf it is. */
+  /** ID of the node that owns the shelf. */
   readonly node: string;
   readonly card: ModelCard;
 }
@@ -33,15 +34,15 @@ export interface Want {
 }
 
 export interface ShelvesOptions {
-  /** Whose shelf it is. */
+  /** Owner of this node's shelf. */
   readonly identity: KeyPair;
-  /** The topic's name, prefix included. */
+  /** The topic's name, including its prefix. */
   readonly network: string;
-  /** Under which the others know this end, hex. */
+  /** The key by which others know this end, hex. */
   readonly key: string;
-  /** An offer or a want of others changed. */
+  /** Another node's offers or wants have changed. */
   readonly changed: () => void;
-  /** Shelves cannot be kept or read: the disk, most likely. Said once. */
+  /** Shelves cannot be stored or read, most likely because of the disk. Called once. */
   readonly failed: (error: Error) => void;
 }
 
@@ -53,11 +54,11 @@ interface Peer {
   reader: ShelfReader | undefined;
   cards: readonly ModelCard[];
   wants: readonly string[];
-  /** Its end of the channel is there, and what it told of is read. */
+  /** Its end of the channel is open, and its shelf, if it announced one, has been read. */
   isHeard: boolean;
 }
 
-/** A message is its bytes, to the last. */
+/** A message is all bytes up to the end of the frame. */
 const wholeMessage: Encoding = {
   preencode: (state, bytes) => void (state.end += bytes.byteLength),
   encode(state, bytes) {
@@ -75,10 +76,10 @@ export class Shelves {
   readonly #options: ShelvesOptions;
   readonly #peers = new Map<string, Peer>();
   #store: ShelfStore | undefined;
-  /** What happens to this node's own drive, one after the other. */
+  /** Operations on this node's own drive, run one after the other. */
   #work: Promise<void>;
   #own: Hyperdrive | undefined;
-  /** On the own drive, by SHA-256: the card as it was written. */
+  /** Cards on the own drive, by SHA-256, as they were written. */
   readonly #written = new Map<string, string>();
   #wants: readonly string[] = [];
   #isOver = false;
@@ -88,20 +89,20 @@ export class Shelves {
     this.#work = this.#open().catch((error: unknown) => options.failed(error as Error));
   }
 
-  /** Opens the channel on a connection. A peer that says what nobody says is disconnected. */
+  /** Opens the channel on a connection. A peer that sends an invalid message is disconnected. */
   attach(stream: NoiseStream): void {
     const peerKey = Buffer.from(stream.remotePublicKey).toString('hex');
-    Hypercore.createProtocolStream(stream); // the mux that Hypercore itself uses
+    Hypercore.createProtocolStream(stream); // the muxer that Hypercore itself uses
     const channel = Hypercore.getProtocolMuxer(stream).createChannel({
       protocol: modelsChannel,
       messages: [{ encoding: wholeMessage, onmessage: (bytes) => this.#heard(peerKey, peer, bytes) }],
       onopen: () => {
-        peer.isHeard = true; // unless it tells a shelf
+        peer.isHeard = true; // until it announces a shelf
         if (this.#own !== undefined) this.#tellShelf(peer);
         if (this.#wants.length > 0) peer.tell(encodeModelsMessage(createWanted(this.#wants)));
       },
     });
-    if (channel === null) return; // this connection has one already
+    if (channel === null) return; // the connection already has this channel
     const tell = (bytes: Uint8Array): void => void channel.messages[0].send(bytes);
     const peer: Peer = { stream, tell, drive: '', node: undefined, reader: undefined, cards: [], wants: [], isHeard: false };
     this.#peers.get(peerKey)?.reader?.close();
@@ -116,7 +117,7 @@ export class Shelves {
     channel.open();
   }
 
-  /** This node's cards, from now on. */
+  /** Replaces this node's cards. */
   offer(cards: readonly ModelCard[]): void {
     const wanted = new Map(cards.slice(0, maxCards).map((card) => [card.sha256, card]));
     this.#work = this.#work
@@ -126,23 +127,23 @@ export class Shelves {
       });
   }
 
-  /** What this node looks for, from now on: names or SHA-256. */
+  /** Replaces what this node wants: names or SHA-256. */
   want(models: readonly string[]): void {
     this.#wants = models;
     for (const { tell } of this.#peers.values()) tell(encodeModelsMessage(createWanted(models)));
   }
 
-  /** Of everybody who is connected. */
+  /** Of all connected nodes. */
   get offers(): readonly Offer[] {
     return [...this.#peers].flatMap(([peerKey, { node = '', cards }]) => cards.map((card) => ({ peerKey, node, card })));
   }
 
-  /** The ID of the node that this peer has proven to be; undefined where it has told no shelf. */
+  /** The node ID that this peer has proven; undefined if it has announced no shelf. */
   nodeOf(peerKey: string): string | undefined {
     return this.#peers.get(peerKey)?.node;
   }
 
-  /** Nobody is connected of whom it is not known yet what they offer. */
+  /** Whether the offers of every connected peer are known. */
   get areHeard(): boolean {
     return [...this.#peers.values()].every(({ isHeard }) => isHeard);
   }
@@ -171,7 +172,7 @@ export class Shelves {
     if (this.#store === undefined || this.#isOver || (this.#own === undefined && wanted.size === 0)) return;
     const isNew = this.#own === undefined;
     const own = this.#own ?? new Hyperdrive(this.#store.cores.session());
-    await own.ready(); // it has no key before, and is told to nobody
+    await own.ready(); // it has no key before that, and is not announced
     this.#own = own;
     for (const sha256 of [...this.#written.keys()].filter((known) => !wanted.has(known))) {
       await own.del(cardPath({ sha256 }));

@@ -1,9 +1,9 @@
-/** A limit on bytes a second, shared by all that pass through it. */
+/** A limit in bytes per second, shared by everything that passes through it. */
 import { book, type BusyUntilMs } from '../../rules/bandwidth.js';
 import type { Clock } from '../../runtime/clock.js';
 
 export interface Throttle {
-  /** Resolves when these bytes may pass. Bytes that are never sent are paid for all the same. */
+  /** Resolves when these bytes may pass. They count even if they are never sent. */
   take(bytes: number): Promise<void>;
 }
 

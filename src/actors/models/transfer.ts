@@ -1,4 +1,4 @@
-/** The step of a fetch in which bytes move: from the mesh or from an address, as an actor of the fetch machine. */
+/** The transfer step of a fetch, from the mesh or from an address, as an actor of the fetch machine. */
 import type { ModelSource } from '../../machines/fetch.js';
 import { guardedCallback } from '../../runtime/guarded-callback.js';
 import type { FetchDeps } from '../fetch.actor.js';
@@ -9,7 +9,7 @@ import { addressOf } from './model-address.js';
 import { openFetch } from './model-core.js';
 import { PartPlace } from './part-place.js';
 
-/** Of a peer's key, as people compare them. */
+/** Leading characters of a peer's key that are shown to people. */
 const shownKeyChars = 8;
 
 interface Step {
@@ -18,13 +18,13 @@ interface Step {
 }
 
 interface Course {
-  /** So much is there; `seeders` send it. */
+  /** `bytes` have arrived so far; `seeders` are sending. */
   progress(bytes: number, totalBytes: number | undefined, seeders: number): void;
   arrived(): void;
   failed(error: Error): void;
 }
 
-/** @param hearHub takes the hub's word for the SHA-256. */
+/** @param hearHub receives the SHA-256 as reported by the hub */
 export function createTransfer(deps: FetchDeps, hearHub: (sha256: string | undefined) => void) {
   return guardedCallback<Step>(({ input: { source }, sendBack, guard, defer }) => {
     if (source === undefined) return;
@@ -55,7 +55,7 @@ export function createTransfer(deps: FetchDeps, hearHub: (sha256: string | undef
 type MeshSource = Extract<ModelSource, { kind: 'mesh' }>;
 type AddressSource = Extract<ModelSource, { kind: 'uri' }>;
 
-/** @returns what ends it; resolves when the part is let go. */
+/** @returns a function that ends it and resolves when the part file is released */
 function fromMesh(deps: FetchDeps, source: MeshSource, partPath: string, on: Course): () => Promise<void> {
   const { mesh, coresFolder, upload, download, clock, random, watch } = deps;
   let isOver = false;
@@ -97,7 +97,7 @@ function fromAddress(
       address: addressOf(uri, hub),
       partPath,
       bytes,
-      // Meant for the hub: an address that somebody pasted does not get it.
+      // The token is for the hub; other addresses do not get it.
       token: uri.startsWith('hf:') ? token : undefined,
       whyNot: (totalBytes) => findWhyNoRoom(modelsFolder, source, totalBytes),
       download,

@@ -1,4 +1,6 @@
-/** The last step of a fetch: the whole is hashed, its header is read, and only then it gets its name among the models. */
+/**
+ * The last step of a fetch: the whole file is hashed and its header inspected, and only then is it named as a model.
+ */
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspectGguf } from '../../gguf/inspect.js';
@@ -9,8 +11,8 @@ import { forgetPart } from './http-fetch.js';
 import { PartPlace } from './part-place.js';
 
 /**
- * @param hubSha256 what the hub that sent it says it is.
- * @throws Error where it is not what was promised. Then nothing of it is kept: the next try begins anew.
+ * @param hubSha256 the SHA-256 reported by the hub that sent it
+ * @throws Error if it is not what was promised. Nothing of it is kept then: the next try starts over.
  */
 export async function verifyAndPlace(
   deps: FetchDeps,
@@ -39,10 +41,13 @@ export async function verifyAndPlace(
   }
 }
 
-/** File systems take 255 bytes; a name that others gave may have more. */
+/** File systems allow 255 bytes; names given by others may be longer. */
 const maxFileNameChars = 200;
 
-/** Under its name, unless something else has that: whoever asked for a file by its hash did not choose what others call it. */
+/**
+ * Uses the given name unless it is taken: someone who asked for a file by its hash did not choose the name that others
+ * gave it.
+ */
 function freePath(folder: string, name: string, sha256: string): string {
   const short = name.slice(0, maxFileNameChars);
   const path = join(folder, `${short}.gguf`);
@@ -63,7 +68,7 @@ function blameWrongBytes(
   }
   if (source.content.sha256 === read.sha256) return;
   if (source.content.tree !== read.tree) throw new Error('the disk did not keep what was written on it; check the disk');
-  // The blocks are those of the core: whoever told this card lied about what the core holds.
+  // The blocks do belong to the core, so whoever published this card lied about its content.
   const liars = (mesh?.offers ?? []).filter(
     ({ card }) => card.tree === source.content.tree && card.sha256 === source.content.sha256,
   );

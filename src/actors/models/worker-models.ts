@@ -1,6 +1,7 @@
 /**
- * What a worker does on the models network: it fetches what it lacks, and offers what it has. Data outside the actors: the topic's actor
- * brings connections, each model's actor asks for its own model, and both may start anew.
+ * A worker's side of the models network: fetches the models it lacks and shares those it has. It lives outside the
+ * actors, because the topic's actor supplies connections, each model's actor asks for its own model, and either may be
+ * restarted.
  */
 import { basename } from 'node:path';
 import type { NoiseStream } from 'hyperswarm';
@@ -13,21 +14,24 @@ import { createFetch, type FetchDeps, type FetchWatch } from '../fetch.actor.js'
 import { ModelMesh, type ModelMeshOptions } from './model-mesh.js';
 import { shareModel, type SharedModel } from './share-model.js';
 
-/** A port: a simulated mesh, and a client's own worker, have none. */
+/** A port: absent in a simulated mesh and in a client's own worker. */
 export interface ModelsPort {
-  /** Takes a connection of the models network over. */
+  /** Takes over a connection of the models network. */
   attach(stream: NoiseStream): void;
   /** Fetches a model into the models folder. */
   createFetch(watch: FetchWatch): typeof fetchMachine;
-  /** Offers a model, from when its core is open. `failed` is called at most once. @returns what takes it back. */
+  /**
+   * Shares a model once its core is open. `failed` is called at most once.
+   * @returns a function that withdraws it
+   */
   share(model: ServedModel, failed: (error: Error) => void): () => void;
-  /** It arrived as it was offered, and is no model that may be served. */
+  /** The file is what was offered, but is not a model that may be served. */
   refuse(sha256: string): void;
 }
 
 export interface WorkerModelsOptions extends ModelMeshOptions, Omit<FetchDeps, 'mesh' | 'watch'> {
   readonly catalog: readonly CatalogEntry[];
-  /** False: nothing is offered, and what is fetched is passed on only while it is fetched. */
+  /** If false, nothing is shared, and a model being fetched is passed on only during the fetch. */
   readonly shares: boolean;
   readonly contentOf: (path: string) => Promise<ModelContent>;
 }
@@ -37,7 +41,7 @@ export class WorkerModels implements ModelsPort {
   readonly #mesh: ModelMesh;
   /** By SHA-256. */
   readonly #shared = new Set<string>();
-  /** Closings of cores that are under way: a core that is opened again waits for them. */
+  /** Cores being closed. Opening a core waits for them. */
   readonly #closing = new Set<Promise<void>>();
 
   constructor(options: WorkerModelsOptions) {
@@ -54,7 +58,7 @@ export class WorkerModels implements ModelsPort {
   }
 
   share({ path, sha256 }: ServedModel, failed: (error: Error) => void): () => void {
-    // The same file under two names has one core, and one card.
+    // The same file under two names has one core and one card.
     if (!this.#options.shares || partOf(basename(path)) !== undefined || this.#shared.has(sha256)) return () => {};
     this.#shared.add(sha256);
     let isWanted = true;
@@ -75,7 +79,7 @@ export class WorkerModels implements ModelsPort {
     this.#mesh.refuse(sha256);
   }
 
-  /** When the actors are gone. Never rejects. */
+  /** To be called when the actors are gone. Never rejects. */
   async close(): Promise<void> {
     await Promise.all(this.#closing);
     await this.#mesh.close();
