@@ -1,6 +1,6 @@
 /**
- * What this worker says about itself, gathered from those who know. Lives outside the actors: one that restarts finds what
- * the others wrote, and a new peer gets its first frame at once.
+ * What this worker publishes about itself, as reported by its actors. Lives outside them: a restarted actor finds what
+ * the others wrote, and a new peer gets its first status at once.
  */
 import { protocolVersion, type StatusMessage } from '../../protocol/messages.js';
 import type { Duty } from '../../rules/duty.js';
@@ -14,13 +14,13 @@ type Said = Pick<StatusMessage, 'queue' | 'slots' | 'performance'>;
 
 interface Parts extends Said {
   readonly health: PublicHealth;
-  /** It is being stopped and takes nothing new: said as a capacity of 0. */
+  /** The worker is stopping and accepts nothing new; published as a capacity of 0. */
   readonly draining: boolean;
-  /** Off duty is said as a capacity of 0, too. */
+  /** Off duty is also published as a capacity of 0. */
   readonly duty: Duty;
 }
 
-/** A model on its way here. */
+/** A model that is being fetched. */
 export interface Fetching {
   readonly model: string;
   readonly from: string;
@@ -29,7 +29,7 @@ export interface Fetching {
   readonly seeders: number;
 }
 
-/** A model that can be asked for, and whether it is in memory. */
+/** A model that can be requested, and whether it is in memory. */
 export interface Resident {
   readonly model: string;
   readonly residence: Residence;
@@ -37,22 +37,22 @@ export interface Resident {
 }
 
 interface Loading {
-  /** How often it was loaded, and how long that took the last time. */
+  /** How long the last load took, and since when it is loading now. */
   readonly tookMs: number | undefined;
   readonly sinceMs: number | undefined;
 }
 
-/** Of a disk that nobody has read from yet; a guess that the first loading corrects. */
+/** A guess for files not in the disk cache; the first load corrects it. */
 const guessedLoadMs = (memoryBytes: number): number => 1_000 + memoryBytes / 400_000;
 
 export class StatusBoard {
-  /** Address of the admin page, while there is one. */
+  /** Address of the admin page; undefined while there is none. */
   admin: string | undefined;
-  /** How many wait, by tier. A function, so that it is counted when somebody asks and not at each change. */
+  /** Waiting requests by tier. A function, so that they are counted only on demand, not at every change. */
   waiting: () => WaitingByTier = () => ({});
   readonly #workerId: string;
   readonly #agent: string;
-  /** Without one everybody is a guest, and this is said in its health. */
+  /** Without a ledger everyone is a guest, which the published health states. */
   readonly #hasLedger: boolean;
   readonly #clock: Clock;
   readonly #startedAtMs: number;
@@ -82,12 +82,12 @@ export class StatusBoard {
     };
   }
 
-  /** The models that are loaded, in the order in which the user named them. The first is the default. */
+  /** The models that can be requested, in the order the user listed them. The first is the default. */
   get models(): StatusMessage['models'] {
     return [...this.#models].sort(([a], [b]) => a - b).map(([, model]) => model);
   }
 
-  /** `undefined`: the model at this place is not served any more. */
+  /** `undefined`: the model at this place is no longer served. */
   setModel(place: number, model: StatusMessage['models'][number] | undefined): void {
     if (model === undefined) this.#models.delete(place);
     else this.#models.set(place, model);
@@ -95,9 +95,9 @@ export class StatusBoard {
     if (model !== undefined) this.#onReady();
   }
 
-  /** It can be asked for, and is not loaded. */
+  /** The model can be requested, but is not loaded. */
   offerModel(place: number, model: StatusMessage['models'][number]): void {
-    if (this.#models.has(place)) return; // with what its engine said of it
+    if (this.#models.has(place)) return; // keeps what its engine reported
     this.#models.set(place, model);
     this.#announce();
     this.#onOffered();
@@ -117,7 +117,7 @@ export class StatusBoard {
     return this.#residents;
   }
 
-  /** Until a model that is not loaded may be, once there is room for it; 0 for one that is. */
+  /** Expected time until an unloaded model is loaded, once there is room for it; 0 if it is loaded. */
   loadLeftMs(model: string): number {
     const resident = this.#residents.find((one) => one.model === model);
     if (resident === undefined || resident.residence === 'loaded') return 0;
@@ -126,7 +126,7 @@ export class StatusBoard {
     return remainingMs(expectedMs, sinceMs === undefined ? 0 : this.#clock.monotonicMs() - sinceMs);
   }
 
-  /** `undefined`: it is here, or was given up. Its owner hears of it, the mesh does not. */
+  /** `undefined`: it has arrived, or was given up. Shown to the owner only, not published. */
   setFetch(place: number, fetching: Fetching | undefined): void {
     if (fetching === undefined) this.#fetches.delete(place);
     else this.#fetches.set(place, fetching);
@@ -141,17 +141,17 @@ export class StatusBoard {
     this.#announce();
   }
 
-  /** Called when a model is loaded; one listener, the latest. */
+  /** Called when a model is loaded. There is one listener; a new one replaces it. */
   onReady(listener: () => void): void {
     this.#onReady = listener;
   }
 
-  /** Called when a model can be asked for that is not loaded; one listener, the latest. */
+  /** Called when an unloaded model can be requested. There is one listener; a new one replaces it. */
   onOffered(listener: () => void): void {
     this.#onOffered = listener;
   }
 
-  /** Called at every change of substance; one listener, the latest. */
+  /** Called when what is published changes. There is one listener; a new one replaces it. */
   onChange(listener: () => void): void {
     this.#onChange = listener;
   }
