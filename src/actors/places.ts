@@ -1,6 +1,6 @@
 /**
  * Actors that come and go under one supervisor, one per connection or request. Their names come from a finite pool and
- * are recycled, since XState remembers every name for ever.
+ * are recycled, since XState remembers every name forever.
  */
 import type { AnyActorSystem } from '../runtime/actor-system.js';
 import type { ActorSpec } from '../runtime/supervision.js';

@@ -183,5 +183,5 @@ function acceptPeers(deps: WorkerDeps): OnConnection {
   };
 }
 
-/** Kept open, because two workers that close on each other would redial for ever. */
+/** Kept open, because two workers that close on each other would redial forever. */
 const holdSilently: OnConnection = (connection) => connection.listen({ data: () => {}, closed: () => {} });

@@ -107,7 +107,7 @@ function sayPaid(answer: Answer): void {
 /** The text is already in the answer. */
 type Checked = Omit<CheckedAnswer, 'text'>;
 
-/** Reports a failed check, to people and programs alike. */
+/** If the check makes this client avoid the worker, that is always reported; other results only to a person. */
 function sayChecked(checked: Checked | undefined): void {
   if (checked !== undefined && (checked.isAvoided || process.stderr.isTTY)) sayAside(printable(checkedNote(checked)));
 }
