@@ -1,12 +1,12 @@
-/** The answer to a request, as it comes: iterate over its text, or await the whole. */
+/** The answer to a request as it arrives: iterate over its text, or await the whole. */
 import type { AskFailure, Try } from '../machines/ask.js';
 import type { Receipt } from '../protocol/signed-objects.js';
 import type { InferenceResultMessage } from '../protocol/messages.js';
 
-/** New text of an answer. All of them joined are the answer's text. */
+/** New text of an answer. All chunks joined are the answer's text. */
 export interface AnswerChunk {
   readonly text: string;
-  /** How many tokens it holds. */
+  /** Number of tokens in it. */
   readonly tokens: number;
 }
 
@@ -14,20 +14,23 @@ export interface Answer {
   readonly text: string;
   readonly finishReason: InferenceResultMessage['finishReason'];
   readonly model: InferenceResultMessage['model'] | undefined;
-  /** Tokens of the prompt, and of the whole answer, whoever had a part in it. */
+  /** Tokens of the prompt and of the whole answer, across all workers that contributed. */
   readonly usage: InferenceResultMessage['usage'] | undefined;
-  /** As the worker measured them. */
+  /** As the worker measured it. */
   readonly timing: InferenceResultMessage['timing'] | undefined;
   readonly toolCalls: InferenceResultMessage['toolCalls'];
-  /** ID of the worker that ended the answer. */
+  /** ID of the worker that finished the answer. */
   readonly worker: string | undefined;
-  /** A model on this machine's own disk ended it, since no worker was left. */
+  /** It was finished by a model on this machine's own disk, because no worker was left. */
   readonly isLocal: boolean;
-  /** Of the worker that ended it, with the points that it scored: this client has checked it and signed for it. Undefined where there was none. */
+  /**
+   * From the worker that finished the answer, with the points it scored: this client has checked and signed it.
+   * Undefined if there was none.
+   */
   readonly receipt: Receipt | undefined;
   /** What the answer costs, in thousandths of a point, once the mesh has certified it. */
   readonly paidMillipoints: number | undefined;
-  /** Every worker that was asked, in order, with what it was left for: what went wrong, or `moved`, a free slot elsewhere. */
+  /** Every worker that was asked, in order, with why it was left: an error, or `moved` for a free slot elsewhere. */
   readonly tries: readonly Try[];
 }
 
@@ -42,10 +45,10 @@ export class RequestError extends Error {
      */
     readonly code: string,
     message: string,
-    /** What had come by then. */
+    /** The text received so far. */
     readonly text: string,
     readonly tries: readonly Try[],
-    /** When the last worker that was asked would take it, as it said. */
+    /** When the last worker asked would accept it, according to that worker. */
     readonly retryAfterMs?: number,
   ) {
     super(message);
@@ -56,7 +59,7 @@ export class RequestError extends Error {
   }
 }
 
-/** Where a request stands while it waits. */
+/** A waiting request's place in the queue. */
 export interface QueuePosition {
   readonly worker: string;
   /** 0: in a slot. */
@@ -65,10 +68,10 @@ export interface QueuePosition {
   readonly estimatedWaitMs: number;
 }
 
-/** One worker failed, and the next goes on. */
+/** A worker failed, and another one continues. */
 export interface Failover {
   readonly from: Try;
-  /** The worker that goes on. */
+  /** The worker that continues. */
   readonly to: string;
 }
 
@@ -77,7 +80,7 @@ export class AnswerStream implements AsyncIterable<AnswerChunk> {
   readonly result: Promise<Answer>;
   readonly #cancel: () => void;
   readonly #chunks: AnswerChunk[] = [];
-  /** Readers that wait for more. */
+  /** Readers waiting for more. */
   readonly #waiting: (() => void)[] = [];
   #tokens = 0;
   #isOver = false;
@@ -89,10 +92,10 @@ export class AnswerStream implements AsyncIterable<AnswerChunk> {
       this.#isOver = true;
       this.#wake();
     };
-    this.result.then(end, end); // an error is told by iterating or by awaiting, and is never unhandled
+    this.result.then(end, end); // errors surface by iterating or awaiting, and are never unhandled
   }
 
-  /** Stops the answer. The result then holds what had come, with `finishReason: 'cancelled'`. */
+  /** Stops the answer. The result then holds the text so far, with `finishReason: 'cancelled'`. */
   cancel(): void {
     this.#cancel();
   }
@@ -104,7 +107,7 @@ export class AnswerStream implements AsyncIterable<AnswerChunk> {
     this.#wake();
   }
 
-  /** Ends when the answer does; throws the RequestError where it failed. Leaving the loop early cancels the answer. */
+  /** Ends with the answer; throws the RequestError if it failed. Leaving the loop early cancels the answer. */
   async *[Symbol.asyncIterator](): AsyncGenerator<AnswerChunk, void, undefined> {
     try {
       for (;;) {
@@ -119,7 +122,7 @@ export class AnswerStream implements AsyncIterable<AnswerChunk> {
     }
   }
 
-  /** A worker that took over counts its own part only; a call of a tool is in no chunk. */
+  /** A worker that took over counts only its own part; a tool call is in no chunk. */
   #usageOf({ usage }: Answer): Answer['usage'] {
     return usage && { ...usage, completionTokens: Math.max(this.#tokens, usage.completionTokens) };
   }

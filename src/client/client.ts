@@ -1,5 +1,5 @@
 /**
- * The SDK's face.
+ * The public API of the SDK.
  *
  *     const client = await QMeshClient.connect();
  *     for await (const { text } of client.stream({ prompt: 'count from 5' })) process.stdout.write(text);
@@ -34,41 +34,47 @@ import { openWallet, type OpenedWallet, type ScoreSource } from './open-wallet.j
 export type { AskRequest, CheckedAnswer };
 
 export interface ConnectOptions {
-  /** `local` or `local:PORT`: this machine. `public`: the world. Or `host:port,…`. Default: QMESH_BOOTSTRAP, or `local`. */
+  /**
+   * `local` or `local:PORT`: this machine. `public`: the internet. Or `host:port,…`. Default: QMESH_BOOTSTRAP, or
+   * `local`.
+   */
   readonly bootstrap?: string | Bootstrap;
   /** Address to bind. Default 0.0.0.0; a local mesh always binds 127.0.0.1. */
   readonly host?: string;
-  /** Prefix of the topics. Default: QMESH_NETWORK, or none. */
+  /** Topic prefix. Default: QMESH_NETWORK, or none. */
   readonly network?: string;
-  /** The account to ask as. Without one, and without a home, this client is a stranger to every worker. */
+  /** The account to ask as. Without an identity and a home, this client is a stranger to every worker. */
   readonly identity?: KeyPair;
   /**
-   * The folder of that identity: without `identity`, its own asks, which is made where there is none. The worker that runs there knows the
-   * balance, and answers its owner first; acknowledgements are kept there.
+   * The folder of that identity. Without `identity`, the folder's own is used, and created if missing. A worker running
+   * there knows the balance and serves its owner first; acknowledgements are kept there.
    */
   readonly home?: string;
-  /** Points that one request may cost at most, from 0 to 10. 0 always asks as a guest. Default: 10. */
+  /** Maximum price of a request in points, from 0 to 10. 0 always asks as a guest. Default: 10. */
   readonly maxPrice?: number;
-  /** Looks the account's points up on the score network where no worker of its home runs: worth it for a program that runs for long. */
+  /**
+   * Looks the account's points up on the score network when no worker of its home is running: worth it for long-running
+   * programs.
+   */
   readonly scores?: ScoreSource;
   /**
-   * Share of the answers, from 0 to 1, that another worker with the same model is asked to check. It sees prompt and answer; who fails
-   * is avoided by this client from then on, and nothing else comes of it. Default: 0.
+   * Share of the answers, from 0 to 1, that another worker with the same model is asked to check. It sees prompt and
+   * answer. From then on this client avoids workers that fail; there are no other consequences. Default: 0.
    */
   readonly spotChecks?: number;
   readonly log?: Logger;
-  /** `local`: where no worker is left, a model on this machine's own disk answers. An object says which one. */
+  /** `local`: when no worker is left, a model on this machine's own disk answers. An object says which one. */
   readonly fallback?: 'local' | LocalModel;
-  /** How long the DHT node may take to open. */
+  /** How long opening the DHT node may take. */
   readonly openTimeoutMs?: number;
 }
 
 export interface RequestOptions {
   readonly signal?: AbortSignal;
-  /** This worker is asked: the first one, and whoever goes on after it. */
+  /** Called for each worker that is asked: the first one, and any that takes over. */
   readonly onWorker?: (worker: string) => void;
   readonly onPosition?: (position: QueuePosition) => void;
-  /** A worker failed this request, and another one goes on with it. */
+  /** A worker failed this request, and another one continues it. */
   readonly onFailover?: (failover: Failover) => void;
 }
 
@@ -85,18 +91,18 @@ const maxPoints = limits.maxPriceMillipoints / 1_000;
 const maxRequests = 1_000;
 const openTimeoutMs = 10_000;
 
-/** Of each event, what its listeners get. */
+/** Event names and what their listeners get. */
 export interface ClientEvents {
-  /** A worker said how it is: when it is found, when that changes, and every 5 s. */
+  /** A worker reported its status: when it is found, when that changes, and every 5 s. */
   worker: [view: WorkerView];
   /** The connection to this worker ended. */
   workerLost: [worker: string];
-  /** Another worker has checked an answer: see ConnectOptions.spotChecks. */
+  /** Another worker checked an answer; see ConnectOptions.spotChecks. */
   checked: [checked: CheckedAnswer];
 }
 
 /**
- * A client of the mesh: one for a program is enough, however much it asks at once.
+ * A client of the mesh. One per program is enough, however many requests it runs at once.
  *
  * Emits the events of ClientEvents: `client.on('worker', ({ worker, status }) => …)`.
  */
@@ -118,7 +124,7 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
     this.#solver = solver;
     this.#fallback = fallback;
     this.#purse = purse;
-    // Listeners run after what made the news, so that one that throws breaks nothing of ours.
+    // Listeners run in a microtask after the code that raised the event, so one that throws breaks nothing of ours.
     core.directory.watch = {
       heard: (worker, status) => {
         if (!isLocalWorker(worker)) queueMicrotask(() => this.emit('worker', { worker, status, isFresh: true }));
@@ -130,7 +136,7 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
     core.spotChecks.onChecked = (checked) => queueMicrotask(() => this.emit('checked', checked));
   }
 
-  /** Opens this process's node and begins to look for workers. @throws where the node cannot be opened, or in time. */
+  /** Opens this process's node and starts looking for workers. @throws if the node does not open, or not in time. */
   static async connect(given: ConnectOptions = {}): Promise<QMeshClient> {
     const options = identified(given);
     const bootstrap = bootstrapOf(options.bootstrap ?? (env.QMESH_BOOTSTRAP || 'local'));
@@ -184,10 +190,10 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
     return new QMeshClient(core as unknown as ClientCore, solver, fallback, purse);
   }
 
-  /** Asks, and gives the answer as it comes. Never throws: what goes wrong is told by the stream. */
+  /** Asks, and returns the answer as it arrives. Never throws: errors surface through the stream. */
   stream(request: AskRequest, { signal, onWorker, onPosition, onFailover }: RequestOptions = {}): AnswerStream {
     let cancel: (() => void) | undefined;
-    const made: { stream?: AnswerStream } = {}; // text comes later than this function returns
+    const made: { stream?: AnswerStream } = {}; // text arrives only after this function has returned
     const result = new Promise<Answer>((resolve, reject) => {
       cancel = this.#core.ask(request, {
         asked: (worker) => onWorker?.(worker),
@@ -233,7 +239,7 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
     return this.stream(request, options).result;
   }
 
-  /** The workers that this client is connected to. */
+  /** The workers this client is connected to. */
   workers(): WorkerView[] {
     const now = systemClock.monotonicMs();
     return this.#core.directory
@@ -242,12 +248,12 @@ export class QMeshClient extends EventEmitter<ClientEvents> {
       .map((candidate) => ({ worker: candidate.worker, status: candidate.status, isFresh: isFresh(candidate, now) }));
   }
 
-  /** Waits until no spot check is under way: half a minute at most. For programs that end with their answer. */
+  /** Waits until no spot check is running: half a minute at most. For programs that exit after their answer. */
   checksSettled(): Promise<void> {
     return new Promise((resolve) => this.#core.spotChecks.whenSettled(() => queueMicrotask(resolve)));
   }
 
-  /** Ends unfinished requests with `client_closed`, and leaves the network. */
+  /** Ends unfinished requests with `client_closed` and leaves the network. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -265,7 +271,7 @@ const stop = (core: ClientCore | undefined): Promise<void> =>
     else core.tree.stop(resolve);
   });
 
-/** Only a known account has anything to spend. @throws TypeError, CodedError */
+/** Only a known account has points to spend. @throws TypeError, CodedError */
 async function walletOf(
   { identity, home, maxPrice = maxPoints, scores }: ConnectOptions,
   networkPrefix: string,
@@ -290,7 +296,7 @@ function shareOf(spotChecks = 0): number {
   throw new TypeError(`spotChecks is ${spotChecks}; expected a share from 0 to 1`);
 }
 
-/** Who names a home alone asks as the identity that lives there. @throws CodedError */
+/** With only a home given, the client asks as the identity stored there. @throws CodedError */
 const identified = (options: ConnectOptions): ConnectOptions =>
   options.home === undefined || options.identity !== undefined
     ? options

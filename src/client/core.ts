@@ -1,4 +1,4 @@
-/** A running client without promises: what the SDK's face and the simulated mesh both stand on. */
+/** A running client without promises: the basis of the SDK and of the simulated mesh. */
 import type { AskCallbacks, AskRequest } from '../actors/ask.actor.js';
 import { acceptLinks, Asks, clientTree, type ClientDeps } from '../actors/client.tree.js';
 import type { Connection } from '../actors/ports.js';
@@ -17,9 +17,9 @@ export interface ClientCore {
   readonly tree: Tree;
   readonly directory: WorkerDirectory;
   readonly spotChecks: SpotChecks;
-  /** Takes in a connection to a worker that was not found through the topic. */
+  /** Accepts a connection to a worker that was not found through the topic. */
   link(connection: Connection): void;
-  /** @returns what cancels the request; undefined where too many are unfinished, or the client is closing. */
+  /** @returns cancel; undefined if too many requests are unfinished or the client is closing. */
   ask(request: AskRequest, on: AskCallbacks): (() => void) | undefined;
 }
 

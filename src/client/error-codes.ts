@@ -1,6 +1,6 @@
 /**
- * Why a request has no answer, beyond the codes of the wire (protocol/errors.ts): those of this side, and what a person can do about
- * each of both. docs/errors.md is generated from this.
+ * Why a request has no answer: the client's own codes, beyond those of the wire (protocol/errors.ts), and what a user
+ * can do about each of either kind. docs/errors.md is generated from this.
  */
 import { maySucceedElsewhere } from '../machines/ask.js';
 import { errorCodes, type ErrorCode } from '../protocol/errors.js';
@@ -42,7 +42,7 @@ export const clientErrorCodes = {
 
 export type ClientErrorCode = keyof typeof clientErrorCodes;
 
-/** What to do about the codes of the wire, where one can do something. */
+/** What to do about wire codes, if anything can be done. */
 const wireAdvice: Readonly<Partial<Record<ErrorCode, string>>> = {
   bad_request: 'Correct what the message names.',
   unsupported_version: 'Update the older of the two programs.',
@@ -70,7 +70,7 @@ export interface ErrorRow {
   readonly code: string;
   readonly meaning: string;
   readonly next: string;
-  /** Whether the client asks another worker by itself. */
+  /** Whether the client tries another worker by itself. */
   readonly isRetried: boolean;
 }
 

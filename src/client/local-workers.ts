@@ -1,6 +1,7 @@
 /**
- * The model on this disk, for when no worker is left: a whole worker inside this client's process, reached without a socket, so that
- * a request goes on there as it would at any other worker. It starts with the first request that needs it, and ends with the client.
+ * A local model for when no worker is left: a whole worker inside this client's process, connected without a socket, so
+ * a request continues there as at any other worker. It starts with the first request that needs it and ends with the
+ * client.
  */
 import { join } from 'node:path';
 import { noConductStore } from '../actors/conduct/conduct-file.js';
@@ -24,25 +25,25 @@ import { readProcessorTimes } from '../runtime/processor-times.js';
 import { systemRandom } from '../runtime/random.js';
 import type { Tree } from '../runtime/start-tree.js';
 
-/** Which model answers, where a request names none, and how it is run. */
+/** Which model answers if a request names none, and how it is run. */
 export interface LocalModel {
   /** A name or a path. Default: the demo model, which counts. */
   readonly model?: string | undefined;
-  /** Where models are looked for by name. Default: `models` in the home. */
+  /** Folders in which models are looked up by name. Default: `models` in the home. */
   readonly folders?: readonly string[];
-  /** What is learnt of model files is kept there. Default: `~/.qmesh`. */
+  /** Where facts learnt about model files are cached. Default: `~/.qmesh`. */
   readonly home?: string;
   /** Tokens of prompt and answer together. Default: chosen for this machine. */
   readonly contextSize?: number | undefined;
-  /** Default: as many as there are cores. */
+  /** Default: the number of cores. */
   readonly threads?: number | undefined;
-  /** On the graphics card; -1, the default: as many as fit. */
+  /** Layers on the graphics card; -1, the default: as many as fit. */
   readonly gpuLayers?: number;
 }
 
 export interface LocalWorkersDeps {
   readonly log: Logger;
-  /** Takes in a connection to a worker. */
+  /** Accepts a connection to a worker. */
   readonly link: (connection: Connection) => void;
 }
 
@@ -68,7 +69,7 @@ export class LocalWorkers implements LocalFallback {
   readonly #model: LocalModel;
   readonly #home: string;
   readonly #deps: LocalWorkersDeps;
-  /** By the model that was asked for. */
+  /** By requested model. */
   readonly #workers = new Map<string, LocalWorker>();
 
   /** @throws CodedError */
@@ -90,7 +91,7 @@ export class LocalWorkers implements LocalFallback {
       return () => {};
     }
     const worker = known ?? this.#open(wanted);
-    if (worker.state === 'up' && !worker.network.isConnected) this.#dial(worker); // a part of it has failed and is back
+    if (worker.state === 'up' && !worker.network.isConnected) this.#dial(worker); // part of it failed and was restarted
     if (worker.state === 'up') on.ready(worker.name);
     else worker.waiting.add(on);
     return () => void worker.waiting.delete(on);
@@ -166,7 +167,7 @@ export class LocalWorkers implements LocalFallback {
     };
   }
 
-  /** Nobody but this client is served, and nothing of it outlives the client. */
+  /** Serves only this client, and keeps nothing beyond the client's lifetime. */
   #ports(network: WorkerPorts['network'], disk: ModelDisk, refused: (reason: string) => void): WorkerPorts {
     return {
       clock: systemClock,

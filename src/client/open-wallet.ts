@@ -1,7 +1,7 @@
 /**
- * The wallet of a client in a real process: its home keeps the acks, and the worker that runs there knows the balance. Where none runs, a client
- * that stays for long looks its points up on the score network, if it is told to; until that has come to something, and where it is not
- * told to, it goes by what was known last in this home.
+ * The wallet of a client in a real process. Acks are kept in its home, and the worker running there knows the balance.
+ * If none is running, a long-lived client can look its points up on the score network, if configured to. Until that has
+ * a result, or if not configured, it uses the balance last known in this home.
  */
 import { acksIn } from '../actors/wallet/ack-folder.js';
 import { AckPost, acksInMemory } from '../actors/wallet/ack-post.js';
@@ -27,11 +27,11 @@ export interface WalletSource {
   readonly networkPrefix: string;
   /** Millipoints. */
   readonly maxPrice: number;
-  /** How points are looked up where no worker of the home runs; undefined: not at all. */
+  /** How points are looked up when no worker of the home is running; undefined: not at all. */
   readonly scores: ScoreSource | undefined;
 }
 
-/** Whose word a client takes on points. */
+/** Whom a client trusts about points. */
 export interface ScoreSource {
   readonly policy: ValidatorPolicy;
   readonly minters: Minters;
@@ -39,9 +39,9 @@ export interface ScoreSource {
 
 export interface OpenedWallet {
   readonly wallet: Wallet;
-  /** The client's part on the score network. */
+  /** The client's actors on the score network. */
   readonly children: readonly ChildSpec[];
-  /** After the last of those children. */
+  /** Call after the last of those children has ended. */
   close(): Promise<void>;
 }
 
@@ -51,12 +51,12 @@ interface Ambient {
   readonly log: Logger;
 }
 
-/** A client waits for its first balance no longer, and asks as a guest until it comes. */
+/** How long a client waits for its first balance; until it has one, it asks as a guest. */
 const firstBalanceMs = 1_000;
-/** What the workers of the score network have is here by then, or it comes later. */
+/** Time for the score network's workers to send what they have; more may arrive later. */
 const lookUpMs = 60_000;
 
-/** The wallet, once it knows its balance or has waited for long enough. */
+/** Resolves once the wallet knows its balance or has waited long enough. */
 export async function openWallet(source: WalletSource, ambient: Ambient): Promise<OpenedWallet> {
   const { identity, home, networkPrefix, maxPrice, scores } = source;
   const network = topicName('inference', networkPrefix);
@@ -104,7 +104,7 @@ export async function openWallet(source: WalletSource, ambient: Ambient): Promis
   };
 }
 
-/** What comes of it, or undefined where it takes longer or fails. */
+/** The promise's value; undefined if it takes longer or fails. */
 function within<Value>(ms: number, promise: Promise<Value>, clock: Clock): Promise<Value | undefined> {
   return new Promise((settle) => {
     const timer = clock.setTimeout(() => settle(undefined), ms);
@@ -116,7 +116,7 @@ function within<Value>(ms: number, promise: Promise<Value>, clock: Clock): Promi
   });
 }
 
-/** Millipoints of this account, as the worker of its home sees them; undefined where none runs. */
+/** Millipoints of this account according to the worker of its home; undefined if none is running. */
 export async function balanceAt(home: Home | undefined, account: string): Promise<number | undefined> {
   if (home === undefined) return undefined;
   const answer = await askWorker(home, { do: 'status' });

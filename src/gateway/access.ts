@@ -1,7 +1,7 @@
 /**
- * Who may use this server, checked before a body is read. Any web page open in a browser on this machine can reach a server on loopback.
- * So `Host` must be a name of this server, which stops DNS rebinding, and `Origin` must not be another site, unless it was allowed.
- * Keys are compared in constant time.
+ * Who may use this server, checked before a body is read. Any web page open in a browser on this machine can reach a
+ * server on loopback. So `Host` must be a name of this server, which stops DNS rebinding, and `Origin` must not be
+ * another site unless it was allowed. Keys are compared in constant time.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -14,7 +14,10 @@ export interface AccessRules {
   readonly cors: readonly string[];
   /** Names of this server besides its addresses and `localhost`. */
   readonly names: readonly string[];
-  /** Only this machine can reach it. Otherwise names without a dot are accepted too, as container networks use them: no stranger can own one. */
+  /**
+   * Only this machine can reach it. Otherwise names without a dot are accepted too, as container networks use them: no
+   * stranger can own one.
+   */
   readonly isLocal: boolean;
 }
 
@@ -56,7 +59,7 @@ export class Access {
     });
   }
 
-  /** Of a preflight, beside those of `checkOrigin`. */
+  /** Headers for a preflight, in addition to those of `checkOrigin`. */
   preflight(headers: Headers): Readonly<Record<string, string>> {
     const wanted = headers['access-control-request-headers'];
     return {
@@ -93,7 +96,7 @@ export class Access {
   }
 }
 
-/** Equal in length whatever the key's. */
+/** Same length for every key. */
 const digest = (key: string): Buffer => createHash('sha256').update(key).digest();
 
 function hostName(host: string): string | undefined {

@@ -1,4 +1,4 @@
-/** What all answers to a program have in common: the head, the token usage, and the events of a stream. */
+/** What all answers to a program share: the head, the token usage, and the events of a stream. */
 import type { Ended, Piece } from './choices.js';
 
 export interface Head {
@@ -25,7 +25,7 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** @param n choices of each prompt, which counts once, as with OpenAI */
+/** @param n choices of each prompt; the prompt counts once, as with OpenAI */
 export function usageOf(ended: readonly Ended[], n: number): Usage {
   const prompts = ended.filter(({ index }) => index % n === 0);
   const read = prompts.reduce((sum, { usage }) => sum + (usage?.promptTokens ?? 0), 0);

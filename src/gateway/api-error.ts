@@ -1,6 +1,6 @@
 /**
- * Errors as a program sees them: in OpenAI's shape, with the status that its library acts on. The table below maps every error code
- * of the mesh to a status; a new code does not compile until it has one.
+ * Errors as a program sees them: in OpenAI's format, with the status that its library acts on. The table below maps
+ * every error code of the mesh to a status; a new code does not compile until it has one.
  */
 import type { RequestError } from '../client/answer-stream.js';
 import type { ClientErrorCode } from '../client/error-codes.js';
@@ -10,7 +10,7 @@ export interface ErrorBody {
   readonly error: {
     readonly message: string;
     readonly type: string;
-    /** The parameter that is to blame: `messages[0].content`. */
+    /** The parameter at fault: `messages[0].content`. */
     readonly param: string | null;
     readonly code: string | null;
   };
@@ -19,7 +19,7 @@ export interface ErrorBody {
 interface Details {
   readonly code?: string | undefined;
   readonly param?: string | undefined;
-  /** When to ask again. */
+  /** When to retry. */
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export class ApiError extends Error {
     return { error: { message, type: typeOf(status), param, code } };
   }
 
-  /** Whole seconds, as HTTP has them. */
+  /** Whole seconds, as HTTP requires. */
   get headers(): Readonly<Record<string, string>> {
     return this.retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(this.retryAfterMs / 1_000)) };
   }
@@ -54,7 +54,7 @@ export class ApiError extends Error {
 export const badParameter = (param: string, why: string): ApiError =>
   new ApiError(400, `${param}: ${why}`, { param, code: 'invalid_value' });
 
-/** `param` does not exist, or asks for something the mesh cannot do. */
+/** `param` does not exist or asks for something the mesh cannot do. */
 export const unsupportedParameter = (param: string, why: string): ApiError =>
   new ApiError(400, `${param}: ${why}`, { param, code: 'unsupported_parameter' });
 
@@ -100,7 +100,7 @@ const openAiCodes: Readonly<Record<string, string>> = {
   rate_limited: 'rate_limit_exceeded',
 };
 
-/** For refusals that do not say when to ask again. */
+/** For refusals that do not say when to retry. */
 const retryMs = 2_000;
 
 /** @param rename maps a field of the mesh's request to the program's name for it. */

@@ -23,8 +23,9 @@ export interface Asked {
 const maxRequestBytes = limits.maxFrameBytes - 1_024;
 
 /**
- * A worker closes the connection, and records a strike, if a frame is too large or nested too deeply. Refusing it here keeps one program's
- * mistake from costing this server its connection.
+ * A worker closes the connection, and records a strike, if a frame is too large or nested too deeply. Refusing it here
+ * keeps one program's mistake from costing this server its connection.
+ *
  * @throws ApiError
  */
 export function assertFits(request: AskRequest): void {

@@ -1,12 +1,12 @@
-/** Reading request bodies, and everything that can be wrong with one before its content is looked at. */
+/** Reads request bodies, and reports everything that can be wrong with one before its content is looked at. */
 import type { FastifyInstance } from 'fastify';
 import { limits } from '../protocol/limits.js';
 import { ApiError } from './api-error.js';
 
-/** A longer one would not fit into a frame of the mesh. */
+/** A longer body would not fit into a frame of the mesh. */
 export const maxBodyBytes = limits.maxFrameBytes;
 
-/** JSON in UTF-8 and nothing else. In particular no forms, which any web page can send without asking. */
+/** Accepts only JSON in UTF-8. In particular no forms, which any web page can send without asking. */
 export function parseJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   const utf8 = new TextDecoder('utf-8', { fatal: true });

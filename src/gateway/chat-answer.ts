@@ -1,10 +1,10 @@
-/** Answers of a chat, whole or as chunks: text as it comes, and calls of tools in one piece, as they come from the worker. */
+/** Chat answers, whole or in chunks: text as it arrives, and each tool call in one piece, as the worker sends it. */
 import { usageOf, type AnswerForm, type Head } from './answer-form.js';
 import type { Asked } from './asked.js';
 import type { Ended } from './choices.js';
 import { forcedCall, type Call } from './tools.js';
 
-/** @param newCallId for what a program answers to */
+/** @param newCallId creates the ID that the program's reply to a call refers to */
 export function chatForm(
   { n, isCall, maxCalls, includeUsage }: Pick<Asked, 'n' | 'isCall' | 'maxCalls' | 'includeUsage'>,
   newCallId: () => string,

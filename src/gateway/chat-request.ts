@@ -1,4 +1,4 @@
-/** `POST /v1/chat/completions`: its body, and the request to the mesh that follows from it. */
+/** `POST /v1/chat/completions`: its body, and the mesh request made from it. */
 import { z } from 'zod';
 import type { AskRequest } from '../client/client.js';
 import { limits } from '../protocol/limits.js';
@@ -13,7 +13,7 @@ const responseFormat = z.discriminatedUnion(
   'type',
   [
     z.object({ type: z.literal('text') }),
-    z.object({ type: z.literal('json_object'), schema: z.unknown().optional() }), // as llama.cpp's own server has it
+    z.object({ type: z.literal('json_object'), schema: z.unknown().optional() }), // as in llama.cpp's own server
     z.object({
       type: z.literal('json_schema'),
       json_schema: z.object({
@@ -89,10 +89,10 @@ function maxTokensOf({ max_tokens: older, max_completion_tokens: newer }: Body):
   return newer ?? older;
 }
 
-/** Any object at all. */
+/** Any object. */
 const anyObject: Schema = { type: 'object', additionalProperties: true };
 
-/** What the answer is held to, and where the program says so. */
+/** The schema the answer must follow, and where the program gave it. */
 function schemaOf({ response_format: format }: Body): { readonly schema?: Schema; readonly param: string } {
   if (format?.type === 'json_schema') {
     const param = 'response_format.json_schema.schema';
@@ -105,7 +105,7 @@ function schemaOf({ response_format: format }: Body): { readonly schema?: Schema
 }
 
 /**
- * @param forcedAt of the tools of which one must be called, their places among all tools
+ * @param forcedAt indexes, among all tools, of those of which one must be called
  * @param schemaAt where the program gave the schema of its answer
  */
 function renamed(field: string, forcedAt: readonly number[], schemaAt: string): string {

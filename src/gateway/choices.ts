@@ -1,6 +1,6 @@
 /**
- * The mesh's answers to one request of a program. Each choice is its own request to the mesh. Pieces are passed on in the order they
- * arrive; if one choice fails, all end.
+ * The mesh's answers to one request of a program. Each choice is a separate request to the mesh. Pieces are passed on
+ * in the order they arrive; if one choice fails, all end.
  */
 import type { Answer, AnswerStream } from '../client/answer-stream.js';
 import type { AskRequest, QMeshClient } from '../client/client.js';
@@ -22,11 +22,11 @@ interface Turn {
   readonly next: () => Promise<Turn>;
 }
 
-/** What is known of a choice so far. */
+/** What is known about a choice so far. */
 export interface Progress {
   readonly worker: string | undefined;
   readonly tries: number;
-  /** Time until it was in a slot. */
+  /** Time until it got a slot. */
   readonly queuedMs: number | undefined;
 }
 
@@ -35,7 +35,7 @@ export class Choices {
   readonly #progress: Progress[];
   readonly #clock: Clock;
 
-  /** @param signal ends all of them; their answers are then `cancelled` */
+  /** @param signal cancels all of them; their answers are then `cancelled` */
   constructor(client: MeshClient, requests: readonly AskRequest[], clock: Clock, signal: AbortSignal) {
     const startedMs = clock.monotonicMs();
     this.#clock = clock;
@@ -62,7 +62,7 @@ export class Choices {
     return ended;
   }
 
-  /** @throws RequestError */
+  /** In order of arrival. @throws RequestError */
   async *pieces(): AsyncGenerator<Piece, void, undefined> {
     const turns = new Map(
       this.#streams.map((stream, index) => {
@@ -86,7 +86,7 @@ export class Choices {
     yield { index, end: { ...(await stream.result), index } };
   }
 
-  /** The same, with an `undefined` whenever nothing has arrived for `silenceMs`. */
+  /** Like `pieces`, with an `undefined` whenever nothing has arrived for `silenceMs`. */
   async *piecesAndSilences(silenceMs: number): AsyncGenerator<Piece | undefined, void, undefined> {
     const pieces = this.pieces();
     let next = pieces.next();
@@ -119,7 +119,7 @@ export class Choices {
   }
 }
 
-/** Its failure is handled later, or not at all if another one comes first: so it must not count as unhandled. */
+/** Its failure is handled later, or never if another one comes first, so it must not count as unhandled. */
 function quietly<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

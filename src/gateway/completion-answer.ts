@@ -1,4 +1,4 @@
-/** Answers of `/v1/completions`: text, whole or in pieces that look like the whole. */
+/** Answers of `/v1/completions`: text, either whole or in chunks of the same shape. */
 import type { Asked } from './asked.js';
 import { usageOf, type AnswerForm, type Head } from './answer-form.js';
 

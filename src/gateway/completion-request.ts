@@ -1,4 +1,4 @@
-/** `POST /v1/completions`: raw text that goes on, without a chat's marks around it. */
+/** `POST /v1/completions`: continues raw text, without a chat template around it. */
 import { z } from 'zod';
 import { badParameter } from './api-error.js';
 import { assertFits, type Asked } from './asked.js';

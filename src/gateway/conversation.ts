@@ -1,4 +1,4 @@
-/** A conversation in OpenAI's words, and in the mesh's: roles and text, one message for one message. */
+/** A conversation in OpenAI's format, translated into the mesh's: roles and text, message by message. */
 import { z } from 'zod';
 import type { AskRequest } from '../client/client.js';
 import { limits } from '../protocol/limits.js';
@@ -7,14 +7,17 @@ import { writtenCalls } from './tools.js';
 
 type Message = NonNullable<AskRequest['messages']>[number];
 
-/** The text of a part; undefined where it has none. What an earlier answer refused was said, too. */
+/** The text of a part; undefined if it has none. The refusal text of an earlier answer counts as text. */
 function textOf(part: unknown): string | undefined {
   if (!isObject(part)) return undefined;
   const said = part.type === 'text' ? part.text : part.type === 'refusal' ? part.refusal : undefined;
   return typeof said === 'string' ? said : undefined;
 }
 
-/** Text, or parts of text. Whoever sends a picture should not get an answer that has not seen it. */
+/**
+ * Text, or parts of text. Anything else is refused: a program that sends a picture must not get an answer that ignores
+ * it.
+ */
 const content = z
   .unknown()
   .optional()
@@ -35,7 +38,7 @@ const content = z
     return z.NEVER;
   });
 
-/** An answer that is only calls of tools has none. */
+/** An answer that consists only of tool calls has no content. */
 const contentOrNone = z.preprocess((value) => value ?? '', content);
 
 const toolCall = z.object({
@@ -46,7 +49,7 @@ const toolCall = z.object({
 
 const roles = {
   system: z.object({ role: z.literal('system'), content }),
-  /** What newer models call the system. */
+  /** Newer models' name for the system role. */
   developer: z.object({ role: z.literal('developer'), content }),
   user: z.object({ role: z.literal('user'), content }),
   assistant: z.object({
@@ -70,5 +73,5 @@ const message = z
     return { role: 'assistant', content: parts.filter((part) => part !== '').join('\n') };
   });
 
-/** How many there are is looked at first: a million bad ones must not make a million complaints. */
+/** The length is checked first: a million bad messages must not produce a million issues. */
 export const conversation = z.array(z.unknown()).min(1).max(limits.maxMessages).pipe(z.array(message));

@@ -1,7 +1,7 @@
 /**
- * An answer as server-sent events. An error after the first piece is an event too, because the status has already been sent. During long
- * silences a comment keeps proxies from closing the connection. Slow readers hold the stream back: the next piece is taken once
- * the last one has been sent.
+ * An answer as server-sent events. An error after the first piece becomes an event too, because the status has already
+ * been sent. During long silences, a comment keeps proxies from closing the connection. Slow readers apply
+ * backpressure: the next piece is taken only once the last one has been sent.
  */
 import type { AnswerForm, Head } from './answer-form.js';
 import type { ErrorBody } from './api-error.js';
@@ -9,18 +9,18 @@ import type { Ended, Piece } from './choices.js';
 
 export interface EventStreamOptions {
   readonly form: AnswerForm;
-  /** At the first piece: which model answers is not known before. */
+  /** Called at the first piece: until then it is unknown which model answers. */
   readonly head: () => Head;
   readonly includeUsage: boolean;
-  /** What to say of an error, or of an answer that was cut. */
+  /** What to report for an error or an answer that was cut off. */
   readonly explain: (error: unknown) => ErrorBody;
-  /** Whether the answer was cut by this side. */
+  /** Whether this side cut the answer off. */
   readonly isCut: () => boolean;
-  /** Said in a comment at the end, for people. */
+  /** A comment at the end, for people. */
   readonly epilogue: () => string;
 }
 
-/** @param first taken already, to know that there is an answer */
+/** @param first piece, already taken to make sure that there is an answer */
 export async function* eventStream(
   first: IteratorResult<Piece | undefined, void>,
   pieces: AsyncGenerator<Piece | undefined, void, undefined>,

@@ -1,10 +1,13 @@
 /**
  * The OpenAI-compatible server: HTTP on one side, a client of the mesh on the other. Lifecycle of a request:
- *   1. access.ts: Host, Origin, key; then whether there is room (`maxChoicesOpen`)
- *   2. the body: at most a frame of the mesh, UTF-8, JSON without prototype keys; chat-request.ts or completion-request.ts read it
- *   3. choices.ts asks the mesh; a program that closes its connection cancels there what it asked
- *   4. whole: one JSON object. Streamed: nothing is sent before the first piece, so that what fails until then has its right status;
- *      only after `heartbeatMs` of silence the headers go out with what is known, and a failure becomes an event
+ *
+ * 1. access.ts checks Host, Origin and key; then it is checked that there is room (`maxChoicesOpen`).
+ * 2. The body: at most a frame of the mesh, UTF-8, JSON without prototype keys. chat-request.ts or
+ *    completion-request.ts parses it.
+ * 3. choices.ts asks the mesh. If the program closes its connection, its requests there are cancelled.
+ * 4. Whole: one JSON object. Streamed: nothing is sent before the first piece, so that an earlier failure gets the
+ *    right status. Only after `heartbeatMs` of silence are the headers sent with what is known; a later failure becomes
+ *    an event.
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
@@ -32,23 +35,23 @@ export interface GatewayOptions extends AccessRules {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** Choices being answered at the same time. */
+  /** Maximum number of choices being answered at the same time. */
   readonly maxChoicesOpen: number;
-  /** For a whole request, waiting included. */
+  /** For a whole request, including waiting. */
   readonly deadlineMs: number;
-  /** A client that reads nothing of its stream for this long is cut off. */
+  /** A client that reads nothing from its stream for this long is disconnected. */
   readonly stalledReaderMs: number;
 }
 
 /** A stream sends something at least this often, so that proxies keep it open. */
 const heartbeatMs = 10_000;
-/** From a connection's first byte to the last one of a request's head, and of its body. */
+/** From a connection's first byte to the last byte of a request's head, and of its body. */
 const headMs = 10_000;
 const requestMs = 30_000;
 const idleMs = 10_000;
 const maxConnections = 2_048;
 const maxUrlChars = 1_024;
-/** From cutting off the last answer to closing all connections. */
+/** From cancelling the last answer to closing all connections. */
 const flushMs = 1_000;
 const sweepMs = 50;
 const fingerprintChars = 12;
@@ -59,7 +62,7 @@ interface Exchange {
   readonly startedMs: number;
   /** Cancels its requests to the mesh. */
   readonly abort: AbortController;
-  /** Each takes a place. */
+  /** Each occupies a place. */
   choices: number;
   /** For headers and the log. */
   readonly note: Partial<Record<'worker' | 'tries' | 'queueMs', string>>;
@@ -98,7 +101,7 @@ export class Gateway {
     return { port: typeof bound === 'object' && bound !== null ? bound.port : address.port };
   }
 
-  /** Refuses new requests. Running ones may continue for `drainMs` and are then ended with an error that says so. */
+  /** Refuses new requests. Running ones may continue for `drainMs`; then they end with an error that says so. */
   async close(drainMs: number): Promise<void> {
     const { clock } = this.#options;
     this.#isClosing = true;
@@ -186,7 +189,7 @@ export class Gateway {
       note: {},
     };
     this.#exchanges.set(request, exchange);
-    // however it ends: complete, or because the program closed its connection
+    // however it ends: completed, or the program closed its connection
     reply.raw.once('close', () => {
       this.#exchanges.delete(request);
       exchange.abort.abort();
@@ -222,7 +225,7 @@ export class Gateway {
 
   async #answer(request: FastifyRequest, reply: FastifyReply, asked: Asked, form: AnswerForm, prefix: string) {
     const exchange = this.#exchanges.get(request);
-    if (exchange === undefined) return reply; // it has gone already
+    if (exchange === undefined) return reply; // the connection is already closed
     const { client, clock, deadlineMs } = this.#options;
     const { abort } = exchange;
     this.#takePlaces(exchange, asked.requests.length);
@@ -243,7 +246,7 @@ export class Gateway {
       reply.headers(this.#tell(exchange, choices));
       return form.whole(head(ended[0]?.model), ended);
     } catch (error) {
-      abort.abort(); // the other choices
+      abort.abort(); // cancels the other choices
       reply.headers(this.#tell(exchange, choices));
       throw this.#explain(error, asked, request);
     }

@@ -1,17 +1,17 @@
 /**
- * JSON schemas as people's libraries write them, in the words that workers hold an answer to. Synonyms are translated; what a worker
- * could not hold to is refused by it, by name, where the program says `strict`, and is otherwise told to the model as part of the
- * description, since without `strict` a schema is a wish: so OpenAI has it, too.
+ * Translates JSON schemas as client libraries write them into the subset that workers can enforce. Synonyms are
+ * replaced. Keywords that workers cannot enforce are left in under `strict`, so that the worker refuses them by name.
+ * Without `strict` they move into the description for the model to read: a schema is then only a wish, as with OpenAI.
  */
 import { ApiError } from './api-error.js';
 import { isObject } from './parameters.js';
 
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** Beyond this nobody writes one by hand, and a frame of the mesh has no room for it. */
+/** Nobody writes deeper schemas by hand, and they would not fit into a frame of the mesh. */
 const maxDepth = 24;
 
-/** Constraints that no grammar of a worker knows. */
+/** Constraints that no worker's grammar can enforce. */
 const wishes = [
   'minimum',
   'maximum',
@@ -26,7 +26,7 @@ const wishes = [
   'contentMediaType',
 ];
 const knownFormats = ['date-time', 'time', 'date'];
-/** They say nothing about the value. */
+/** Keywords that say nothing about the value. */
 const remarks = ['deprecated', 'readOnly', 'writeOnly'];
 
 /** Any JSON value. */
@@ -40,7 +40,7 @@ interface Place {
   readonly depth: number;
 }
 
-/** @param param where it stands, for the message. @throws ApiError */
+/** @param param its name in the request, for error messages. @throws ApiError */
 export const workable = (schema: unknown, param: string, isStrict: boolean): Schema =>
   translated(schema, { param, isStrict, depth: 0 });
 
@@ -55,7 +55,7 @@ function translated(given: unknown, place: Place): Schema {
   return isStrict ? typed : relaxed(typed);
 }
 
-/** One word for one thing. */
+/** Replaces synonyms by one keyword each. */
 function renamed(given: Schema): Schema {
   const { anyOf, allOf, definitions, $ref, minimum, maximum, ...rest } = given;
   const [only, ...others] = Array.isArray(allOf) ? (allOf as unknown[]) : [];
@@ -64,14 +64,14 @@ function renamed(given: Schema): Schema {
     Object.entries({
       ...rest,
       ...(isOne ? renamed(only) : { allOf }),
-      // A grammar offers each of them, and so does `oneOf`
+      // A grammar offers every alternative, so `anyOf` and `oneOf` are the same to it
       oneOf: rest.oneOf ?? anyOf,
       $defs:
         isObject(rest.$defs) || isObject(definitions)
           ? { ...asObject(definitions), ...asObject(rest.$defs) }
           : rest.$defs,
       $ref: typeof $ref === 'string' ? $ref.replace(/^#\/definitions\//, '#/$defs/') : $ref,
-      // How libraries write "any whole number": no JSON number is held beyond
+      // How libraries write "any whole number": JSON numbers beyond these bounds are not exact anyway
       minimum: minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum,
       maximum: maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum,
     }).filter(([key, value]) => value !== undefined && !remarks.includes(key)),
@@ -80,7 +80,7 @@ function renamed(given: Schema): Schema {
 
 const asObject = (value: unknown): Schema => (isObject(value) ? value : {});
 
-/** The same for the schemas that it is made of. */
+/** Translates the schemas nested inside. */
 function inside(schema: Schema, { param, isStrict, depth }: Place): Schema {
   const at = (child: unknown, name: string): Schema =>
     translated(child, { param: `${param}.${name}`, isStrict, depth: depth + 1 });
@@ -106,7 +106,7 @@ function typeFor(schema: Schema): Schema {
   return { oneOf: anything };
 }
 
-/** What cannot be held to is said to the model. */
+/** Moves constraints that cannot be enforced into the description. */
 function relaxed(schema: Schema): Schema {
   const isWish = (key: string, value: unknown): boolean =>
     wishes.includes(key) || (key === 'format' && !knownFormats.includes(String(value)));

@@ -1,4 +1,4 @@
-/** `GET /v1/models`: what the workers that are connected serve now, one entry for each name. */
+/** `GET /v1/models`: what the connected workers serve now, one entry per name. */
 import type { WorkerView } from '../client/client.js';
 import { isModel } from '../protocol/model-name.js';
 import { nearest } from '../runtime/near-match.js';
@@ -8,11 +8,11 @@ import type { MeshClient } from './choices.js';
 interface ModelEntry {
   readonly id: string;
   readonly object: 'model';
-  /** Unix seconds. Nobody in a mesh knows when a model was made. */
+  /** Unix seconds. Always 0: nobody in a mesh knows when a model was made. */
   readonly created: 0;
   readonly owned_by: 'qmesh';
   readonly sha256: string;
-  /** Tokens of prompt and answer together, at the worker that takes the longest. */
+  /** Tokens of prompt and answer together, at the worker with the longest context. */
   readonly context_length: number;
   readonly capabilities: readonly string[];
   readonly workers: number;
@@ -61,7 +61,10 @@ interface Served {
   readonly sha256: string;
 }
 
-/** Which model of a worker answers; where none was named, what it serves first. A model on this disk is known only at the end. */
+/**
+ * The model of a worker that answers; if none was named, the first it serves. A model on this disk is known only at the
+ * end.
+ */
 export function servedBy(
   client: MeshClient,
   worker: string | undefined,
@@ -71,7 +74,7 @@ export function servedBy(
   return wanted === undefined ? models[0] : models.find((model) => isModel(model, wanted));
 }
 
-/** Names in one message, at most. */
+/** Maximum number of names in one message. */
 const maxShown = 8;
 const shown = (names: readonly string[]): string =>
   [...names.slice(0, maxShown), ...(names.length > maxShown ? ['…'] : [])].join(', ');

@@ -1,4 +1,7 @@
-/** Paths and methods that this server does not have, and what was probably meant: most often the base URL is not quite right. */
+/**
+ * Paths and methods that this server does not have, with a hint at what was probably meant: usually the base URL is
+ * slightly wrong.
+ */
 import { ApiError } from './api-error.js';
 
 const endpoints: Readonly<Record<string, string>> = {
@@ -8,7 +11,7 @@ const endpoints: Readonly<Record<string, string>> = {
   '/healthz': 'GET, HEAD',
 };
 
-/** @returns what to say, and the methods that the path does have */
+/** @returns the error, and the methods the path does support */
 export function notHere(method: string, path: string): { readonly allowed?: string; readonly error: ApiError } {
   const known = path.startsWith('/v1/models/') ? '/v1/models' : path.replace(/\/$/, '');
   const allowed = endpoints[known];

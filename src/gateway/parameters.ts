@@ -1,7 +1,8 @@
 /**
- * What both ways to ask share: reading a body by its schema, and the parameters of sampling. A parameter is one of four things:
- * **done**; **passed over**, since it changes nothing in the answer (`user`, `metadata`); **refused**, by name and with the reason,
- * unless its value asks for nothing; or **unknown**, which is refused too, since it is a mistake or a wish that nobody would grant.
+ * What both endpoints share: parsing a body by its schema, and the sampling parameters. A parameter is one of four
+ * things: **supported**; **ignored**, because it does not affect the answer (`user`, `metadata`); **refused**, by name
+ * and with the reason, unless its value requests nothing; or **unknown**, which is also refused, since it is a mistake
+ * or asks for something that this server does not do.
  */
 import { z } from 'zod';
 import type { AskRequest } from '../client/client.js';
@@ -9,7 +10,7 @@ import { limits } from '../protocol/limits.js';
 import { nearest } from '../runtime/near-match.js';
 import { ApiError, badParameter, unsupportedParameter } from './api-error.js';
 
-/** Of one request: a worker takes as many unfinished ones of a client. */
+/** Choices of one request: as many as the unfinished requests that a worker takes from one client. */
 export const maxChoices = limits.maxUnfinishedPerClient;
 
 /** Without the fields that are undefined. */
@@ -21,13 +22,13 @@ export const given = <T extends object>(fields: T): { [K in keyof T]?: Exclude<T
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** It changes nothing in the answer. */
+/** Does not affect the answer. */
 const passedOver = z.unknown().exactOptional();
 
-/** What marks a refusal that is no mistake in the value. */
+/** Marks a refusal that is not about a wrong value. */
 const cannot = 'is not supported: ';
 
-/** @param why after "is not supported". @param asksNothing values that come to the same as leaving it away. */
+/** @param why the rest of the sentence "is not supported: …". @param asksNothing values equivalent to omitting it. */
 export const refused = (why: string, ...asksNothing: readonly unknown[]) => {
   const harmless = asksNothing.map((value) => JSON.stringify(value));
   return z
@@ -52,7 +53,7 @@ export const shared = {
     .strictObject({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() })
     .exactOptional(),
 
-  // By the names that llama.cpp's own server has for them
+  // Named as in llama.cpp's own server
   top_k: z.int().min(0).exactOptional(),
   min_p: z.number().min(0).max(1).exactOptional(),
   repeat_penalty: z.number().gt(0).max(100).exactOptional(),
@@ -72,17 +73,17 @@ export const shared = {
 
 type Shared = z.infer<z.ZodObject<typeof shared>>;
 
-/** The part of a request to the mesh that both ways to ask have in common. */
+/** The part of a mesh request that both endpoints share. */
 export function samplingOf(asked: Shared, maxTokens = asked.max_tokens): NonNullable<AskRequest['options']> {
   const { temperature, top_p: topP, top_k: topK, min_p: minP, repeat_penalty: repeatPenalty, seed } = asked;
   const stop = typeof asked.stop === 'string' ? [asked.stop] : asked.stop;
   return given({ maxTokens, temperature, topP, topK, minP, repeatPenalty, seed, stop });
 }
 
-/** The seeds of the mesh; a longer one, as some programs draw them, has lost its last digits by the time it is read from JSON. */
+/** The range of the mesh's seeds. Longer ones, as some programs draw, lose their last digits when parsed from JSON. */
 const seeds = 2 ** 53;
 
-/** The same `n` times. Equal seeds would give equal answers, so each of them has the next one. */
+/** `n` copies of the request. Equal seeds would give equal answers, so each copy gets the next seed. */
 export function choicesOf(request: AskRequest, n: number): AskRequest[] {
   const { seed } = request.options ?? {};
   return Array.from({ length: n }, (_, i) =>
@@ -90,7 +91,7 @@ export function choicesOf(request: AskRequest, n: number): AskRequest[] {
   );
 }
 
-/** Whether pieces are wanted as they come, and the usage at their end. */
+/** Whether the answer is streamed, and whether usage follows at the end. */
 export function streamingOf({ stream = false, stream_options: options }: Shared): {
   readonly isStreamed: boolean;
   readonly includeUsage: boolean;
@@ -99,7 +100,7 @@ export function streamingOf({ stream = false, stream_options: options }: Shared)
   return { isStreamed: stream, includeUsage: options?.include_usage === true };
 }
 
-/** Null counts as not given: so many programs mean it. @throws ApiError that names the parameter */
+/** Null counts as not given, as many programs intend. @throws ApiError that names the parameter */
 export function read<Schema extends z.ZodObject>(schema: Schema, body: unknown): z.infer<Schema> {
   if (!isObject(body)) throw new ApiError(400, 'The body must be a JSON object.', { code: 'invalid_json' });
   const wanted = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
@@ -120,7 +121,7 @@ function unknownParameter({ path, keys }: { path: PropertyKey[]; keys: string[] 
   return unsupportedParameter(param, `is not a parameter of this server${meant ? `; did you mean ${meant}?` : ''}`);
 }
 
-/** What zod finds wrong, for people; where a schema says nothing of its own. */
+/** A readable message for what zod finds wrong, if the schema has none of its own. */
 function inWords(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.input === undefined) return 'is missing';
   switch (issue.code) {
@@ -155,5 +156,5 @@ function bound(origin: string, how: string, limit: number | bigint): string {
 const nameOf = (path: readonly PropertyKey[]): string =>
   path.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at === 0 ? '' : '.'}${String(key)}`)).join('');
 
-/** A field of the mesh's `options`, by its name in a body. */
+/** The name of one of the mesh's `options` in a request body. */
 export const snakeCase = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -1,6 +1,6 @@
 /**
- * Tools, and the choice of one. Whether a tool is called is the model's to choose at a worker (`auto`); a call that the program
- * insists on is asked for as an answer that fits a JSON schema, in the form in which workers have models write a call.
+ * Tools and tool choice. With `auto` the model decides at the worker whether to call a tool. A call that the program
+ * forces is requested as an answer that follows a JSON schema, in the format in which workers make models write calls.
  */
 import { z } from 'zod';
 import type { AskRequest } from '../client/client.js';
@@ -46,7 +46,7 @@ export const toolChoice = z.union(
 
 type ToolChoice = z.infer<typeof toolChoice>;
 
-/** What there is, and what of it must be called. */
+/** The available tools, and those that must be called. */
 export interface ToolWish {
   /** The model may call one of these. */
   readonly offered: readonly Tool[];
@@ -73,7 +73,7 @@ export function toolWish(listed: z.infer<typeof tools> | undefined, choice: Tool
 
 interface Wanted {
   readonly mode: 'none' | 'auto' | 'required';
-  /** Of some tools only. */
+  /** Only these tools. */
   readonly names?: readonly string[];
   readonly param: string;
 }
@@ -86,10 +86,10 @@ function wanted(choice: ToolChoice): Wanted {
   return { mode, names: tools.map((tool) => tool.function.name), param: 'tool_choice.allowed_tools.tools' };
 }
 
-/** Without parameters a tool takes none. */
+/** A tool without parameters takes none. */
 const noParameters: Schema = { type: 'object', properties: {} };
 
-/** The request for a call of one of `forced`. */
+/** The request that forces a call of one of `forced`. */
 export function forcing(forced: readonly Tool[], request: AskRequest): AskRequest {
   if (request.options?.jsonSchema !== undefined)
     throw unsupportedParameter('response_format', 'is not supported together with a tool that must be called');
@@ -117,13 +117,13 @@ export interface Call {
   readonly arguments: unknown;
 }
 
-/** The call that such an answer is; undefined where it was cut short. */
+/** The call in such an answer; undefined if the answer was cut short. */
 export function forcedCall(text: string): Call | undefined {
   const call = parsed(text);
   return isObject(call) && typeof call.tool === 'string' ? { name: call.tool, arguments: call.arguments } : undefined;
 }
 
-/** The calls of an earlier turn, as the model itself would have written them. */
+/** The calls of an earlier turn, as the model would have written them. */
 export function writtenCalls(calls: readonly { readonly name: string; readonly arguments: string }[]): string {
   const written = calls.map(({ name, arguments: args }) => ({ tool: name, arguments: parsed(args) ?? args }));
   return JSON.stringify(written.length === 1 ? written[0] : written);

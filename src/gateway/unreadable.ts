@@ -1,11 +1,14 @@
-/** Requests that cannot be parsed, or whose path cannot. They too are answered in OpenAI's shape, since client libraries read nothing else. */
+/**
+ * Requests that cannot be parsed or whose path cannot be decoded. They are answered in OpenAI's format too, since
+ * client libraries read no other.
+ */
 import type { FastifyServerOptions } from 'fastify';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import { ApiError } from './api-error.js';
 
 type ClientErrorHandler = NonNullable<FastifyServerOptions['clientErrorHandler']>;
 
-/** By Node's error code. Anything else is not HTTP. */
+/** By Node's error code. Any other error means it is not HTTP. */
 const errors: Readonly<Record<string, ApiError>> = {
   ERR_HTTP_REQUEST_TIMEOUT: new ApiError(408, 'The request did not arrive in time.', { code: 'request_timeout' }),
   HPE_HEADER_OVERFLOW: new ApiError(431, 'The headers of the request are too long.', { code: 'headers_too_large' }),
@@ -14,7 +17,9 @@ const noHttp = new ApiError(400, 'This is not a request in HTTP.', { code: 'inva
 const noPath = new ApiError(400, 'The path of the request cannot be decoded.', { code: 'invalid_request' });
 const type = 'application/json; charset=utf-8';
 
-/** There is no request yet. The connection is closed, because nobody can tell where the next request would begin. */
+/**
+ * There is no request object yet. The connection is closed, because it is unknown where the next request would begin.
+ */
 export const onClientError: ClientErrorHandler = (error, socket) => {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const { status, body } = errors[error.code] ?? noHttp;

@@ -1,5 +1,5 @@
 /**
- * Turns a JSON object from a frame into a message, or says why it is none. Never throws. Whoever owns the connection
+ * Turns a JSON object from a frame into a message, or says why it is not one. Never throws. The owner of the connection
  * decides what to do with each outcome (docs/protocol.md, Messages that do not fit).
  */
 import type { z } from 'zod';

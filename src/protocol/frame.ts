@@ -67,7 +67,7 @@ export class FrameDecoder {
     return this.pushSome(bytes, Infinity).outcomes;
   }
 
-  /** The same, up to `maxFrames` of them. `rest` is what follows those, to be pushed later. */
+  /** Like `push`, but at most `maxFrames` frames. `rest` is what follows them, to be pushed later. */
   pushSome(bytes: Uint8Array, maxFrames: number): { readonly outcomes: FrameOutcome[]; readonly rest: Uint8Array } {
     const outcomes: FrameOutcome[] = [];
     let at = 0;

@@ -33,8 +33,7 @@ const numbers = {
   /** Between two `queue_status` frames of one request: at most 4 a second. */
   queueStatusMinGapMs: 250,
   /**
-   * The longest silence on a connection with unfinished requests. A dead peer's transport goes unnoticed for 13 to 17
-   * s.
+   * The longest silence on a connection with unfinished requests. The transport takes 13 to 17 s to notice a dead peer.
    */
   keepaliveMs: 250,
   /** Tokens gather for at most this long before they are sent in one frame. The first is sent at once. */
@@ -48,7 +47,7 @@ const numbers = {
   maxUnfinishedPerClient: 8,
   /** How long a finished request's result is kept for a client that reconnects and asks again. */
   storedResultMs: 60_000,
-  /** The longest delay a timer of the platform can hold: 2^31 - 1 ms, some 24 days. */
+  /** The longest delay that the platform's timers support: 2^31 - 1 ms, about 24 days. */
   maxDeadlineMs: 2_147_483_647,
   maxTokens: 2_147_483_647,
 

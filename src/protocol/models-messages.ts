@@ -1,6 +1,6 @@
 /**
- * Messages on the models network, beside the blocks: whose Hyperdrive holds a node's cards, and which models it is
- * looking for. A message is its bytes, JSON in UTF-8.
+ * Messages on the models network, alongside the blocks: which Hyperdrive holds a node's cards, and which models the
+ * node is looking for. A message is JSON in UTF-8.
  */
 import { z } from 'zod';
 import type { KeyPair } from './keys.js';
@@ -8,7 +8,7 @@ import { fields, list, name, publicKey, signature } from './schema.js';
 import { sign, verify } from './signing.js';
 
 export const modelsChannel = 'qmesh-models/2';
-/** 64 names of 256 characters, and room. */
+/** 64 names of 256 characters, with room to spare. */
 export const maxModelsMessageBytes = 64 * 1024;
 export const maxWanted = 64;
 

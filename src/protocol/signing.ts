@@ -12,8 +12,7 @@ export type SignedKind = 'hello' | 'order' | 'receipt' | 'ack' | 'attestation' |
 
 /**
  * @throws TypeError if two languages could encode the object differently: a number that is not a non-negative integer
- * below 2^53, a
- * lone surrogate, anything that is not JSON
+ *   below 2^53, a lone surrogate, anything that is not JSON
  */
 export function signedBytes(kind: SignedKind, object: object): Uint8Array {
   return Buffer.from(`qmesh/2/${kind}\n${flatJson(object) ?? signableJson(withoutSignature(object))}`, 'utf8');

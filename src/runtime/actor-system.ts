@@ -1,6 +1,6 @@
 /**
- * The one file that leans on internals of XState (5.33.3, pinned exactly): what its public interface cannot do and
- * supervision needs. If an upgrade moves one of these, the unit tests of this folder say so.
+ * The only file that depends on internals of XState (5.33.3, pinned exactly): what supervision needs and the public API
+ * cannot do. If an upgrade changes one of them, the unit tests of this folder fail.
  */
 import type { AnyActorRef, AnyEventObject } from 'xstate';
 
@@ -22,33 +22,36 @@ const systemInternalsOf = (system: AnyActorSystem): SystemInternals => system as
 
 export const parentOf = (ref: AnyActorRef): AnyActorRef | undefined => internalsOf(ref)._parent;
 
-/** active, done, error or stopped. Undefined for an actor whose logic could not even begin. */
+/** active, done, error or stopped. Undefined if the actor's logic failed before its first snapshot. */
 export function statusOf(ref: AnyActorRef): string | undefined {
   return (ref.getSnapshot() as { readonly status: string } | undefined)?.status;
 }
 
-/** In the order in which they were spawned. Only machines have children. */
+/** In the order they were spawned. Only machines have children. */
 export function childrenOf(ref: AnyActorRef): AnyActorRef[] {
   const snapshot = ref.getSnapshot() as { children?: Record<string, AnyActorRef | undefined> } | undefined;
   return Object.values(snapshot?.children ?? {}).filter((child) => child !== undefined);
 }
 
-/** Like `target.send(event)`, and an inspector sees who sent it. */
+/** Like `target.send(event)`, but an inspector sees the sender. */
 export function sendFrom(source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject): void {
   systemInternalsOf(target.system)._relay(source, target, event);
 }
 
 /**
- * Stops an actor and all below it at once, the youngest first. Their system ids are free when this returns. XState by itself stops
- * the oldest first, and nothing below an actor that has failed.
+ * Stops an actor and all its descendants at once, youngest first. Their system ids are free when this returns. XState
+ * on its own stops the oldest first, and does not stop the descendants of an actor that failed.
  */
 export function stopTree(ref: AnyActorRef): void {
   for (const child of childrenOf(ref).reverse()) stopTree(child);
   internalsOf(ref)._stop();
-  systemInternalsOf(ref.system)._unregister(ref); // an actor that is just processing an event stops only after it
+  systemInternalsOf(ref.system)._unregister(ref); // an actor in the middle of an event stops only after it
 }
 
-/** What XState tells its inspectors: `@xstate.event` of each message before it is delivered, `@xstate.snapshot` of what it led to, and more. */
+/**
+ * What XState reports to inspectors: `@xstate.event` for each message before delivery, `@xstate.snapshot` for the
+ * result, and more.
+ */
 export interface Seen {
   readonly type: string;
   readonly actorRef: AnyActorRef;
@@ -59,8 +62,10 @@ export interface Seen {
 const lookers = new WeakMap<AnyActorSystem, Set<(seen: Seen) => void>>();
 
 /**
- * Like `system.inspect`, at half its cost: `look` gets messages and what they led to, and XState copies neither these nor the actions and
- * microsteps, of which there are several to each message. It must not throw. @returns what ends it
+ * Like `system.inspect` at half the cost: `look` gets only messages and snapshots. XState copies
+ * neither these nor the several actions and microsteps per message. `look` must not throw.
+ *
+ * @returns unsubscribe
  */
 export function lookAt(system: AnyActorSystem, look: (seen: Seen) => void): () => void {
   const internals = systemInternalsOf(system);
@@ -81,15 +86,15 @@ export function lookAt(system: AnyActorSystem, look: (seen: Seen) => void): () =
 const reaping = new WeakSet<AnyActorSystem>();
 
 /**
- * From now on an actor of `system` that fails takes its descendants with it, wherever in the tree it is. XState leaves them
- * running (statelyai/xstate#5153), and keeps the system ids of children spawned by the very step that threw.
+ * From now on, an actor of `system` that fails takes its descendants with it, anywhere in the tree. XState leaves them
+ * running (statelyai/xstate#5153), and keeps the system ids of children spawned by the step that threw.
  */
 export function reapOrphans(system: AnyActorSystem): void {
   if (reaping.has(system)) return;
   reaping.add(system);
   const internals = systemInternalsOf(system);
   const unregister = internals._unregister;
-  // Every actor that is over is unregistered, before its parent hears of it.
+  // Every finished actor is unregistered before its parent is notified.
   internals._unregister = (ref) => {
     unregister(ref);
     if (statusOf(ref) !== 'error') return;

@@ -1,4 +1,4 @@
-/** An address to listen at, as people write it: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`; port 0 takes a free one. */
+/** A listen address as users write it: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. Port 0 picks a free one. */
 import { isIP } from 'node:net';
 
 export interface Address {
@@ -12,9 +12,9 @@ export function parseAddress(text: string): Address | undefined {
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
-/** As it stands in a URL. */
+/** As written in a URL. */
 export const writtenAddress = ({ host, port }: Address): string => `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 
-/** Only this machine can reach it. */
+/** Reachable only from this machine. */
 export const isLoopback = ({ host }: Address): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

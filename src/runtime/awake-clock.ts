@@ -1,22 +1,22 @@
 /**
- * A clock that notices when this process, or the whole machine, has slept: a tick comes much too late. Then
+ * A clock that notices when this process or the whole machine was asleep, because a tick comes much too late. Then:
  *
- * - its timers do not count that time. A watchdog that gives an engine a minute to load must not kill it because somebody closed
- *   the lid meanwhile; with the timers of the system all of them would fire at once on waking, before anybody could be heard;
- * - listeners are told, since the other ends of all connections have gone on without us.
+ * - Timers do not count that time. A watchdog that gives an engine a minute to load must not kill it because the lid
+ *   was closed; system timers would all fire at once on waking, before any message could be processed.
+ * - Listeners are told, because the other ends of all connections went on without us.
  *
- * Time itself goes on: `now` and `monotonicMs` are those of the clock below, so that what is stale is seen to be.
+ * Time itself goes on: `now` and `monotonicMs` are those of the underlying clock, so stale data still counts as stale.
  */
 import type { Clock, TimerHandle } from './clock.js';
 
 const tickMs = 1_000;
-/** What a tick may be late on a busy machine. Sleep shorter than that is not worth noticing. */
+/** How late a tick may be on a busy machine. Shorter sleeps are ignored. */
 const lateMs = 3_000;
-/** Timers of the system may fire a little early by the monotonic clock. */
+/** System timers may fire slightly early according to the monotonic clock. */
 const earlyMs = 2;
 
 interface Timer {
-  /** On a clock that stands still while the machine sleeps. */
+  /** On a clock that stops while the machine sleeps. */
   readonly dueMs: number;
   readonly fire: () => void;
   handle: TimerHandle;
@@ -26,7 +26,7 @@ export class AwakeClock implements Clock {
   readonly #below: Omit<Clock, 'onWake'>;
   readonly #timers = new Set<Timer>();
   readonly #listeners = new Set<(awayMs: number) => void>();
-  /** Runs while a timer is armed, so that it keeps no process alive. */
+  /** Runs only while a timer is armed, so it keeps no process alive. */
   #tick: TimerHandle;
   #seenMs = 0;
   #seenWallMs = 0;
@@ -67,7 +67,7 @@ export class AwakeClock implements Clock {
   #arm(timer: Timer, delayMs: number): void {
     timer.handle = this.#below.setTimeout(() => {
       this.#look();
-      if (!this.#timers.has(timer)) return; // who was told of the waking has cleared it
+      if (!this.#timers.has(timer)) return; // cleared by a wake listener
       const restMs = timer.dueMs - this.#awakeMs();
       if (restMs > earlyMs) this.#arm(timer, restMs);
       else {
@@ -81,20 +81,20 @@ export class AwakeClock implements Clock {
     this.#seenMs = this.#below.monotonicMs();
     this.#seenWallMs = this.#below.now();
     const tick = (): void => {
-      this.#tick = this.#below.setTimeout(tick, tickMs); // first: who is told of a waking may clear the last timer
+      this.#tick = this.#below.setTimeout(tick, tickMs); // before #look: a wake listener may clear the last timer
       this.#look();
     };
     this.#tick = this.#below.setTimeout(tick, tickMs);
   }
 
-  /** At every tick and every timer: on waking many are due, and the first of them has to know. */
+  /** Called at every tick and every timer: many timers are due on waking, and the first one must know of the sleep. */
   #look(): void {
     const gapMs = this.#below.monotonicMs() - this.#seenMs;
     const wallGapMs = this.#below.now() - this.#seenWallMs;
     this.#seenMs += gapMs;
     this.#seenWallMs += wallGapMs;
-    // Where the monotonic clock stands still in sleep (Linux), so do the timers: then only the wall clock tells.
-    // When in the last second it fell asleep nobody knows: a watchdog may be late by that, but not early.
+    // Where the monotonic clock stops during sleep (Linux), timers stop too, and only the wall clock shows the gap.
+    // When within the last second the sleep began is unknown: a watchdog may be late by that much, but not early.
     if (gapMs > tickMs + lateMs) this.#sleptMs += gapMs;
     const awayMs = Math.max(gapMs, wallGapMs);
     if (awayMs > tickMs + lateMs) for (const listener of [...this.#listeners]) listener(awayMs);

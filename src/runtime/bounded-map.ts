@@ -1,4 +1,4 @@
-/** A map with room for so many entries. Setting one makes it the newest; where there are too many, the oldest goes. */
+/** A map with a maximum size. Setting an entry makes it the newest; beyond the maximum, the oldest is evicted. */
 export class BoundedMap<K, V> extends Map<K, V> {
   readonly #most: number;
 

@@ -1,12 +1,13 @@
 /**
- * A chart that thousands of small things run at once: read from its XState machine into a table when the module loads, and from then on
- * each step is a look-up, a hundredth of what an actor costs. The machine stays the one place where the chart is written, drawn and
- * tested; what is asked of it is that it holds nothing itself:
+ * A statechart that thousands of small things run at once. It is compiled from its XState machine into a table when the
+ * module loads; from then on each step is a lookup, at a hundredth of the cost of an actor. The machine remains the one
+ * place where the chart is written, drawn and tested. It must be stateless:
  *
- * - no guards and no assigns: what decides is another event, and the context belongs to whoever runs it, and is only read here;
- * - effects are named actions, waits are named delays; no children, no parallel states.
+ * - No guards and no assigns: decisions arrive as different events, and the context belongs to the caller and is only
+ *   read.
+ * - Effects are named actions, waits are named delays. No children, no parallel states.
  *
- * An effect may answer at once: an event sent while a step is being taken is taken after it, as in an actor's mailbox.
+ * An effect may send events at once: one sent during a step is processed after it, as in an actor's mailbox.
  */
 import {
   initialTransition,
@@ -16,7 +17,7 @@ import {
   type AnyStateNode,
 } from 'xstate';
 
-/** One thing that a step does. A timer is named by the event that it sends when it fires. */
+/** One thing that a step does. A timer is named after the event it sends when it fires. */
 type Act =
   | { readonly kind: 'effect'; readonly name: string }
   | { readonly kind: 'start'; readonly timer: string; readonly delay: string }
@@ -24,12 +25,12 @@ type Act =
 
 interface Step {
   readonly to: State;
-  /** In this order. */
+  /** Executed in this order. */
   readonly acts: readonly Act[];
 }
 
 interface State {
-  /** Of the innermost state. */
+  /** Name of the innermost state. */
   readonly name: string;
   readonly isFinal: boolean;
   readonly on: Map<string, Step>;
@@ -42,7 +43,7 @@ export interface ChartTable {
 
 type Delay = number | ((of: { readonly context: object }) => number);
 
-/** @throws TypeError where the machine holds more than a table can. */
+/** @throws TypeError if the machine uses a feature that a table does not support. */
 export function chartTable(machine: AnyStateMachine): ChartTable {
   const nodes = [...nodesOf(machine.root as AnyStateNode)];
   const delayOf = new Map(nodes.flatMap((node) => node.after.map((each) => [each.eventType, String(each.delay)])));
@@ -56,7 +57,10 @@ export function chartTable(machine: AnyStateMachine): ChartTable {
   }
 
   const delays = Object.entries(machine.implementations.delays as Record<string, Delay>);
-  /** Delays come from a context, of which there is none yet. Any number does, as no timer is armed; without one XState would step on at once. */
+  /**
+   * Delays depend on a context that does not exist yet. Any number will do, since no timer is armed; without one,
+   * XState would step on at once.
+   */
   const still = machine.provide({ delays: Object.fromEntries(delays.map(([name]) => [name, 1])) });
   const states = new Map<string, State>();
   const stepTo = (snapshot: AnyMachineSnapshot, actions: readonly { readonly type: string }[]): Step => ({
@@ -98,20 +102,20 @@ function* nodesOf(node: AnyStateNode): Iterable<AnyStateNode> {
 
 export interface ChartHost<Of extends object> {
   readonly effects: Readonly<Record<string, (of: Of) => void>>;
-  /** @returns what cancels it */
+  /** @returns cancel */
   readonly after: (delayMs: number, fn: () => void) => () => void;
-  /** `of` has reached a final state, whose name is `state`. */
+  /** `of` reached the final state named `state`. */
   readonly ended: (of: Of, state: string) => void;
 }
 
-/** One thing on its way through a chart. `of` is the context of the chart's delays. */
+/** One thing moving through a chart. `of` is the context for the chart's delays. */
 export class ChartRun<Of extends object> {
   readonly #table: ChartTable;
   readonly #host: ChartHost<Of>;
   readonly #of: Of;
   readonly #timers = new Map<string, () => void>();
   #state: State;
-  /** While a step is being taken: what came meanwhile. */
+  /** Events sent during the current step; undefined between steps. */
   #next: string[] | undefined;
 
   constructor(table: ChartTable, host: ChartHost<Of>, of: Of) {
@@ -121,7 +125,7 @@ export class ChartRun<Of extends object> {
     this.#state = table.first.to;
   }
 
-  /** To be called once. Its effects may call `send` before this returns. */
+  /** Call once. Effects may call `send` before this returns. */
   start(): void {
     this.#take(this.#table.first);
   }
@@ -136,7 +140,7 @@ export class ChartRun<Of extends object> {
     else this.#next?.push(event);
   }
 
-  /** Clears its timers. It does nothing from then on. */
+  /** Clears the timers. Later events are ignored. */
   stop(): void {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();

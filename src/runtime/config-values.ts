@@ -1,10 +1,10 @@
 /**
- * Schemas for settings. The same setting comes as text from the environment or a flag, and as JSON from a file, so each accepts
- * both; and each says in one phrase what it expects, for the error that a user sees.
+ * Schemas for settings. The same setting arrives as text from the environment or a flag and as JSON from a file, so
+ * each schema accepts both. Each states in one phrase what it expects, for the error shown to the user.
  */
 import { z } from 'zod';
 
-/** What was given; text is trimmed. */
+/** The value as given; text is trimmed. */
 const given = (value: unknown): unknown => (typeof value === 'string' ? value.trim() : value);
 
 interface Range {

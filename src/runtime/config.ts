@@ -1,6 +1,7 @@
 /**
- * Configuration from one schema: flags > environment > file > defaults. Whatever is unknown or bad is an error that names it,
- * where it came from and what is expected; all of them are reported at once, so that nobody fixes them one by one.
+ * Configuration from one schema: flags > environment > file > defaults. Anything unknown or invalid is an error that
+ * says what it is, where it came from and what is expected. All errors are reported at once, so that users need not fix
+ * them one by one.
  */
 import type { z } from 'zod';
 import { nearest } from './near-match.js';
@@ -8,9 +9,9 @@ import { nearest } from './near-match.js';
 export interface Setting<T> {
   /** Name of the environment variable. */
   readonly env?: string;
-  /** As it is typed, with a word for what it takes: `--slots <n>`. */
+  /** As typed, with a placeholder for the value: `--slots <n>`. */
   readonly flag?: string;
-  /** Its error messages say what is expected, as in config-values.ts. */
+  /** Its error messages say what is expected; see config-values.ts. */
   readonly schema: z.ZodType<T>;
   readonly default: T;
   /** One sentence, for the generated reference. */
@@ -25,10 +26,10 @@ export type Definition<Values> = { readonly [K in keyof Values]: Setting<Values[
 export type SourceKind = 'flag' | 'environment' | 'file' | 'default';
 
 export interface ConfigSources {
-  /** By key of the definition. What is undefined was not given. */
+  /** By key of the definition. Undefined means not given. */
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Variables that begin with `QMESH_` and are no settings: others read them. */
+  /** Variables that begin with `QMESH_` but are not settings: other code reads them. */
   readonly foreignEnv?: readonly string[];
   readonly file?: { readonly path: string; readonly text: string };
 }
@@ -38,7 +39,7 @@ export interface Config<Values> {
   readonly sources: { readonly [K in keyof Values]: SourceKind };
 }
 
-/** One message a line in `message`. */
+/** One problem per line in `message`. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 
@@ -47,7 +48,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Gives the definition its type. */
+/** Only infers the definition's type. */
 export const defineConfig = <Values>(definition: Definition<Values>): Definition<Values> => definition;
 
 /** @throws ConfigError */
@@ -60,7 +61,8 @@ export function loadConfig<Values>(definition: Definition<Values>, from: ConfigS
     sources[key] = 'default';
   }
   const problems: string[] = [];
-  // From the weakest to the strongest. Each is checked, also where a stronger one wins: a mistake that lies dormant is a mistake.
+  // From weakest to strongest. Every value is checked even if a stronger source overrides it, so that mistakes do not
+  // lie dormant.
   for (const layer of [
     fileLayer(settings, from, problems),
     environmentLayer(settings, from),
@@ -88,7 +90,7 @@ export function loadConfig<Values>(definition: Definition<Values>, from: ConfigS
   return { values, sources } as Config<Values>;
 }
 
-/** What one source gives, under the names that it uses. */
+/** What one source gives, under its own names. */
 interface Layer {
   readonly kind: SourceKind;
   readonly given: readonly (readonly [name: string, raw: unknown])[];
@@ -119,7 +121,7 @@ function fileLayer(settings: Settings, { file }: ConfigSources, problems: string
   };
 }
 
-/** A variable whose name begins so is ours: one that is not in the definition is a mistake. */
+/** Variables with this prefix are ours: one that is not in the definition is a mistake. */
 const envPrefix = 'QMESH_';
 
 function environmentLayer(settings: Settings, { env = {}, foreignEnv = [] }: ConfigSources): Layer {
@@ -145,7 +147,7 @@ function flagLayer(settings: Settings, { flags = {} }: ConfigSources): Layer {
   };
 }
 
-/** Longer values are cut in messages. */
+/** Longer values are truncated in messages. */
 const maxShownLength = 80;
 
 function shown(value: unknown, { secret = false }: Setting<unknown>): string {
@@ -163,7 +165,7 @@ export interface SettingRow {
   readonly describe: string;
 }
 
-/** One row a setting, for the generated reference. */
+/** One row per setting, for the generated reference. */
 export function describeConfig<Values>(definition: Definition<Values>): SettingRow[] {
   return Object.entries<Setting<unknown>>(definition).map(([key, setting]) => ({
     key,

@@ -1,15 +1,18 @@
 /**
- * What a container, or a systemd service, lets this process use: the limits of its control groups on Linux, version 1 or 2. Each group
- * is limited by those around it as well, so all of them count, as far up as they can be seen. Nothing is limited on other systems.
+ * What a container or a systemd service lets this process use: the limits of its Linux control groups, version 1 or 2.
+ * Each group is also limited by its ancestors, so all of them count, as far up as they are visible. Other systems have
+ * no limits.
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, posix } from 'node:path';
 
 export interface MemoryLimits {
-  /** Infinity where there is none. */
+  /** Infinity if there is none. */
   readonly limitBytes: number;
-  /** What is left below the limit. Pages of files are given back when memory is short, so they do not count as used. */
+  /**
+   * What is left below the limit. Cached file pages are reclaimed when memory is short, so they do not count as used.
+   */
   readonly availableBytes: number;
   /** What the limited group has swapped out. */
   readonly swapUsedBytes: number;
@@ -17,7 +20,7 @@ export interface MemoryLimits {
 
 const unlimited: MemoryLimits = { limitBytes: Infinity, availableBytes: Infinity, swapUsedBytes: 0 };
 
-/** @param root of the file system, another one for tests. */
+/** @param root of the file system; tests pass another one. */
 export function memoryLimits(root = '/'): MemoryLimits {
   const { folders, version } = groupsOf('memory', root);
   const all = folders.map(version === 2 ? memoryOfGroup2 : memoryOfGroup1);
@@ -25,7 +28,7 @@ export function memoryLimits(root = '/'): MemoryLimits {
   return { ...strictest, availableBytes: Math.min(Infinity, ...all.map(({ availableBytes }) => availableBytes)) };
 }
 
-/** Cores that this process may run on, or fewer where it gets only a share of their time; at least one. */
+/** Cores that this process may run on, or fewer if it gets only a share of their time; at least one. */
 export function usableCores(root = '/'): number {
   const { folders, version } = groupsOf('cpu', root);
   const shares = folders.map(version === 2 ? coresOfGroup2 : coresOfGroup1);
@@ -34,11 +37,11 @@ export function usableCores(root = '/'): number {
 
 interface Groups {
   readonly version: 1 | 2;
-  /** The group of this process, then those around it. */
+  /** This process's group, then its ancestors. */
   readonly folders: readonly string[];
 }
 
-/** A controller of version 1 is used instead of version 2, where a system has both. */
+/** If a system has both versions of a controller, version 1 is the one in use. */
 function groupsOf(controller: 'memory' | 'cpu', root: string): Groups {
   const lines = read(join(root, 'proc/self/cgroup')).split('\n');
   const groups = lines.map((line) => /^\d+:(?<controllers>[^:]*):(?<path>.*)$/.exec(line)?.groups ?? {});
@@ -56,7 +59,7 @@ function groupsOf(controller: 'memory' | 'cpu', root: string): Groups {
 }
 
 interface Mount {
-  /** The folder of the file system that is mounted: in a container often the container's own group. */
+  /** The mounted folder of the file system: in a container, often the container's own group. */
   readonly of: string;
   readonly at: string;
   readonly type: string;
@@ -75,7 +78,7 @@ const mountsIn = (root: string): readonly Mount[] =>
     });
 
 function memoryOfGroup2(folder: string): MemoryLimits {
-  // above `high` a group is slowed down until hardly anything moves
+  // above `high`, the kernel throttles a group until it hardly makes progress
   const limitBytes = Math.min(limitIn(folder, 'memory.max'), limitIn(folder, 'memory.high'));
   const fileBytes = countIn(folder, 'memory.stat', 'inactive_file') + countIn(folder, 'memory.stat', 'active_file');
   const usedBytes = numberIn(folder, 'memory.current') - fileBytes;
@@ -90,7 +93,7 @@ function memoryOfGroup1(folder: string): MemoryLimits {
   return memoryLeft(limitBytes, usedBytes, countIn(folder, 'memory.stat', 'total_swap'));
 }
 
-/** Version 1 writes "no limit" as the largest number that the kernel can count. */
+/** Version 1 writes "no limit" as the largest number the kernel can count. */
 const noLimitBytes = 2 ** 60;
 
 function memoryLeft(limitBytes: number, usedBytes: number, swapUsedBytes: number): MemoryLimits {
@@ -99,27 +102,27 @@ function memoryLeft(limitBytes: number, usedBytes: number, swapUsedBytes: number
   return { limitBytes, availableBytes, swapUsedBytes };
 }
 
-/** Microseconds of processor time in each period, or `max`; and the period's length. */
+/** The file holds microseconds of CPU time per period, or `max`, and the length of the period. */
 function coresOfGroup2(folder: string): number {
   const [quota = 0, period = 0] = read(join(folder, 'cpu.max')).split(' ').map(Number);
   return quota > 0 && period > 0 ? quota / period : Infinity;
 }
 
 function coresOfGroup1(folder: string): number {
-  const quota = numberIn(folder, 'cpu.cfs_quota_us'); // -1 is none
+  const quota = numberIn(folder, 'cpu.cfs_quota_us'); // -1: no limit
   const period = numberIn(folder, 'cpu.cfs_period_us');
   return quota > 0 && period > 0 ? quota / period : Infinity;
 }
 
 const numberIn = (folder: string, name: string): number => Number(read(join(folder, name))) || 0;
 
-/** `max`, and no such file, are no limit. */
+/** `max` and a missing file both mean no limit. */
 const limitIn = (folder: string, name: string): number => numberIn(folder, name) || Infinity;
 
 const countIn = (folder: string, name: string, key: string): number =>
   Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(read(join(folder, name)))?.[1] ?? 0);
 
-/** '' where there is no such file. */
+/** '' if there is no such file. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();

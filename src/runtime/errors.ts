@@ -1,6 +1,6 @@
-/** What errors say here: to programs by a code, to people in one line. How a command shows them is in cli/failure.ts. */
+/** How errors are expressed: a code for programs, one line for people. cli/failure.ts shows them in commands. */
 
-/** An error that somebody can act on. Its message is one line, `what is wrong and why; what to do next`. */
+/** An error that the user can act on. Its message is one line, `what is wrong and why; what to do next`. */
 export class CodedError<Code extends string = string> extends Error {
   override readonly name: string = 'CodedError';
 
@@ -13,18 +13,18 @@ export class CodedError<Code extends string = string> extends Error {
   }
 }
 
-/** Whether it is an error with one of these codes: the system's, such as `ENOENT`, or ours. */
+/** Whether it is an error with one of these codes, from the system (`ENOENT`) or ours. */
 export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-/** What was thrown, as an error: anything can be thrown. */
+/** Wraps anything thrown in an Error. */
 export const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
-/** What was thrown, in words. */
+/** The message of anything thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const maxReasonLength = 300;
 
-/** What was thrown, as people are shown it on a page or in a list: one line of bounded length. */
+/** The message as shown on a page or in a list: one line of bounded length. */
 export const reasonOf = (error: unknown): string => messageOf(error).replace(/\s+/g, ' ').slice(0, maxReasonLength);

@@ -1,13 +1,15 @@
 /**
- * A callback actor whose failures are always seen by its supervisor. XState's `fromCallback` fails only by what its body or its
- * receiver throws at once: an error in a timer, a promise or a listener of an emitter ends the process instead, and a failed one is never
- * cleaned up. Here:
+ * A callback actor whose supervisor sees every failure. XState's `fromCallback` fails only if its body or receiver
+ * throws synchronously: an error in a timer, a promise or an event listener ends the process instead, and an actor that
+ * failed is never cleaned up. Here:
  *
- *  1. the body runs once, at the start: it acquires what the actor owns, and hands each piece's release to `defer`;
- *  2. what others call later (listeners, promise handlers) is wrapped in `guard`, and timers are armed by `after` and `every`;
- *  3. whatever throws or rejects in any of these fails the actor;
- *  4. at its end, however it comes (stopped, failed, ended), timers are cleared and the releases run, once, the latest first; guarded
- *     functions do nothing from then on.
+ *  1. The body runs once, at the start. It acquires what the actor owns and passes the release of each resource to
+ *     `defer`.
+ *  2. Functions that others call later (listeners, promise handlers) are wrapped in `guard`; timers are armed with
+ *     `after` and `every`.
+ *  3. Whatever throws or rejects in any of these fails the actor.
+ *  4. However the actor ends (stopped, failed, ended), its timers are cleared and the releases run once, latest first.
+ *     Guarded functions do nothing from then on.
  */
 import type { ActorLogic, ActorScope, AnyActorRef, AnyEventObject, EventObject, Snapshot } from 'xstate';
 import { parentOf, sendFrom, type AnyActorSystem } from './actor-system.js';
@@ -19,36 +21,39 @@ export interface GuardedScope<TInput, TEvent extends EventObject> {
   readonly system: AnyActorSystem;
   /** Sends to the parent. */
   sendBack(this: void, event: AnyEventObject): void;
-  /** Takes the events sent to this actor. A listener that throws fails the actor. */
+  /** Handles events sent to this actor. A listener that throws fails the actor. */
   receive(this: void, listener: (event: TEvent) => void): void;
-  /** The same function, for others to call: what it throws, or its promise rejects with, fails the actor. Idle once the actor is over. */
+  /**
+   * Wraps `fn` for others to call: if it throws or its promise rejects, the actor fails. Does nothing once the actor is
+   * over.
+   */
   guard<A extends unknown[]>(this: void, fn: (...args: A) => unknown): (...args: A) => void;
-  /** Runs at the end of the actor. At once, where that has come already. */
+  /** Runs at the end of the actor, or immediately if it is already over. */
   defer(this: void, release: () => void): void;
-  /** Calls `fn` once, guarded. Returns what cancels it. */
+  /** Calls `fn` once, guarded. Returns cancel. */
   after(this: void, delayMs: number, fn: () => unknown): () => void;
-  /** Calls `fn` again and again, guarded, the next time `periodMs` after it returned. Returns what cancels it. */
+  /** Calls `fn` repeatedly, guarded, each time `periodMs` after the last call returned. Returns cancel. */
   every(this: void, periodMs: number, fn: () => unknown): () => void;
   /** Calls `fn`, guarded, whenever this machine or process wakes, with how long it slept. */
   onWake(this: void, fn: (awayMs: number) => unknown): void;
   /** Fails the actor. */
   fail(this: void, error: unknown): void;
-  /** Ends the actor well: its parent sees it done. The answer to `sys.shutdown`, where flushing takes time. */
+  /** Ends the actor normally: its parent sees it done. Use it to answer `sys.shutdown` when flushing takes time. */
   end(this: void): void;
 }
 
-/** `guard` and `after` of a scope, for the parts of an actor that are not written in its body. */
+/** `guard` and `after` of a scope, for parts of an actor defined outside its body. */
 export type Guard = GuardedScope<unknown, EventObject>['guard'];
 export type After = GuardedScope<unknown, EventObject>['after'];
 
-/** May return one more release. */
+/** May return one more release function. */
 export type GuardedBody<TInput, TEvent extends EventObject> = (
   scope: GuardedScope<TInput, TEvent>,
 ) => (() => void) | void;
 
 export type GuardedSnapshot<TInput, TEvent extends EventObject> = Snapshot<undefined> & {
   readonly input: TInput;
-  /** Of this one actor, filled by `receive`. */
+  /** Owned by this one actor; filled by `receive`. */
   readonly listeners: ((event: TEvent) => void)[];
 };
 
@@ -58,7 +63,7 @@ export type GuardedLogic<TInput, TEvent extends EventObject> = ActorLogic<
   TInput
 >;
 
-/** Sent to itself, so that an error from anywhere becomes one of the actor's own steps. */
+/** Sent to itself, so that an error from anywhere becomes a step of the actor. */
 type OwnEvent = { readonly type: 'guarded.failed'; readonly error: unknown } | { readonly type: 'guarded.ended' };
 
 export function guardedCallback<TInput = undefined, TEvent extends EventObject = AnyEventObject>(
@@ -119,7 +124,7 @@ function run<TInput, TEvent extends EventObject>(
   if (release) life.defer(release);
 }
 
-/** From the start of one actor to its end: what it must release then, and what may not happen any more. */
+/** One actor from start to end: what must be released at the end, and what must not happen after it. */
 class Life {
   isOver = false;
   readonly #ref: AnyActorRef;
@@ -132,7 +137,7 @@ class Life {
     this.#clock = (ref as unknown as { readonly clock: Clock }).clock;
     this.#releaseFailed = releaseFailed;
     const end = (): void => this.#end();
-    ref.subscribe({ complete: end, error: end }); // called however the actor ends, before its parent hears of it
+    ref.subscribe({ complete: end, error: end }); // called however the actor ends, before its parent is notified
   }
 
   send(event: OwnEvent): void {
@@ -152,7 +157,7 @@ class Life {
     };
   }
 
-  /** Returns what takes it back. */
+  /** Returns a function that withdraws it. */
   defer(release: () => void): () => void {
     if (this.isOver) this.#release(release);
     else this.#releases.add(release);

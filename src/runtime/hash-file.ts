@@ -1,16 +1,19 @@
-/** SHA-256 of a file, or of several as if they were one: a task for a thread pool, since even at a gigabyte a second it would hold the event loop. */
+/**
+ * SHA-256 of a file, or of several as if concatenated. Runs in a thread pool: even at a gigabyte a second it would
+ * block the event loop.
+ */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { MessagePort } from 'node:worker_threads';
 
 const chunkBytes = 1 << 20;
 
-/** Bytes between two reports of progress. */
+/** Bytes between two progress reports. */
 const progressBytes = 16 << 20;
 
 export interface HashFileTask {
   readonly paths: readonly string[];
-  /** Gets the number of bytes read so far, now and then. To be transferred with the task; closed at its end. */
+  /** Gets the number of bytes read so far, from time to time. Transfer it with the task; it is closed at the end. */
   readonly progress?: MessagePort;
 }
 

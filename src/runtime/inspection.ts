@@ -1,7 +1,7 @@
 /**
- * Two ways to follow a tree through XState's inspector from its start: lines that a person can follow (`QMESH_INSPECT=1`), and one hash over
- * everything that happened, by which two runs of a simulation are compared. Neither ever throws, since XState would pass the error on to
- * the sender of the event. Without an inspector all this costs nothing.
+ * Two ways to observe a tree from its start through XState's inspector: readable lines (`QMESH_INSPECT=1`), and one
+ * hash over everything that happened, for comparing two runs of a simulation. Neither ever throws, since XState would
+ * pass the error to the sender of the event. Without an inspector none of this costs anything.
  */
 import { createHash } from 'node:crypto';
 import type { AnyActorRef, AnyEventObject, InspectionEvent } from 'xstate';
@@ -10,10 +10,10 @@ import type { Clock } from './clock.js';
 
 export type Inspector = (event: InspectionEvent) => void;
 
-/** Names and states are cut to this length. */
+/** Names and states are truncated to this length. */
 const maxTextLength = 60;
 
-/** Lines held back until the states that they lead to are known. */
+/** Lines held back until the states they lead to are known. */
 const maxHeldLines = 1_000;
 
 interface Line {
@@ -25,10 +25,10 @@ interface Line {
 }
 
 /**
- * Writes one line for each event that an actor gets, in the order of sending, with the states before and after:
+ * Writes one line for each event that an actor receives, in the order of sending, with the states before and after:
  * `12.345 scheduler ← peer.3 prompt.received   [serving → serving]`.
  *
- * A snapshot is reported after all that it caused, so lines are held until the step of the event loop is over.
+ * XState reports a snapshot after everything it caused, so lines are held until the end of the event loop's turn.
  */
 export function lineInspector(write: (line: string) => void, clock: Clock): Inspector {
   const states = new WeakMap<AnyActorRef, string>();
@@ -63,7 +63,7 @@ export function lineInspector(write: (line: string) => void, clock: Clock): Insp
 
 export interface TraceHash {
   readonly inspect: Inspector;
-  /** SHA-256, in hex, over all that happened until now. */
+  /** SHA-256, in hex, over everything so far. */
   digest(): string;
 }
 
@@ -84,19 +84,19 @@ export function traceHash(clock: Clock): TraceHash {
   };
 }
 
-/** XState numbers actors through the whole process; a trace may not depend on what ran before. */
+/** XState numbers actors process-wide; a trace must not depend on what ran before. */
 const withoutSessionIds = (text: string): string => text.replace(/\bx:\d+/g, 'x');
 
 const typeOf = (event: AnyEventObject): string => withoutSessionIds(event.type);
 
-/** The system id; without one, the path from the next actor above that has one. */
+/** The system id, or else the path from the nearest ancestor that has one. */
 export function nameOf(ref: AnyActorRef): string {
   const parent = parentOf(ref);
   const { systemId } = ref as { systemId?: string };
   return systemId ?? (parent ? `${nameOf(parent)}/` : '') + cut(withoutSessionIds(ref.id));
 }
 
-/** `serving`, `on.busy`, `{a: on, b: off}`; for what has no states, or is over, its status. */
+/** `serving`, `on.busy`, `{a: on, b: off}`; the status if the actor has no states or is over. */
 export function stateOf(ref: AnyActorRef): string {
   const { value } = (ref.getSnapshot() ?? {}) as { value?: unknown };
   const status = statusOf(ref) ?? 'error';

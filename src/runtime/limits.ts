@@ -1,6 +1,7 @@
 /**
- * Limits live where they belong, beside the queue, map or retry that they cap. This one caps all machines alike: it is the
- * `options.maxIterations` of each (test/unit/statecharts.test.ts), since XState's own default is no limit, and a cycle of transitions would
- * hang the process. What a step raises to itself counts, too: it must not depend on how much there is to do.
+ * Limits live beside the queue, map or retry that they cap. This one caps all machines: it is the
+ * `options.maxIterations` of each (test/unit/statecharts.test.ts). XState's default is no limit, so a cycle of
+ * transitions would hang the process. Events that a step raises to itself count too, so their number must not grow with
+ * the amount of work.
  */
 export const maxMicrosteps = 1_000;

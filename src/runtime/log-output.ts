@@ -1,20 +1,20 @@
 /**
- * Where the lines of a log go: a file descriptor that others may spoil at any time. The disk behind it fills up, the terminal is closed,
- * the program that should read the pipe sleeps for ever. None of that may stop the program that logs, fill its memory, or keep it from
- * ending: what cannot be written waits and is tried again, and what comes when too much waits already is lost.
+ * Writes log lines to a file descriptor that can break at any time: the disk fills up, the terminal is closed, the
+ * program reading the pipe hangs. None of that may stop the logging program, fill its memory or keep it from exiting.
+ * What cannot be written waits and is retried; when too much is waiting already, new lines are dropped.
  */
 import { write, writeSync } from 'node:fs';
 import { systemClock, type Clock } from './clock.js';
 import { isCode } from './errors.js';
 
 const maxWaitingChars = 1 << 20;
-/** For a pipe that is full. */
+/** Delay before a full pipe is tried again. */
 const retryMs = 100;
-/** When the process ends, a reader that is only slow gets the last lines; one that sleeps does not hold it up. */
+/** At exit, a reader that is only slow still gets the last lines; one that hangs does not block the exit. */
 const lastTryMs = 500;
 
 export interface LogFile {
-  /** Does not block; `written` bytes of it, which may be fewer than were given. */
+  /** Does not block. `written` may be fewer bytes than were given. */
   write(bytes: Uint8Array, done: (error: unknown, written: number) => void): void;
   writeSync(bytes: Uint8Array): number;
 }
@@ -23,7 +23,7 @@ export class LogOutput {
   readonly #file: LogFile;
   readonly #clock: Clock;
   #waiting = '';
-  /** Begun, and not yet written to its end: a line is never cut in two. */
+  /** What remains of the batch being written. It is always finished first, so that no line is cut in two. */
   #begun: Uint8Array = new Uint8Array();
   #state: 'idle' | 'writing' | 'full' = 'idle';
 
@@ -38,7 +38,7 @@ export class LogOutput {
     if (this.#state === 'idle') this.#next();
   }
 
-  /** Blocks, but not for long. What is being written at this moment is on its way. */
+  /** Blocks, but not for long. A write in progress is not repeated. */
   flush(): void {
     let rest = this.#state === 'writing' ? Buffer.from(this.#waiting) : this.#unwritten();
     const deadlineMs = this.#clock.monotonicMs() + lastTryMs;
@@ -71,13 +71,13 @@ export class LogOutput {
     } else if (isCode(error, 'EAGAIN')) {
       this.#state = 'full';
       this.#clock.setTimeout(() => this.#next(), retryMs);
-    } else this.#state = 'idle'; // the next line tries again: by then there may be room
+    } else this.#state = 'idle'; // the next line tries again: there may be room by then
   }
 }
 
-/** For as long as this process runs. */
+/** Lasts as long as this process. */
 export function standardOutput(): LogOutput {
-  // Node opens a pipe there so that it does not block: a thread that waits for a reader would hold up the end of the process.
+  // Node opens a pipe as non-blocking here: a thread waiting for a reader would delay the exit of the process.
   const { fd } = process.stdout;
   const file: LogFile = {
     write: (bytes, done) => write(fd, bytes, done),

@@ -1,6 +1,6 @@
 /**
- * The last lines of the log, for people who look at a page instead of a file. Kept in a ring of bounded size, and of each line only the
- * fields that the caller names: a log may say more than a page should.
+ * The last lines of the log, for the pages. A ring of bounded size that keeps only the fields the caller names: a log
+ * may say more than a page should show.
  */
 import type { Clock } from './clock.js';
 import { reasonOf } from './errors.js';
@@ -14,7 +14,7 @@ export interface LogLine {
   readonly atMs: number;
   readonly level: 'info' | 'warn' | 'error';
   readonly event: string;
-  /** Readable, each of bounded length. */
+  /** As readable text of bounded length. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
@@ -24,24 +24,24 @@ export class LogRing {
   readonly #lines: LogLine[] = [];
   readonly #listeners = new Set<(line: LogLine) => void>();
 
-  /** @param shown names of the fields that are kept. */
+  /** @param shown names of the fields to keep. */
   constructor(clock: Clock, shown: Iterable<string>) {
     this.#clock = clock;
     this.#shown = new Set(shown);
   }
 
-  /** The oldest first. */
+  /** Oldest first. */
   get lines(): readonly LogLine[] {
     return this.#lines;
   }
 
-  /** @returns what ends it. */
+  /** @returns unsubscribe */
   listen(hear: (line: LogLine) => void): () => void {
     this.#listeners.add(hear);
     return () => void this.#listeners.delete(hear);
   }
 
-  /** The same log; its lines from `info` up are kept here, whatever level it writes. */
+  /** The same log, which also keeps lines from `info` up here, whatever level it writes. */
   keeping(log: Logger): Logger {
     const at =
       (level: 'info' | 'warn' | 'error') =>

@@ -1,7 +1,7 @@
 /**
- * Logs: pino's JSON lines on stdout, readable ones on a terminal. A line is an event with fields, `log.info('worker.ready', { workerId })`,
- * so that programs can act on it. Writing never blocks the event loop (log-output.ts), and what is not yet written when the process
- * exits is written then.
+ * Logging: JSON lines on stdout (pino), readable lines on a terminal. A line is an event with fields,
+ * `log.info('worker.ready', { workerId })`, so that programs can act on it. Writing never blocks the event loop
+ * (log-output.ts); what is unwritten when the process exits is flushed then.
  */
 import { pino, type DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
@@ -30,10 +30,10 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Hidden wherever they stand, up to two levels deep. */
+/** Redacted wherever they occur, up to two levels deep. */
 const secrets = ['authorization', 'apiKey', 'identitySeed', 'keySeed', 'password', 'secretKey'];
 
-/** How deep causes are followed. */
+/** How many levels of causes are logged. */
 const maxCauses = 4;
 
 export function createLogger({ level, pretty, destination }: LoggerOptions): Logger {
@@ -67,7 +67,7 @@ function wrap(log: pino.Logger): Logger {
 }
 
 function readable(output: DestinationStream): DestinationStream {
-  const colorize = !process.stdout.isTTY || process.stdout.hasColors(); // which knows NO_COLOR
+  const colorize = !process.stdout.isTTY || process.stdout.hasColors(); // respects NO_COLOR
   const format = prettyFactory({ colorize, messageKey: 'event', translateTime: 'HH:MM:ss.l', singleLine: true });
   return {
     write(line) {
@@ -76,7 +76,7 @@ function readable(output: DestinationStream): DestinationStream {
   };
 }
 
-/** Only what every error has: own fields of an error may hold a request's text, or a key. */
+/** Only the fields every error has: an error's own fields may hold a request's text or a key. */
 export function describeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return typeof error === 'object' ? Object.prototype.toString.call(error) : error;
   const { code } = error as { code?: unknown };

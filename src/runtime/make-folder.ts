@@ -1,12 +1,12 @@
 /**
- * A folder, and those above it that are missing. Node's own `recursive` never returns where a folder that is there does not take new ones
- * and says that it is not (ENOENT), as /proc does.
+ * Creates a folder and its missing parents. Node's `recursive` never returns if an existing parent refuses new folders
+ * and reports ENOENT, as /proc does.
  */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isCode } from './errors.js';
 
-/** @returns the uppermost folder that was made; undefined where it was there. @throws what the system says */
+/** @returns the topmost folder created; undefined if it existed. @throws the system's error */
 export function makeFolder(path: string, mode?: number): string | undefined {
   try {
     mkdirSync(path, { mode });

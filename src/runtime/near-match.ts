@@ -1,6 +1,6 @@
-/** What a mistyped name was probably meant to be. */
+/** Suggests the name that a mistyped one was probably meant to be. */
 
-/** A third of the letters may be wrong, at least one. */
+/** Up to a third of the letters may be wrong, at least one. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
@@ -11,7 +11,7 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Levenshtein's: letters to insert, delete or replace. */
+/** Levenshtein distance: letters to insert, delete or replace. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (const [above, letter] of Array.from(a).entries()) {

@@ -1,15 +1,15 @@
-/** The counters of processor time that Node has on every platform. Reading them costs some 0.1 ms. */
+/** CPU time counters that Node has on every platform. Reading them takes about 0.1 ms. */
 import { cpus } from 'node:os';
 import process from 'node:process';
 
 /** Since an arbitrary start. */
 export interface ProcessorTimes {
-  /** Of this process, all its threads. */
+  /** Used by this process, all threads. */
   readonly ownMs: number;
-  /** Of all cores together, by all programs. */
+  /** Used on all cores by all programs. */
   readonly busyMs: number;
   readonly totalMs: number;
-  /** Of the machine, whether this process may use them or not. */
+  /** Of the machine, including cores this process may not use. */
   readonly cores: number;
 }
 

@@ -1,4 +1,4 @@
-/** Chance as a port: the real one for the program, a seeded one for simulations that must replay exactly. */
+/** Randomness as a port: real for the program, seeded for simulations that must replay exactly. */
 import { randomBytes } from 'node:crypto';
 
 export interface Random {
@@ -37,7 +37,7 @@ export function seededRandom(seed: number): Random {
     c |= 0;
     return sum >>> 0;
   };
-  for (let i = 0; i < 12; i++) uint32(); // mixes the first outputs of neighbouring seeds
+  for (let i = 0; i < 12; i++) uint32(); // decorrelates the first outputs of similar seeds
   return {
     next: () => uint32() / 2 ** 32,
     bytes: (length) => Uint8Array.from({ length }, () => uint32() & 0xff),

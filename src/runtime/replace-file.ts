@@ -1,7 +1,7 @@
-/** A small file that is written anew as a whole: a crash leaves the old one or the new one, and nothing between. */
+/** Atomically rewrites a small file: after a crash, either the old or the new content is there, never a mix. */
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 
-/** @throws where the folder cannot be written; the old file stands then, and nothing is beside it. */
+/** @throws if the folder is not writable; the old file then remains and no temporary file is left. */
 export function replaceFile(path: string, text: string, options: { readonly mode?: number } = {}): void {
   const draft = `${path}.new`;
   try {

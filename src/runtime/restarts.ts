@@ -1,17 +1,17 @@
 /**
- * How often each actor has failed, and why it failed last, as its supervisors reported it. Kept outside the tree, so that somebody who begins
- * to look after a crash still sees it.
+ * How often each actor has failed and why it failed last, as reported by supervisors. Kept outside the tree, so that it
+ * is still visible to someone who looks only after a crash.
  */
 import type { Clock } from './clock.js';
 import { reasonOf } from './errors.js';
 import type { SupervisionEvent } from './supervision.js';
 
-/** Names that are remembered. Those of connections are recycled, so a tree has no more than this. */
+/** Maximum number of names. Names of connections are recycled, so a tree has no more than this. */
 const maxNames = 4_096;
 
 export interface Failures {
   readonly count: number;
-  /** Of the last one. */
+  /** Of the last failure. */
   readonly reason: string;
   /** Unix time. */
   readonly atMs: number;
@@ -27,12 +27,12 @@ export class Restarts {
     this.#clock = clock;
   }
 
-  /** All restarts, of whomever. */
+  /** All restarts of all actors. */
   get count(): number {
     return this.#restarts;
   }
 
-  /** Those that have ever failed. */
+  /** Actors that have ever failed. */
   get failures(): ReadonlyMap<string, Failures> {
     return this.#failures;
   }
@@ -43,7 +43,7 @@ export class Restarts {
     for (const hear of this.#listeners) hear(event);
   }
 
-  /** @returns what ends it. */
+  /** @returns unsubscribe */
   listen(hear: (event: SupervisionEvent) => void): () => void {
     this.#listeners.add(hear);
     return () => void this.#listeners.delete(hear);

@@ -1,4 +1,4 @@
-/** Starts a supervision tree, and ends it: the only place where an actor system is made. */
+/** Starts and stops a supervision tree: the only place where an actor system is created. */
 import { createActor, type AnyActor, type AnyActorRef, type InspectionEvent } from 'xstate';
 import { statusOf, type AnyActorSystem } from './actor-system.js';
 import type { SupervisorPorts, SupervisorSpec } from './supervision.js';
@@ -8,16 +8,24 @@ export interface Tree {
   /** The root supervisor. */
   readonly root: AnyActorRef & { stop(): void };
   readonly system: AnyActorSystem;
-  /** Shuts down in order. `stopped` is called once, when nothing of the tree is left: at once, if nothing is left by now. */
+  /**
+   * Shuts down in order. `stopped` is called once, when nothing of the tree is left; immediately if that is already so.
+   */
   stop(stopped?: () => void): void;
-  /** `escalated` is called once the root has given up; nothing of the tree is left then. At once, if it has by now. */
+  /**
+   * `escalated` is called once the root has given up and nothing of the tree is left; immediately if that is already
+   * so.
+   */
   onEscalation(escalated: (error: unknown) => void): void;
 }
 
 export interface TreeOptions {
-  /** What actors write to XState's logger, such as a cleanup that failed. Default: nowhere. */
+  /** Receives what actors write to XState's logger, such as a failed cleanup. Default: discarded. */
   readonly log?: ((message: unknown, error?: unknown) => void) | undefined;
-  /** Sees every event and snapshot of the tree. What it throws is dropped: XState would throw it at the sender of an event. */
+  /**
+   * Sees every event and snapshot of the tree. Its errors are dropped: XState would throw them at the sender of an
+   * event.
+   */
   readonly inspect?: ((event: InspectionEvent) => void) | undefined;
 }
 
@@ -29,7 +37,7 @@ export function startTree(spec: SupervisorSpec, ports: SupervisorPorts, { inspec
     logger: log ?? (() => {}),
     ...(inspect && { inspect: harmless(inspect) }),
   });
-  root.subscribe({ error: () => {} }); // a failure that nobody listens for yet is no uncaught exception
+  root.subscribe({ error: () => {} }); // without a listener, a failure would be an uncaught exception
   root.start();
   return {
     root,
@@ -53,7 +61,7 @@ function harmless(inspect: (event: InspectionEvent) => void): (event: Inspection
     try {
       inspect(event);
     } catch {
-      // an observer has no say in what it observes
+      // an observer must not affect what it observes
     }
   };
 }

@@ -1,7 +1,7 @@
 /**
- * Where everything of a chart goes: states as nested boxes, transitions as routed lines with their labels on them.
- * ELK (elkjs) computes it, offline and the same every time. Text is set in a monospaced face, so its width is known here
- * without a browser. ELK is passed in: drawing is for documentation and pages, and the worker should not load it.
+ * Lays out a statechart: states as nested boxes, transitions as routed lines with labels. ELK (elkjs) computes it
+ * offline and deterministically. The font is monospaced, so text widths are known without a browser. ELK is passed in,
+ * because drawing is for documentation and pages, and the worker should not load it.
  */
 import type { ELK, ElkExtendedEdge, ElkNode, ElkPoint, LayoutOptions } from 'elkjs';
 import { allStates, type Chart, type ChartState, type ChartTransition } from './statechart.js';
@@ -42,7 +42,7 @@ export interface StateBox extends Box {
 }
 
 interface Connection {
-  /** A state's id, or that of the dot before an initial state. */
+  /** Id of a state, or of the dot before an initial state. */
   readonly from: string;
   readonly to: string;
   readonly lines: readonly Line[];
@@ -51,7 +51,7 @@ interface Connection {
 
 export interface Arrow extends Connection {
   readonly points: readonly ElkPoint[];
-  /** Undefined where there is nothing to say. */
+  /** Undefined if the arrow has no text. */
   readonly label: Box | undefined;
 }
 
@@ -85,7 +85,7 @@ const layoutOptions: LayoutOptions = {
 /** Width over height that suits a page. */
 const wantedAspect = 1.5;
 
-/** Lays a chart out downwards and to the right, and keeps what fits a page better. */
+/** Lays the chart out both downwards and rightwards, and keeps what fits a page better. */
 export async function layOut(chart: Chart, elk: ELK): Promise<Drawing> {
   const misfit = ({ width, height }: Drawing): number =>
     Math.abs(Math.log(width / height / wantedAspect)) + Math.max(0, width - 1400) / 400;
@@ -151,16 +151,16 @@ function toElkNode(
     id: state.id,
     children,
     layoutOptions: {
-      ...layoutOptions, // a nested graph does not inherit them
+      ...layoutOptions, // nested graphs do not inherit them
       'elk.padding': `[top=${height + 14},left=18,bottom=18,right=18]`,
       'elk.nodeSize.constraints': 'MINIMUM_SIZE',
-      // ELK turns the graph for DOWN, but not this size of a nested one: it is given turned
+      // ELK rotates the graph for DOWN but not this size of a nested one, so it is passed rotated
       'elk.nodeSize.minimum': direction === 'DOWN' ? `(${height},${width})` : `(${width},${height})`,
     },
   };
 }
 
-/** One arrow for all transitions between the same two states: their labels stand below each other on it. */
+/** One arrow for all transitions between the same two states, with their labels stacked on it. */
 function connectionsOf(chart: Chart): Connection[] {
   const states = allStates(chart);
   const order = new Map(states.map((state, index) => [state.id, index]));
@@ -186,8 +186,8 @@ function connectionsOf(chart: Chart): Connection[] {
 }
 
 /**
- * What stands first in the source stands first on the page: an arrow back to an earlier state is given to ELK the other
- * way round, and turned when it is drawn. (ELK's own option for this fails on nested graphs.)
+ * States appear on the page in the order of the source: an arrow back to an earlier state is given to ELK reversed, and
+ * reversed again when drawn. (ELK's own option for this fails on nested graphs.)
  */
 function toElkEdge(connection: Connection): ElkExtendedEdge {
   const { from, to, lines, backwards } = connection;
@@ -217,7 +217,9 @@ function linesOfState(state: ChartState): Line[] {
   ];
 }
 
-/** Written into the state's box rather than drawn: no target, or one inside, where an arrow would cross the box's text. */
+/**
+ * Written into the state's box instead of drawn: no target, or one inside, where an arrow would cross the box's text.
+ */
 function staysInside(state: ChartState, { targets }: ChartTransition): boolean {
   return targets.every((target) => target.startsWith(`${state.id}.`));
 }
@@ -242,7 +244,7 @@ function linesOfTransition({ event, guard, actions }: ChartTransition, targets: 
   return [...lines, ...wrapped('  / ', actions, 'action')];
 }
 
-/** `lead a, b, c` over as many lines as it takes; the further ones are indented to the first name. */
+/** `lead a, b, c` over as many lines as needed; continuation lines are indented to the first name. */
 function wrapped(lead: string, names: readonly string[], leadKind: TextKind = 'keyword'): Line[] {
   const lines: { kind: TextKind; text: string }[][] = [];
   for (const [index, name] of names.entries()) {

@@ -1,6 +1,6 @@
 /**
- * The generated pages of docs/statecharts/: for each machine a picture and its tables, and an index of all. Pure text
- * out of machines, so that `npm run statecharts` writes it and a test can tell when it is stale.
+ * The generated pages of docs/statecharts/: for each machine a picture and its tables, and an index of all. A pure
+ * function from machines to text, so that `npm run statecharts` writes it and a test detects when it is stale.
  */
 import type { ELK } from 'elkjs';
 import type { AnyStateMachine } from 'xstate';
@@ -11,13 +11,13 @@ import { supervisor } from './supervisor.js';
 import { VirtualClock } from './virtual-clock.js';
 import { allStates, machinesOf, toChart, type Chart, type ChartState } from './statechart.js';
 
-/** A source file as the repository names it (`src/machines/slot.machine.ts`), and what it exports. */
+/** A source file by its path in the repository (`src/machines/slot.machine.ts`), and its exports. */
 export interface MachineModule {
   readonly path: string;
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
-/** The supervisor has one chart, whatever is in its table. */
+/** All supervisors have the same chart, whatever their children. */
 const supervisors: MachineModule = {
   path: 'src/runtime/supervisor.ts',
   exports: {
@@ -28,7 +28,7 @@ const supervisors: MachineModule = {
   },
 };
 
-/** File name → content of everything that belongs into docs/statecharts/. Machines need ids that differ. */
+/** File name → content of every file in docs/statecharts/. Machine ids must be unique. */
 export async function statechartPages(modules: readonly MachineModule[], elk: ELK): Promise<Map<string, string>> {
   const found = [...modules, supervisors].flatMap(({ path, exports }) =>
     machinesOf(exports).map(([, machine]) => ({ path, machine })),

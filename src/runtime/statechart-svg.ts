@@ -1,8 +1,8 @@
 /**
- * A laid-out chart as one SVG text: no scripts, no fonts, no links, readable on light and on dark pages.
+ * Renders a laid-out chart as one SVG text: no scripts, fonts or links, readable on light and dark pages.
  *
  * Each state is a `<g data-state="machine.path">` and each arrow a `<g data-from data-to>`: a page that embeds the SVG
- * lights the active states up by adding the class `active`.
+ * highlights active states by adding the class `active`.
  */
 import { metrics, type Arrow, type Box, type Drawing, type Line, type StateBox } from './statechart-layout.js';
 
@@ -48,7 +48,7 @@ export function toSvg(drawing: Drawing, title: string): string {
     ...drawing.states.map(stateToSvg),
     ...drawing.initialDots.map(dotToSvg),
     ...drawing.arrows.map(arrowToSvg),
-    ...drawing.arrows.map(labelToSvg).filter((label) => label !== ''), // above every line, so that none crosses a text
+    ...drawing.arrows.map(labelToSvg).filter((label) => label !== ''), // on top of all lines, so none crosses a text
     '</svg>',
     '',
   ].join('\n');
@@ -85,7 +85,7 @@ function labelToSvg({ label, lines }: Arrow): string {
   return linesToSvg(lines, label.x + metrics.labelPaddingX, label.y + metrics.labelPaddingY);
 }
 
-/** Straight lines whose corners are rounded as far as the shorter of the two legs allows. */
+/** Straight lines with corners rounded as far as the shorter of the two legs allows. */
 function roundedPath({ points }: Arrow): string {
   return points
     .map((point, index) => {
@@ -115,7 +115,7 @@ function attributes({ x, y, width, height }: Box): string {
   return `x="${px(x)}" y="${px(y)}" width="${px(width)}" height="${px(height)}"`;
 }
 
-/** A tenth of a pixel is finer than anybody sees, and keeps the files small and their diffs quiet. */
+/** A tenth of a pixel is finer than anyone can see, and keeps the files and their diffs small. */
 function px(value: number): string {
   return String(Math.round(value * 10) / 10);
 }

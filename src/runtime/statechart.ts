@@ -1,7 +1,7 @@
 /**
- * A machine as plain data: what states it has, what they do on entry and exit, what they wait for and where that leads.
- * The generated pages of docs/statecharts/ and any live view are drawn from this, never from the machine itself, so what
- * a reader sees is what runs. Everything is named as the machine's source names it.
+ * A machine as plain data: its states, what they do on entry and exit, which events they handle and where those lead.
+ * The generated pages of docs/statecharts/ and live views are drawn from this, never from the machine itself, so the
+ * reader sees what runs. Names are those of the machine's source.
  */
 import { StateMachine, type AnyStateMachine, type AnyStateNode } from 'xstate';
 
@@ -31,11 +31,11 @@ export interface ChartTransition {
   readonly event: string;
   readonly guard: string | undefined;
   readonly actions: readonly string[];
-  /** Ids of the states entered; empty where the transition stays inside its state. */
+  /** Ids of the states entered; empty if the transition stays inside its state. */
   readonly targets: readonly string[];
 }
 
-/** The machines among a module's exports, by the name they are exported under. */
+/** The machines among a module's exports, by export name. */
 export function machinesOf(module: Readonly<Record<string, unknown>>): [name: string, machine: AnyStateMachine][] {
   return Object.entries(module).filter((entry): entry is [string, AnyStateMachine] => entry[1] instanceof StateMachine);
 }
@@ -44,7 +44,7 @@ export function toChart(machine: AnyStateMachine): Chart {
   return { id: machine.id, root: toState(machine.root as AnyStateNode) };
 }
 
-/** Every state of a chart, outermost first, in the order of the machine's source. */
+/** Every state of a chart, outermost first, in source order. */
 export function allStates(chart: Chart): ChartState[] {
   const below = (state: ChartState): ChartState[] => [state, ...state.states.flatMap(below)];
   return below(chart.root);
@@ -91,7 +91,7 @@ function nameOfEvent(type: string, node: AnyStateNode): string {
   return `${namespace.replace('.actor', '')}: ${actorName(about, node)}`;
 }
 
-/** An invoked actor without an id of its own gets one that says nothing (`0.machine.state`): its source says more. */
+/** XState gives an invoked actor without an id a meaningless one (`0.machine.state`); its source name says more. */
 function actorName(id: string, node: AnyStateNode): string {
   const invoked = node.invoke.find((candidate) => candidate.id === id);
   return invoked === undefined ? id : nameOfInvoke(invoked);
@@ -116,7 +116,7 @@ function guardsOf(guard: unknown): string[] {
   return Array.isArray(guards) ? guards.map(nameOfGuard) : [];
 }
 
-/** What XState's own action creators leave on the action they return. */
+/** What XState's action creators leave on the action they return. */
 interface BuiltIn {
   readonly type?: unknown;
   readonly event?: unknown;
@@ -146,7 +146,7 @@ function nameOfAction(action: unknown): string {
   }
 }
 
-/** A reference by name, an object with a type, a named function; `otherwise` for what is computed as it runs. */
+/** A name, an object with a type, or a named function; `otherwise` for what is computed at run time. */
 function nameOf(value: unknown, otherwise: string): string {
   if (typeof value === 'string') return value;
   if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return otherwise;

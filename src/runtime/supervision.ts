@@ -1,18 +1,18 @@
 /**
- * The tables of supervision, and its rules as pure functions: who restarts, who goes down with whom, how often, how soon. The
- * words and meanings are those of Erlang/OTP's `supervisor`; the backoff is ours, since OTP restarts at once.
+ * The tables of supervision and its rules as pure functions: who restarts, who goes down with whom, how often, how
+ * soon. Terms and semantics are those of Erlang/OTP's `supervisor`; the backoff is ours, since OTP restarts at once.
  */
 import type { AnyActorLogic } from 'xstate';
 import type { Clock } from './clock.js';
 import type { Random } from './random.js';
 
-/** Who is restarted with a child that is restarted: itself, itself and those started after it, or everyone. */
+/** Who is restarted along with a child: only the child, the child and those started after it, or all children. */
 export type Strategy = 'one-for-one' | 'rest-for-one' | 'one-for-all';
 
-/** Whether a child that is over is restarted: always, only when it failed, or never. */
+/** Whether a child that has ended is restarted: always, only if it failed, or never. */
 export type Restart = 'permanent' | 'transient' | 'temporary';
 
-/** More than `maxRestarts` within any `windowMs`, and the supervisor gives up: it fails itself. */
+/** With more than `maxRestarts` within any `windowMs`, the supervisor gives up: it fails itself. */
 export interface Intensity {
   readonly maxRestarts: number;
   readonly windowMs: number;
@@ -23,7 +23,7 @@ export interface Backoff {
   readonly baseMs: number;
   readonly factor: number;
   readonly maxMs: number;
-  /** 0 to 1. Keeps what failed together from coming back together. */
+  /** 0 to 1. Spreads out the restarts of children that failed together. */
   readonly jitter: number;
 }
 
@@ -33,15 +33,15 @@ interface Entry {
   /** Default permanent. */
   readonly restart?: Restart;
   /**
-   * How long the child may take to end after `sys.shutdown`; then it is stopped. 0 stops it unasked, Infinity waits.
-   * Default: Infinity for supervisors, whose children have limits of their own, 0 for all others.
+   * How long the child may take to end after `sys.shutdown` before it is stopped. 0 stops it without asking, Infinity
+   * waits. Default: Infinity for supervisors, whose children have limits of their own; 0 for all others.
    */
   readonly shutdownMs?: number;
 }
 
 export interface ActorSpec extends Entry {
   readonly logic: AnyActorLogic;
-  /** A function is called at each start; if it throws, the child has failed at its start. */
+  /** A function is called at each start; if it throws, the start has failed. */
   readonly input?: unknown;
 }
 
@@ -50,7 +50,7 @@ export interface SupervisorSpec extends Entry {
   readonly children: readonly ChildSpec[];
   readonly intensity?: Intensity;
   readonly backoff?: Backoff;
-  /** `sup.start` beyond it is refused. */
+  /** Beyond this number, `sup.start` is refused. */
   readonly maxChildren?: number;
 }
 
@@ -60,11 +60,11 @@ export type ChildSpec = ActorSpec | SupervisorSpec;
 export interface SupervisorPorts {
   readonly clock: Clock;
   readonly random: Random;
-  /** For logs. What it throws is dropped. */
+  /** For logs. Its errors are dropped. */
   readonly onEvent?: (event: SupervisionEvent) => void;
 }
 
-/** What a supervisor reports. `restartInMs` is absent where the child stays down. */
+/** What a supervisor reports. `restartInMs` is absent if the child stays down. */
 export type SupervisionReport =
   | { readonly type: 'child.started'; readonly id: string }
   | { readonly type: 'child.failed'; readonly id: string; readonly error: unknown; readonly restartInMs?: number }
@@ -80,24 +80,24 @@ export type SupervisorCommand =
   | { readonly type: 'sup.stop'; readonly id: string }
   | { readonly type: 'sys.shutdown' };
 
-/** Restarts came too often. `cause` is what the last child failed with. */
+/** Too many restarts. `cause` is the error of the last child that failed. */
 export class EscalationError extends Error {
   override readonly name = 'EscalationError';
 }
 
 export const defaultMaxChildren = 1_024;
 
-/** Five restarts in a row take about a second and a half, so a child that fails at every start escalates within the window. */
+/** Five restarts in a row take about 1.5 s, so a child that fails at every start escalates within the window. */
 export const defaultIntensity: Intensity = { maxRestarts: 5, windowMs: 10_000 };
 
-/** Fast at first: most crashes are cured by one restart, and somebody is waiting for the answer. */
+/** Fast at first: one restart cures most crashes, and someone is waiting for the answer. */
 export const defaultBackoff: Backoff = { baseMs: 50, factor: 2, maxMs: 5_000, jitter: 0.5 };
 
 export function isRestarted(restart: Restart, failed: boolean): boolean {
   return restart === 'permanent' || (restart === 'transient' && failed);
 }
 
-/** The children that go down, and come back, with child number `index`. In the order of their start. */
+/** The children that go down and come back with child number `index`, in start order. */
 export function affectedBy<T>(strategy: Strategy, children: readonly T[], index: number): readonly T[] {
   switch (strategy) {
     case 'one-for-one':

@@ -1,6 +1,4 @@
-/**
- * What a supervisor does, step by step: the guards and actions of the chart in supervisor.ts.
- */
+/** What a supervisor does: the guards and actions of the chart in supervisor.ts. */
 import { fromCallback, setup, type AnyActorLogic, type AnyActorRef, type AnyEventObject } from 'xstate';
 import { statusOf, stopTree } from './actor-system.js';
 import { messageOf } from './errors.js';
@@ -22,21 +20,24 @@ import {
 
 export interface Child {
   readonly spec: ActorSpec;
-  /** Came by `sup.start`: leaves the table when it is over for good. */
+  /** Added by `sup.start`; leaves the table once it is over for good. */
   readonly isDynamic: boolean;
-  /** waiting: will be started. retiring: asked to end, then leaves the table. down: has ended, unless its group restarts. */
+  /**
+   * waiting: will be started. retiring: asked to end, then leaves the table. down: has ended; returns only if its group
+   * restarts.
+   */
   readonly phase: 'waiting' | 'up' | 'retiring' | 'down';
   /** The actor, while up or retiring. */
   readonly ref: AnyActorRef | undefined;
   readonly upSinceMs: number;
-  /** Restarts in a row, without a stable time between them. */
+  /** Restarts in a row with no stable period between them. */
   readonly attempts: number;
 }
 
 export interface Context {
   readonly spec: SupervisorSpec;
   readonly ports: SupervisorPorts;
-  /** In the order of start. */
+  /** In start order. */
   readonly children: readonly Child[];
   readonly restartsMs: readonly number[];
 }
@@ -65,11 +66,11 @@ export const base = setup({
   },
 });
 
-/** XState's own type accepts only logic that was named in `setup`; a table brings its own. */
+/** XState's own type accepts only logic named in `setup`; a table brings its own. */
 type Spawn = (logic: AnyActorLogic, options: { id: string; systemId: string; input: unknown }) => AnyActorRef;
 type Enqueue = Parameters<Parameters<typeof base.enqueueActions>[0]>[0]['enqueue'];
 
-/** Starts those that wait: all, or the one that the event names. */
+/** Starts the waiting children: all, or the one the event names. */
 const startWaiting = base.assign(({ context, event, spawn }) => {
   const only = event.type === 'sup.restart' ? event.id : undefined;
   const upSinceMs = context.ports.clock.monotonicMs();
@@ -84,7 +85,7 @@ const startWaiting = base.assign(({ context, event, spawn }) => {
   return { children: context.children.map(started) };
 });
 
-/** A child is over, and stays so. */
+/** A child is over and stays so. */
 const leaveDown = base.enqueueActions(({ context, event, enqueue }) => {
   const child = exitedChild(context, event);
   if (!child) return;
@@ -95,7 +96,7 @@ const leaveDown = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue(() => report(context, exitReport(child, event)));
 });
 
-/** A child is over, and comes back with those that its strategy ties to it. */
+/** A child is over, and restarts together with those its strategy ties to it. */
 const restartGroup = base.enqueueActions(({ context, event, enqueue }) => {
   const child = exitedChild(context, event);
   if (!child) return;
@@ -109,12 +110,12 @@ const restartGroup = base.enqueueActions(({ context, event, enqueue }) => {
   const delayMs = backoffMs(spec.backoff ?? defaultBackoff, attempts, ports.random.next());
   const next = children.flatMap((member): Child | [] => {
     if (!group.includes(member)) return member;
-    if (member.phase === 'retiring' || member.spec.restart === 'temporary') return []; // not among what is started again
+    if (member.phase === 'retiring' || member.spec.restart === 'temporary') return []; // not started again
     return { ...member, phase: 'waiting', ref: undefined, attempts: member === child ? attempts : member.attempts };
   });
   enqueue.assign({ children: next, restartsMs: [...recentlyRestarted(context), nowMs] });
 
-  // One-for-one restarts each child on its own; otherwise one restart brings back all that wait.
+  // One-for-one restarts each child on its own; otherwise one restart starts all that are waiting.
   const id = spec.strategy === 'one-for-one' ? child.spec.id : undefined;
   const timer = restartTimer(id);
   enqueue.cancel(timer);
@@ -122,7 +123,7 @@ const restartGroup = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue(() => report(context, exitReport(child, event, delayMs)));
 });
 
-/** A throw in an action is how an actor fails. The children are stopped before. */
+/** An actor fails by throwing in an action. The children are stopped first. */
 const escalate = base.enqueueActions(({ context, event, enqueue }) => {
   const id = exitedChild(context, event)?.spec.id;
   const { maxRestarts, windowMs } = context.spec.intensity ?? defaultIntensity;
@@ -159,7 +160,7 @@ const refuse = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue(() => report(context, { type: 'child.refused', id, reason: 'its supervisor is stopping' }));
 });
 
-/** Lets the named child go. */
+/** Retires the named child. */
 const retireNamed = base.enqueueActions(({ context, event, enqueue }) => {
   const child = 'id' in event ? context.children.find(({ spec }) => spec.id === event.id) : undefined;
   if (!child || child.phase === 'retiring') return;
@@ -167,7 +168,7 @@ const retireNamed = base.enqueueActions(({ context, event, enqueue }) => {
   enqueue.assign({ children: retire(context.children, child, enqueue) });
 });
 
-/** Lets children go from the youngest on, until one takes its time. */
+/** Retires children, youngest first, until one takes time to end. */
 const retireYoungest = base.enqueueActions(({ context, enqueue }) => {
   let { children } = context;
   for (let child = children.at(-1); child && child.phase !== 'retiring'; child = children.at(-1)) {
@@ -176,7 +177,7 @@ const retireYoungest = base.enqueueActions(({ context, enqueue }) => {
   enqueue.assign({ children });
 });
 
-/** A retiring child is over, or out of time. In a shutdown, any child that is over. */
+/** A retiring child is over or out of time. During a shutdown: any child that is over. */
 const remove = base.enqueueActions(({ context, event, enqueue }) => {
   const isOutOfTime = ({ phase, spec }: Child): boolean =>
     event.type === 'sup.kill' && phase === 'retiring' && spec.id === event.id;
@@ -188,8 +189,9 @@ const remove = base.enqueueActions(({ context, event, enqueue }) => {
 });
 
 /**
- * Whose exit it is. Undefined when it comes from an actor that was stopped or replaced meanwhile: then the one that holds the id now
- * is still active. (Ids stay the same over all restarts because XState remembers every event type for ever, and an id is part of two.)
+ * The child whose exit this is. Undefined if it comes from an actor that was stopped or replaced meanwhile: then the
+ * current holder of the id is still active. (Ids stay the same over restarts because XState remembers every event type
+ * forever, and an id is part of two of them.)
  */
 function exitedChild({ children }: Context, event: Event): Child | undefined {
   if (!('actorId' in event)) return undefined;
@@ -212,7 +214,7 @@ function recentlyRestarted({ spec, ports, restartsMs }: Context): readonly numbe
 const restartTimer = (id: string | undefined): string => (id === undefined ? 'restart' : `restart.${id}`);
 const killTimer = (id: string): string => `kill.${id}`;
 
-/** Stops the child's actor if it still runs, and lets XState forget it. */
+/** Stops the child's actor if it still runs, and makes XState forget it. */
 function forgetActor({ ref, spec }: Child, enqueue: Enqueue): void {
   if (!ref) return;
   enqueue.cancel(killTimer(spec.id));
@@ -220,10 +222,10 @@ function forgetActor({ ref, spec }: Child, enqueue: Enqueue): void {
   enqueue.stopChild(ref);
 }
 
-/** Logic made by `supervisor()`. */
+/** Logic created by `supervisor()`. */
 export const supervisors = new WeakSet<AnyActorLogic>();
 
-/** Asks the child to end; where there is nothing to ask, or no time is given, it is gone at once. */
+/** Asks the child to end. With no actor to ask or no time allowed, it is removed at once. */
 function retire(children: readonly Child[], child: Child, enqueue: Enqueue): readonly Child[] {
   const { ref, spec } = child;
   const shutdownMs = spec.shutdownMs ?? (supervisors.has(spec.logic) ? Infinity : 0);
@@ -260,11 +262,11 @@ function report({ spec, ports }: Context, event: SupervisionReport): void {
   try {
     ports.onEvent?.({ supervisor: spec.id, ...event });
   } catch {
-    // an observer has no say in what it observes
+    // an observer must not affect what it observes
   }
 }
 
-/** What to spawn for a table entry. An input function that throws makes a child that fails at its start. */
+/** What to spawn for a table entry. If the input function throws, the child fails at its start. */
 function incarnate({ logic, input }: ActorSpec): { logic: AnyActorLogic; input: unknown } {
   try {
     return { logic, input: typeof input === 'function' ? (input as () => unknown)() : input };

@@ -1,14 +1,14 @@
 /**
- * An OTP supervisor as a statechart. It is a table of children and a strategy, and does nothing but keep them up:
+ * An OTP supervisor as a statechart. It has a table of children and a strategy, and does nothing but keep them running:
  *
- *  1. starts its children in the order of the table, each under a system id that is the id of its table entry;
- *  2. restarts a child that is over, as its `restart` kind says, with those that the strategy ties to it, after a backoff;
- *  3. fails itself, with all its children stopped, when restarts come too often: then its parent decides;
- *  4. takes in and lets go of children while it runs (`sup.start`, `sup.stop`): one per connection, say;
- *  5. on `sys.shutdown` ends its children one by one, the youngest first, and is then done.
+ *  1. Starts its children in table order, each under a system id equal to the id of its table entry.
+ *  2. Restarts a child that is over, as its `restart` kind says, with those the strategy ties to it, after a backoff.
+ *  3. On too many restarts, stops all its children and fails itself; its parent then decides.
+ *  4. Adds and removes children while it runs (`sup.start`, `sup.stop`), for example one per connection.
+ *  5. On `sys.shutdown`, ends its children one by one, youngest first, and is then done.
  *
- * When a crash takes siblings along they are stopped at once, in reverse order, and not asked: what they lean on is gone.
- * Only supervisors give out system ids.
+ * When a crash takes siblings down, they are stopped at once in reverse order without being asked: what they depend on
+ * is gone. Only supervisors assign system ids.
  */
 import type { AnyActorLogic } from 'xstate';
 import { reapOrphans } from './actor-system.js';
@@ -18,7 +18,7 @@ import { actions, base, newChild, supervisors } from './supervisor-actions.js';
 
 const chart = base.extend({ actions });
 
-/** @throws where two entries of the tables have the same id. */
+/** @throws if two table entries have the same id. */
 export function supervisor(spec: SupervisorSpec, ports: SupervisorPorts): AnyActorLogic {
   assertUniqueIds(spec);
   const children = spec.children.map((child) => newChild(toActorSpec(child, ports), false));
@@ -26,13 +26,13 @@ export function supervisor(spec: SupervisorSpec, ports: SupervisorPorts): AnyAct
   const logic = chart.createMachine({
     id: 'supervisor',
     context: ({ self }) => {
-      reapOrphans(self.system); // before any child is made
+      reapOrphans(self.system); // before any child exists
       return { spec, ports, children, restartsMs: [] };
     },
     options: { maxIterations: maxMicrosteps },
     initial: 'running',
     states: {
-      // No timeout: this is where a supervisor lives.
+      // No timeout: this is the normal state of a supervisor.
       running: {
         entry: 'startWaiting',
         on: {
@@ -50,9 +50,9 @@ export function supervisor(spec: SupervisorSpec, ports: SupervisorPorts): AnyAct
           'sys.shutdown': 'stopping',
         },
       },
-      // Never left: its entry throws, which fails the supervisor.
+      // Never left: its entry action throws, which fails the supervisor.
       escalating: { entry: 'escalate' },
-      // Every child has a time limit of its own.
+      // Every child has its own time limit.
       stopping: {
         entry: 'retireYoungest',
         always: { guard: 'isEmpty', target: 'stopped' },
@@ -78,7 +78,7 @@ function toActorSpec(spec: ChildSpec, ports: SupervisorPorts): ActorSpec {
   return { id, restart, shutdownMs, logic: supervisor(spec, ports) };
 }
 
-/** @throws where one id is in the tables twice: names are unique in the whole tree. */
+/** @throws if an id occurs twice in the tables: names are unique in the whole tree. */
 function assertUniqueIds(root: SupervisorSpec): void {
   const seen = new Set<string>();
   const visit = (spec: ChildSpec): void => {

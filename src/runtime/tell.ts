@@ -1,6 +1,6 @@
 /**
- * Speaking to an actor by name, when it may be down just now. XState's own `sendTo` will not do: with a target that is
- * missing it delivers the event to the sender itself, or crashes the sender.
+ * Sends to an actor by name even if it may be down. XState's own `sendTo` is unsuitable: if the target is missing, it
+ * delivers the event to the sender itself, or crashes the sender.
  */
 import type { AnyActorRef, AnyEventObject } from 'xstate';
 import { sendFrom, statusOf, type AnyActorSystem } from './actor-system.js';
@@ -23,8 +23,8 @@ const none: DeadLetters = { count: 0, recent: [] };
 const dead = new WeakMap<AnyActorSystem, DeadLetters>();
 
 /**
- * Sends `event` to the actor that holds the system id `id`. Where there is none, or it is not active, or it is the sender, the event
- * is dropped and counted. Never throws: a receiver that crashes on the event is its supervisor's matter.
+ * Sends `event` to the actor with system id `id`. If there is none, it is not active, or it is the sender, the event is
+ * dropped and counted. Never throws: a receiver that crashes on the event is its supervisor's concern.
  *
  * @param from the sender, for inspection.
  * @returns whether it was delivered.

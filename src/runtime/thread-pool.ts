@@ -1,8 +1,8 @@
 /**
- * A pool of threads for work that would hold the event loop: hashing files, checking signatures in bulk. Piscina with the settings
- * that this program needs: waiting threads keep their event loop turning, the queue is bounded, idle threads end.
+ * A thread pool for work that would block the event loop: hashing files, checking signatures in bulk. Piscina with the
+ * settings this program needs: waiting threads keep their event loop running, the queue is bounded, idle threads end.
  *
- * For JavaScript only. A thread that is ended inside native code takes the process along.
+ * For JavaScript only: terminating a thread inside native code kills the process.
  */
 import { fileURLToPath } from 'node:url';
 import type { MessagePort } from 'node:worker_threads';
@@ -17,17 +17,19 @@ export interface ThreadPoolOptions {
   readonly entry: URL;
   /** Default: all usable cores but one. */
   readonly maxThreads?: number;
-  /** Tasks that may wait; one more is refused. */
+  /** Maximum number of waiting tasks; further ones are refused. */
   readonly maxQueuedTasks?: number;
 }
 
 export interface ThreadPool<Task, Result> {
-  /** Rejects with what the task throws; when the queue is full; when the pool is closed or `signal` aborted before the end. */
+  /**
+   * Rejects with the task's error, or if the queue is full, the pool is closed or `signal` is aborted before the end.
+   */
   run(
     task: Task,
     options?: { readonly transfer?: readonly MessagePort[]; readonly signal?: AbortSignal },
   ): Promise<Result>;
-  /** Ends all threads; what runs or waits is rejected. */
+  /** Ends all threads; running and waiting tasks are rejected. */
   close(): Promise<void>;
 }
 
@@ -44,7 +46,7 @@ export function createThreadPool<Task, Result>(options: ThreadPoolOptions): Thre
   let isClosed = false;
   return {
     run(task, { transfer, signal } = {}) {
-      if (isClosed) return Promise.reject(new Error('the thread pool is closed')); // Piscina would start threads again
+      if (isClosed) return Promise.reject(new Error('the thread pool is closed')); // Piscina would start new threads
       return piscina.run(task, { ...(transfer && { transferList: [...transfer] }), ...(signal && { signal }) });
     },
     close() {

@@ -1,6 +1,6 @@
 /**
- * A running tree as data: which actors there are, in which states, and what happens from now on. For pages and terminals that show a program
- * at work; states are named as the charts name them. A tree that nobody watches pays nothing for it.
+ * A running tree as data: its actors, their states, and what happens from now on. For pages and terminals that show a
+ * running program; state names are those of the charts. A tree that nobody watches pays nothing for it.
  */
 import { StateMachine, type AnyActorLogic, type AnyActorRef, type AnyEventObject } from 'xstate';
 import { childrenOf, lookAt, parentOf, statusOf, type AnyActorSystem, type Seen } from './actor-system.js';
@@ -11,11 +11,11 @@ export interface ActorSight {
   readonly name: string;
   /** Undefined for the root. */
   readonly parent: string | undefined;
-  /** Id of its machine and of its chart; undefined for an actor without states of its own. */
+  /** Id of its machine and chart; undefined for an actor without states. */
   readonly machine: string | undefined;
-  /** `waiting`: its supervisor will start it again. `down`: it has ended, and is there only in its supervisor's table. */
+  /** `waiting`: its supervisor will restart it. `down`: it has ended and exists only in its supervisor's table. */
   readonly status: 'active' | 'done' | 'error' | 'stopped' | 'waiting' | 'down';
-  /** The innermost active states, as its chart names them: `slot.busy.decoding.heard`. */
+  /** The innermost active states, named as in its chart: `slot.busy.decoding.heard`. */
   readonly states: readonly string[];
 }
 
@@ -24,18 +24,18 @@ export type Happening =
   | {
       readonly type: 'message';
       readonly ref: AnyActorRef;
-      /** Undefined where it comes from outside of the tree. */
+      /** Undefined if it comes from outside the tree. */
       readonly from: string | undefined;
       readonly to: string;
       readonly event: AnyEventObject;
     }
-  /** It is in other states than before: `sightOf` has them. */
+  /** Its states have changed: `sightOf` returns the new ones. */
   | { readonly type: 'moved'; readonly ref: AnyActorRef };
 
-/** `root` and all below it, parents first. */
+/** `root` and all its descendants, parents first. */
 export const descendantsOf = (root: AnyActorRef): AnyActorRef[] => [root, ...childrenOf(root).flatMap(descendantsOf)];
 
-/** Everybody from `root` down, parents first, with those that their supervisors are about to start again. */
+/** All actors from `root` down, parents first, including those their supervisors are about to restart. */
 export const sightsOf = (root: AnyActorRef): ActorSight[] =>
   descendantsOf(root).flatMap((ref) => [
     sightOf(ref),
@@ -48,7 +48,7 @@ export const sightsOf = (root: AnyActorRef): ActorSight[] =>
     })),
   ]);
 
-/** @returns what ends it. */
+/** @returns unsubscribe */
 export function watchTree(system: AnyActorSystem, see: (happening: Happening) => void): () => void {
   const known = new WeakMap<AnyActorRef, { readonly value: unknown; readonly stands: string }>();
   const look = ({ type, actorRef, event, sourceRef }: Seen): void => {
@@ -78,7 +78,7 @@ export function watchTree(system: AnyActorSystem, see: (happening: Happening) =>
 
 type Identity = Pick<ActorSight, 'name' | 'parent' | 'machine'>;
 
-/** What never changes of an actor, by actor: it is asked for at each message. */
+/** The properties of an actor that never change, cached because they are needed for each message. */
 const identities = new WeakMap<AnyActorRef, Identity>();
 
 function identityOf(ref: AnyActorRef): Identity {
@@ -105,14 +105,14 @@ const logicOf = (ref: AnyActorRef): AnyActorLogic => (ref as unknown as { readon
 
 const machineOf = (logic: unknown): string | undefined => (logic instanceof StateMachine ? logic.id : undefined);
 
-/** The children of a supervisor's table that are not there. */
+/** Children in a supervisor's table that are not running. */
 function absentOf(ref: AnyActorRef): readonly Child[] {
   if (!supervisors.has(logicOf(ref))) return [];
   const { context } = ref.getSnapshot() as { context: { readonly children: readonly Child[] } };
   return context.children.filter((child) => child.ref === undefined);
 }
 
-/** `{busy: 'decoding'}` of a slot → `slot.busy.decoding`; one for each region that is active side by side. */
+/** `{busy: 'decoding'}` of a slot → `slot.busy.decoding`; one for each active parallel region. */
 function leavesOf(path: string, value: unknown): string[] {
   if (typeof value === 'string') return [`${path}.${value}`];
   const inner = Object.entries(value as Record<string, unknown>);

@@ -1,16 +1,16 @@
 /**
- * A clock that stands still until it is told to move, for tests and simulations. It steps to each due time in order, so
- * code that runs at 10 ms sees `now() === 10`, and what it arms for 15 ms fires before what was armed for 20 ms.
- * (XState's SimulatedClock jumps to the end first, and is late with timers made on the way.)
+ * A clock that moves only when told to, for tests and simulations. It steps to each due time in order, so code that
+ * runs at 10 ms sees `now() === 10`, and what it arms for 15 ms fires before what was armed for 20 ms. (XState's
+ * SimulatedClock jumps to the end first, and is late with timers created on the way.)
  */
 import type { Clock } from './clock.js';
 
 interface Timer {
   dueMs: number;
-  /** Creation order: decides between timers due at the same time. */
+  /** Creation order; breaks ties between timers due at the same time. */
   readonly order: number;
   readonly fire: () => void;
-  /** Place in the heap, -1 once out of it. */
+  /** Index in the heap; -1 once removed. */
   place: number;
 }
 
@@ -28,12 +28,12 @@ export class VirtualClock implements Clock {
     this.#startMs = startMs;
   }
 
-  /** Whole milliseconds, as the real one gives. */
+  /** Whole milliseconds, like the real clock. */
   readonly now = (): number => Math.floor(this.#startMs + this.#elapsedMs);
 
   readonly monotonicMs = (): number => this.#elapsedMs;
 
-  /** As in Node, a delay below 1 ms is 1 ms: a timer that re-arms itself cannot stop time. */
+  /** As in Node, a delay below 1 ms is 1 ms, so a timer that re-arms itself cannot stop time. */
   readonly setTimeout = (fire: () => void, delayMs: number): unknown => {
     const timer = { dueMs: this.#elapsedMs + Math.max(1, delayMs || 0), order: this.#created++, fire, place: -1 };
     this.#timers.push(timer);
@@ -49,19 +49,19 @@ export class VirtualClock implements Clock {
     return () => void this.#listeners.delete(listener);
   };
 
-  /** Nothing fires for `ms`, and what was armed is due that much later; then those who listen are told. */
+  /** Nothing fires for `ms`, and every armed timer is due that much later; then the wake listeners are called. */
   sleep(ms: number): void {
     this.#elapsedMs += ms;
     this.#timers.delay(ms);
     for (const listener of [...this.#listeners]) listener(ms);
   }
 
-  /** Timers armed and not yet fired. */
+  /** Number of timers armed and not yet fired. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Fires all that falls due within the next `ms`, then stands `ms` later. */
+  /** Fires everything due within the next `ms`, then moves to the end of it. */
   advance(ms: number): void {
     const endMs = this.#elapsedMs + ms;
     while (this.#stepWithin(endMs));
@@ -69,8 +69,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Steps until `isReached` holds; it is asked before the first step and after each. False when it does not come to hold within
-   * `maxMs`; the clock then stands `maxMs` later.
+   * Steps until `isReached` returns true; it is checked before the first step and after each. Returns false if that
+   * does not happen within `maxMs`; the clock is then `maxMs` later.
    */
   runUntil(isReached: () => boolean, maxMs: number): boolean {
     const endMs = this.#elapsedMs + maxMs;
@@ -92,7 +92,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** A binary heap in which every timer knows its place, so that clearing one costs O(log n) and leaves nothing behind. */
+/** A binary heap in which every timer knows its index, so clearing one costs O(log n) and leaves nothing behind. */
 class TimerHeap {
   readonly #heap: Timer[] = [];
 
@@ -108,12 +108,12 @@ class TimerHeap {
     this.#rise(timer, this.#heap.length);
   }
 
-  /** All by the same: their order stays. */
+  /** Delays all timers equally, so their order does not change. */
   delay(ms: number): void {
     for (const timer of this.#heap) timer.dueMs += ms;
   }
 
-  /** No effect on a timer that is not in the heap any more. */
+  /** Does nothing for a timer that is no longer in the heap. */
   remove(timer: Timer): void {
     const { place } = timer;
     if (place < 0) return;

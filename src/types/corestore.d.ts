@@ -5,14 +5,14 @@ declare module 'corestore' {
   import type { NoiseStream } from 'hyperswarm';
 
   export default class Corestore {
-    /** Opens nothing until `ready`, which rejects where another process has the folder, or where it was copied. */
+    /** Opens nothing until `ready`, which rejects if another process holds the folder or it was copied. */
     constructor(storage: string | CoreStorage, options?: { allowBackup: boolean });
     ready(): Promise<void>;
-    /** Writable by this store alone. */
+    /** Writable only by this store. */
     get(options: { name: string }): Core;
-    /** All cores that are open, now and later, on this connection. */
+    /** Replicates all open cores on this connection, including those opened later. */
     replicate(stream: NoiseStream): void;
-    /** The same store, with an end of its own. */
+    /** The same store, closed independently. */
     session(): Corestore;
     close(): Promise<void>;
   }

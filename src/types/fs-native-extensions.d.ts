@@ -1,5 +1,8 @@
 /** The part of fs-native-extensions 1.5 that src/actors/ uses. The package ships no types. */
 declare module 'fs-native-extensions' {
-  /** A lock of the operating system on a range of an open file; gone with the process. False if another one holds it. */
+  /**
+   * An operating system lock on a range of an open file; released when the process ends. False if another process holds
+   * it.
+   */
   export function tryLock(fd: number, offset: number, length: number): boolean;
 }

@@ -4,7 +4,7 @@ declare module 'hyperbee' {
     readonly byteLength: number;
   }
   export interface Entry {
-    /** The block that it stands in. */
+    /** The block that contains it. */
     readonly seq: number;
     readonly key: string;
     readonly value: unknown;
@@ -15,13 +15,13 @@ declare module 'hyperbee' {
     readonly reverse?: boolean;
     /** -1: all. */
     readonly limit?: number;
-    /** False: a block that is gone is an error, instead of being waited for. */
+    /** False: a missing block is an error instead of being waited for. */
     readonly wait?: boolean;
   }
   export interface Batch {
     put(key: string, value: unknown): Promise<void>;
     del(key: string): Promise<void>;
-    /** All of it in one append, or nothing. */
+    /** Appends everything at once, or nothing. */
     flush(): Promise<void>;
   }
   export default class Hyperbee {
@@ -30,7 +30,7 @@ declare module 'hyperbee' {
     get(key: string): Promise<Entry | null>;
     batch(): Batch;
     createReadStream(range: Range): AsyncIterable<Entry>;
-    /** Gives those of these blocks back to the disk that no key and no node of the tree needs. */
+    /** Frees the disk space of those blocks in the range that no key and no node of the tree needs. */
     clearUnlinked(blocks: { readonly gte: number; readonly lt: number }): Promise<number>;
     close(): Promise<void>;
   }

@@ -18,19 +18,19 @@ declare module 'hypercore' {
   export interface Peer {
     readonly remotePublicKey: Uint8Array;
     readonly stream: NoiseStream;
-    /** Requests sent to it and not answered. */
+    /** Requests sent to it and not yet answered. */
     readonly inflight: number;
     /** Not documented: how blocks are sent to it. */
     readonly wireData: { send(answer: { readonly block: { readonly value: Uint8Array } | null }): boolean };
-    /** Not documented, nor is what follows. So many blocks from the first on it has, without a gap. */
+    /** Not documented, nor are the following. Number of blocks it has from the first one on without a gap. */
     readonly remoteContiguousLength: number;
-    /** The same, as it was told last. */
+    /** The same, as last announced by the peer. */
     readonly _remoteContiguousLength: number;
     readonly remoteBitfield: { findFirst(value: boolean, from: number): number };
-    /** What it has beyond that, and is not here. */
+    /** Blocks it has beyond that and that are missing here. */
     readonly missingBlocks: { get(index: number): boolean };
     readonly core: { readonly state: { readonly length: number } };
-    /** Asks it for a block of a download; false where it does not. */
+    /** Requests a block of a download from it; returns false if it does not. */
     _requestRangeBlock(index: number, length: number): boolean;
   }
 
@@ -38,28 +38,31 @@ declare module 'hypercore' {
     key: Uint8Array;
     manifest: Manifest;
     writable: false;
-    /** Requests that may be open at one peer: at least, at most. */
+    /** Minimum and maximum number of open requests per peer. */
     inflightRange: readonly [atLeast: number, atMost: number];
   }
 
-  /** Events: `append`; `download(index, bytes, peer)`; `upload(index, bytes, peer)`; `verification-error(error, request, answer, peer)`. */
+  /**
+   * Events: `append`; `download(index, bytes, peer)`; `upload(index, bytes, peer)`; `verification-error(error, request,
+   * answer, peer)`.
+   */
   export class Hypercore extends EventEmitter {
     static key(manifest: Manifest): Uint8Array;
     static discoveryKey(key: Uint8Array): Uint8Array;
-    /** hypercore-storage: Hypercore's own database in a folder. Throws where another process has it. */
+    /** hypercore-storage: Hypercore's own database in a folder. Throws if another process holds it. */
     static defaultStorage(folder: string, options: { writeBufferSize: number; allowBackup: boolean }): CoreStorage;
-    /** Puts a Protomux on the stream, where it has none. */
+    /** Adds a Protomux to the stream if it has none. */
     static createProtocolStream(stream: NoiseStream): NoiseStream;
     static getProtocolMuxer(stream: NoiseStream): Mux;
     constructor(storage: CoreStorage, options: HypercoreOptions);
     readonly key: Uint8Array;
-    /** Blocks. 0 until the first peer has proven how many there are. */
+    /** Number of blocks. 0 until the first peer has proven it. */
     readonly length: number;
     readonly byteLength: number;
     readonly peers: readonly Peer[];
     ready(): Promise<void>;
     has(index: number): Promise<boolean>;
-    /** Waits for a peer that has it, for ever. Rejects when the core is closed. */
+    /** Waits for a peer that has the block, possibly forever. Rejects when the core is closed. */
     get(index: number): Promise<Uint8Array>;
     /** Resolves when all of them are stored. */
     download(range: { blocks: readonly number[] }): { done(): Promise<unknown> };
@@ -67,14 +70,14 @@ declare module 'hypercore' {
     /** Adds the core to a connection; both ends speak Protomux on it from then on. */
     replicate(stream: NoiseStream): NoiseStream;
     close(): Promise<void>;
-    /** Not documented, set when it is ready. */
+    /** Not documented; set once the core is ready. */
     readonly core: {
       readonly replicator: { updateAll(): void; readonly hotswaps: { pick(peer: Peer): Iterable<object> } };
     };
   }
   export default Hypercore;
 
-  /** As compact-encoding's: first the size is found, then the value is written. */
+  /** As in compact-encoding: first the size is computed, then the value is written. */
   export interface Encoding {
     preencode(state: { end: number }, bytes: Uint8Array): void;
     encode(state: { start: number; buffer: Uint8Array }, bytes: Uint8Array): void;
@@ -83,7 +86,7 @@ declare module 'hypercore' {
 
   /** Protomux 3.12: many channels on one stream. */
   export interface Mux {
-    /** Null where this protocol has its channel already. */
+    /** Null if this protocol already has its channel. */
     createChannel(options: {
       protocol: string;
       messages: readonly [{ encoding: Encoding; onmessage: (bytes: Uint8Array) => void }];
@@ -91,7 +94,7 @@ declare module 'hypercore' {
     }): { open(): void; readonly messages: readonly [{ send(bytes: Uint8Array): boolean }] } | null;
   }
 
-  /** Not documented. The storage of many cores (hypercore-storage 3.3), as far as core-storage.ts uses it. */
+  /** Not documented. The storage of many cores (hypercore-storage 3.3), the part that core-storage.ts uses. */
   export interface CoreStorage {
     createCore(core: object): Promise<OneCoreStorage>;
     resumeCore(discoveryKey: Uint8Array): Promise<OneCoreStorage | null>;
@@ -114,7 +117,7 @@ declare module 'hypercore' {
     tryFlush(): void;
   }
 
-  /** Not documented. Gathers changes until `flush`. */
+  /** Not documented. Collects changes until `flush`. */
   export interface CoreWriter {
     putBlock(index: number, bytes: Uint8Array): void;
     deleteBlock(index: number): void;

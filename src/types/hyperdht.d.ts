@@ -15,16 +15,22 @@ declare module 'hyperdht' {
 
   export interface HyperDHTOptions {
     bootstrap?: readonly Address[] | undefined;
-    /** Address to bind. Port: a number is a wish (with up to four above it) unless `anyPort` is false; `[0, 0]` lets the system choose. */
+    /**
+     * Address to bind. A port number is only a preference (with up to four above it) unless `anyPort` is false;
+     * `[0, 0]` lets the system choose.
+     */
     host?: string;
     port?: number | readonly [from: number, to: number];
     anyPort?: boolean;
     firewalled?: boolean;
-    /** A boolean fixes it; otherwise the node decides after some 20 minutes. Only non-ephemeral nodes store announcements. */
+    /**
+     * A boolean fixes it; otherwise the node decides after about 20 minutes. Only non-ephemeral nodes store
+     * announcements.
+     */
     ephemeral?: boolean;
   }
 
-  /** A command of one's own, which other nodes answer only if they registered it too. */
+  /** A custom command, which only nodes that registered it answer. */
   export interface DhtPlugin {
     readonly name: string;
     readonly version: number;
@@ -32,22 +38,25 @@ declare module 'hyperdht' {
 
   export class HyperDHT extends EventEmitter {
     constructor(options?: HyperDHTOptions);
-    /** A node that other nodes can start from: not ephemeral, not firewalled, on exactly this port. */
+    /** A node from which others can bootstrap: not ephemeral, not firewalled, on exactly this port. */
     static bootstrapper(port: number, host: string, options?: HyperDHTOptions): HyperDHT;
     static keyPair(seed?: Uint8Array): KeyPair;
     readonly destroyed: boolean;
     /** Whether this node stores what others announce. */
     readonly ephemeral: boolean;
-    /** Rejects when the address cannot be bound. */
+    /** Rejects if the address cannot be bound. */
     bind(): Promise<void>;
-    /** Whether or not anybody answered. */
+    /** Resolves whether or not anyone answered. */
     fullyBootstrapped(): Promise<void>;
-    /** The other nodes that it knows. */
+    /** The other nodes it knows. */
     toArray(): readonly Address[];
     address(): Address | null;
-    /** `to` is this node's address as the other one sees it. Rejects where nobody answers within a second, when `retry` is false. */
+    /**
+     * `to` is this node's address as the other one sees it. With `retry: false`, rejects after a second without an
+     * answer.
+     */
     ping(node: Address, options?: { retry?: boolean }): Promise<{ readonly to: Address; readonly rtt: number }>;
-    /** Whoever answers, and whom each of them names. */
+    /** Yields each answer, with the nodes that it names. */
     findNode(
       target: Uint8Array,
       options: { nodes: readonly Address[] },
@@ -55,7 +64,7 @@ declare module 'hyperdht' {
     connect(remoteKey: Uint8Array, options: object): NoiseStream;
     register(name: string, plugin: DhtPlugin): void;
     destroy(options?: { force?: boolean }): Promise<void>;
-    /** Not documented: a node whose bind failed leaves this watcher running, and with it the process. */
+    /** Not documented: a node whose bind failed leaves this watcher running, which keeps the process alive. */
     readonly io: { readonly networkInterfaces: { destroy(): void } };
   }
   export default HyperDHT;
@@ -87,7 +96,7 @@ declare module 'hyperdht/lib/plugin.js' {
     abstract onrequest(request: { readonly command: number }, incoming: IncomingRequest): void;
     abstract onpersistent(): void;
     abstract destroy(): void;
-    /** Rejects after about a second without an answer when `retry` is false. */
+    /** With `retry: false`, rejects after about a second without an answer. */
     request(message: { command: number }, to: Address, options: { retry: boolean }): Promise<PluginReply>;
   }
   export default Plugin;

@@ -3,7 +3,7 @@ declare module 'hyperdrive' {
   import type { EventEmitter } from 'node:events';
   import type Corestore from 'corestore';
 
-  /** One change of the drive's index. `value` is whatever its owner wrote. */
+  /** One change of the drive's index. `value` is whatever the owner wrote. */
   export interface Change {
     readonly type: 'put' | 'del';
     readonly key: string;
@@ -18,19 +18,19 @@ declare module 'hyperdrive' {
   }
 
   export default class Hyperdrive {
-    /** Without a key: this store's own drive. Closes the store that it was given at its end: give it a session. */
+    /** Without a key: this store's own drive. Closing it closes the given store, so pass a session. */
     constructor(store: Corestore, key?: Uint8Array);
     readonly key: Uint8Array;
     /** Its index. Event: `append`. */
     readonly core: Core;
     readonly db: {
-      /** From the first change to the last, one block for each. */
+      /** From the first change to the last, one block each. */
       createHistoryStream(options: { limit: number }): AsyncIterable<Change>;
     };
     ready(): Promise<void>;
     put(path: string, content: Uint8Array): Promise<void>;
     del(path: string): Promise<void>;
-    /** Waits until the drive's first block is there. */
+    /** Waits until the drive's first block is available. */
     getBlobs(): Promise<{ readonly core: Core }>;
     close(): Promise<void>;
   }

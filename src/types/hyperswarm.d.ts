@@ -10,10 +10,13 @@ declare module 'hyperswarm' {
     readonly isInitiator: boolean;
     readonly rawStream: RawStream | null;
     readonly destroying: boolean;
-    /** Not documented: bytes that wait in JavaScript for the stream below. */
+    /** Not documented: bytes that wait in JavaScript for the underlying stream. */
     readonly _writableState: { readonly buffered: number };
     write(data: Uint8Array): boolean;
-    /** Resolves when the peer has what was written so far; to false, or never, where the stream ends before. */
+    /**
+     * Resolves when the peer has received what was written so far; resolves to false, or never, if the stream ends
+     * before.
+     */
     flush(): Promise<boolean>;
     end(): void;
     destroy(error?: Error): void;
@@ -25,16 +28,16 @@ declare module 'hyperswarm' {
   }
 
   export interface DiscoverySession {
-    /** Looks up or announces again; while one runs, waits for that one. Resolves to false where the network failed. */
+    /** Looks up or announces again; waits for a refresh already running. Resolves to false if the network failed. */
     refresh(): Promise<boolean>;
   }
 
   export interface HyperswarmOptions {
     dht: HyperDHT;
     keyPair: KeyPair;
-    /** Connection attempts at a time. */
+    /** Concurrent connection attempts. */
     maxParallel?: number;
-    /** Four delays between attempts at one peer, ms. */
+    /** Four delays between attempts at the same peer, ms. */
     backoffs?: readonly [number, number, number, number];
     /** ms */
     jitter?: number;
@@ -46,11 +49,11 @@ declare module 'hyperswarm' {
     /** By key in hex. */
     readonly peers: ReadonlyMap<string, { readonly relayAddresses: readonly object[] | null }>;
     readonly server: { refresh(): void };
-    /** Rejects when this key pair is in use on the DHT node. */
+    /** Rejects if this key pair is in use on the DHT node. */
     listen(): Promise<unknown>;
     join(topic: Uint8Array, options: { server: boolean; client: boolean }): DiscoverySession;
     joinPeer(publicKey: Uint8Array): void;
-    /** Resolves when all look-ups are over, and all who were found were tried. Without a network that takes 24 s. */
+    /** Resolves when all lookups are over and every peer found was tried. Without a network that takes 24 s. */
     flush(): Promise<boolean>;
     /** Also destroys the DHT it was given. */
     destroy(options?: { force?: boolean }): Promise<void>;

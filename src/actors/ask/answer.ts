@@ -1,4 +1,4 @@
-/** An answer as it grows: the text so far over all workers, which of them is speaking, and whether it gets any further. */
+/** A growing answer: the text so far from all workers, which worker is answering now, and whether it makes progress. */
 import type { AskFailure, Try } from '../../machines/ask.js';
 import { limits } from '../../protocol/limits.js';
 import type { InferenceResultMessage, QueueStatusMessage } from '../../protocol/messages.js';
@@ -6,14 +6,14 @@ import { isStalled, newProgress, quiet, spoken, told } from '../../rules/progres
 import type { Settled } from '../wallet/wallet.js';
 
 export interface AskAnswer {
-  /** All of it, over all workers that had a part in it. */
+  /** The whole text, from all workers that contributed. */
   readonly text: string;
-  /** Of the worker that ended it; undefined where it was cancelled before any did. */
+  /** From the worker that finished it; undefined if it was cancelled before one did. */
   readonly result: InferenceResultMessage | undefined;
   readonly tries: readonly Try[];
-  /** The workers that any of the text is from. */
+  /** The workers that contributed any text. */
   readonly authors: readonly string[];
-  /** The receipt of the worker that ended it, if this client has signed for it. */
+  /** The receipt of the worker that finished it, if this client has signed it. */
   readonly settled: Settled | undefined;
 }
 
@@ -22,23 +22,26 @@ export interface AnswerEvents {
   end(answer: AskAnswer, failure: AskFailure | undefined): void;
 }
 
-/** Calls the application's end once. */
+/** Calls the application's `end` exactly once. */
 export class Answer {
   text = '';
   /** The worker that has the request now. */
   worker: string | undefined;
-  /** Why that worker is not expected to answer any more. */
+  /** Why that worker is no longer expected to answer. */
   doubt: AskFailure | undefined;
   settled: Settled | undefined;
   readonly #on: AnswerEvents;
   #progress = newProgress;
-  /** Where in `text` the present worker's part begins. */
+  /** Where in `text` the current worker's part begins. */
   #seam = 0;
   #nextIndex = 0;
-  /** The end of `text` that the application has not heard: half of a character, which some programs send by itself. */
+  /**
+   * The end of `text` that was not passed to the application: half of a surrogate pair, which some programs send
+   * separately.
+   */
   #half = '';
   #result: InferenceResultMessage | undefined;
-  /** At most one for each try. */
+  /** At most one per try. */
   readonly #authors = new Set<string>();
   #isOver = false;
 
@@ -50,7 +53,7 @@ export class Answer {
     this.worker = worker;
     this.doubt = undefined;
     this.#progress = newProgress;
-    this.text = this.text.slice(0, this.text.length - this.#half.length); // nobody can go on with half a character
+    this.text = this.text.slice(0, this.text.length - this.#half.length); // nobody can continue after half a character
     this.#half = '';
     this.#seam = this.text.length;
     this.#nextIndex = 0;
@@ -60,19 +63,21 @@ export class Answer {
     this.worker = undefined;
   }
 
-  /** In the present worker's line; 0: in a slot, or nothing is known of it yet. */
+  /** In the current worker's queue; 0: in a slot, or nothing known yet. */
   get position(): number {
     return this.#progress.position ?? 0;
   }
 
-  /** @returns whether it was news. */
+  /** @returns whether anything changed. */
   tell(position: QueueStatusMessage): boolean {
     const before = this.#progress;
     this.#progress = told(before, position);
     return this.#progress !== before;
   }
 
-  /** @returns false where a token is missing or doubled, or where no result could hold all that this worker says. */
+  /**
+   * @returns false if a token is missing or duplicated, or if this worker's text exceeds what any result could hold.
+   */
   add(index: number, text: string, tokens: number): boolean {
     if (index !== this.#nextIndex || this.text.length - this.#seam + text.length > limits.maxFrameBytes) return false;
     this.#nextIndex++;
@@ -81,13 +86,13 @@ export class Answer {
     return true;
   }
 
-  /** Time passed in which the worker was heard, but not of this request. @returns whether it is stalled. */
+  /** Time passed in which the worker was heard from, but not about this request. @returns whether it has stalled. */
   wait(elapsedMs: number): boolean {
     this.#progress = quiet(this.#progress, elapsedMs);
     return isStalled(this.#progress);
   }
 
-  /** @returns false where the result is not what the tokens said. */
+  /** @returns false if the result contradicts the tokens. */
   conclude(result: InferenceResultMessage): boolean {
     const said = this.text.slice(this.#seam);
     if (!result.text.startsWith(said)) return false;

@@ -1,4 +1,7 @@
-/** The effects behind one request: which worker is asked next, what it is sent, and what it says. The chart is ask.machine.ts. */
+/**
+ * The effects behind one request: which worker is asked next, what it is sent, and what it answers. The chart is
+ * ask.machine.ts.
+ */
 import type { AskContext, AskEvent } from '../../machines/ask.machine.js';
 import { doubts, failures, type AskFailure, type Proof, type Try } from '../../machines/ask.js';
 import { FrameTooLargeError } from '../../protocol/frame.js';
@@ -14,22 +17,22 @@ type Say = (event: AskEvent) => void;
 
 export class Attempts {
   readonly answer: Answer;
-  /** At the present worker. A new one after a cancel: the same again would be given the cancelled result. */
+  /** At the current worker. New after a cancel: a worker would answer the old ID with the cancelled result. */
   id: string;
   readonly #deps: AskDeps;
   readonly #request: ClientRequest;
   readonly #on: AskCallbacks;
   readonly #startedAtMs: number;
-  /** The model that the text is by, or will be, where the application named none: no other can go on with it. */
+  /** The model of the text, or of the text to come, if the application named none: no other model can continue it. */
   #begunWith: string | undefined;
-  /** A worker does not believe that this account has enough: it asks as a guest from then on. */
+  /** A worker does not believe that this account has enough points: it asks as a guest from then on. */
   #isGuest = false;
-  /** Whether an order went along with the prompt that was sent last; and that none does any more. */
+  /** Whether the last prompt sent carried an order; and whether no further prompt will. */
   #isOrdered = false;
   #isOrderless = false;
-  /** Workers that said when to come again, until then: at most one for each try. */
+  /** Until when workers asked not to be contacted: at most one entry per try. */
   readonly #barredUntilMs = new Map<string, number>();
-  /** Since when all known workers serve other models than the one that is asked for. */
+  /** Since when all known workers have served only models other than the requested one. */
   #missingSinceMs: number | undefined;
 
   constructor(deps: AskDeps, request: ClientRequest, on: AskCallbacks) {
@@ -41,7 +44,7 @@ export class Attempts {
     this.answer = new Answer(on);
   }
 
-  /** The worker to ask next, or that none can answer; undefined where one may yet come. */
+  /** The worker to ask next, or the failure if none can answer; undefined if one may yet appear. */
   choose({ tries, doubt, patienceMs }: AskContext): AskEvent | undefined {
     const now = this.#deps.clock.monotonicMs();
     const known = this.#known();
@@ -54,7 +57,7 @@ export class Attempts {
     return failure && { type: 'worker.refused', failure };
   }
 
-  /** For a request that waits in a line: a worker that would end it earlier, if there is one. */
+  /** For a queued request: a worker that would finish it sooner, if there is one. */
   chooseElsewhere({ tries }: AskContext): AskEvent | undefined {
     const { worker, position } = this.answer;
     if (worker === undefined) return undefined;
@@ -83,20 +86,20 @@ export class Attempts {
     if (worker !== undefined) this.#deps.directory.send(worker, { v: protocolVersion, type: 'cancel', id: this.id });
   }
 
-  /** The present worker is left for good: it is told, if it still listens. */
+  /** Leaves the current worker for good, and tells it if it still listens. */
   abandon(how: Outcome = 'failed'): void {
     this.cancel();
     this.leave(how);
     this.id = newId(this.#deps.random);
   }
 
-  /** @param how what the present worker's circuit is to learn from it. */
+  /** @param how what the current worker's circuit breaker learns from it. */
   leave(how: Outcome = 'withdrawn'): void {
     if (this.answer.worker !== undefined) this.#deps.directory.forget(this.answer.worker, this.id, how);
     this.answer.leave();
   }
 
-  /** What the directory tells of the present worker. */
+  /** Handles what the directory reports about the current worker. */
   sink(say: Say): AnswerSink {
     const { answer } = this;
     const doubt = (why: AskFailure): void => {
@@ -142,9 +145,10 @@ export class Attempts {
       error: (message) => {
         this.#heed(message);
         const { code, message: why, retryable, retryAfterMs, work } = message;
-        // What nobody named is no mistake of the request: the worker has just given up its first model.
+        // The request named no model, so it is not at fault: the worker has just given up its first model.
         const isNoMistake = code === 'model_not_found' && this.#request.model === undefined;
-        // Two clocks far apart, mostly: then no order is good at both ends, and the request may be well without.
+        // Usually the clocks are too far apart: no order is then valid at both ends, and the request may succeed
+        // without one.
         const isOrderRefused = code === 'bad_request' && this.#isOrdered && !this.#isOrderless;
         this.#isOrderless ||= isOrderRefused;
         fail({
@@ -192,7 +196,7 @@ export class Attempts {
     return (this.#barredUntilMs.get(worker) ?? now) - now;
   }
 
-  /** The pinned worker does not serve the model, or for a while no known worker has. */
+  /** The pinned worker does not serve the model, or no known worker has served it for a while. */
   #missing(fresh: readonly Candidate[], tries: readonly Try[], now: number): AskFailure | undefined {
     const { model, pin } = this.#request;
     const pinned = fresh.find(({ worker }) => worker === pin);
@@ -200,7 +204,7 @@ export class Attempts {
     const isMissing =
       model !== undefined &&
       pin === undefined &&
-      tries.length === 0 && // one that had it may come back
+      tries.length === 0 && // a worker that had it may return
       fresh.length > 0 &&
       fresh.every((candidate) => hasModel(candidate, undefined) && !hasModel(candidate, model));
     this.#missingSinceMs = isMissing ? (this.#missingSinceMs ?? now) : undefined;
@@ -208,14 +212,16 @@ export class Attempts {
     return modelNowhere(model, fresh);
   }
 
-  /** All able workers said to come again later than this request's patience: it does not wait for them. */
+  /**
+   * All capable workers asked to be contacted later than this request's patience allows, so it does not wait for them.
+   */
   #vain(fresh: readonly Candidate[], tries: readonly Try[], now: number, patienceMs: number): AskFailure | undefined {
     const able = fresh.filter((candidate) => hasModel(candidate, this.#model));
     const isVain = able.length > 0 && able.every(({ worker }) => this.#barredMs(worker, now) > patienceMs);
     return isVain ? tries.at(-1)?.failure : undefined;
   }
 
-  /** A worker that says when to come again is not asked before. */
+  /** A worker that says when to retry is not asked before then. */
   #heed({ code, retryAfterMs = 0 }: InferenceErrorMessage): void {
     const { worker } = this.answer;
     const untilMs =
@@ -223,14 +229,14 @@ export class Attempts {
     if (worker !== undefined) this.#barredUntilMs.set(worker, untilMs);
     if (code !== 'insufficient_credit') return;
     this.#isGuest = true;
-    if (retryAfterMs === 0) this.#deps.wallet?.refused(); // otherwise it is acks that it waits for
+    if (retryAfterMs === 0) this.#deps.wallet?.refused(); // otherwise it is waiting for acks
   }
 
   #prompt(worker: string, proof: Proof | undefined): PromptMessage {
     const { pin: _pin, patienceMs: _patienceMs, deadlineMs, ...fields } = this.#request;
     const { text } = this.answer;
     const isLocal = this.#deps.fallback?.has(worker) === true;
-    // A model on this disk goes on with the text of any other: it is all that is left.
+    // A model on this disk continues the text of any other model: it is the last resort.
     const model = fields.model ?? (isLocal ? undefined : this.#begunWith);
     const spentMs = Math.round(this.#deps.clock.monotonicMs() - this.#startedAtMs);
     const prompt: PromptMessage = {
@@ -251,16 +257,16 @@ export class Attempts {
   }
 }
 
-/** Whether it was the worker that failed, and not the request, or its place in a queue. */
+/** Whether the worker itself failed, rather than the request or its place in a queue. */
 const isFault = ({ code }: AskFailure): boolean => ['slot_failed', 'internal', failures.lost.code].includes(code);
 
-/** From the first worker that is found to most of the others. */
+/** Time from finding the first worker to finding most of the others. */
 const settleMs = 2_000;
 
-/** Names of models in one message, at most. */
+/** Maximum number of model names in one message. */
 const maxNamed = 8;
 
-/** A ban that does not say how long it lasts. */
+/** Assumed for a ban that does not say how long it lasts. */
 const aBanMs = 60_000;
 
 const newId = (random: Random): string => Buffer.from(random.bytes(12)).toString('hex');

@@ -1,7 +1,7 @@
 /**
- * Has a share of a client's answers checked by a second worker that serves the same model, after they have ended: as ordinary requests,
- * which neither delay nor change the answers. What comes of it affects only whom this client asks from then on. Off unless a share is
- * set, since the second worker sees prompt and answer.
+ * Has a share of a client's finished answers checked by a second worker that serves the same model. Checks are ordinary
+ * requests that neither delay nor change the answers; their outcome affects only whom this client asks from then on.
+ * Off unless a share is set, since the second worker sees prompt and answer.
  */
 import { limits } from '../../protocol/limits.js';
 import type { InferenceResultMessage } from '../../protocol/messages.js';
@@ -14,26 +14,28 @@ import type { AskAnswer } from './answer.js';
 import type { AskCallbacks, AskRequest, ClientRequest, LocalFallback } from '../ask.actor.js';
 import type { WorkerDirectory } from './worker-directory.js';
 
-/** Under way at once. What ends meanwhile is not checked. */
+/** Concurrent checks. Answers that end meanwhile are not checked. */
 const maxChecks = 4;
-/** A check that takes longer is given up. */
+/** A check that takes longer is abandoned. */
 const deadlineMs = 30_000;
 
-/** What a second worker says of an answer. */
+/** A second worker's verdict on an answer. */
 export interface CheckedAnswer {
-  /** Whose answer it is. */
+  /** The worker that gave the answer. */
   readonly worker: string;
-  /** Whose word this is. */
+  /** The worker that gave the verdict. */
   readonly checker: string;
-  /** SHA-256 of the model that it was weighed with. */
+  /** SHA-256 of the model it was checked with. */
   readonly model: string;
-  /** `valid`; `too_short` to be judged; `improbable` for this model; `cut_short`. Of a newer worker perhaps another word. */
+  /**
+   * `valid`; `too_short` to be judged; `improbable` for this model; `cut_short`. Newer workers may send other words.
+   */
   readonly verdict: string;
   readonly tokens: number;
   readonly meanLogProb: number;
-  /** Whether this client now asks others before that worker. */
+  /** Whether this client now prefers other workers to that one. */
   readonly isAvoided: boolean;
-  /** What was checked. */
+  /** The text that was checked. */
   readonly text: string;
 }
 
@@ -42,9 +44,9 @@ export interface SpotCheckDeps {
   readonly random: Random;
   readonly directory: WorkerDirectory;
   readonly fallback: LocalFallback | undefined;
-  /** Of the answers that can be checked: from 0 to 1. */
+  /** Share of the answers that can be checked, from 0 to 1. */
   readonly share: number;
-  /** @returns undefined where the client takes no more requests. */
+  /** @returns undefined if the client takes no more requests. */
   readonly ask: (request: ClientRequest, on: AskCallbacks) => unknown;
 }
 
@@ -57,7 +59,7 @@ interface Work {
 }
 
 export class SpotChecks {
-  /** Hears of each check that came to an end. */
+  /** Called for each check that finished. */
   onChecked: ((checked: CheckedAnswer) => void) | undefined;
   readonly #deps: SpotCheckDeps;
   #underWay = 0;
@@ -67,7 +69,7 @@ export class SpotChecks {
     this.#deps = deps;
   }
 
-  /** An answer has ended well. */
+  /** Call when an answer has ended successfully. */
   consider(request: AskRequest, answer: AskAnswer): void {
     const { share, random, ask } = this.#deps;
     if (share === 0 || this.#underWay >= maxChecks) return;
@@ -86,13 +88,13 @@ export class SpotChecks {
     if (begun === undefined) this.#end();
   }
 
-  /** Calls back once no check is under way: at once where none is. */
+  /** Calls back once no check is running; immediately if none is. */
   whenSettled(settled: () => void): void {
     if (this.#underWay === 0) settled();
     else this.#waiting.push(settled);
   }
 
-  /** Only of what one worker alone has made it is known whose work it is. */
+  /** Only if one worker alone produced the answer is it clear whose work it is. */
   #workOf({ options, tools = [] }: AskRequest, { text, result, tries, authors }: AskAnswer): Work | undefined {
     const tried = tries.map(({ worker }) => worker);
     const worker = tried.at(-1);
@@ -107,7 +109,7 @@ export class SpotChecks {
     return isTooShort ? undefined : { text, result, worker, tried };
   }
 
-  /** Someone who had no part in it, serves the same file, and can weigh. */
+  /** A worker that did not contribute, serves the same file and can check. */
   #checker({ result, tried }: Work): string | undefined {
     const { directory, fallback, clock, random } = this.#deps;
     const { sha256 } = result.model;
@@ -136,7 +138,7 @@ export class SpotChecks {
   }
 }
 
-/** The same question and the same sampling. What ended by its length is not judged by its end. */
+/** The same prompt and sampling. An answer that ended at its length limit is not judged by its ending. */
 function checkOf(
   { prompt, messages, options = {} }: AskRequest,
   { text, result }: Work,

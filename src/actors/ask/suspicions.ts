@@ -1,9 +1,9 @@
-/** What a client holds against its workers, by rules/suspicion.ts. */
+/** What a client suspects its workers of, by rules/suspicion.ts. */
 import { isAvoided, noSuspicion, reporting, suspected, weightOf, type Suspicion } from '../../rules/suspicion.js';
 import { BoundedMap } from '../../runtime/bounded-map.js';
 import type { Clock } from '../../runtime/clock.js';
 
-/** Workers that something is held against. The one whose last failed check is the longest ago is forgotten first. */
+/** Maximum number of suspected workers. The one whose last failed check is oldest is forgotten first. */
 const maxSuspicions = 256;
 
 export class Suspicions {
@@ -19,7 +19,7 @@ export class Suspicions {
     return suspicion !== undefined && isAvoided(suspicion, this.#clock.monotonicMs());
   }
 
-  /** `checker` says that the work of `worker` is bad. */
+  /** `checker` reports that the work of `worker` is bad. */
   hear(checker: string, worker: string): void {
     const now = this.#clock.monotonicMs();
     const weight = weightOf(this.#get(checker), now);

@@ -1,7 +1,7 @@
-/** The search for a proof of work: a task for a thread pool, since it takes a core for up to seconds. */
+/** The search for a proof of work: a thread pool task, since it occupies a core for up to several seconds. */
 import { findNonce, type WorkTask } from '../../protocol/work.js';
 
-/** A proof is found after 2^bits tries on average; that none is found in 64 times as many has a chance of 1 in 10^27. */
+/** A proof takes 2^bits tries on average; the chance of finding none in 64 times as many is 1 in 10^27. */
 const patience = 64;
 
 export default function searchWork(task: WorkTask): string | undefined {

@@ -1,6 +1,6 @@
 /**
- * The workers that a client is connected to, what each last said about itself, and the requests that wait for each. Lives
- * outside the actors: an answer's text goes from the connection straight to the request that asked, never through a machine.
+ * The workers that a client is connected to, the last status of each, and the requests waiting at each. It lives
+ * outside the actors: an answer's text goes from the connection straight to the request, never through a machine.
  */
 import { encodeFrame } from '../../protocol/frame.js';
 import { limits } from '../../protocol/limits.js';
@@ -32,69 +32,76 @@ import type { Connection } from '../ports.js';
 import { Suspicions } from './suspicions.js';
 import type { Settled } from '../wallet/wallet.js';
 
-/** What a request hears from its worker. */
+/** What a request is told about its worker. */
 export interface AnswerSink {
   position(message: QueueStatusMessage): void;
   token(message: InferenceTokenMessage): void;
-  /** @param settle signs for it, if it came with a receipt: to be called where it is what was received. */
+  /** @param settle signs the receipt, if there is one; to be called if the result matches what was received. */
   result(message: InferenceResultMessage, settle: () => Settled | undefined): void;
   error(message: InferenceErrorMessage): void;
-  /** A part of the answer came that does not fit its schema. @param problem which field, and why */
+  /** Part of the answer does not match its schema. @param problem which field, and why */
   unreadable(problem: string): void;
-  /** So much time passed, by the client's own watch, while the worker was there. */
+  /** Time that passed, by the client's own clock, while the worker was there. */
   listened(elapsedMs: number): void;
   /** The worker owes a sign of life and gives none. */
   fellSilent(): void;
-  /** A worker that had fallen silent is there again. */
+  /** A worker that had fallen silent is heard again. */
   spoke(): void;
-  /** The connection is gone. Nothing follows. */
+  /** The connection is gone. No further calls follow. */
   lost(): void;
 }
 
-/** What a request's end says of its worker; `withdrawn`: nothing. */
+/** What the end of a request says about its worker; `withdrawn`: nothing. */
 export type Outcome = 'answered' | 'failed' | 'withdrawn';
 
-/** Workers that have failed lately, and are remembered while they are gone. The oldest is forgotten first. */
+/** Workers that failed recently, remembered while disconnected. The oldest is forgotten first. */
 const maxCircuits = 256;
-/** To a worker that holds more than this back no further prompt is sent; with the largest one it is the limit of the wire. */
+/**
+ * A worker with more unsent bytes than this gets no further prompt; together with the largest prompt this is the wire's
+ * limit.
+ */
 const maxUnsentBytes = limits.maxUnsentBytes - limits.maxFrameBytes;
 
 interface Waiting {
   readonly sink: AnswerSink;
-  /** Whether the worker has spoken of the request, and then whether its status came since: it counts the request. */
+  /**
+   * `told`: the worker has mentioned the request. `counted`: its status arrived since then, so it includes the request.
+   */
   known: 'sent' | 'told' | 'counted';
 }
 
 interface Entry {
   readonly connection: Connection;
-  /** By the request's ID. As many as the client has unfinished, at most. */
+  /** By request ID. Bounded by the client's unfinished requests. */
   readonly waiting: Map<string, Waiting>;
   status: StatusMessage | undefined;
   heardAtMs: number;
-  /** What is heard while requests wait here. */
+  /** What has been heard while requests wait here. */
   hearing: Hearing;
-  /** `suspected` for one turn of the event loop, so that what lies in the socket is read before anybody is judged by it. */
+  /** `suspected` lasts one turn of the event loop, so that data already in the socket is read before a verdict. */
   silence: 'none' | 'suspected' | 'certain';
 }
 
-/** For an application that wants to know which workers there are. Called in the midst of a step, so it may only take note. */
+/**
+ * For an application that wants to know which workers exist. Called in the middle of a step, so it may only take note.
+ */
 export interface DirectoryWatch {
-  /** It said how it is. */
+  /** The worker sent its status. */
   heard(worker: string, status: StatusMessage): void;
-  /** One that had said so is gone. */
+  /** A worker that had sent a status is gone. */
   gone(worker: string): void;
 }
 
 export class WorkerDirectory {
-  /** One watch, the latest. */
+  /** Only the latest watch is called. */
   watch: DirectoryWatch | undefined;
-  /** What spot checks have found: workers that failed them are asked last. */
+  /** What spot checks found: workers that failed them are asked last. */
   readonly suspicions: Suspicions;
   readonly #clock: Clock;
   /** By worker ID, which is the key that the connection proves. */
   readonly #entries = new Map<string, Entry>();
   readonly #circuits = new BoundedMap<string, Circuit>(maxCircuits);
-  /** Runs while any worker owes a word: one watch for all connections. */
+  /** Runs while any worker owes an answer: one timer for all connections. */
   #watch: TimerHandle;
 
   constructor(clock: Clock) {
@@ -114,7 +121,7 @@ export class WorkerDirectory {
     });
   }
 
-  /** `connection`: only if it is still this one; a worker may have been dialled anew. */
+  /** With `connection`: only if it is still the current one, since the worker may have been dialled again. */
   disconnect(worker: string, connection?: Connection): void {
     const entry = this.#entries.get(worker);
     if (entry === undefined || (connection !== undefined && entry.connection !== connection)) return;
@@ -123,7 +130,7 @@ export class WorkerDirectory {
     if (entry.status !== undefined) this.watch?.gone(worker);
   }
 
-  /** Bytes came from this worker, of whatever frame. */
+  /** Bytes of any frame arrived from this worker. */
   spoke(worker: string): void {
     const entry = this.#entries.get(worker);
     if (entry === undefined || (entry.waiting.size === 0 && entry.silence === 'none')) return;
@@ -142,14 +149,14 @@ export class WorkerDirectory {
     this.watch?.heard(worker, status);
   }
 
-  /** The worker speaks of this request. @returns who is to hear it; undefined where nobody waits for it there. */
+  /** The worker mentions this request. @returns its listener; undefined if no request with this ID waits there. */
   answering(worker: string, id: string): AnswerSink | undefined {
     const waiting = this.#entries.get(worker)?.waiting.get(id);
     if (waiting?.known === 'sent') waiting.known = 'told';
     return waiting?.sink;
   }
 
-  /** @returns false where the worker is not connected any more. @throws FrameTooLargeError */
+  /** @returns false if the worker is no longer connected. @throws FrameTooLargeError */
   ask(worker: string, message: Extract<ClientMessage, { type: 'prompt' }>, sink: AnswerSink): boolean {
     const entry = this.#entries.get(worker);
     if (entry === undefined) return false;
@@ -172,7 +179,7 @@ export class WorkerDirectory {
     this.#turn(worker, (circuit) => began(circuit, id));
   }
 
-  /** Whatever this worker still says about the request is ignored. */
+  /** Ignores whatever this worker still says about the request. */
   forget(worker: string, id: string, how: Outcome = 'withdrawn'): void {
     this.#entries.get(worker)?.waiting.delete(id);
     this.#turn(worker, (circuit, now) => {
@@ -181,7 +188,7 @@ export class WorkerDirectory {
     });
   }
 
-  /** The workers that have said who they are, are not silent, and read what they are sent. */
+  /** The workers that have sent a status, are not silent, and keep reading what they are sent. */
   candidates(): readonly (Candidate & { readonly status: StatusMessage })[] {
     return [...this.#entries].flatMap(([worker, entry]) => {
       const { connection, status, heardAtMs, waiting, silence } = entry;
@@ -230,5 +237,5 @@ export class WorkerDirectory {
   }
 }
 
-/** Whether something is expected of this worker: an answer, or of a silent one that was given up, any sign of life. */
+/** Whether anything is expected from this worker: an answer, or, if it was given up as silent, any sign of life. */
 const isOwing = ({ waiting, silence }: Entry): boolean => waiting.size > 0 || silence !== 'none';

@@ -1,4 +1,4 @@
-/** The owner's end of the control socket: one request to the worker that runs on a home, and its answer. */
+/** The owner's end of the control socket: sends one request to the worker running on a home, and reads its answer. */
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { isCode } from '../../runtime/errors.js';
@@ -9,7 +9,10 @@ import { controlPlace } from './place.js';
 
 const answerTimeoutMs = 5_000;
 
-/** `none`: no worker runs there. `silent`: it is there and does not answer. Rejects where the socket cannot be used. */
+/**
+ * `none`: no worker is running there. `silent`: one is running but does not answer. Rejects if the socket cannot be
+ * used.
+ */
 export async function askWorker<Answer = ControlAnswer>(
   home: Home,
   request: ControlRequest,
@@ -25,7 +28,7 @@ export async function askWorker<Answer = ControlAnswer>(
     socket.setTimeout(answerTimeoutMs, () => settle('silent'));
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     onFirstLine(socket, (value) => settle((value as Answer | undefined) ?? 'silent'));
-    // It ended while it was asked: there is none any more.
+    // The worker ended while it was asked, so there is none.
     socket.on('end', () => settle('none'));
     socket.on('error', (error) => {
       if (isCode(error, 'ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE')) settle('none');

@@ -1,8 +1,8 @@
-/** One JSON value on one line from a stream, of a bounded length. */
+/** Reads one line of JSON, of bounded length, from a stream. */
 import type { Socket } from 'node:net';
 import { maxLineBytes } from './messages.js';
 
-/** Calls `heard` once, with the first line, or with undefined where it is too long or no JSON. What comes after it is ignored. */
+/** Calls `heard` once with the first line, or with undefined if it is too long or not JSON. Ignores the rest. */
 export function onFirstLine(socket: Socket, heard: (value: unknown) => void): void {
   const pieces: Buffer[] = [];
   let bytes = 0;

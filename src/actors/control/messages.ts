@@ -1,6 +1,6 @@
 /**
- * What is spoken on the control socket: one JSON object on a line each way, then the worker closes. Not part of the mesh's protocol;
- * both ends are of one machine and one user.
+ * The messages of the control socket: one line of JSON each way, then the worker closes. Not part of the mesh's
+ * protocol: both ends are on one machine and belong to one user.
  */
 import { z } from 'zod';
 import type { StatusMessage } from '../../protocol/messages.js';
@@ -12,14 +12,14 @@ import { logQuery, pageKinds, type LogPage } from '../scores/score-pages.js';
 import type { ScorePage, ScoreReport } from '../scores/score-report.js';
 
 export const maxLineBytes = 64 * 1024;
-/** A year: longer is until further notice. */
+/** A year. Anything longer is an indefinite pause. */
 export const maxPauseMs = 366 * 24 * 3_600_000;
 
 export const controlRequest = z.discriminatedUnion('do', [
   z.object({ do: z.literal('status') }),
   z.object({ do: z.literal('pause'), forMs: z.int().min(1).max(maxPauseMs).exactOptional() }),
   z.object({ do: z.literal('resume') }),
-  /** `now`: without waiting for what runs. */
+  /** `now`: without waiting for running requests. */
   z.object({ do: z.literal('stop'), now: z.boolean().exactOptional() }),
   z.object({ do: z.literal('score') }),
   z.object({ do: z.literal('score.log'), query: logQuery }),
@@ -32,27 +32,27 @@ export const controlRequest = z.discriminatedUnion('do', [
 
 export type ControlRequest = z.infer<typeof controlRequest>;
 
-/** Answers every request: the state after it. */
+/** Answers every request with the state after it. */
 export interface WorkerReport extends Pick<
   StatusMessage,
   'workerId' | 'models' | 'health' | 'queue' | 'slots' | 'performance' | 'uptimeMs' | 'agent'
 > {
   readonly pid: number;
-  /** SHA-256 of the models that are in memory; the others are loaded when they are asked for. */
+  /** SHA-256 of the models in memory; the others are loaded on demand. */
   readonly loaded: readonly string[];
-  /** Models on their way here. */
+  /** Models being fetched. */
   readonly fetching: readonly Fetching[];
   readonly state: DutyState | 'draining';
-  /** Unix time at which the state changes by itself; null where it does not. */
+  /** Unix time at which the state changes by itself; null if it does not. */
   readonly untilMs: number | null;
   readonly schedule: string | null;
-  /** How many of the queue wait, by tier; `owner` are the owner's own. */
+  /** How many requests of the queue are waiting, by tier; `owner` counts the owner's own. */
   readonly waiting: WaitingByTier;
-  /** Millipoints of this node, certified; null where its ledger is unavailable, and everybody a guest. */
+  /** Millipoints of this node, certified; null if its ledger is unavailable and everyone is a guest. */
   readonly balance: number | null;
-  /** Connections of clients. */
+  /** Client connections. */
   readonly peers: number;
-  /** Address of its admin page; null where it has none. */
+  /** Address of its admin page; null if it has none. */
   readonly admin: string | null;
 }
 
@@ -68,8 +68,8 @@ export type ScoreAnswer =
 
 export type Reply = (answer: ControlAnswer | ScoreAnswer) => void;
 
-/** How a worker hears its owner; see ports.ts. */
+/** How a worker receives commands from its owner; see ports.ts. */
 export interface ControlPort {
-  /** Each request is answered at once, or as soon as the disk is read. */
+  /** Each request is answered at once, or as soon as the disk has been read. */
   listen(answer: (request: ControlRequest, reply: Reply) => void, on: ListenerEvents): { close(): void };
 }

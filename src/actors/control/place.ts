@@ -1,9 +1,10 @@
 /**
- * Where a worker's owner reaches it: a Unix domain socket in the home, on Windows a named pipe. Whoever may open it owns the worker, so
- * only this user may.
+ * Where a worker's owner reaches it: a Unix domain socket in the home, or a named pipe on Windows. Whoever can open it
+ * controls the worker, so only this user may.
  *
- * The system cuts a socket's path at some hundred bytes. A home that is deeper has its socket in a folder of this user under the
- * system's temporary one, which others could have made first: so its owner and its permissions are checked, by both sides.
+ * Systems limit a socket's path to about a hundred bytes. A home with a longer path has its socket in this user's
+ * folder in the system's temporary directory. Others could have created that folder first, so both sides check its
+ * owner and permissions.
  */
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
@@ -11,16 +12,16 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Home } from '../home/home.js';
 
-/** Of `sun_path`, without the zero at its end: 107 on Linux, 103 on macOS and the BSDs. */
+/** Size of `sun_path` without the terminating zero: 107 on Linux, 103 on macOS and the BSDs. */
 const maxSocketPathBytes = 103;
 
 export interface ControlPlace {
   readonly path: string;
-  /** Whether a file stands there, which a worker that was killed leaves behind. */
+  /** Whether it is a file, which a killed worker leaves behind. */
   readonly isFile: boolean;
 }
 
-/** The same for both sides, by whatever path each has come to the home. @throws where the place belongs to somebody else. */
+/** The same for both sides, whatever path each used for the home. @throws if the folder belongs to someone else. */
 export function controlPlace(home: Home): ControlPlace {
   const path = realpathSync(home.path);
   const hash = createHash('sha256').update(path).digest('hex').slice(0, 32);

@@ -1,4 +1,7 @@
-/** A running worker's answers about points: its disk is open to no other process, so its owner's commands read it through here. */
+/**
+ * A running worker's answers about points: no other process can open its database, so the owner's commands read it
+ * through here.
+ */
 import type { WorkerDeps } from '../worker/worker-ports.js';
 import type { Found } from '../scores/score-store.js';
 import { accountsPage, scoreReport } from '../scores/score-report.js';

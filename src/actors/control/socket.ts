@@ -1,9 +1,9 @@
 /**
  * The worker's end of the control socket.
  *
- * 1. What a killed worker left at the place is removed: the lock of the home says that no other worker lives there.
- * 2. It listens; each connection brings one request and gets one answer.
- * 3. `close`: its file is gone when that returns; answers that are on their way still arrive.
+ * 1. Removes what a killed worker left behind: the home's lock guarantees that no other worker is running there.
+ * 2. Listens; each connection brings one request and gets one answer.
+ * 3. `close`: the file is gone when it returns; answers already on their way still arrive.
  */
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -14,7 +14,7 @@ import { controlRequest, type ControlAnswer, type ControlPort, type Reply } from
 import { controlPlace, type ControlPlace } from './place.js';
 
 const maxConnections = 16;
-/** To ask, and then to read the answer. */
+/** For sending the request, and then for reading the answer. */
 const requestTimeoutMs = 5_000;
 
 export const controlSocket = (home: Home): ControlPort => ({
@@ -68,7 +68,7 @@ function listen(server: Server, { path, isFile }: ControlPlace): void {
     return;
   }
   rmSync(path, { force: true });
-  const before = process.umask(0o177); // from its first moment nobody else may open it
+  const before = process.umask(0o177); // so nobody else can ever open it
   try {
     server.listen(path);
   } finally {

@@ -1,9 +1,9 @@
 /**
- * The folder in which a node keeps what makes it this node. A worker locks it, since two workers of one identity would shut
- * each other out of the mesh; clients use it beside the worker, unlocked.
+ * The folder that holds a node's identity and state. A worker locks it, because two workers with one identity would
+ * shut each other out of the mesh; clients use it next to the worker without locking.
  *
- * The lock is one of the operating system on an open file: it ends with its process, however that ends, and nobody can
- * mistake another process that got the same pid for its holder. The pid in the file is for the message only.
+ * The lock is an operating system lock on an open file. It ends with its process, however that ends, and a reused pid
+ * cannot be mistaken for its holder. The pid in the file is only for the error message.
  */
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -12,15 +12,15 @@ import { tryLock } from 'fs-native-extensions';
 import { CodedError, isCode, messageOf } from '../../runtime/errors.js';
 import { makeFolder } from '../../runtime/make-folder.js';
 
-/** What can be wrong with a home, each with its own next step. */
+/** What can be wrong with a home, each with its own remedy. */
 export type HomeErrorCode =
-  /** The path is a file, or runs through one. */
+  /** The path is a file, or passes through one. */
   | 'home_not_a_folder'
-  /** It cannot be made, or nothing can be written in it. */
+  /** It cannot be created or written to. */
   | 'home_not_writable'
-  /** Another worker runs on it. */
+  /** Another worker is using it. */
   | 'home_in_use'
-  /** `identity.key` cannot be read, or its permissions cannot be mended. */
+  /** `identity.key` cannot be read, or its permissions cannot be fixed. */
   | 'identity_unreadable'
   /** `identity.key` does not hold a seed. */
   | 'identity_damaged';
@@ -33,7 +33,7 @@ export interface HomeLock {
   release(): void;
 }
 
-/** Bytes that no pid reaches: on Windows a locked range cannot be read by others. */
+/** Beyond the length of any pid: on Windows others cannot read a locked range. */
 const lockOffset = 1_024;
 
 /** @throws CodedError */
@@ -54,12 +54,12 @@ export function openHome(path: string = join(homedir(), '.qmesh')): Home {
   return { path };
 }
 
-/** For a worker, for as long as it runs. @throws CodedError with `home_in_use` where another one has it. */
+/** For a worker, as long as it runs. @throws CodedError with `home_in_use` if another worker holds it. */
 export function lockHome({ path }: Home): HomeLock {
   const file = join(path, 'worker.lock');
   let fd: number;
   try {
-    fd = openSync(file, 'a+', 0o600); // kept when released: a lock on a file that was unlinked guards nothing
+    fd = openSync(file, 'a+', 0o600); // kept on release: a lock on an unlinked file guards nothing
   } catch (error) {
     throw notWritable(path, error);
   }
@@ -75,7 +75,7 @@ export function lockHome({ path }: Home): HomeLock {
     ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`);
   } catch {
-    // a full disk: the lock holds without it
+    // the disk is full: the lock works without the pid
   }
   let isHeld = true;
   return {

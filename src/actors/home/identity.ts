@@ -1,6 +1,6 @@
 /**
- * The seed that is this node: made on the first run, the same for ever after. `identity.key` holds it as 64 hex characters,
- * readable by its owner only; `worker-id.txt` beside it holds the public ID, for people and scripts.
+ * The node's seed: created on the first run and never changed. `identity.key` holds it as 64 hex characters, readable
+ * only by its owner; `worker-id.txt` next to it holds the public ID, for people and scripts.
  */
 import {
   chmodSync,
@@ -30,7 +30,7 @@ export interface Identity {
   readonly id: string;
 }
 
-/** The identity of a home; a new one where there is none. @throws CodedError */
+/** The identity of a home; created if missing. @throws CodedError */
 export function loadIdentity(home: Home, random: Random, log: Logger): Identity {
   const file = join(home.path, 'identity.key');
   const known = readSeed(file, log);
@@ -42,7 +42,7 @@ export function loadIdentity(home: Home, random: Random, log: Logger): Identity 
   return { seed, keyPair, id };
 }
 
-/** Undefined where there is no file yet. */
+/** Undefined if the file does not exist yet. */
 function readSeed(file: string, log: Logger): Uint8Array | undefined {
   let text: string;
   try {
@@ -64,7 +64,10 @@ function readSeed(file: string, log: Logger): Uint8Array | undefined {
   );
 }
 
-/** Whoever can read the seed is this node. Somebody may have copied the file carelessly: mended, and said. */
+/**
+ * Anyone who can read the seed can act as this node. The file may have been copied carelessly: fixes its mode and logs
+ * that.
+ */
 function tighten(file: string, log: Logger): void {
   if (process.platform === 'win32') return;
   const stat = statSync(file);
@@ -82,7 +85,7 @@ function createSeed(home: Home, file: string, random: Random, log: Logger): Uint
   const draft = `${file}.${process.pid}`;
   try {
     writeDurably(draft, `${seed.toString('hex')}\n`);
-    linkSync(draft, file); // all or nothing, and never over the file of a process that was faster
+    linkSync(draft, file); // atomic, and never replaces the file of a process that was faster
     syncFolder(home.path);
     return seed;
   } catch (error) {
@@ -103,7 +106,7 @@ function publishId({ path }: Home, id: string): void {
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw notWritable(path, error);
   }
-  const draft = `${file}.${process.pid}`; // a worker and clients of one home may come here at the same moment
+  const draft = `${file}.${process.pid}`; // a worker and clients of one home may get here at the same time
   try {
     writeFileSync(draft, text);
     renameSync(draft, file);
@@ -123,7 +126,7 @@ function writeDurably(file: string, text: string): void {
   }
 }
 
-/** Without it a power cut could take the new name back. Windows cannot open folders, and does not need it. */
+/** Without it, a power cut could undo the rename. Windows cannot open folders and does not need it. */
 function syncFolder(path: string): void {
   if (process.platform === 'win32') return;
   const fd = openSync(path, 'r');

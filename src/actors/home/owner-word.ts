@@ -1,6 +1,7 @@
 /**
- * What the owner of this worker said last, kept in the home: who pauses a worker and restarts the machine expects it to be
- * paused. Lives outside the actors. Where it cannot be written it counts as long as the worker runs, and the log says so.
+ * The owner's last command to this worker, kept in the home: someone who pauses a worker and restarts the machine
+ * expects it to stay paused. Lives outside the actors. If it cannot be written, it applies until the worker stops, and
+ * the log says so.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import type { Home } from './home.js';
 
 export interface OwnerWordStore {
   get(): OwnerWord | undefined;
-  /** `undefined`: nothing said counts any more. */
+  /** `undefined`: no command applies any more. */
   set(word: OwnerWord | undefined): void;
 }
 
@@ -38,7 +39,7 @@ export function ownerWordIn(home: Home, log: Logger): OwnerWordStore {
   };
 }
 
-/** In memory alone. */
+/** Kept only in memory. */
 export function ownerWordInMemory(): OwnerWordStore {
   let kept: OwnerWord | undefined;
   return { get: () => kept, set: (word) => void (kept = word) };

@@ -1,4 +1,7 @@
-/** What there is to compute on: as llama.cpp sees it, asked in a process apart, and as the system lists its graphics cards. */
+/**
+ * The devices for computing: as llama.cpp sees them, asked in a separate process, and the graphics cards that the
+ * system lists.
+ */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { graphics } from 'systeminformation';
@@ -6,11 +9,11 @@ import type { DevicesAnswer } from '../../engine/devices.js';
 import { systemClock } from '../../runtime/clock.js';
 import { describeExit } from '../engine-exit.js';
 
-/** Loading the libraries of a graphics card for the first time takes seconds. */
+/** Loading a graphics card's libraries for the first time takes seconds. */
 const answerMs = 20_000;
 const maxStderrTail = 2_048;
 
-/** @param entry another process to ask, for tests. */
+/** @param entry module of another process, for tests. */
 export function askDevices(entry = new URL('../../engine/devices.js', import.meta.url)): Promise<DevicesAnswer> {
   return new Promise((resolve) => {
     const child = fork(fileURLToPath(entry), [], {
@@ -42,7 +45,7 @@ export interface Card {
   readonly memoryBytes: number;
 }
 
-/** Those that could compute: what a virtual machine or a server shows its console on is left out. */
+/** Cards that could compute; the display adapters of virtual machines and servers are left out. */
 export async function findCards(): Promise<readonly Card[]> {
   const { controllers } = await graphics();
   return controllers

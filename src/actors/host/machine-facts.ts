@@ -1,9 +1,9 @@
-/** This machine as rules/choose.ts asks for it: no more of it than the limits of a container leave. */
+/** This machine's facts as rules/choose.ts needs them, within the limits of the container. */
 import { freemem, totalmem } from 'node:os';
 import type { MachineFacts } from '../../rules/choose.js';
 import { memoryLimits, usableCores } from '../../runtime/container-limits.js';
 
-/** @param root of the file system, another one for tests. */
+/** @param root of the file system; tests pass another one. */
 export function readMachine(root?: string): MachineFacts {
   const { limitBytes, availableBytes } = memoryLimits(root);
   return {

@@ -1,6 +1,7 @@
 /**
- * How much of this machine others use (docs/rules.md, Health): Node's own counters and a container's limits at every sample, which costs
- * well under a millisecond, and a survey by systeminformation once a minute, or less often where it is costly.
+ * How much of this machine others use (docs/rules.md, Health). Every sample reads Node's counters and the container's
+ * limits, which takes well under a millisecond; once a minute, or less often if it is expensive, systeminformation
+ * makes a survey.
  */
 import { freemem, loadavg, totalmem } from 'node:os';
 import process from 'node:process';
@@ -14,11 +15,11 @@ import type { EnginePort } from '../ports.js';
 import type { MachineSample } from '../worker/worker-ports.js';
 
 export const minSurveyGapMs = 60_000;
-/** A survey that took long is not made again before this many times as long: so it takes at most 0.2 % of a core. */
+/** A survey is repeated only after this many times its own duration, so it takes at most 0.2 % of a core. */
 export const surveyGapFactor = 500;
 export const maxSurveyGapMs = 900_000;
 
-/** The same engines, and the processor time that all of them have used so far: it is ours. */
+/** Wraps the engines to count the CPU time that all of them have used so far, which is ours. */
 export function countEngines(engines: EnginePort): { readonly engines: EnginePort; readonly cpuMs: () => number } {
   let cpuMs = 0;
   return {
@@ -39,21 +40,21 @@ export function countEngines(engines: EnginePort): { readonly engines: EnginePor
 export interface MachineLoadOptions {
   readonly clock: Clock;
   readonly engineCpuMs: () => number;
-  /** Whether what this worker and its engines use counts as the others'. */
+  /** Whether the usage of this worker and its engines counts as others' usage. */
   readonly countsOwn: boolean;
-  /** Absent: as this machine is. */
+  /** Default: this machine. */
   readonly machine?: MachinePort;
 }
 
 /** The machine itself. */
 export interface MachinePort {
-  /** `ownMs` of this process alone. */
+  /** `ownMs` is of this process alone. */
   read(): Omit<MachineReading, 'atMs'>;
   memory(): { readonly totalBytes: number; readonly freeBytes: number; readonly limits: MemoryLimits };
   survey(task: SurveyTask): Promise<Survey>;
 }
 
-/** @returns a function that samples since its last call; `isResting`: no engine of ours computes. */
+/** @returns a function that samples the time since its last call. `isResting`: no engine of ours is computing. */
 export function machineLoad(options: MachineLoadOptions): (isResting: boolean) => MachineSample {
   const { clock, engineCpuMs, countsOwn, machine = thisMachine() } = options;
   const surveyor = new Surveyor(clock, (task) => machine.survey(task));
@@ -84,17 +85,17 @@ export function machineLoad(options: MachineLoadOptions): (isResting: boolean) =
 }
 
 /**
- * Surveys now and then, when it is asked for the latest. What a graphics card does cannot be told apart by programs: its use
- * is the others' only as long as our engines rest, and keeps the value that it had then.
+ * Surveys from time to time, when asked for the latest result. A graphics card's usage cannot be attributed to
+ * programs: it counts as others' only while our engines are at rest, and otherwise keeps the value from then.
  */
 class Surveyor {
   readonly #clock: Clock;
   readonly #survey: (task: SurveyTask) => Promise<Survey>;
   #latest: Survey = { reclaimableBytes: 0, swapUsedBytes: 0, battery: undefined, graphics: undefined };
   #dueMs = -Infinity;
-  /** Until a survey has found none. */
+  /** True until a survey finds none. */
   #hasGraphics = true;
-  /** Whether our engines have rested since the survey under way began. */
+  /** Whether our engines have been at rest since the running survey began. */
   #rested = true;
 
   constructor(clock: Clock, survey: (task: SurveyTask) => Promise<Survey>) {
@@ -106,11 +107,11 @@ class Surveyor {
     this.#rested &&= isResting;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs < this.#dueMs) return this.#latest;
-    this.#dueMs = Infinity; // until it is back
+    this.#dueMs = Infinity; // until it returns
     this.#rested = isResting;
     this.#survey({ graphics: this.#hasGraphics }).then(
       (survey) => this.#take(survey, nowMs),
-      () => this.#rest(maxSurveyGapMs), // of this machine nothing more is known than Node knows
+      () => this.#rest(maxSurveyGapMs), // on this machine, only what Node knows is available
     );
     return this.#latest;
   }

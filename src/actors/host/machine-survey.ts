@@ -1,27 +1,27 @@
 /**
- * The task of a pool thread: what systeminformation knows of this machine that Node does not. In a thread, since on some
- * systems it waits for programs that it starts; now and then only, since each of those costs more than all the rest of a
- * worker at rest (machine-load.ts).
+ * A thread pool task: what systeminformation knows about this machine that Node does not. In a thread, since on some
+ * systems it waits for programs that it starts; and only from time to time, since each of those costs more than
+ * everything else in an idle worker (machine-load.ts).
  */
 import { freemem } from 'node:os';
 import { battery, graphics, mem } from 'systeminformation';
 import type { Battery } from '../../rules/health.js';
 
 export interface SurveyTask {
-  /** Looks at graphics cards too, the most costly of all. */
+  /** Also looks at graphics cards, the most expensive part. */
   readonly graphics: boolean;
 }
 
 export interface Survey {
-  /** What programs could have beyond what Node's `freemem` says is free. */
+  /** Memory available to programs beyond what Node's `freemem` reports. */
   readonly reclaimableBytes: number;
   readonly swapUsedBytes: number;
   readonly battery: Battery | undefined;
-  /** Of the graphics card that has the least to spare; undefined where none says. */
+  /** Of the graphics card with the least to spare; undefined if none reports it. */
   readonly graphics: GraphicsUse | undefined;
 }
 
-/** Shares of 0..100. */
+/** In percent, 0 to 100. */
 export interface GraphicsUse {
   readonly use: number;
   readonly memory: number;

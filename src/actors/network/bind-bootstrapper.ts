@@ -1,18 +1,18 @@
-/** A DHT node on exactly one port, which others can start from. */
+/** A DHT node on exactly one port, from which others can bootstrap. */
 import { createSocket } from 'node:dgram';
 import HyperDHT, { type Address } from 'hyperdht';
 
 export interface Reach {
-  /** Where others reach the node, if not at the address it binds: they refuse answers from any other. */
+  /** Where others reach the node, if not at the bound address: they refuse answers from any other address. */
   readonly host?: string;
-  /** Nodes that it joins; none if it is the first. */
+  /** Nodes to join; none if it is the first. */
   readonly bootstrap?: readonly Address[];
 }
 
 /**
- * Rejects with the system's error (`EADDRINUSE` …) and then leaves nothing behind.
+ * Rejects with the system's error (`EADDRINUSE` …), leaving nothing behind.
  *
- * @param address to bind; port 0 is any free one.
+ * @param address to bind; port 0 picks any free one.
  */
 export async function bindBootstrapper(
   address: Address,
@@ -29,12 +29,15 @@ export async function bindBootstrapper(
   return { node, port };
 }
 
-/** Works for a node that failed to bind, too, which would leave a watcher running that keeps the process alive. Never rejects. */
+/**
+ * Also works for a node that failed to bind, which would otherwise leave a watcher running that keeps the process
+ * alive. Never rejects.
+ */
 export async function destroyNode(node: HyperDHT): Promise<void> {
   await node.destroy().catch(() => node.io.networkInterfaces.destroy());
 }
 
-/** Tried with a plain socket first: members retry every second, and creating a DHT node for that is expensive. */
+/** Tried with a plain socket first: members retry every second, and creating a DHT node for each try is expensive. */
 function freePort({ host, port }: Address): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4');

@@ -1,33 +1,33 @@
 /**
- * A place to meet, for a LAN, a private mesh, tests (`qmesh dht`). It stores what nodes announce and joins nothing itself, so its mesh is
- * as private as its address.
+ * A meeting point for a LAN, a private mesh or tests (`qmesh dht`). It stores what nodes announce and joins nothing
+ * itself, so its mesh is as private as its address.
  *
- * It is `nodes` DHT nodes on ports in a row. A node finds out how its router translates addresses by asking at least three others how they
- * see it; with fewer to ask, two machines behind routers never get through to each other, and two in one network by luck.
+ * It consists of `nodes` DHT nodes on consecutive ports. A node finds out how its router translates addresses by asking
+ * at least three others how they see it. With fewer to ask, two machines behind routers never connect, and two in one
+ * network only by luck. On loopback there is no router, so one node is enough.
  *
- * On loopback, where there is no router, one will do.
- *
- * 1. binds `host:port` and the ports after it, free ones in place of those that are taken; 2. `ready` with the address to hand to
- * others: the first, from which the rest are found; 3. runs until `close`: `closed`. A first port that cannot be had ends it with `failed`.
+ * 1. Binds `host:port` and the following ports, using free ports in place of taken ones.
+ * 2. `ready`, with the address to hand to others: that of the first node, from which the rest are found.
+ * 3. Runs until `close`: `closed`. If the first port cannot be bound, it ends with `failed`.
  */
 import type HyperDHT from 'hyperdht';
 import { networkInterfaces } from 'node:os';
 import { asError, isCode, messageOf } from '../../runtime/errors.js';
 import { bindBootstrapper, destroyNode } from './bind-bootstrapper.js';
 
-/** Three that answer are enough, and one datagram may be lost. */
+/** Three that answer are enough; one datagram may be lost. */
 export const nodesBeforeRouters = 4;
 
 export interface BootstrapNodeOptions {
-  /** IPv4 address to bind; 0.0.0.0 binds all, and hands out the first one that other machines can reach. */
+  /** IPv4 address to bind; 0.0.0.0 binds all, and announces the first one that other machines can reach. */
   readonly host: string;
-  /** The first of the UDP ports; 0 takes any free ones. */
+  /** The first UDP port; 0 picks any free ones. */
   readonly port: number;
   readonly nodes: number;
 }
 
 export interface BootstrapNodeEvents {
-  /** `bootstrap` is what other nodes are given as QMESH_BOOTSTRAP: `host:port`. `ports` are all that a firewall has to let in. */
+  /** `bootstrap` is the QMESH_BOOTSTRAP for other nodes: `host:port`. A firewall must let in all of `ports`. */
   ready(info: { readonly bootstrap: string; readonly ports: readonly number[] }): void;
   failed(error: Error): void;
   closed(): void;
@@ -67,7 +67,7 @@ export function runBootstrapNode(
   };
 }
 
-/** @param nodes takes each as it is bound. @returns their ports. */
+/** @param nodes receives each node as it is bound. @returns their ports. */
 async function bindAll(
   { host, port, nodes: count }: BootstrapNodeOptions,
   reachedAt: string,
@@ -88,7 +88,7 @@ async function bindAll(
         throw error;
       });
       nodes.push(bound.node);
-      await bound.node.fullyBootstrapped(); // the first knows it from now on
+      await bound.node.fullyBootstrapped(); // the first node knows it from now on
       ports.push(bound.port);
     } catch (error) {
       throw new Error(whyNot({ host, port: wanted }, error), { cause: error });
@@ -97,7 +97,7 @@ async function bindAll(
   return ports;
 }
 
-/** An address that other machines see, if there is one. */
+/** An address that other machines can see, if there is one. */
 function outwardAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';

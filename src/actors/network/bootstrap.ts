@@ -1,12 +1,12 @@
-/** Where a node joins, as people write it. */
+/** Parses the bootstrap setting: where a node joins. */
 import type { Bootstrap } from '../ports.js';
 
-/** What `parseBootstrap` takes, for errors. */
+/** What `parseBootstrap` accepts, for error messages. */
 export const bootstrapExpected = '"local", "local:PORT", "public", or addresses as host:port, separated by commas';
 
 const address = /^(?<host>[a-zA-Z0-9.-]+):(?<port>\d{1,5})$/;
 
-/** Undefined where it is none of them. */
+/** Undefined if it is invalid. */
 export function parseBootstrap(given: string): Bootstrap | undefined {
   if (given === 'local' || given === 'public') return { kind: given };
   const nodes: { host: string; port: number }[] = [];

@@ -1,4 +1,4 @@
-/** A connection that also reports to a second party when it is gone, whether or not its owner ever listened to it. */
+/** A connection that also tells a second party when it is gone, whether or not its owner ever listened to it. */
 import type { Connection, ConnectionEvents } from '../ports.js';
 
 export class CountedConnection implements Connection {

@@ -1,7 +1,8 @@
 /**
- * One swarm's share of the process's DHT node. Hyperswarm assumes that it owns its node: it destroys the node together with itself and
- * never removes its listeners. A lease looks like the node, but leaves it alone and removes the listeners. It also limits how long a dial
- * may take: a dial to a peer's old address lasts four seconds, and until it ends Hyperswarm does not dial the new one.
+ * One swarm's lease on the process's DHT node. Hyperswarm assumes that it owns its node: it destroys the node together
+ * with itself and never removes its listeners. A lease looks like the node, but does not destroy it, and removes the
+ * listeners. It also bounds the time of a dial: a dial to a peer's old address takes four seconds, and Hyperswarm does
+ * not dial the new one before it ends.
  */
 import type HyperDHT from 'hyperdht';
 import type { NoiseStream } from 'hyperswarm';

@@ -1,9 +1,10 @@
 /**
- * A connection as a stream of decoded messages: what both ends of the inference and score networks share. Bytes that are no frame end
- * the connection; a frame that is held open for too long does, too. Never throws at its owner.
+ * A connection as a stream of decoded messages, shared by both ends of the inference and score networks. Bytes that are
+ * not a frame close the connection; so does a frame that stays incomplete for too long. Never throws at its owner.
  *
- * A peer may be read at a pace (rules/reading-pace.ts). What it sends faster waits, unread and unparsed; the transport cannot hold it back,
- * so a peer of which more waits than one frame may hold is closed. So never more than one frame's bytes are kept of anyone.
+ * A peer may be read at a limited rate (rules/reading-pace.ts). What it sends faster waits, unread and unparsed. The
+ * transport has no backpressure, so a peer with more waiting than one frame may hold is disconnected. Hence no more
+ * than one frame's bytes are ever buffered per peer.
  */
 import type { DecodeOutcome } from '../../protocol/decode.js';
 import { FrameDecoder, type FrameObject, type RefusalReason } from '../../protocol/frame.js';
@@ -12,16 +13,16 @@ import { afterReading, costInFrames, framesAllowed, unread } from '../../rules/r
 import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Connection } from '../ports.js';
 
-/** How long one who has said too much waits until more of it is read: a few frames' time. */
+/** How long a peer that sent too much waits before more is read: the time of a few frames. */
 const restMs = 50;
 
-/** What a piece costs that waits, besides its bytes: single bytes must not be cheap to send and dear to keep. */
+/** Cost of each waiting piece on top of its bytes, so that single bytes are not cheap to send but expensive to keep. */
 const pieceBytes = 256;
 
 export interface FramedEvents<Message> {
-  /** What each frame's object is in this network. */
+  /** Decodes a frame's object as a message of this network. */
   decode(value: FrameObject): DecodeOutcome<Message>;
-  /** Bytes came, of a whole frame or not. */
+  /** Bytes arrived, whether or not they complete a frame. */
   bytes?(): void;
   frame(outcome: DecodeOutcome<Message>): void;
   /** The peer broke the framing. The connection is being destroyed; `closed` follows. */
@@ -29,7 +30,7 @@ export interface FramedEvents<Message> {
   /** The peer sent far more than it may. The connection is being destroyed; `closed` follows. */
   flooded?(): void;
   closed(): void;
-  /** Whether the peer is read at a pace, just now; nobody is where this is not given. */
+  /** Whether the peer is rate-limited right now; if not given, it never is. */
   isPaced?(): boolean;
 }
 
@@ -38,7 +39,7 @@ export function listenToFrames<Message>(connection: Connection, clock: Clock, on
   const decoder = new FrameDecoder();
   let frameTimer: TimerHandle;
   let watchedFrame: number | undefined;
-  /** What is not read yet, in order. While anything waits, the decoder stands between two frames. */
+  /** Unread bytes, in order. While any are waiting, the decoder is between two frames. */
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
   let pace = unread;
@@ -56,7 +57,7 @@ export function listenToFrames<Message>(connection: Connection, clock: Clock, on
     on.refused(reason);
     connection.destroy();
   };
-  /** One timer a frame, not one a chunk: a byte a second must not keep it from firing. */
+  /** One timer per frame, not per chunk: a byte a second must not keep it from firing. */
   const watch = (): void => {
     if (decoder.partial && watchedFrame === decoder.frameCount) return;
     clock.clearTimeout(frameTimer);
@@ -64,11 +65,11 @@ export function listenToFrames<Message>(connection: Connection, clock: Clock, on
     if (decoder.partial) frameTimer = clock.setTimeout(() => refuse('incomplete'), limits.incompleteFrameMs);
   };
   const framesNow = (): number => (on.isPaced?.() === true ? framesAllowed(pace, clock.monotonicMs()) : Infinity);
-  /** As much of `bytes` as may be read now. @returns what may not. */
+  /** Reads as much of `bytes` as is allowed now. @returns the rest. */
   const read = (bytes: Uint8Array): Uint8Array => {
     let left = bytes;
     while (left.length > 0 && !isOver) {
-      // A frame that was begun is read to its end: what waits here must not look like one that its sender holds open.
+      // A frame that has begun is read to its end: bytes waiting here must not look like a frame the sender holds open.
       const allowed = Math.max(framesNow(), decoder.partial ? 1 : 0);
       if (allowed === 0) break;
       const some = decoder.pushSome(left, Math.min(allowed, limits.maxFramesAtOnce));

@@ -1,8 +1,8 @@
 /**
- * The real network: one HyperDHT node for the process, one Hyperswarm on it for each topic.
+ * The real network: one HyperDHT node per process, and on it one Hyperswarm per topic.
  *
- * 1. `open` binds the node; with bootstrap `local` it also joins, or founds, the mesh of this machine: `ready`.
- * 2. `join` puts a swarm on the node. Its announcements are repeated when the local mesh has a new holder.
+ * 1. `open` binds the node; with bootstrap `local` it also joins or founds the mesh of this machine: `ready`.
+ * 2. `join` creates a swarm on the node. It announces again whenever the local mesh gets a new holder.
  * 3. `close` closes the topics, then the node: `closed`. Nothing waits for a network that may not be there.
  */
 import { isIPv4 } from 'node:net';
@@ -20,20 +20,20 @@ import type { Bootstrap, Dht, DhtEvents, NetworkPort, Topic, TopicEvents, TopicO
 /** Where the nodes of one machine meet. */
 export const defaultLocalPort = 49_737;
 const loopback = '127.0.0.1';
-/** Left to itself the library tries the local mesh's port first. */
+/** By default the library would try the local mesh's port first. */
 const anyPort = [0, 0] as const;
-/** A dial over loopback takes some 10 ms, or hits a process that is gone. */
+/** A dial over loopback takes about 10 ms, or hits a process that is gone. */
 const loopbackDialTimeoutMs = 1_000;
-/** How long the node may take to let go of its sockets. */
+/** How long the node may take to release its sockets. */
 const closeTimeoutMs = 1_000;
 
 export interface HyperswarmNetworkOptions {
   readonly bootstrap: Bootstrap;
-  /** IPv4 address to bind. A mesh that only this machine can reach is bound to 127.0.0.1, whatever stands here. */
+  /** IPv4 address to bind. A mesh reachable only from this machine always binds 127.0.0.1. */
   readonly host: string;
   /** UDP port to bind. Default: any free one. */
   readonly port?: number;
-  /** In place of Hyperswarm's public nodes. */
+  /** Replaces Hyperswarm's public nodes. */
   readonly publicNodes?: readonly Address[];
   readonly clock: Clock;
   readonly random: Random;
@@ -62,7 +62,7 @@ class HyperswarmDht implements Dht {
   #mesh: LocalMesh | undefined;
   #isOver = false;
 
-  /** @param before the release of an earlier node of this process, whose ports and announcements this one takes over. */
+  /** @param before the release of this process's previous node, whose ports and announcements this one takes over. */
   constructor(options: HyperswarmNetworkOptions, on: DhtEvents, before: Promise<void>) {
     this.#options = options;
     this.#on = on;
@@ -92,7 +92,7 @@ class HyperswarmDht implements Dht {
   #start(): void {
     if (this.#isOver) return;
     const failed = (error: unknown): void => this.#fail(new Error(whyNotBound(this.#options, error), { cause: error }));
-    // An IPv6 address would be bound, and then no other node could ever be reached.
+    // An IPv6 address would be bound, but no other node could ever be reached.
     if (!isIPv4(bindHost(this.#options))) return failed(new Error('it is not an IPv4 address'));
     this.#node = new HyperDHT(nodeOptions(this.#options));
     this.#node.bind().then(() => this.#bound(), failed);
@@ -116,7 +116,7 @@ class HyperswarmDht implements Dht {
     });
   }
 
-  /** Where nobody answers nothing fails, and whoever mistyped an address would never learn it. */
+  /** If no node answers, nothing fails, so a mistyped address would go unnoticed. */
   async #sayIfAlone(node: HyperDHT): Promise<void> {
     await node.fullyBootstrapped().catch(() => {});
     if (this.#isOver || node.toArray().length > 0) return;
@@ -165,7 +165,8 @@ function nodeOptions(options: HyperswarmNetworkOptions): HyperDHTOptions {
     host,
     port: options.port ?? anyPort,
     ...(options.port !== undefined && { anyPort: false }),
-    // The NAT heuristics find a firewall on loopback where there is none, and then half of the connections stay half open.
+    // The NAT heuristics detect a firewall on loopback where there is none, and then half of the connections stay half
+    // open.
     ...(host === loopback && { firewalled: false }),
     ...(bootstrap.kind === 'local' && { ephemeral: true }),
     ...(bootstrap.kind !== 'public' || options.publicNodes ? { bootstrap: bootstrapNodes(options) } : {}),
@@ -187,7 +188,7 @@ function localAddress(port = defaultLocalPort): Address {
   return { host: loopback, port };
 }
 
-/** A mesh whose every way in is on this machine is bound to it. */
+/** If all bootstrap nodes are on this machine, the mesh is bound to loopback. */
 function bindHost(options: HyperswarmNetworkOptions): string {
   const nodes = bootstrapNodes(options);
   return nodes.length > 0 && nodes.every(({ host }) => isLoopback(host)) ? loopback : options.host;

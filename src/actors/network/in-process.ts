@@ -1,20 +1,20 @@
 /**
- * A network without a network: a worker inside its own client's process, reached by a pair of connections in memory. Bytes arrive
- * in order, in a later turn of the event loop, as they would through a socket.
+ * A network port without a network: a worker inside its client's process, reached through a pair of in-memory
+ * connections. Bytes arrive in order, in a later turn of the event loop, as they would through a socket.
  */
 import type { Clock } from '../../runtime/clock.js';
 import type { Connection, ConnectionEvents, NetworkPort, TopicEvents } from '../ports.js';
 
 export interface InProcessNetwork {
-  /** For the worker: nobody is found here, and nobody finds it. */
+  /** For the worker: it finds nobody here, and nobody finds it. */
   readonly port: NetworkPort;
-  /** Dials the worker: now, or once it listens on this topic. */
+  /** Dials the worker now, or as soon as it listens on this topic. */
   dial(topic: string, connected: (connection: Connection) => void): void;
-  /** Whether what was dialled last is open still. */
+  /** Whether the last dialled connection is still open. */
   readonly isConnected: boolean;
 }
 
-/** @param keys what each side sees as the other's key. */
+/** @param keys the key that each side sees for the other. */
 export function createInProcessNetwork(clock: Clock, keys: { worker: string; client: string }): InProcessNetwork {
   const listening = new Map<string, TopicEvents>();
   const dialling: { readonly topic: string; connected(connection: Connection): void }[] = [];
@@ -97,7 +97,7 @@ class End implements Connection {
   }
 
   end(): void {
-    this.#later(() => this.destroy()); // after what was written
+    this.#later(() => this.destroy()); // after pending writes
   }
 
   listen(on: ConnectionEvents): void {

@@ -1,10 +1,11 @@
 /**
  * The DHT node on this machine's well-known port, through which the nodes of a local mesh find each other. It alone
- * stores announcements, so the mesh is a star: a look-up is one round trip, and no dead node is ever asked. Who binds
- * the port holds the mesh; the kernel decides between those who try at once.
+ * stores announcements, so the mesh is a star: a lookup takes one round trip and never asks a dead node. Whoever binds
+ * the port holds the mesh; the kernel decides if several try at once.
  *
- * Other programs speak this DHT protocol too, and one of them may join the world. So a holder answers a question that
- * only QMesh asks, with a number that is new for each holder: that is how others know it, and see that it changed.
+ * Other programs speak this DHT protocol too, and one of them may be part of the public DHT. So a holder answers a
+ * query that only QMesh sends, with a number unique to each holder: it identifies the holder and reveals when it
+ * changed.
  */
 import type HyperDHT from 'hyperdht';
 import type { Address } from 'hyperdht';
@@ -16,7 +17,7 @@ const pluginName = 'qmesh-local';
 const pluginVersion = 1;
 const commandWho = 0;
 
-/** Registered by the holder to answer, by the others to ask. */
+/** Registered by the holder to answer, by the other members to ask. */
 export class HolderMark extends Plugin {
   readonly #mark: Uint8Array | null;
 
@@ -26,7 +27,7 @@ export class HolderMark extends Plugin {
     this.#mark = mark;
   }
 
-  /** The mark of the node at `address`, in hex; undefined where nobody answers, or one who does not know the question. */
+  /** The mark of the node at `address`, in hex; undefined if it does not answer or does not know the query. */
   async ask(address: Address): Promise<string | undefined> {
     const noAnswer = (): PluginReply => ({ error: 1, value: null });
     const { error, value } = await this.request({ command: commandWho }, address, { retry: false }).catch(noAnswer);
@@ -43,7 +44,7 @@ export class HolderMark extends Plugin {
   override destroy(): void {}
 }
 
-/** Binds the port and answers on it; undefined if somebody else has it. */
+/** Binds the port and answers on it; undefined if another process holds it. */
 export async function holdPort(address: Address, mark: Uint8Array): Promise<HyperDHT | undefined> {
   try {
     const { node } = await bindBootstrapper(address);

@@ -1,12 +1,13 @@
 /**
- * Membership in the mesh of this machine, which survives every one of its members.
+ * Membership in this machine's mesh, which survives the loss of any member.
  *
- * 1. `open`: bind the well-known port, or else ask who holds it, until one of the two works: joined.
- * 2. Every second: try to bind the port (it is free when its holder ended, however it ended), then ask who holds it.
- * 3. A holder that is not the one of before knows nobody: `moved`, and everything has to be announced again.
- * 4. `close`: give the port back, for another member to take.
+ * 1. `open`: binds the well-known port or else asks who holds it, until either works: joined.
+ * 2. Every second: tries to bind the port (it is free once its holder has ended, however it ended), then asks who
+ *    holds it.
+ * 3. A new holder knows nobody: `moved`, and everything has to be announced again.
+ * 4. `close`: releases the port for another member.
  *
- * Streams between members do not pass the holder; they go on while it changes.
+ * Streams between members do not pass through the holder; they continue while it changes.
  */
 import type HyperDHT from 'hyperdht';
 import type { Address } from 'hyperdht';
@@ -16,10 +17,10 @@ import { destroyNode } from './bind-bootstrapper.js';
 import { HolderMark, holdPort } from './local-holder.js';
 
 const checkIntervalMs = 1_000;
-/** Members do not all ask, or try to bind, at the same moment. */
+/** Spreads the members' queries and bind attempts. */
 const checkJitterMs = 200;
 const openRetryMs = 150;
-/** A holder may be starting, or its process busy; a port in strange hands stays silent for longer. */
+/** A holder may be starting or busy; a port held by another program stays silent for longer. */
 const openTimeoutMs = 3_000;
 const markBytes = 16;
 
@@ -42,7 +43,7 @@ export class LocalMesh {
   #timer: TimerHandle;
   #closed = false;
 
-  /** @param node the process's own DHT node, bound. */
+  /** @param node the process's own DHT node, already bound. */
   constructor(node: HyperDHT, address: Address, clock: Clock, random: Random, on: LocalMeshEvents) {
     this.#address = address;
     this.#clock = clock;

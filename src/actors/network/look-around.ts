@@ -1,23 +1,26 @@
-/** A look at a mesh from outside, for the doctor: who holds this machine's port, who of the nodes to start from answers, and how they see this one. */
+/**
+ * Inspects a mesh from outside, for `qmesh doctor`: who holds this machine's port, which bootstrap nodes answer, and
+ * how they see this node.
+ */
 import { lookup } from 'node:dns/promises';
 import HyperDHT, { type Address } from 'hyperdht';
 import { BOOTSTRAP_NODES } from 'hyperdht/lib/constants.js';
 import { destroyNode } from './bind-bootstrapper.js';
 import { HolderMark } from './local-holder.js';
 
-/** Of the nodes that others name. */
+/** Maximum number of nodes named by others that are asked. */
 const maxNamed = 16;
 
 export interface NodeSeen {
   readonly node: Address;
-  /** This node's address, as that one sees it; undefined where it does not answer. */
+  /** This node's address as the other one sees it; undefined if that one does not answer. */
   readonly seenAs: Address | undefined;
   readonly roundTripMs: number | undefined;
-  /** Why not. */
+  /** Why it was not reached. */
   readonly problem: string | undefined;
 }
 
-/** Whether a mesh of QMesh is held at this port of this machine. */
+/** Whether a QMesh mesh is held at this port of this machine. */
 export const isHeld = (address: Address): Promise<boolean> =>
   withNode(address.host, async (node) => {
     const asker = new HolderMark(null);
@@ -25,11 +28,14 @@ export const isHeld = (address: Address): Promise<boolean> =>
     return (await asker.ask(address)) !== undefined;
   });
 
-/** Asks each of them, from one and the same socket. @param host address to bind. */
+/** Asks each of them, all from one socket. @param host address to bind. */
 export const lookAround = (nodes: readonly Address[], host: string): Promise<readonly NodeSeen[]> =>
   withNode(host, (own) => Promise.all(nodes.map((node) => look(own, node))));
 
-/** The same, and then the others on the same machines, which they name: a meeting place has several ports (bootstrap-node.ts). */
+/**
+ * Like `lookAround`, then also asks the other nodes on the same machines that they name: a meeting point has several
+ * ports (bootstrap-node.ts).
+ */
 export const lookAroundAll = (nodes: readonly Address[], host: string): Promise<readonly NodeSeen[]> =>
   withNode(host, async (own) => {
     const given = await Promise.all(nodes.map((node) => look(own, node)));
@@ -64,7 +70,7 @@ async function look(own: HyperDHT, node: Address): Promise<NodeSeen> {
   }
 }
 
-/** Those through which a node joins the world. */
+/** The nodes through which a node joins the public DHT. */
 export const publicNodes = (): readonly Address[] =>
   BOOTSTRAP_NODES.flatMap((text) => {
     const { host, port } = /^(?:[^@]*@)?(?<host>[^:]+):(?<port>\d+)$/.exec(text)?.groups ?? {};

@@ -1,15 +1,15 @@
 /**
- * A Noise stream of Hyperswarm as the `Connection` of ports.ts. What it irons out: a stream without an `error` handler
- * ends the process; one without a data reader never says that it closed; a write of no bytes vanishes, one of more than
- * 16 MiB destroys the connection; a peer that is gone never answers `end`.
+ * Adapts a Hyperswarm Noise stream to the `Connection` of ports.ts. It works around these properties: a stream without
+ * an `error` handler ends the process; one without a data reader never reports that it closed; an empty write vanishes,
+ * one of more than 16 MiB destroys the connection; a peer that is gone never answers `end`.
  */
 import type { NoiseStream } from 'hyperswarm';
 import type { Clock } from '../../runtime/clock.js';
 import type { Connection, ConnectionEvents } from '../ports.js';
 
-/** Well below the 2^24 bytes at which the transport gives up. */
+/** Well below the 2^24 bytes that destroy the transport. */
 const maxWriteBytes = 4 * 1024 * 1024;
-/** How long a peer may take to read what was still to be sent when this side ended. */
+/** How long a peer may take to read pending data after this side ended. */
 const endTimeoutMs = 3_000;
 
 export class NoiseConnection implements Connection {
@@ -18,7 +18,7 @@ export class NoiseConnection implements Connection {
   readonly remoteAddress: string | undefined;
   readonly #stream: NoiseStream;
   readonly #clock: Clock;
-  /** `ending`: no more writes. `destroyed`: no more data either. `closed`: the stream said so. */
+  /** `ending`: no more writes. `destroyed`: no more data either. `closed`: the stream has closed. */
   #state: 'open' | 'ending' | 'destroyed' | 'closed' = 'open';
   #on: ConnectionEvents | undefined;
 
@@ -28,7 +28,7 @@ export class NoiseConnection implements Connection {
     this.remoteKey = Buffer.from(stream.remotePublicKey).toString('hex');
     this.initiator = stream.isInitiator;
     this.remoteAddress = stream.rawStream?.remoteHost ?? undefined;
-    stream.on('error', () => {}); // `close` follows, and says all that matters
+    stream.on('error', () => {}); // `close` follows and is all that matters
     stream.on('close', () => this.#closed());
   }
 
@@ -66,7 +66,7 @@ export class NoiseConnection implements Connection {
     this.#stream.on('data', (bytes: Uint8Array) => {
       if (this.#state === 'open' || this.#state === 'ending') on.data(bytes);
     });
-    this.#stream.on('end', () => this.end()); // the peer ended: without an end of ours the stream stays half closed
+    this.#stream.on('end', () => this.end()); // the peer ended: unless we do too, the stream stays half closed
   }
 
   #closed(): void {

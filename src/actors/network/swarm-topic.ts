@@ -1,6 +1,6 @@
 /**
- * One Hyperswarm on one topic, as the `Topic` of ports.ts. It counts inbound connections itself, since Hyperswarm's own
- * limits do not, keeps every promise of the library to itself, and closes without taking the shared DHT node along.
+ * One Hyperswarm on one topic, as the `Topic` of ports.ts. It counts inbound connections itself, since Hyperswarm's
+ * limits do not apply to them, handles every promise of the library, and closes without destroying the shared DHT node.
  */
 import Hyperswarm, { type DiscoverySession, type NoiseStream } from 'hyperswarm';
 import HyperDHT from 'hyperdht';
@@ -10,23 +10,23 @@ import type { Topic, TopicEvents, TopicOptions } from '../ports.js';
 import { leaseDht } from './dht-lease.js';
 import { NoiseConnection } from './noise-connection.js';
 
-/** Dead peers stay listed for up to 20 minutes; dialling them must not hold up the living. */
+/** Dead peers stay listed for up to 20 minutes; dialling them must not delay live peers. */
 const maxParallelDials = 24;
-/** The first is for peers that were just lost, the last for those that failed thrice. */
+/** The first is for peers that were just lost, the last for those that failed three times. */
 const redialBackoffsMs = [250, 1_000, 5_000, 60_000] as const;
 const redialJitterMs = 100;
-/** Taking back the announcement needs the network, which may be gone. */
+/** Withdrawing the announcement needs the network, which may be gone. */
 const closeTimeoutMs = 1_500;
 
 export interface SwarmShared {
   readonly node: HyperDHT;
   readonly clock: Clock;
-  /** For meshes where every peer is reached at once or not at all. */
+  /** For meshes in which a peer is reached either at once or not at all. */
   readonly dialTimeoutMs: number | undefined;
 }
 
 export class SwarmTopic implements Topic {
-  /** Resolves when this topic has reported its end, and its key pair is free again. Never rejects. */
+  /** Resolves when this topic has reported its end and its key pair is free again. Never rejects. */
   readonly ended: Promise<void>;
   readonly #options: TopicOptions;
   readonly #on: TopicEvents;
@@ -41,7 +41,7 @@ export class SwarmTopic implements Topic {
   #refreshAgain = false;
   #isOver = false;
 
-  /** @param before what has to be over first: an earlier swarm on the same key pair would take back what this one announces. */
+  /** @param before must end first: an earlier swarm with the same key pair would withdraw this one's announcement. */
   constructor(shared: SwarmShared, options: TopicOptions, on: TopicEvents, before: Promise<unknown>) {
     this.#options = options;
     this.#on = on;
@@ -53,7 +53,7 @@ export class SwarmTopic implements Topic {
   refresh(): void {
     if (this.#isOver || !this.#session) return;
     if (this.#refreshing) {
-      this.#refreshAgain = true; // the running one may have asked before the answer changed
+      this.#refreshAgain = true; // the running refresh may have asked before the answer changed
       return;
     }
     this.#refreshing = true;
@@ -88,7 +88,7 @@ export class SwarmTopic implements Topic {
       if (!this.#isOver) this.#on.looked?.();
     };
     if (this.#on.looked) void this.#swarm.flush().then(looked, () => {});
-    // A refused listen would otherwise only show as refreshes that fail for ever.
+    // Otherwise a refused listen would only show as refreshes that fail forever.
     if (this.#options.server) this.#swarm.listen().catch((error: unknown) => this.#fail(error));
   }
 
@@ -115,7 +115,10 @@ export class SwarmTopic implements Topic {
     this.refresh();
   }
 
-  /** After a look-up, not beside it: a dial by key alone goes to where the peer was last, and drops what the look-up found. */
+  /**
+   * After a lookup, not during it: a dial by key alone goes to the peer's last address and discards what the lookup
+   * found.
+   */
   #dialAll(): void {
     for (const key of this.#toDial) {
       const isFound = (this.#swarm?.peers.get(key)?.relayAddresses?.length ?? 0) > 0;

@@ -1,6 +1,7 @@
 /**
- * Acks in the home: a folder `acks/` with one small file for each receipt, so that several programs of one home do not get in each other's way. A
- * file is written before its ack is sent and removed once that has arrived. What a killed program leaves behind, the next one sends.
+ * Acks in the home: a folder `acks/` with one small file per receipt, so that several programs sharing a home do not
+ * interfere. A file is written before its ack is sent and removed once the ack has arrived. What a killed program
+ * leaves behind is sent by the next one.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import { replaceFile } from '../../runtime/replace-file.js';
 import type { Home } from '../home/home.js';
 import type { AckStore, KeptAck } from './ack-post.js';
 
-/** Files read at most. */
+/** Maximum number of files read. */
 const maxFiles = 1_000;
 
 const schema = z.object({ worker: publicKey, id: requestId, ack: ackSchema });
@@ -59,6 +60,6 @@ function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
-    return []; // there is none yet
+    return []; // the folder does not exist yet
   }
 }

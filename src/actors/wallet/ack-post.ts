@@ -1,9 +1,10 @@
 /**
- * Delivers a client's acks to its workers. An ack is stored before it is sent, and until it has arrived: if it could not be sent, or its connection
- * was lost within seconds, it is sent again on the next connection to that worker, for a day. Arriving twice does no harm.
+ * Delivers a client's acks to its workers. An ack is stored before it is sent and until it has arrived: if it could not
+ * be sent, or its connection was lost within seconds, it is sent again on the next connection to that worker, for a
+ * day. Arriving twice does no harm.
  *
- * If acks are stored only in memory, a client that is killed loses those that were not sent, and their workers are not paid. It never signs
- * others in their place, since it has forgotten the orders as well.
+ * If acks are stored only in memory, a killed client loses the unsent ones, and their workers are not paid. It never
+ * signs replacements, since it has forgotten the orders as well.
  */
 import { encodeFrame } from '../../protocol/frame.js';
 import { protocolVersion } from '../../protocol/messages.js';
@@ -13,23 +14,23 @@ import type { Clock, TimerHandle } from '../../runtime/clock.js';
 import type { Logger } from '../../runtime/log.js';
 import type { Connection } from '../ports.js';
 
-/** Acks on their way. Beyond that, none are sent. */
+/** Maximum number of acks on their way; beyond that, no more are sent. */
 export const maxUnarrived = 1_000;
-/** An ack has arrived if its connection stands this long after it was written. */
+/** An ack counts as arrived if its connection is still open this long after the write. */
 export const arrivedAfterMs = 10_000;
 
 export interface KeptAck {
   readonly worker: string;
-  /** Of the request. */
+  /** ID of the request. */
   readonly id: string;
   readonly ack: Ack;
 }
 
-/** Where acks wait until they have arrived. If the store is a disk, the ack is on it when `keep` returns. */
+/** Where acks wait until they have arrived. A store on disk has written the ack when `keep` returns. */
 export interface AckStore {
-  /** The oldest first. */
+  /** Oldest first. */
   load(): readonly KeptAck[];
-  /** @throws where it cannot be kept. */
+  /** @throws if it cannot be stored. */
   keep(kept: KeptAck): void;
   drop(kept: KeptAck): void;
 }
@@ -38,7 +39,7 @@ export const acksInMemory: AckStore = { load: () => [], keep: () => {}, drop: ()
 
 interface Unarrived {
   readonly kept: KeptAck;
-  /** Runs while it was written to a connection that still stands. */
+  /** Runs while the connection that it was written to is open. */
   timer: TimerHandle;
 }
 
@@ -89,7 +90,7 @@ export class AckPost {
     return true;
   }
 
-  /** Connections are closed in order, so what was written to them arrives. */
+  /** Connections are closed gracefully after this, so what was written to them arrives. */
   close(): void {
     for (const unarrived of [...this.#unarrived.values()]) {
       this.#clock.clearTimeout(unarrived.timer);

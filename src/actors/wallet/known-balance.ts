@@ -1,9 +1,10 @@
 /**
- * The last known balance of this home's account, in `balance.json`: for a program that asks one question and has no time to look the balance up.
- * Nobody else relies on it: a worker goes by its own ledger, and a client that offers more than that goes on as a guest.
+ * The last known balance of this home's account, in `balance.json`, for a program that asks one question and has no
+ * time to look the balance up. Nothing depends on it being right: a worker goes by its own ledger, and a client that
+ * offers more than that continues as a guest.
  *
- * A new account is known to have nothing. Of an account brought here from another home nothing is known, nor of one that had nothing a day ago:
- * it may have earned something since, and finding out costs one refused offer.
+ * A new account is known to be empty. The balance is unknown for an account brought here from another home, and for one
+ * whose balance was too small a day ago: it may have earned something since, and finding out costs one refused offer.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,13 +20,13 @@ import type { Ledger } from '../scores/ledger.js';
 
 const schema = z.object({ account: publicKey, millipoints: z.number().int() });
 
-/** Too little to offer anything is taken for the balance this long. */
+/** How long a balance too small to offer anything is believed. */
 export const emptyForMs = 86_400_000;
 
 export interface KnownBalance {
-  /** Millipoints; undefined where it was never known. */
+  /** Millipoints; undefined if never known. */
   read(): number | undefined;
-  /** The same for somebody who is about to offer some of it: undefined also where it was too little, and that was long ago. */
+  /** For an account about to make an offer: also undefined if the balance was too small, and that was long ago. */
   readToOffer(nowMs: number): number | undefined;
   write(millipoints: number): void;
 }
@@ -49,7 +50,7 @@ export function balanceIn({ path }: Home, account: string, log: Logger): KnownBa
       return known !== undefined && isEmpty(known) && nowMs - changedAtMs(file) >= emptyForMs ? undefined : known;
     },
     write(millipoints) {
-      if (millipoints === read() && !isEmpty(millipoints)) return; // the date of an empty one matters
+      if (millipoints === read() && !isEmpty(millipoints)) return; // an empty balance is rewritten for its date
       try {
         replaceFile(file, `${JSON.stringify({ account, millipoints })}\n`, { mode: 0o600 });
       } catch (error) {
@@ -59,13 +60,17 @@ export function balanceIn({ path }: Home, account: string, log: Logger): KnownBa
   };
 }
 
-/** Unix milliseconds; long ago for a file that is gone by now. */
+/** Unix milliseconds; 0 for a file that no longer exists. */
 const changedAtMs = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-/** Receipts come in bursts, and are written down together. */
+/** Receipts come in bursts and are written together. */
 const keepMs = 1_000;
 
-/** Keeps the file in step with the ledger of a running worker, so that it is right even if the worker is killed. @returns the function that stops it. */
+/**
+ * Keeps the file in step with a running worker's ledger, so that it is right even if the worker is killed.
+ *
+ * @returns stop
+ */
 export function keepInStep(known: KnownBalance, account: string, ledger: Ledger, clock: Clock): () => void {
   let timer: TimerHandle;
   const write = (): void => {

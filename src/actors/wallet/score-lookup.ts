@@ -1,6 +1,7 @@
 /**
- * Looks points up for a program that is no worker: it joins the score network as a client, fetches what it lacks by anti-entropy, checks every
- * certificate by its own policy, and folds. It attests nothing, and nobody waits for it.
+ * Looks points up for a program that is not a worker: it joins the score network as a client, fetches what it lacks by
+ * anti-entropy, checks every certificate by its own policy, and folds it into its ledger. It attests nothing, and
+ * nobody waits for it.
  */
 import type { KeyPair } from '../../protocol/keys.js';
 import { topicName } from '../../protocol/topics.js';
@@ -19,26 +20,26 @@ export interface ScoreLookupOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** Whoever asks; its account need not be known to anybody. */
+  /** The asking identity; nobody needs to know its account. */
   readonly identity: KeyPair;
   readonly networkPrefix: string;
   readonly policy: ValidatorPolicy;
   readonly minters?: Minters;
-  /** What is known already, and where what is fetched is stored. Default: in memory. */
+  /** What is known already, and where fetched items are stored. Default: in memory. */
   readonly ledger?: Ledger;
   /** Default: in this thread. */
   readonly checks?: ScoreChecks;
 }
 
-/** Workers to compare with: each of them has nearly everything. */
+/** Workers to compare with; each has nearly everything. */
 const maxConnections = 8;
-/** If nothing has come for this long, this node has what its workers have. */
+/** If nothing has arrived for this long, this node has what its workers have. */
 const quietMs = 1_000;
 const pollMs = 100;
 
 export class ScoreLookup {
   readonly ledger: Ledger;
-  /** Its children in a tree that has a DHT node, `names.dht`, which tells `names.topic('scores')`. */
+  /** Its actors, for a tree with a DHT node named `names.dht` that notifies `names.topic('scores')`. */
   readonly children: readonly ChildSpec[];
   readonly #deps: ScoreDeps;
   #changedAtMs: number;
@@ -60,19 +61,20 @@ export class ScoreLookup {
     this.children = [consensus(this.#deps), scorePeers(this.#deps), scoreTopic(this.#deps)];
   }
 
-  /** Workers that it is connected to. */
+  /** Number of connected workers. */
   get workers(): number {
     return this.#deps.scorePeers.workers().size;
   }
 
-  /** Millipoints, as far as is known by now. */
+  /** Millipoints, as far as known now. */
   balanceOf(account: string): number {
     return this.ledger.balanceOf(account);
   }
 
   /**
-   * Calls `ready` with the number of workers it found, once this node has what they have or `atMostMs` have passed.
-   * @returns the function that ends the wait.
+   * Calls `ready` with the number of workers found, once this node has what they have or `atMostMs` have passed.
+   *
+   * @returns cancel
    */
   whenInStep(atMostMs: number, ready: (workers: number) => void): () => void {
     const { clock } = this.#deps;

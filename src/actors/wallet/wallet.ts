@@ -1,12 +1,13 @@
 /**
- * A client's side of the ledger: it signs orders within its balance, checks the receipts that come back, and acknowledges those that match what was
- * received. It lives outside the actors of a client, since a receipt may come after its request is over.
+ * A client's side of the ledger: it signs orders within its balance, checks the receipts that come back, and
+ * acknowledges those that match what was received. It lives outside the client's actors, since a receipt may arrive
+ * after its request is over.
  *
- * 1. `order`: one each time a prompt is sent to a worker. Its price is reserved. The salt stays the same for the same id at the same worker,
- *    so that a result the worker has kept is recognised.
- * 2. `settle`: the receipt of a result is compared with what arrived, and an ack is handed to `ack-post.ts`.
+ * 1. `order`: called each time a prompt is sent to a worker. Its price is reserved. The salt stays the same for the
+ *    same id at the same worker, so that a result the worker has kept is recognised.
+ * 2. `settle`: compares the receipt of a result with what arrived, and hands an ack to `ack-post.ts`.
  *
- * An order is forgotten with its result, so there is one ack for an order, whatever receipts its worker sends.
+ * An order is forgotten with its result, so an order gets at most one ack, whatever receipts its worker sends.
  */
 import type { KeyPair } from '../../protocol/keys.js';
 import { limits } from '../../protocol/limits.js';
@@ -21,11 +22,11 @@ import type { Random } from '../../runtime/random.js';
 import type { AckPost } from './ack-post.js';
 import type { Connection } from '../ports.js';
 
-/** Requests whose receipts may still come. The oldest is forgotten first. */
+/** Requests whose receipts may still arrive. The oldest is forgotten first. */
 const maxOrdered = 4_096;
-/** An older balance is looked up again when the next order is made. */
+/** An older balance is looked up again with the next order. */
 const balanceFreshMs = 30_000;
-/** A balance looked up this much later includes what was paid, since a certificate takes seconds. */
+/** A balance looked up this much later includes the payment, since a certificate takes seconds. */
 const certifiedAfterMs = 10_000;
 const saltBytes = 16;
 
@@ -33,13 +34,13 @@ export interface WalletOptions {
   readonly identity: KeyPair;
   /** The inference topic of this mesh. */
   readonly network: string;
-  /** What one request may cost at most, in millipoints. */
+  /** Maximum price of one request, in millipoints. */
   readonly maxPrice: number;
-  /** Looks the balance up, in millipoints; undefined if nobody knows. Calls back once. */
+  /** Looks the balance up, in millipoints; undefined if unknown. Calls back once. */
   readonly balance: (found: (millipoints: number | undefined) => void) => void;
   /** Called with what is paid. */
   readonly paid?: (millipoints: number) => void;
-  /** Called when an account of which nothing was known turns out to have nothing. */
+  /** Called when an account with unknown balance turns out to be empty. */
   readonly foundEmpty?: () => void;
   readonly post: AckPost;
   readonly clock: Clock;
@@ -57,13 +58,13 @@ export interface Settled {
 interface Made {
   readonly order: Order;
   readonly sentAtMs: number;
-  /** What the client held when it asked. */
+  /** The text the client already had when it asked. */
   readonly resumeText: string;
 }
 
 interface Ordered {
   readonly salt: string;
-  /** By hash: a worker that was asked again may still answer the first order. */
+  /** By hash: a worker that was asked twice may still answer the first order. */
   readonly orders: Map<string, Made>;
   /** Length of the text received since the prompt was last sent. */
   heardChars: number;
@@ -82,7 +83,7 @@ export class Wallet {
   readonly #ordered = new Map<string, Ordered>();
   /** By the hash of the order. */
   readonly #reserved = new Map<string, Reserved>();
-  /** Undefined if nobody knew yet: then the full price is offered, and a worker that knows of less says so. */
+  /** Undefined if unknown: then the full price is offered, and a worker that knows of less refuses it. */
   #balance: number | undefined = 0;
   #askedAtMs = -Infinity;
 
@@ -149,7 +150,9 @@ export class Wallet {
     return { order, salt };
   }
 
-  /** A worker refused the offer because it knows of less. A wallet that knows its balance keeps offering elsewhere. */
+  /**
+   * A worker refused the offer because its ledger shows less. A wallet that knows its balance keeps offering elsewhere.
+   */
   refused(): void {
     if (this.#balance !== undefined) return;
     this.#balance = 0;
@@ -170,7 +173,7 @@ export class Wallet {
     for (const hash of ordered?.orders.keys() ?? []) this.#reserved.delete(hash);
   }
 
-  /** The request has a result there. @returns what was acknowledged, if anything. */
+  /** The request has a result from this worker. @returns what was acknowledged, if anything. */
   settle(worker: string, result: InferenceResultMessage): Settled | undefined {
     const { clock, log } = this.#options;
     const ordered = this.#take(worker, result.id);
@@ -204,14 +207,14 @@ export class Wallet {
     this.#options.post.connected(connection);
   }
 
-  /** What was not answered there will not be paid for. */
+  /** Requests unanswered on this connection will not be paid for. */
   disconnected(connection: Connection): void {
     if (!this.#options.post.disconnected(connection)) return;
     for (const [hash, { worker, endedAtMs }] of this.#reserved)
       if (worker === connection.remoteKey && endedAtMs === undefined) this.#reserved.delete(hash);
   }
 
-  /** The client closes its connections in order. */
+  /** Call before the client closes its connections. It closes them gracefully, so acks already written arrive. */
   close(): void {
     this.#options.post.close();
   }
@@ -232,9 +235,9 @@ export class Wallet {
     const sentAtMs = this.#options.clock.monotonicMs();
     const key = keyOf(worker, order.id);
     const orders = this.#ordered.get(key)?.orders ?? new Map<string, Made>();
-    for (const hash of orders.keys()) this.#reserved.delete(hash); // it is one request, and is paid once
+    for (const hash of orders.keys()) this.#reserved.delete(hash); // they are one request, paid once
     orders.set(objectHash('order', order), { order, sentAtMs, resumeText });
-    this.#ordered.delete(key); // to the end
+    this.#ordered.delete(key); // moves it to the end
     this.#ordered.set(key, { salt, orders, heardChars: 0, heardAtMs: sentAtMs });
     this.#reserve(order, undefined);
     if (this.#ordered.size > maxOrdered) for (const oldest of this.#ordered.keys()) return this.#forget(oldest);
