@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page, Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { QMeshClient } from '../../src/index.js';
+import { QMeshClient } from '../support/built-client.js';
 import { noBrowser, openBrowser, openPage, type WatchedPage } from '../support/browser.js';
 import { signalProcess } from '../support/signal.js';
 import { startTestnet, WorkerProcess } from '../support/worker-process.js';

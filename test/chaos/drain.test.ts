@@ -4,29 +4,23 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
-import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { askWorker } from '../../src/actors/control/ask.js';
 import type { WorkerReport } from '../../src/actors/control/messages.js';
 import { lockHome } from '../../src/actors/home/home.js';
-import type { QMeshClient } from '../../src/client/client.js';
 import { expectedCount } from '../../src/gguf/demo-model.js';
+import { QMeshClient } from '../support/built-client.js';
 import { until } from '../support/real-network.js';
 import { isAlive, startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
 /** Some seconds. */
 const tokens = 3_500;
 let testnet: Testnet;
-/** The built one: its proofs of work, for a worker whose owner it is not, are found on a thread of its own. */
 let client: QMeshClient;
-let Client: typeof QMeshClient;
 let first: WorkerProcess;
 let second: WorkerProcess;
 
 beforeAll(async () => {
-  const entry = join(import.meta.dirname, '../..', process.env.QMESH_DIST ?? 'dist', 'client/client.js');
-  ({ QMeshClient: Client } = (await import(pathToFileURL(entry).href)) as { QMeshClient: typeof QMeshClient });
   testnet = await startTestnet();
 });
 afterAll(() => testnet.destroy());
@@ -50,7 +44,7 @@ async function streamBesideAnother(drainMs: number) {
   const env = { QMESH_DRAIN_MS: String(drainMs) };
   [first, second] = await Promise.all([WorkerProcess.start(testnet, env), WorkerProcess.start(testnet, env)]);
   const ids = (await Promise.all([first.ready(), second.ready()])).map(({ workerId }) => workerId);
-  client = await Client.connect({ bootstrap: testnet.bootstrap, host: '127.0.0.1', identity: first.owner });
+  client = await QMeshClient.connect({ bootstrap: testnet.bootstrap, host: '127.0.0.1', identity: first.owner });
   await until(() => ids.every(isOffered), 'both workers are known');
   const request = { prompt: 'count from 3', options: { temperature: 0, maxTokens: tokens }, patienceMs: 30_000 };
   const stream = client.stream(request);

@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import type { AnyActorRef } from 'xstate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningWorker } from '../../src/actors/worker/start-worker.js';
-import { QMeshClient } from '../../src/client/client.js';
+import { QMeshClient } from '../support/built-client.js';
 import { expectedCount } from '../../src/gguf/demo-model.js';
 import { keyPairFromSeed } from '../../src/protocol/keys.js';
 import { circuitRules } from '../../src/rules/circuit.js';

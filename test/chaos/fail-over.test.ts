@@ -4,8 +4,6 @@
  * also prints how long the stream stood still. About a minute.
  */
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { AskAnswer } from '../../src/actors/ask/answer.js';
 import { createHyperswarmNetwork } from '../../src/actors/network/hyperswarm-network.js';
@@ -18,19 +16,18 @@ import { nullLogger } from '../../src/runtime/log.js';
 import { systemRandom } from '../../src/runtime/random.js';
 import { CuttableNetwork } from '../support/cuttable-network.js';
 import { until } from '../support/real-network.js';
-import type { QMeshClient as Client, WorkerView } from '../../src/client/client.js';
+import type { WorkerView } from '../../src/client/client.js';
 import { createWorkSolver } from '../../src/actors/ask/work-solver.js';
 import type { Answer, Failover, RequestError } from '../../src/client/answer-stream.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { signalProcess } from '../support/signal.js';
 import { writeSlowModel } from '../support/slow-model.js';
+import { dist, QMeshClient } from '../support/built-client.js';
 import { isSoak } from '../support/soak.js';
 import { holdsFile, startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
 /** The client as it is built: its proofs of work are found in a thread, and a busy machine asks guests for them. */
-const dist = pathToFileURL(`${resolve(import.meta.dirname, '../..', process.env.QMESH_DIST ?? 'dist')}/`);
-const { QMeshClient } = (await import(new URL('index.js', dist).href)) as { QMeshClient: typeof Client };
 
 const tokens = 64;
 /** After which token the worker is hurt. */
@@ -100,7 +97,7 @@ interface Hurt {
 
 /** Asks `victim`, and hurts it after so many tokens. Who answers is for the client to choose: another one is asked off again. */
 async function askAndHurt(
-  client: Client,
+  client: QMeshClient,
   victim: WorkerProcess,
   request: { kind: Kind; after: number; deadlineMs?: number; patienceMs?: number },
   hurt: (victim: WorkerProcess) => void,
@@ -135,11 +132,11 @@ async function askAndHurt(
   throw new Error('the worker that was to be hurt was never asked');
 }
 
-const connectAs = (owned: WorkerProcess | undefined): Promise<Client> =>
+const connectAs = (owned: WorkerProcess | undefined): Promise<QMeshClient> =>
   QMeshClient.connect({ bootstrap: testnet.bootstrap, host: '127.0.0.1', ...(owned && { identity: owned.owner }) });
 
 /** A worker that was restarted is found by the next look around, which may take half a minute. */
-async function connected(client: Client, count: number, served: readonly Kind[]): Promise<Client> {
+async function connected(client: QMeshClient, count: number, served: readonly Kind[]): Promise<QMeshClient> {
   const isUp = ({ status }: WorkerView): boolean => status.models.length === served.length;
   await until(() => client.workers().filter(isUp).length >= count, `${count} workers known`, 90_000);
   return client;

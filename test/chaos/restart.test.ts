@@ -3,20 +3,16 @@
  * nothing of its queue, and its clients' streams go on. About 20 s; with more rounds in the soak.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { QMeshClient as Client } from '../../src/client/client.js';
 import { expectedKeyed, keyedKeys } from '../../src/gguf/keyed-model.js';
 import { Account, Mesh, frameOfBytes, type WireClient } from '../integration/conformance/wire-client.js';
+import { QMeshClient } from '../support/built-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { until } from '../support/real-network.js';
 import { writeSlowModel } from '../support/slow-model.js';
 import { isSoak } from '../support/soak.js';
 import { startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
-
-const dist = pathToFileURL(`${resolve(import.meta.dirname, '../..', process.env.QMESH_DIST ?? 'dist')}/`);
-const { QMeshClient } = (await import(new URL('index.js', dist).href)) as { QMeshClient: typeof Client };
 
 const rounds = isSoak ? 20 : 1;
 const roundMs = 100_000;
@@ -27,7 +23,7 @@ const villain = new Account();
 const models = new ModelFolder();
 let testnet: Testnet;
 let worker: WorkerProcess;
-let client: Client;
+let client: QMeshClient;
 let mesh: Mesh;
 
 beforeAll(async () => {

@@ -4,7 +4,7 @@
  */
 import process from 'node:process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { QMeshClient } from '../../src/client/client.js';
+import { QMeshClient } from '../support/built-client.js';
 import { expectedCount } from '../../src/gguf/demo-model.js';
 import { signalProcess } from '../support/signal.js';
 import { startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';

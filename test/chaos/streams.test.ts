@@ -3,7 +3,7 @@
  * and a cancel while a long prompt is being read. About 20 s.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { QMeshClient } from '../../src/client/client.js';
+import { QMeshClient } from '../support/built-client.js';
 import { expectedKeyed, keyedKeys, keyedSteps } from '../../src/gguf/keyed-model.js';
 import { seededRandom } from '../../src/runtime/random.js';
 import { Account, Mesh } from '../integration/conformance/wire-client.js';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Answer } from '../../src/client/answer-stream.js';
-import { QMeshClient } from '../../src/client/client.js';
+import { QMeshClient } from '../support/built-client.js';
 import { demoModelName, expectedCount } from '../../src/gguf/demo-model.js';
 import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { Account, Mesh } from '../integration/conformance/wire-client.js';

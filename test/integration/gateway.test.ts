@@ -6,7 +6,7 @@ import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import { QMeshClient } from '../../src/client/client.js';
+import { QMeshClient } from '../support/built-client.js';
 import { expectedCount } from '../../src/gguf/demo-model.js';
 import { CommandLine, type Command } from '../support/command.js';
 import { ModelFolder } from '../support/engine-harness.js';

@@ -5,9 +5,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadIdentity } from '../../src/actors/home/identity.js';
 import { openHome } from '../../src/actors/home/home.js';
-import type { QMeshClient } from '../../src/client/client.js';
 import { nullLogger } from '../../src/runtime/log.js';
 import { systemRandom } from '../../src/runtime/random.js';
+import { QMeshClient } from '../support/built-client.js';
 import { CommandLine, freePort, type Command } from '../support/command.js';
 import { isSoak } from '../support/soak.js';
 
@@ -16,8 +16,6 @@ const requests = isSoak ? 200 : 16;
 const timeout = 600_000;
 
 const cli = new CommandLine();
-/** The built one: it proves work in a thread. */
-let sdk: { readonly QMeshClient: typeof QMeshClient };
 let bootstrap: string;
 let homes: string[];
 let ids: string[];
@@ -36,7 +34,6 @@ const envOf = (home: string): Record<string, string> => ({
 });
 
 beforeAll(async () => {
-  sdk = (await import(new URL('../../dist/index.js', import.meta.url).href)) as typeof sdk;
   bootstrap = `local:${await freePort()}`;
   homes = await Promise.all([1, 2, 3, 4].map(() => cli.folder()));
   ids = homes.map((home) => loadIdentity(openHome(home), systemRandom, nullLogger).keyPair.publicKeyHex);
@@ -112,7 +109,7 @@ async function ask(client: QMeshClient, i: number, worker: string) {
 }
 
 async function join(home: string): Promise<QMeshClient> {
-  const client = await sdk.QMeshClient.connect({ bootstrap, home });
+  const client = await QMeshClient.connect({ bootstrap, home });
   clients.push(client);
   return client;
 }

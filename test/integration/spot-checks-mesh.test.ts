@@ -2,13 +2,14 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createHyperswarmNetwork } from '../../src/actors/network/hyperswarm-network.js';
 import type { RunningWorker } from '../../src/actors/worker/start-worker.js';
-import { QMeshClient, type CheckedAnswer } from '../../src/client/client.js';
+import type { CheckedAnswer } from '../../src/client/client.js';
 import { keyPairFromSeed } from '../../src/protocol/keys.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { nullLogger } from '../../src/runtime/log.js';
 import { systemRandom } from '../../src/runtime/random.js';
 import { lying } from '../simulation/world/lies.js';
 import { countFrom } from '../simulation/world/sim-engine.js';
+import { QMeshClient } from '../support/built-client.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { startWorkerHere } from '../support/worker-in-process.js';
 import { startTestnet, type Testnet } from '../support/worker-process.js';

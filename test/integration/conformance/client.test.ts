@@ -2,22 +2,15 @@
  * Our client against a stranger's worker, which is right in its own way, or wrong. Each case has a mesh of its own. Where the worker is
  * wrong, another one that has no free slot is there, too: it goes on with the request. About 10 s.
  */
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { QMeshClient } from '../../../src/client/client.js';
+import { QMeshClient } from '../../support/built-client.js';
 import { startTestnet, type Testnet } from '../../support/worker-process.js';
 import { frameOfBytes } from './wire-client.js';
 import { WireWorker, type Script } from './wire-worker.js';
 
-/** The built one: what people install. */
-const dist = resolve(import.meta.dirname, '../../..', process.env.QMESH_DIST ?? 'dist', 'index.js');
-
 let testnet: Testnet;
-let sdk: { readonly QMeshClient: typeof QMeshClient };
 beforeAll(async () => {
   testnet = await startTestnet();
-  sdk = (await import(pathToFileURL(dist).href)) as typeof sdk;
 });
 afterAll(() => testnet.destroy());
 
@@ -28,7 +21,7 @@ async function ask(workers: readonly { script: Script; status?: object; greets?:
   const network = `case-${++meshes}`;
   const there = workers.map((worker) => new WireWorker({ bootstrap: testnet.nodes, network, ...worker }));
   await Promise.all(there.map(({ announced }) => announced));
-  const client = await sdk.QMeshClient.connect({ bootstrap: { kind: 'nodes', nodes: testnet.nodes }, network });
+  const client = await QMeshClient.connect({ bootstrap: { kind: 'nodes', nodes: testnet.nodes }, network });
   try {
     await expect.poll(() => (workers[0]?.greets === false ? there.length : client.workers().length)).toBe(there.length);
     const request = { prompt: 'hi', ...(patienceMs === undefined ? {} : { patienceMs }) };

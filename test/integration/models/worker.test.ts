@@ -6,11 +6,11 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { QMeshClient as Client } from '../../../src/client/client.js';
 import { expectedCount } from '../../../src/gguf/demo-model.js';
 import { writeModel } from '../../../src/gguf/models.js';
+import { dist, QMeshClient } from '../../support/built-client.js';
 import { writeHostileModels } from '../../support/hostile-models.js';
 import { closeMesh, mebibyte, newFolder } from '../../support/model-mesh.js';
 import { ScriptProcess } from '../../support/script-process.js';
@@ -18,9 +18,6 @@ import { until } from '../../support/real-network.js';
 import { holdsFile, startTestnet, WorkerProcess, type Testnet } from '../../support/worker-process.js';
 
 const root = resolve(import.meta.dirname, '../../..');
-const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
-const index = pathToFileURL(join(dist, 'index.js')).href;
-const { QMeshClient } = (await import(index)) as { QMeshClient: typeof Client };
 
 let testnet: Testnet;
 const workers: WorkerProcess[] = [];
@@ -108,7 +105,7 @@ describe('a worker that lacks its model', () => {
     const path = join(newFolder(), 'good-name.gguf');
     writeFileSync(path, readFileSync(hostile!.path));
     const script = join(root, 'test/support/model-seeder.mjs');
-    const seeder = new ScriptProcess(script, [dist, testnet.bootstrap, newFolder(), path]);
+    const seeder = new ScriptProcess(script, [fileURLToPath(dist), testnet.bootstrap, newFolder(), path]);
     scripts.push(seeder);
     await seeder.says('seeding');
     const worker = await startWorker({ QMESH_MODEL: 'qmesh-demo,good-name' });
