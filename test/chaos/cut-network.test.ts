@@ -5,9 +5,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { dist } from '../support/dist.js';
 import { Namespaces, whyNoNamespaces, type Host } from '../support/namespaces.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { until } from '../support/real-network.js';
@@ -15,7 +16,6 @@ import { writeSlowModel } from '../support/slow-model.js';
 import { WorkerProcess } from '../support/worker-process.js';
 
 const root = join(import.meta.dirname, '../..');
-const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 const whySkipped = process.env.QMESH_SOAK === '1' ? whyNoNamespaces() : 'a soak';
 
 const tokens = 64;

@@ -4,6 +4,8 @@
  * also prints how long the stream stood still. About a minute.
  */
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { AskAnswer } from '../../src/actors/ask/answer.js';
 import { createHyperswarmNetwork } from '../../src/actors/network/hyperswarm-network.js';
@@ -23,7 +25,8 @@ import { expectedKeyed } from '../../src/gguf/keyed-model.js';
 import { ModelFolder } from '../support/engine-harness.js';
 import { signalProcess } from '../support/signal.js';
 import { writeSlowModel } from '../support/slow-model.js';
-import { dist, QMeshClient } from '../support/built-client.js';
+import { QMeshClient } from '../support/built-client.js';
+import { dist } from '../support/dist.js';
 import { isSoak } from '../support/soak.js';
 import { holdsFile, startTestnet, WorkerProcess, type Testnet } from '../support/worker-process.js';
 
@@ -259,7 +262,7 @@ describe('a network that is cut', () => {
     const [victim, survivor] = (await startWorkers(2, ['demo'])) as [WorkerProcess, WorkerProcess];
     const { workerId } = await victim.ready();
     const ambient = { clock: systemClock, random: systemRandom, log: nullLogger };
-    const solver = createWorkSolver(new URL('actors/ask/work-search.js', dist));
+    const solver = createWorkSolver(pathToFileURL(join(dist, 'actors/ask/work-search.js')));
     const network = new CuttableNetwork(
       createHyperswarmNetwork({ ...ambient, bootstrap: { kind: 'nodes', nodes: testnet.nodes }, host: '127.0.0.1' }),
     );

@@ -6,15 +6,15 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openLedger } from '../../src/actors/scores/ledger.js';
 import { openScoreStore, type ScoreStore, type StoredCertificate } from '../../src/actors/scores/score-store.js';
 import { foldLedger, mintDayOf, type LedgerEntry } from '../../src/rules/ledger.js';
+import { dist } from '../support/dist.js';
 import { isSoak } from '../support/soak.js';
 
 const root = join(import.meta.dirname, '../..');
-const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 const rounds = isSoak ? 200 : 20;
 
 /** Writes from this group on until it is killed, some time after the first acknowledgement. @returns what was acknowledged */

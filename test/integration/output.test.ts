@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { dist } from '../support/dist.js';
 import { processEnv } from '../support/own-temporary-folder.js';
 
-const dist = resolve(import.meta.dirname, '../..', process.env.QMESH_DIST ?? 'dist');
 let home: string;
 
 beforeAll(async () => {

@@ -4,15 +4,15 @@
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TopSnapshot } from '../../src/cli/top/snapshot.js';
 import { CommandLine, freePort } from '../support/command.js';
+import { dist } from '../support/dist.js';
 import { fencedBlocks } from '../support/pages.js';
 
 const root = join(import.meta.dirname, '../..');
-const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 const timeout = 120_000; // programs start slowly on a machine that does much else
 const cli = new CommandLine();
 let env: { QMESH_HOME: string; QMESH_BOOTSTRAP: string; QMESH_ADMIN: string; QMESH_THREADS: string };

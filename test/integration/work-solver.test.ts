@@ -1,10 +1,12 @@
 /** Proofs of work found on a thread: the main thread goes on meanwhile, and what is given up costs nothing more. */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createWorkSolver, maxSolvableBits, type WorkSolverThread } from '../../src/actors/ask/work-solver.js';
 import { provesWork, type WorkTask } from '../../src/protocol/work.js';
+import { dist } from '../support/dist.js';
 
-const dist = process.env.QMESH_DIST ?? 'dist';
-const entry = new URL(`../../${dist}/actors/ask/work-search.js`, import.meta.url);
+const entry = pathToFileURL(join(dist, 'actors/ask/work-search.js'));
 
 let solver: WorkSolverThread | undefined;
 afterEach(() => solver?.close());

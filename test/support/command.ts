@@ -4,10 +4,10 @@ import { createSocket } from 'node:dgram';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { dist } from './dist.js';
 import { processEnv } from './own-temporary-folder.js';
 
 const root = join(import.meta.dirname, '../..');
-const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 
 export interface Ended {
   /** Exit code, or the name of the signal that ended it. */

@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
+import { pathToFileURL } from 'node:url';
 
+import { dist } from './dist.js';
 import { forkEngine } from '../../src/actors/engine-process.js';
 import type { EngineCommand, EngineEvent, LoadedModel, LoadOptions, RunRequest } from '../../src/engine/messages.js';
 import { writeModel, type ModelKind } from '../../src/gguf/models.js';
@@ -27,8 +28,7 @@ export interface StartedRun {
 }
 
 /** The built engine; `npm test` builds it first. */
-const dist = process.env.QMESH_DIST ?? 'dist';
-export const engineEntry = new URL(`../../${dist}/engine/main.js`, import.meta.url);
+export const engineEntry = pathToFileURL(join(dist, 'engine/main.js'));
 
 /** One compute thread: on a busy machine two would spin and wait for each other. */
 const threads = 1;

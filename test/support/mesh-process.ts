@@ -1,11 +1,11 @@
 /** Starts test/support/mesh-node.mjs, and waits for its output. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { dist } from './dist.js';
 
 const root = join(import.meta.dirname, '../..');
-const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 
 export interface MeshLine {
   readonly event: string;

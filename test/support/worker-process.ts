@@ -7,8 +7,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { dist } from './dist.js';
 import { keyPairFromSeed, type KeyPair } from '../../src/protocol/keys.js';
 import { processEnv } from './own-temporary-folder.js';
 import { signalProcess } from './signal.js';
@@ -19,8 +20,7 @@ const createTestnet = require('hyperdht/testnet.js') as (
   options: { host: string },
 ) => Promise<{ bootstrap: { host: string; port: number }[]; destroy(): Promise<void> }>;
 
-const root = join(import.meta.dirname, '../..');
-const workerPath = resolve(root, process.env.QMESH_DIST ?? 'dist', 'worker.js');
+const workerPath = join(dist, 'worker.js');
 const readyMs = 45_000;
 const stopMs = 10_000;
 

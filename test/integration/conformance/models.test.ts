@@ -2,16 +2,16 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeModel } from '../../../src/gguf/models.js';
+import { dist } from '../../support/dist.js';
 import { until } from '../../support/real-network.js';
 import { ScriptProcess } from '../../support/script-process.js';
 import { startTestnet, type Testnet } from '../../support/worker-process.js';
 import { ModelsStranger, modelsTopic, type Peer } from './models-wire.js';
 
-const dist = resolve(import.meta.dirname, '../../..', process.env.QMESH_DIST ?? 'dist');
 const folder = mkdtempSync(join(tmpdir(), 'qmesh-conformance-'));
 let testnet: Testnet;
 let stranger: ModelsStranger;

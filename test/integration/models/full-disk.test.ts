@@ -5,11 +5,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { writeModel } from '../../../src/gguf/models.js';
+import { dist } from '../../support/dist.js';
 import { closeMesh, mebibyte, newFolder } from '../../support/model-mesh.js';
 import { isSoak } from '../../support/soak.js';
 
 const root = resolve(import.meta.dirname, '../../..');
-const command = join(resolve(root, process.env.QMESH_DIST ?? 'dist'), 'cli/qmesh.js');
+const command = join(dist, 'cli/qmesh.js');
 
 afterAll(closeMesh);
 

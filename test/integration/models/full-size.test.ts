@@ -9,13 +9,13 @@ import process from 'node:process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectedCount } from '../../../src/gguf/demo-model.js';
 import { writeModel } from '../../../src/gguf/models.js';
+import { dist } from '../../support/dist.js';
 import { closeMesh, mebibyte, newFolder } from '../../support/model-mesh.js';
 import { until } from '../../support/real-network.js';
 import { ScriptProcess } from '../../support/script-process.js';
 import { isSoak } from '../../support/soak.js';
 
 const root = resolve(import.meta.dirname, '../../..');
-const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 const command = join(dist, 'cli/qmesh.js');
 const fileBytes = 500 * mebibyte;
 const longMs = 400_000;

@@ -1,15 +1,14 @@
 /** The first start of a worker on a terminal offers a model. The terminal is one of `script`, which Linux has; it types the answer. */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { writeModel } from '../../../src/gguf/models.js';
 import { freePort } from '../../support/command.js';
+import { dist } from '../../support/dist.js';
 import { ModelHub } from '../../support/model-hub.js';
 import { closeMesh, newFolder } from '../../support/model-mesh.js';
 
-const root = resolve(import.meta.dirname, '../../..');
-const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 const hasScript = process.platform === 'linux' && existsSync('/usr/bin/script');
 
 afterEach(closeMesh);

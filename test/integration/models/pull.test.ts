@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { writeModel } from '../../../src/gguf/models.js';
+import { dist } from '../../support/dist.js';
 import { ModelHub } from '../../support/model-hub.js';
 import { closeMesh, mebibyte, newFolder } from '../../support/model-mesh.js';
 import { until } from '../../support/real-network.js';
 import { ScriptProcess } from '../../support/script-process.js';
 
 const root = resolve(import.meta.dirname, '../../..');
-const dist = resolve(root, process.env.QMESH_DIST ?? 'dist');
 const command = join(dist, 'cli/qmesh.js');
 
 let dht: ScriptProcess;
