@@ -12,7 +12,6 @@
  * again, but of everybody else, whose copies may be attested better.
  */
 import type { ScoreRequestMessage } from '../../protocol/score-messages.js';
-import type { Certificate } from '../../protocol/signed-objects.js';
 import { answer, openRound, type Holdings } from '../../rules/anti-entropy.js';
 import { HashTree } from '../../rules/hash-tree.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -21,7 +20,7 @@ import { messagesOf, type GossipItem } from './announcements.js';
 import type { GuardedLedger } from './guarded-ledger.js';
 import type { Source } from './intake.js';
 import type { ScorePeers } from './score-peers.js';
-import type { StoredCertificate } from './score-store.js';
+import { bareCertificate } from './score-store.js';
 import { Turns } from './turns.js';
 
 /** Hashes of one peer's refused certificates. Beyond that all of them are forgotten, and sent once more. */
@@ -182,7 +181,7 @@ export class AntiEntropy {
     this.#answering.add(peer);
     for (const hash of hashes)
       ledger.certificate(hash, (_, found) => {
-        if (found !== undefined) items.push({ kind: 'certificate', item: bare(found) });
+        if (found !== undefined) items.push({ kind: 'certificate', item: bareCertificate(found) });
         if (--left > 0 || !this.#answering.delete(peer)) return;
         for (const message of messagesOf(items)) scorePeers.write([peer], message);
       });
@@ -190,11 +189,3 @@ export class AntiEntropy {
 }
 
 const nothing = new HashTree();
-
-/** Without this node's own note on it. */
-const bare = ({ order, receipt, ack, attestations }: StoredCertificate): Certificate => ({
-  order,
-  receipt,
-  ack,
-  attestations,
-});

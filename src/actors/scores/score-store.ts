@@ -27,6 +27,14 @@ export interface StoredCertificate extends Certificate {
   readonly isSolo: boolean;
 }
 
+/** As it is sent to others: without this node's own note on it. */
+export const bareCertificate = ({ order, receipt, ack, attestations }: StoredCertificate): Certificate => ({
+  order,
+  receipt,
+  ack,
+  attestations,
+});
+
 /** What a node signs, by kind. */
 export interface OwnObjects {
   readonly receipt: Receipt;

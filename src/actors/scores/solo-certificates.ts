@@ -10,7 +10,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Gossip } from './gossip.js';
 import type { GuardedLedger } from './guarded-ledger.js';
 import type { ScorePeers } from './score-peers.js';
-import type { StoredCertificate } from './score-store.js';
+import { bareCertificate, type StoredCertificate } from './score-store.js';
 import type { Validators } from './validators.js';
 
 /** In one round. */
@@ -62,9 +62,8 @@ export class SoloCertificates {
     const before = this.#offered.get(hash);
     if (before === undefined) return false;
     const certificate = { ...before, attestations: [...before.attestations, attestation] };
-    const { quorum } = validators;
-    const counting = certificate.attestations.filter(({ validator }) => quorum.validators.has(validator));
-    if (counting.length < quorum.threshold) this.#offered.set(hash, certificate);
+    const attestedBy = certificate.attestations.map(({ validator }) => validator);
+    if (validators.missing(attestedBy) > 0) this.#offered.set(hash, certificate);
     else {
       this.#offered.delete(hash);
       ledger.count({ ...certificate, isSolo: false }, () => {}); // if it fails, it is offered again
@@ -75,8 +74,11 @@ export class SoloCertificates {
   #announce(hash: string, found: StoredCertificate | undefined): void {
     const { clock, scorePeers, gossip } = this.#deps;
     if (found === undefined || found.receipt.finishedAt < clock.now() - claimLifeMs) return;
-    const { isSolo: _, ...item } = found;
     this.#offered.set(hash, found);
-    gossip.announce({ kind: 'certificate', item, isKnownTo: (peer) => !scorePeers.isWorker(peer) });
+    gossip.announce({
+      kind: 'certificate',
+      item: bareCertificate(found),
+      isKnownTo: (peer) => !scorePeers.isWorker(peer),
+    });
   }
 }

@@ -120,13 +120,14 @@ export class Verification {
     const counting = countingOf(hash, attestations ?? [], validators.quorum);
     if (known.isRejected(hash) && counting.length < validators.quorum.threshold) return;
     this.#checking.add(hash);
+    const pure = pureClaim(claim);
     batch.tasks.push({
       kind: 'claim',
       source,
       hash,
-      claim: pureClaim(claim),
+      claim: pure,
       isCertificate,
-      at: batch.claims.push(pureClaim(claim)) - 1,
+      at: batch.claims.push(pure) - 1,
       attestations: counting.map((each) => ({ attestation: each, at: batch.attestations.push(each) - 1 })),
     });
   }
