@@ -46,7 +46,7 @@ export function createProcess(deps: WorkerDeps, place: number) {
   return guardedCallback<undefined, ProcessCommand>(({ system, self, sendBack, receive, guard }) => {
     const { clock, engines } = deps;
     const runs = new Map<number, Run>();
-    /** The account each sequence served last: the same client may find its prefix there. */
+    /** The account each sequence served last in this process. */
     const lastAccount = new Map<number, string>();
     let served: ServedModel | undefined;
     let lastRun = 0;

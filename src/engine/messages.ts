@@ -35,7 +35,7 @@ export interface LoadOptions {
 
 export type EngineCommand =
   | ({ readonly type: 'load' } & LoadOptions)
-  /** `reuse`: the slot last served the same client, so the prefix it still holds may be kept. */
+  /** `reuse`: what the slot still holds may be reused, since it is the same client's, or prefixes are shared. */
   | {
       readonly type: 'run';
       readonly run: number;

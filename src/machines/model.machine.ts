@@ -3,7 +3,8 @@
  * engine, and shared with the mesh. Child of models, permanent.
  *
  * Invariants: nothing reaches an engine or another node unless it is complete, hashed, and either built here or
- * survived a probe; a fetched file that did not survive its probe is not kept.
+ * survived a probe; a fetched file that failed its probe is not kept. A probe that was killed from outside is no failure
+ * of the file.
  */
 import { setup, type AnyEventObject } from 'xstate';
 import type { GuardedLogic } from '../runtime/guarded-callback.js';

@@ -8,7 +8,7 @@ export interface RunOrder {
    * ignored.
    */
   readonly run: string;
-  /** Whose request it is: a cached prefix is reused only for the same account. */
+  /** Whose request it is: a cached prefix is reused for the same account only, unless `QMESH_SHARE_PREFIX` is set. */
   readonly account: string;
   readonly request: RunRequest;
   readonly tokens: (text: string, count: number) => void;
