@@ -3,7 +3,7 @@
  * to fit is erased and written again on the next line. What should be copied unchanged is left to the terminal: code
  * between ``` fences, and words longer than a line.
  */
-import { charWidth, displayWidth } from './display-width.js';
+import stringWidth from 'string-width';
 import { printable } from './printable.js';
 
 const fence = '```';
@@ -44,7 +44,7 @@ export class WordWrap {
     if (this.#lineStart.length < fence.length) this.#lineStart = `${this.#lineStart}${char}`.trimStart();
     const columns = this.#columns();
     if (this.#isCode || columns < minColumns) return char;
-    const width = char === '\t' ? tabColumns - (this.#column % tabColumns) : charWidth(char);
+    const width = char === '\t' ? tabColumns - (this.#column % tabColumns) : stringWidth(char);
     const isBlank = char === ' ' || char === '\t';
     // The last column stays free: past it, the cursor cannot move back.
     if (this.#column + width < columns) return this.#write(char, width, isBlank);
@@ -64,14 +64,14 @@ export class WordWrap {
   }
 
   #overflow(char: string, width: number, columns: number): string {
-    const isLongWord = this.#word !== '' && displayWidth(this.#word) >= this.#column;
+    const isLongWord = this.#word !== '' && stringWidth(this.#word) >= this.#column;
     if (isLongWord) {
       this.#column = this.#column + width > columns ? width : this.#column + width;
       this.#word += char;
       return char;
     }
     const moved = width < 2 && erasable.test(this.#word) ? this.#word : '';
-    const movedColumns = displayWidth(moved);
+    const movedColumns = stringWidth(moved);
     this.#column = movedColumns + width;
     this.#word = width === 2 ? '' : `${moved}${char}`;
     return `${moved === '' ? '' : `\x1b[${movedColumns}D\x1b[K`}\n${moved}${char}`;

@@ -1,7 +1,7 @@
 /** The page of `qmesh top` as text. Pure: it depends only on the given snapshots. */
 import type { WorkerReport } from '../../actors/control/messages.js';
 import { workerName } from '../ask-notes.js';
-import { charWidth } from '../display-width.js';
+import stringWidth from 'string-width';
 import { showDuration } from '../owner/duration.js';
 import { showState } from '../owner/show.js';
 import type { Paint } from '../paint.js';
@@ -48,7 +48,7 @@ export const fittedTo = (
       let room = columns;
       return line.replace(styleOrChar, (all, style?: string) => {
         if (style !== undefined) return all;
-        room -= charWidth(all);
+        room -= stringWidth(all);
         return room >= 0 ? all : '';
       });
     })

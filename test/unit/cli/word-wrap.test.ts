@@ -1,7 +1,7 @@
 /** Answers on a terminal, as a screen shows them: words stay whole, nothing is lost, and code is left as it is. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { charWidth, displayWidth } from '../../../src/cli/display-width.js';
+import stringWidth from 'string-width';
 import { WordWrap } from '../../../src/cli/word-wrap.js';
 
 const wrapped = (pieces: readonly string[], columns: number): string[] => {
@@ -18,7 +18,7 @@ function screenOf(output: string, columns: number): string[] {
     else if (part.endsWith('D') && part.length > 1)
       rows.splice(-1, 1, row.slice(0, row.length - Number(part.slice(2, -1))));
     else if (part === '\x1b[K') continue;
-    else if (displayWidth(row) + charWidth(part) > columns) rows.push(part);
+    else if (stringWidth(row) + stringWidth(part) > columns) rows.push(part);
     else rows.splice(-1, 1, `${row}${part}`);
   }
   return rows;
@@ -65,7 +65,7 @@ describe('an answer on a terminal', () => {
           }
           const rows = wrapped(pieces, columns);
           expect(rows.join(' ').split(' ').filter(Boolean)).toEqual(words.flat());
-          for (const row of rows) expect(displayWidth(row)).toBeLessThan(columns);
+          for (const row of rows) expect(stringWidth(row)).toBeLessThan(columns);
         },
       ),
     );
