@@ -24,9 +24,53 @@ export function parseJson(app: FastifyInstance): void {
       done(new ApiError(400, 'The body is not UTF-8.', { code: 'invalid_json' }));
       return;
     }
-    void parse(request, text, done);
+    void parse(request, text, (error, value: unknown) => {
+      done(error === null ? null : (prototypeKeyIn(text) ?? error), value);
+    });
   });
 }
+
+/**
+ * Names the key that could change an object's prototype, if there is one. It is refused rather than removed: without it,
+ * the request would not be the one that was made.
+ */
+function prototypeKeyIn(text: string): ApiError | undefined {
+  let level: readonly Field[];
+  try {
+    level = fieldsOf({ at: '', key: '', value: JSON.parse(text) as unknown });
+  } catch {
+    return undefined;
+  }
+  // Level by level: recursion would overflow the stack on deep input. What nests deeper is refused anyway.
+  for (let depth = 0; depth < limits.maxNestingDepth; depth++) {
+    const param = level.find(isPrototypeKey)?.at.slice(0, limits.maxNameChars);
+    if (param !== undefined)
+      return new ApiError(400, `${param}: this name is not accepted in a body; leave it out.`, {
+        param,
+        code: 'invalid_value',
+      });
+    level = level.flatMap(fieldsOf);
+  }
+  return undefined;
+}
+
+interface Field {
+  /** `messages[0].content` */
+  readonly at: string;
+  readonly key: string;
+  readonly value: unknown;
+}
+
+function fieldsOf({ at, value }: Field): Field[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const path = (key: string): string => (Array.isArray(value) ? `${at}[${key}]` : at === '' ? key : `${at}.${key}`);
+  return Object.entries(value).map(([key, inner]) => ({ at: path(key), key, value: inner as unknown }));
+}
+
+/** As Fastify's parser has it. */
+const isPrototypeKey = ({ key, value }: Field): boolean =>
+  key === '__proto__' ||
+  (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'));
 
 /** Fastify's errors in plain words. */
 const problems: Readonly<Record<string, string>> = {

@@ -359,8 +359,6 @@ describe('any body', () => {
     ['nothing', '', 400],
     ['a list', '[]', 400],
     ['no UTF-8', Buffer.from([0x22, 0xff, 0x22]), 400],
-    ['a key of the prototype', '{"__proto__": {"stream": true}, "messages": []}', 400],
-    ['a constructor', '{"constructor": {"prototype": {"stream": true}}}', 400],
     ['deep', '['.repeat(100_000), 400],
     ['too much', `"${'x'.repeat(1_048_577)}"`, 413],
   ])('%s: OpenAI’s error, and nothing is asked', async (_, payload, status) => {
@@ -370,6 +368,25 @@ describe('any body', () => {
     const response = await app.inject({ method: 'POST', url: '/v1/chat/completions', headers, payload });
     expect(response.statusCode).toBe(status);
     expect(response.json()).toMatchObject({ error: { type: 'invalid_request_error', param: null } });
+    expect(mesh.asked).toEqual([]);
+  });
+
+  it.each([
+    ['__proto__', '{"__proto__": {"stream": true}, "messages": []}'],
+    ['constructor', '{"constructor": {"prototype": {"stream": true}}}'],
+    ['messages[0].__proto__', '{"messages": [{"role": "user", "content": "hi", "\\u005f_proto__": {}}]}'],
+    [
+      'tools[0].function.parameters.properties.__proto__',
+      '{"tools": [{"function": {"parameters": {"properties": {"__proto__": {"type": "null"}}}}}], "messages": []}',
+    ],
+  ])('does not reach a prototype: %s is refused by its name', async (param, payload) => {
+    const mesh = new ScriptedMesh();
+    const { app } = gatewayBefore(mesh);
+    const headers = { host: '127.0.0.1', 'content-type': 'application/json' };
+    const response = await app.inject({ method: 'POST', url: '/v1/chat/completions', headers, payload });
+    expect(response.statusCode).toBe(400);
+    const error = { type: 'invalid_request_error', code: 'invalid_value', param };
+    expect(response.json()).toMatchObject({ error: { ...error, message: expect.stringContaining(param) } });
     expect(mesh.asked).toEqual([]);
   });
 
