@@ -90,10 +90,11 @@ export async function joinAsClient(
   });
 }
 
-export function explain({ code, message, tries }: RequestError): CommandError {
+export function explain({ code, message, text, tries }: RequestError): CommandError {
   const asked = tries.length;
+  const what = text === '' ? 'no answer' : 'the answer broke off';
   return new CommandError(
-    asked === 0 ? 'no answer' : `no answer (asked ${asked === 1 ? 'one worker' : `${asked} times`})`,
+    asked === 0 ? what : `${what} (asked ${asked === 1 ? 'one worker' : `${asked} times`})`,
     message,
     adviceFor(code),
     { code, exit: code === 'bad_request' ? exitCode.usage : exitCode.failed },

@@ -56,18 +56,27 @@ export class ChatSession implements ChatState {
       screen.say(told);
       return;
     }
+    const question = line.replace(/^\/\//, '/');
     try {
-      await this.ask(line.replace(/^\/\//, '/'), signal);
+      await this.ask(question, signal);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const { what, why, next } = explain(error);
-      screen.fail(`${what}: ${why} ${error.code === 'model_not_found' ? otherModel : next}`);
+      const advice = error.code === 'model_not_found' ? otherModel : next;
+      screen.fail(`${what}: ${why} ${[advice, ...this.#keepPart(question, error)].join(' ')}`);
     }
     screen.gap();
   }
 
+  /** A person has seen the part of the answer that arrived, and may ask the model to go on from there. */
+  #keepPart(question: string, { text }: RequestError): string[] {
+    if (text === '') return [];
+    this.conversation.add({ question, answer: text });
+    return ['What has arrived stays in the conversation.'];
+  }
+
   /**
-   * A question that fails does not become part of the conversation.
+   * A question that fails does not become part of the conversation; `take` keeps what a person has seen of its answer.
    * @throws RequestError
    */
   async ask(question: string, signal: AbortSignal): Promise<Answer> {

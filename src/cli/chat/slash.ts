@@ -1,6 +1,7 @@
 /** The commands of a chat: `/model`, `/system` and so on. */
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isCode, messageOf } from '../../runtime/errors.js';
 import { nearest } from '../../runtime/near-match.js';
 import type { Conversation } from './conversation.js';
 
@@ -107,6 +108,7 @@ function save({ conversation, now }: ChatState, file: string): string {
     writeFileSync(path, conversation.markdown(), { flag: 'wx', mode: 0o600 });
     return `Saved to ${path}`;
   } catch (error) {
-    return `Not saved: ${(error as Error).message}`;
+    if (isCode(error, 'EEXIST')) return `Not saved: ${path} exists already. Choose another name.`;
+    return `Not saved: ${messageOf(error)}`;
   }
 }

@@ -102,6 +102,17 @@ describe('a conversation', () => {
     expect(said).toHaveLength(1);
   });
 
+  it('keeps what had come of an answer that broke off, and says so', async () => {
+    const outcomes = [new RequestError('worker_lost', 'Why.', 'six sev', []), answerOf('en')];
+    const { take, asked, said } = session(() => outcomes.shift() ?? answerOf(''));
+    await take('count');
+    await take('go on');
+    expect(said[0]).toMatch(
+      /^the answer broke off: Why\. Ask again when .* What has arrived stays in the conversation\.$/,
+    );
+    expect(contents(asked[1])).toEqual(['count', 'six sev', 'go on']);
+  });
+
   it('forgets the oldest where the context of the model is full', async () => {
     const { take, asked, said } = session((request) =>
       (request.messages?.length ?? 0) > 5 ? failure('prompt_too_long') : answerOf('yes'),
@@ -171,7 +182,7 @@ describe('commands', () => {
     await take(`/save ${file}`);
     await take(`/save ${file}`);
     expect(said[0]).toBe('There is nothing to save yet.');
-    expect(said.at(-1)).toMatch(/^Not saved: EEXIST/);
+    expect(said.at(-1)).toBe(`Not saved: ${file} exists already. Choose another name.`);
     expect(readFileSync(file, 'utf8')).toBe('# Chat\n\n## You\n\none\n\n## Answer\n\nwell\n');
     expect(statSync(file).mode & 0o777).toBe(0o600);
     await take('/clear');
