@@ -24,8 +24,8 @@ export class Inference {
   #loading: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   #scheduler: Scheduler | undefined;
-  /** Runs that are being prepared, and their slots, so that a cancel finds them. At most one per slot. */
-  readonly #preparing = new Map<number, number>();
+  /** Runs that are being prepared, so that a cancel finds them. At most one per slot. */
+  readonly #preparing = new Map<number, { readonly slot: number; readonly cancel: AbortController }>();
 
   constructor(send: (events: readonly EngineEvent[]) => void, clock: Clock, random: Random) {
     this.#events = new EventGather(send);
@@ -43,7 +43,8 @@ export class Inference {
         void this.#run(command);
         break;
       case 'cancel':
-        if (!this.#preparing.delete(command.run)) this.#scheduler?.cancel(command.run);
+        this.#preparing.get(command.run)?.cancel.abort();
+        this.#scheduler?.cancel(command.run);
         break;
       case 'threads':
         this.#scheduler?.setThreads(command.threads);
@@ -53,7 +54,7 @@ export class Inference {
 
   /** Cancels all, waits until nothing is being computed, frees the model. */
   async stop(): Promise<void> {
-    this.#preparing.clear();
+    for (const { cancel } of this.#preparing.values()) cancel.abort();
     this.#stopping.abort();
     await this.#loading;
     await this.#scheduler?.stop();
@@ -84,28 +85,27 @@ export class Inference {
   }
 
   async #run({ run: id, slot, reuse, request }: RunCommand): Promise<void> {
+    const cancel = new AbortController();
     try {
       const [engine, scheduler] = [this.#engine, this.#scheduler];
       if (engine === undefined || scheduler === undefined) throw new RunFailure('slot_failed', 'no model is loaded');
       if (!(slot >= 0 && slot < engine.info.slots)) throw new RunFailure('slot_failed', `there is no slot ${slot}`);
-      if (scheduler.busy(slot) || [...this.#preparing.values()].includes(slot))
+      if (scheduler.busy(slot) || [...this.#preparing.values()].some((other) => other.slot === slot))
         throw new RunFailure('slot_failed', `slot ${slot} has another run`);
-      this.#preparing.set(id, slot);
+      this.#preparing.set(id, { slot, cancel });
       const outlet = new TokenOutlet(this.#clock, (text, tokens) =>
         this.#emit({ type: 'tokens', run: id, text, tokens }),
       );
-      const run = await prepareRun(engine, { id, slot, reuse, request }, outlet, this.#random);
-      if (this.#preparing.has(id)) {
-        scheduler.start(run);
-      } else {
-        run.finish();
-        this.#endedRun(run, 'cancelled');
-      }
+      const run = await prepareRun(engine, { id, slot, reuse, request }, outlet, this.#random, cancel.signal);
+      if (!cancel.signal.aborted) scheduler.start(run);
     } catch (error) {
+      if (cancel.signal.aborted) return;
       const code = error instanceof RunFailure ? error.code : 'slot_failed';
       this.#emit({ type: 'failed', run: id, code, message: plainMessage(error) });
     } finally {
       this.#preparing.delete(id);
+      if (cancel.signal.aborted)
+        this.#emit({ type: 'ended', run: id, promptTokens: 0, completionTokens: 0, finishReason: 'cancelled' });
     }
   }
 

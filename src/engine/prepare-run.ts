@@ -25,16 +25,25 @@ export interface RunOrder {
   readonly request: RunRequest;
 }
 
-/** Throws a RunFailure for what is wrong with the request. */
-export async function prepareRun(engine: Engine, order: RunOrder, outlet: TokenOutlet, random: Random): Promise<Run> {
+/**
+ * @param signal cancels it; the promise may then reject
+ * @throws RunFailure for what is wrong with the request
+ */
+export async function prepareRun(
+  engine: Engine,
+  order: RunOrder,
+  outlet: TokenOutlet,
+  random: Random,
+  signal: AbortSignal,
+): Promise<Run> {
   const { llama, samplers, tokenizer } = engine;
   const { contextSize } = engine.info;
   const { request, ...place } = order;
   const { options = {}, resumeText: resumedText = '', claimedText } = request;
-  const promptTokens = tokensOf(request, tokenizer);
+  const promptTokens = await tokensOf(request, tokenizer, signal);
   if (promptTokens.length >= contextSize) throw promptTooLong(promptTokens.length, contextSize);
   const given = claimedText ?? resumedText;
-  const resumedTokens = given === '' ? [] : tokenizer.continuation(given);
+  const resumedTokens = await tokenizer.resumed(given, signal);
   const tokens = promptTokens.length + resumedTokens.length;
   if (claimedText !== undefined && tokens > contextSize) throw promptTooLong(tokens, contextSize);
   const grammar = await grammarOf(request, llama);
@@ -107,14 +116,14 @@ function weigherOf(
 /** An empty list is the same as no tools. */
 const toolsOf = ({ tools }: RunRequest): RunRequest['tools'] => (tools?.length === 0 ? undefined : tools);
 
-function tokensOf(request: RunRequest, tokenizer: Tokenizer): Token[] {
+async function tokensOf(request: RunRequest, tokenizer: Tokenizer, signal: AbortSignal): Promise<Token[]> {
   const { prompt, messages = [] } = request;
   const tools = toolsOf(request);
-  if (prompt !== undefined) return tokenizer.prompt(prompt);
+  if (prompt !== undefined) return tokenizer.prompt(prompt, signal);
   const unknown = firstUnknownRole(messages);
   if (unknown >= 0)
     throw new RunFailure('bad_request', `messages[${unknown}].role: must be system, user, assistant or tool`);
-  return tokenizer.conversation(tools === undefined ? messages : withToolMessage(tools, messages));
+  return tokenizer.conversation(tools === undefined ? messages : withToolMessage(tools, messages), signal);
 }
 
 function stopsOf({ options, messages }: RunRequest, { chatFormat }: Tokenizer): string[] {

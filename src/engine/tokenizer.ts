@@ -3,19 +3,13 @@
  * another is tokenised without the space that some vocabularies put before the first word. And the text of tokens does not
  * depend on what came before them, so an answer reads the same wherever it was interrupted.
  */
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { LlamaModel, Token } from 'node-llama-cpp';
 
 import { detectChatFormat, writeConversation, type ChatFormat } from './chat-format.js';
 import { RunFailure } from './failure.js';
 import type { ChatMessage } from './messages.js';
-
-/**
- * Tokenising can take quadratic time (a million equal letters: 50 s), and all streams stand still meanwhile. So a long text is
- * first counted in parts of this length, and refused as soon as it cannot fit.
- */
-const countedPartCharacters = 8192;
-/** A cut through one long word may cost up to this many tokens more than the whole text has. */
-const tokensPerCut = 64;
+import { textParts } from './text-parts.js';
 
 export class Tokenizer {
   readonly chatFormat: ChatFormat;
@@ -42,23 +36,26 @@ export class Tokenizer {
   }
 
   /** A prompt as it stands, after the token that the model expects at the beginning. */
-  prompt(text: string): Token[] {
-    return this.#atLeastOne(this.#beginning().concat(this.#tokenize(text)));
+  async prompt(text: string, signal: AbortSignal): Promise<Token[]> {
+    return this.#atLeastOne(await this.#append(this.#beginning(), text, false, signal));
   }
 
-  conversation(messages: readonly ChatMessage[]): Token[] {
-    let tokens = this.#beginning();
-    for (const { text, marks } of writeConversation(this.chatFormat, messages)) {
-      for (const part of marks ? [text] : this.#takenApart(text))
-        tokens = tokens.concat(this.#tokenize(part, marks, tokens.length === 0 ? undefined : 'trimLeadingSpace'));
-      if (tokens.length > this.#contextSize) throw promptTooLong(`more than ${this.#contextSize}`, this.#contextSize);
-    }
+  async conversation(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Token[]> {
+    const tokens = this.#beginning();
+    for (const { text, marks } of writeConversation(this.chatFormat, messages))
+      if (marks) tokens.push(...this.#tokenize(text, true, tokens.length > 0));
+      else for (const part of this.#takenApart(text)) await this.#append(tokens, part, tokens.length > 0, signal);
     return this.#atLeastOne(tokens);
   }
 
-  /** A text that continues what comes before it. */
+  /** What an interrupted answer has said so far. */
+  resumed(text: string, signal: AbortSignal): Promise<Token[]> {
+    return this.#append([], text, true, signal);
+  }
+
+  /** A short text that continues what comes before it. */
   continuation(text: string): Token[] {
-    return this.#tokenize(text, false, 'trimLeadingSpace');
+    return this.#tokenize(text, false, true);
   }
 
   /** Control tokens have no text; an incomplete character is U+FFFD. */
@@ -92,13 +89,25 @@ export class Tokenizer {
     return [start];
   }
 
-  #tokenize(text: string, marks = false, option?: 'trimLeadingSpace'): Token[] {
-    let atLeast = 0;
-    for (let start = 0; text.length > countedPartCharacters && start < text.length; start += countedPartCharacters) {
-      atLeast += this.#model.tokenize(text.slice(start, start + countedPartCharacters)).length - tokensPerCut;
-      if (atLeast >= this.#contextSize) throw promptTooLong(`more than ${atLeast}`, this.#contextSize);
+  /**
+   * Other streams go on between two parts of a long text.
+   * @throws RunFailure as soon as what is there does not fit
+   * @throws if it is cancelled between two parts
+   */
+  async #append(tokens: Token[], text: string, isContinued: boolean, signal: AbortSignal): Promise<Token[]> {
+    let isFirst = true;
+    for (const part of textParts(text)) {
+      if (tokens.length > this.#contextSize) throw promptTooLong(`more than ${tokens.length}`, this.#contextSize);
+      if (!isFirst) await othersTurn();
+      signal.throwIfAborted();
+      for (const token of this.#tokenize(part, false, isContinued || !isFirst)) tokens.push(token);
+      isFirst = false;
     }
-    return this.#model.tokenize(text, marks, option);
+    return tokens;
+  }
+
+  #tokenize(text: string, marks: boolean, isContinued: boolean): Token[] {
+    return this.#model.tokenize(text, marks, isContinued ? 'trimLeadingSpace' : undefined);
   }
 
   #takenApart(text: string): string[] {
