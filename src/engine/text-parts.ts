@@ -6,7 +6,11 @@
 /** The longest text that is tokenised at once, in UTF-16 code units. Takes about 30 ms, and rarely 130 ms. */
 export const maxPartLength = 4_096;
 
-/** Where no common tokenizer joins what is on both sides: it attaches a single space to the word that follows it. */
+/**
+ * Where no common tokenizer joins what is on both sides: it attaches a single space to the word that follows it. Seen
+ * with the 19 vocabularies in llama.cpp's repository: 400 kB of prose, Russian and code have the same tokens as uncut
+ * (but for two), 60 kB of Chinese and Japanese up to four more or fewer.
+ */
 const wordStart = /(?<=\S)(?= [\p{L}\p{N}])/gu;
 const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
 
