@@ -12,6 +12,7 @@ export interface Word {
 /** `after` names the commands typed so far, such as `models pull`; '' is right after the program's name. */
 export interface Place {
   readonly after: string;
+  /** And the values of an argument that has only a few. */
   readonly commands: readonly Word[];
   readonly flags: readonly Word[];
 }
@@ -23,7 +24,12 @@ export function placesOf(program: Command): readonly Place[] {
 function placesUnder(command: Command, names: readonly string[]): Place[] {
   const here: Place = {
     after: names.join(' '),
-    commands: command.commands.map((child) => ({ word: child.name(), describe: child.description() })),
+    commands: [
+      ...command.commands.map((child) => ({ word: child.name(), describe: child.description() })),
+      ...command.registeredArguments.flatMap(({ argChoices = [], description }) =>
+        argChoices.map((word) => ({ word, describe: description })),
+      ),
+    ],
     flags: [
       ...command.options.map(({ long, short, description }) => ({ word: long ?? short ?? '', describe: description })),
       { word: '--help', describe: 'show the page of this command' },

@@ -72,6 +72,8 @@ ${cases.join('\n')}
     _files
   fi
 }
+# A zsh without a .zshrc has not set up completion yet.
+(( \${+functions[compdef]} )) || { autoload -Uz compinit && compinit -i }
 compdef _${name} ${name}
 `;
 }

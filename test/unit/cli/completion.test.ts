@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { placesOf } from '../../../src/cli/completion/places.js';
 import { completionScript, type Shell } from '../../../src/cli/completion/scripts.js';
@@ -16,7 +16,8 @@ const program = new Command('qmesh')
       .description('Models')
       .addCommand(new Command('pull').description('Fetch').option('--json', 'as JSON'))
       .addCommand(new Command('list').description('List')),
-  );
+  )
+  .addCommand(new Command('shell').addArgument(new Argument('<shell>', 'a shell').choices(['bash', 'zsh'])));
 const places = placesOf(program);
 
 let folder: string;
@@ -39,8 +40,9 @@ const has = (shell: string): boolean => {
 };
 
 it('knows each command, and what can follow it', () => {
-  expect(places.map(({ after }) => after)).toEqual(['', 'ask', 'models', 'models pull', 'models list']);
-  expect(places[0]?.commands.map(({ word }) => word)).toEqual(['ask', 'models']);
+  expect(places.map(({ after }) => after)).toEqual(['', 'ask', 'models', 'models pull', 'models list', 'shell']);
+  expect(places[0]?.commands.map(({ word }) => word)).toEqual(['ask', 'models', 'shell']);
+  expect(places[5]?.commands.map(({ word }) => word)).toEqual(['bash', 'zsh']);
   expect(places[3]?.flags.map(({ word }) => word)).toEqual(['--json', '--help']);
 });
 
@@ -52,7 +54,7 @@ describe('bash', () => {
   };
 
   it('completes commands, their commands, and flags', () => {
-    expect(complete('')).toEqual(['ask', 'models', '--version', '--help']);
+    expect(complete('')).toEqual(['ask', 'models', 'shell', '--version', '--help']);
     expect(complete('mo')).toEqual(['models']);
     expect(complete('models', 'p')).toEqual(['pull']);
     expect(complete('models', 'pull', 'llama', '--j')).toEqual(['--json']);
@@ -69,6 +71,13 @@ describe.runIf(has('zsh'))('zsh', () => {
     const lines = execFileSync('zsh', ['-f', '-c', run], { encoding: 'utf8' }).trim().split('\n');
     expect(lines).toEqual(['pull:Fetch', 'list:List', '--json:as JSON', '--help:show the page of this command']);
   });
+
+  it('sets up completion first where no .zshrc has', () => {
+    const run = `source ${script('zsh')}; print -- "\${_comps[qmesh]}"`;
+    expect(execFileSync('zsh', ['-f', '-c', run], { encoding: 'utf8', env: { ...process.env, ZDOTDIR: folder } })).toBe(
+      '_qmesh\n',
+    );
+  });
 });
 
 describe.runIf(has('fish'))('fish', () => {
@@ -78,7 +87,8 @@ describe.runIf(has('fish'))('fish', () => {
         .trim()
         .split('\n')
         .map((row) => row.split('\t')[0] ?? '');
-    expect(complete('qmesh ')).toEqual(['ask', 'models']);
+    expect(complete('qmesh ')).toEqual(['ask', 'models', 'shell']);
+    expect(complete('qmesh shell ')).toEqual(['bash', 'zsh']);
     expect(complete('qmesh models p')).toEqual(['pull']);
     expect(complete('qmesh models pull --')).toEqual(['--help', '--json']);
   });
