@@ -4,6 +4,8 @@
  */
 import type { Llama, LlamaGrammar } from 'node-llama-cpp';
 
+import { fieldPath } from '../protocol/field-path.js';
+import { schemaFault } from '../protocol/json-schema.js';
 import { plainMessage, RunFailure } from './failure.js';
 
 /** How the library's JSON grammars begin. Their empty lines at the end are left out: the model may only end there. */
@@ -39,10 +41,12 @@ export async function jsonGrammar(llama: Llama, schema: unknown): Promise<LlamaG
   return llama.createGrammar({ grammar: `root ::= ${root}\n${rules}` });
 }
 
-/** Refuses a schema, naming the field, that the grammar could not hold an answer to. */
+/** Refuses a schema, naming the field, that contradicts itself or that the grammar could not hold an answer to. */
 export function checkJsonSchema(schema: unknown, field: string): void {
   if (JSON.stringify(schema).length > maxSchemaCharacters)
     refuse(field, `longer than ${maxSchemaCharacters} characters`);
+  const fault = schemaFault(schema);
+  if (fault !== undefined) refuse(fieldPath([field, ...fault.path]), fault.why);
   check(schema, { field, depth: 0, definitions: [] });
 }
 
@@ -115,14 +119,13 @@ function checkConst(schema: Schema, place: Place): void {
 }
 
 function checkEnum(schema: Schema, place: Place): void {
-  if (!Array.isArray(schema.enum) || schema.enum.length === 0 || !schema.enum.every(isPlainValue))
+  if (!Array.isArray(schema.enum) || !schema.enum.every(isPlainValue))
     refuse(`${place.field}.enum`, `must be a list, each of its values ${plainValue}`);
   checkKeywords(schema, ['enum', 'type'], place);
 }
 
 function checkOneOf(schema: Schema, place: Place): void {
-  if (!Array.isArray(schema.oneOf) || schema.oneOf.length === 0)
-    refuse(`${place.field}.oneOf`, 'must be a list of schemas');
+  if (!Array.isArray(schema.oneOf)) refuse(`${place.field}.oneOf`, 'must be a list of schemas');
   checkList(schema.oneOf, '.oneOf', place);
   checkKeywords(schema, ['oneOf'], place);
 }
@@ -130,7 +133,7 @@ function checkOneOf(schema: Schema, place: Place): void {
 function checkTyped(schema: Schema, place: Place): void {
   const { field } = place;
   const types: readonly unknown[] = Array.isArray(schema.type) ? schema.type : [schema.type];
-  if (types.length === 0 || types.some((type) => typeof type !== 'string' || !schemaTypes.includes(type)))
+  if (types.some((type) => typeof type !== 'string' || !schemaTypes.includes(type)))
     refuse(`${field}.type`, `must be ${schemaTypes.join(', ')}, or the schema must have enum, const, oneOf or $ref`);
   if (types.length > 1 && types.some((type) => type === 'object' || type === 'array'))
     refuse(`${field}.type`, 'a list of types may hold no object and no array; use oneOf');
@@ -138,10 +141,22 @@ function checkTyped(schema: Schema, place: Place): void {
   checkKeywords(schema, ['type', ...(keywordsOf[String(type)] ?? [])], place);
   if ('format' in schema && !formats.includes(String(schema.format)))
     refuse(`${field}.format`, `must be ${formats.join(', ')}`);
-  checkAll(objectAt(schema, 'properties', place), '.properties', place);
+  const properties = objectAt(schema, 'properties', place);
+  checkMost(schema, 'maxProperties', Object.keys(properties).length, place);
+  checkAll(properties, '.properties', place);
   if ('items' in schema) check(schema.items, within(place, '.items'));
-  if (Array.isArray(schema.prefixItems)) checkList(schema.prefixItems, '.prefixItems', place);
+  if (Array.isArray(schema.prefixItems)) {
+    checkMost(schema, 'maxItems', schema.prefixItems.length, place);
+    checkList(schema.prefixItems, '.prefixItems', place);
+  }
   if (isObject(schema.additionalProperties)) check(schema.additionalProperties, within(place, '.additionalProperties'));
+}
+
+/** The grammar has the model write everything that the schema names, required or not. */
+function checkMost(schema: Schema, keyword: string, named: number, place: Place): void {
+  const most = schema[keyword];
+  if (typeof most === 'number' && most < named)
+    refuse(`${place.field}.${keyword}`, `is ${most}, and this worker would write all ${named} that are named`);
 }
 
 function checkKeywords(schema: Schema, allowed: readonly string[], place: Place): void {

@@ -3,7 +3,9 @@
  * replaced. Keywords that workers cannot enforce are left in under `strict`, so that the worker refuses them by name.
  * Without `strict` they move into the description for the model to read: a schema is then only a wish, as with OpenAI.
  */
-import { ApiError } from './api-error.js';
+import { fieldPath } from '../protocol/field-path.js';
+import { schemaFault } from '../protocol/json-schema.js';
+import { badParameter } from './api-error.js';
 import { isObject } from './parameters.js';
 
 export type Schema = Readonly<Record<string, unknown>>;
@@ -41,29 +43,31 @@ interface Place {
 }
 
 /** @param param its name in the request, for error messages. @throws ApiError */
-export const workable = (schema: unknown, param: string, isStrict: boolean): Schema =>
-  translated(schema, { param, isStrict, depth: 0 });
+export function workable(schema: unknown, param: string, isStrict: boolean): Schema {
+  const fault = schemaFault(schema);
+  if (fault !== undefined) throw badParameter(fieldPath([param, ...fault.path]), fault.why);
+  return translated(schema, { param, isStrict, depth: 0 });
+}
 
 function translated(given: unknown, place: Place): Schema {
-  const { param, isStrict, depth } = place;
-  if (depth > maxDepth)
-    throw new ApiError(400, `${param}: nested deeper than ${maxDepth}`, { param, code: 'invalid_value' });
+  const { param, isStrict } = place;
   if (given === true) return { oneOf: anything };
-  if (!isObject(given)) throw new ApiError(400, `${param}: must be a JSON schema`, { param, code: 'invalid_value' });
-  const schema = inside(renamed(given), place);
+  if (!isObject(given)) throw badParameter(param, 'must be a JSON schema');
+  const schema = inside(renamed(given, place), place);
   const typed = isTyped(schema) ? schema : { ...schema, ...typeFor(schema) };
   return isStrict ? typed : relaxed(typed);
 }
 
 /** Replaces synonyms by one keyword each. */
-function renamed(given: Schema): Schema {
+function renamed(given: Schema, { param, isStrict, depth }: Place): Schema {
+  if (depth > maxDepth) throw badParameter(param, `nested deeper than ${maxDepth}`);
   const { anyOf, allOf, definitions, $ref, minimum, maximum, ...rest } = given;
   const [only, ...others] = Array.isArray(allOf) ? (allOf as unknown[]) : [];
   const isOne = isObject(only) && others.length === 0;
   return Object.fromEntries(
     Object.entries({
       ...rest,
-      ...(isOne ? renamed(only) : { allOf }),
+      ...(isOne ? renamed(only, { param, isStrict, depth: depth + 1 }) : { allOf }),
       // A grammar offers every alternative, so `anyOf` and `oneOf` are the same to it
       oneOf: rest.oneOf ?? anyOf,
       $defs:

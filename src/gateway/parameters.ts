@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import type { AskRequest } from '../client/client.js';
+import { fieldPath } from '../protocol/field-path.js';
 import { limits } from '../protocol/limits.js';
 import { nearest } from '../runtime/near-match.js';
 import { ApiError, badParameter, unsupportedParameter } from './api-error.js';
@@ -109,14 +110,14 @@ export function read<Schema extends z.ZodObject>(schema: Schema, body: unknown):
   const [issue] = parsed.error.issues;
   if (issue === undefined) throw new ApiError(400, 'The body does not fit.');
   if (issue.code === 'unrecognized_keys') throw unknownParameter(issue, schema);
-  const param = nameOf(issue.path);
+  const param = fieldPath(issue.path);
   if (issue.message.startsWith(cannot)) throw unsupportedParameter(param, issue.message);
   throw badParameter(param, issue.message);
 }
 
 function unknownParameter({ path, keys }: { path: PropertyKey[]; keys: string[] }, schema: z.ZodObject): ApiError {
   const [key = ''] = keys;
-  const param = nameOf([...path, key]).slice(0, limits.maxNameChars);
+  const param = fieldPath([...path, key]).slice(0, limits.maxNameChars);
   const meant = path.length === 0 ? nearest(key.slice(0, limits.maxNameChars), Object.keys(schema.shape)) : undefined;
   return unsupportedParameter(param, `is not a parameter of this server${meant ? `; did you mean ${meant}?` : ''}`);
 }
@@ -151,10 +152,6 @@ function bound(origin: string, how: string, limit: number | bigint): string {
   if (origin === 'string') return `have ${how} ${limit} ${limit === 1 ? 'character' : 'characters'}`;
   return origin === 'array' ? `have ${how} ${limit} ${limit === 1 ? 'entry' : 'entries'}` : `be ${how} ${limit}`;
 }
-
-/** `messages[0].content` */
-const nameOf = (path: readonly PropertyKey[]): string =>
-  path.map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at === 0 ? '' : '.'}${String(key)}`)).join('');
 
 /** The name of one of the mesh's `options` in a request body. */
 export const snakeCase = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -3,6 +3,7 @@
  * decides what to do with each outcome (docs/protocol.md, Messages that do not fit).
  */
 import type { z } from 'zod';
+import { fieldPath } from './field-path.js';
 import type { FrameObject } from './frame.js';
 import { idPattern } from './limits.js';
 import { inferenceSchemas, protocolVersion, type InferenceMessage } from './messages.js';
@@ -59,11 +60,6 @@ function readableId({ id }: FrameObject): { id?: string } {
 
 function firstProblem(error: z.ZodError): { field: string; message: string } {
   const [issue] = error.issues;
-  const field = issue === undefined ? '' : issue.path.reduce<string>(appendToPath, '');
+  const field = fieldPath(issue?.path ?? []);
   return { field, message: `${field}: ${issue?.message ?? 'invalid'}`.slice(0, maxProblemChars) };
-}
-
-function appendToPath(path: string, key: PropertyKey): string {
-  if (typeof key === 'number') return `${path}[${key}]`;
-  return path === '' ? String(key) : `${path}.${String(key)}`;
 }

@@ -23,13 +23,13 @@ const samplingOptions = s.fields({
   seed: z.number().int().exactOptional(),
   stop: s.list(z.string().min(1).max(limits.maxStopChars), limits.maxStopStrings).exactOptional(),
   repeatPenalty: z.number().positive().max(100).exactOptional(),
-  jsonSchema: s.jsonObject.exactOptional(),
+  jsonSchema: s.jsonSchema.exactOptional(),
 });
 
 const tool = s.fields({
   name: s.name,
   description: z.string().exactOptional(),
-  parameters: s.jsonObject.exactOptional(),
+  parameters: s.jsonSchema.exactOptional(),
 });
 
 const modelOffer = z.object({

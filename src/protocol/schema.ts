@@ -1,5 +1,6 @@
 /** Building blocks of message schemas. Each limits the work a hostile value can cause. */
 import { z } from 'zod';
+import { schemaFault } from './json-schema.js';
 import { idPattern, limits } from './limits.js';
 
 const hex = (chars: number, what: string) => z.string().regex(new RegExp(`^[0-9a-f]{${chars}}$`), `must be ${what}`);
@@ -25,11 +26,17 @@ export const duration = z.number().min(0);
 export const percent = z.number().int().min(0).max(100);
 export const name = z.string().min(1).max(limits.maxNameChars);
 
-/** A JSON object passed on unchanged, such as a JSON schema. */
+/** A JSON object passed on unchanged. */
 export const jsonObject = z.custom<Record<string, unknown>>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'must be an object',
 );
+
+/** A JSON schema passed on unchanged, if it does not contradict itself. */
+export const jsonSchema = jsonObject.superRefine((input, context) => {
+  const fault = schemaFault(input);
+  if (fault !== undefined) context.addIssue({ code: 'custom', input, path: [...fault.path], message: fault.why });
+});
 
 /** Any JSON value, passed on unchanged. */
 export const json = z.custom<unknown>((value) => value !== undefined, 'must be given');

@@ -322,6 +322,9 @@ describe('a JSON schema', () => {
     [{ type: 'array', items: 5 }, 'options.jsonSchema.items'],
     [{ oneOf: [{ type: 'null' }, { $ref: 'http://x' }] }, 'options.jsonSchema.oneOf[1].$ref'],
     [{ $ref: '#/$defs/missing' }, 'options.jsonSchema.$ref'],
+    [{ type: 'string', minLength: 5, maxLength: 3 }, 'options.jsonSchema.minLength'],
+    [{ type: 'array', prefixItems: [{ type: 'null' }, { type: 'null' }], maxItems: 1 }, 'options.jsonSchema.maxItems'],
+    [{ type: 'object', properties: { a: { const: 1 } }, maxProperties: 0 }, 'options.jsonSchema.maxProperties'],
   ])('that cannot be held to is refused with the field: %j', async (jsonSchema, field) => {
     const { end } = await demo.ask({ prompt: 'x', options: { jsonSchema } });
     expect(end).toMatchObject({ type: 'failed', code: 'bad_request', message: expect.stringContaining(field) });

@@ -265,6 +265,23 @@ describe('a JSON schema', () => {
     checkJsonSchema(lenient(written), 'it');
   });
 
+  it.each([
+    ['anyOf[0].minLength', { anyOf: [{ type: 'string', minLength: 5, maxLength: 3 }] }],
+    ['properties.list.minItems', { type: 'object', properties: { list: { type: 'array', minItems: -1 } } }],
+    ['definitions.age.minimum', { definitions: { age: { minimum: 2, maximum: 1 } }, $ref: '#/definitions/age' }],
+    ['enum', { enum: [] }],
+  ])('that contradicts itself is refused at once, by the name that the program gave it: %s', (at, schema) => {
+    const refused = { status: 400, code: 'invalid_value' };
+    for (const isStrict of [true, false]) {
+      const format = { type: 'json_schema', json_schema: { name: 'it', strict: isStrict, schema } };
+      const param = `response_format.json_schema.schema.${at}`;
+      expect(refusal(readChat, { ...hi, response_format: format })).toMatchObject({ ...refused, param });
+      const tools = [{ type: 'function', function: { name: 'f', strict: isStrict, parameters: schema } }];
+      const ofTool = { ...refused, param: `tools[0].function.parameters.${at}` };
+      expect(refusal(readChat, { ...hi, tools })).toMatchObject(ofTool);
+    }
+  });
+
   it('may say nothing: then it is any value', () => {
     for (const any of [true, {}, { description: 'x' }]) checkJsonSchema(lenient(any), 'it');
     checkJsonSchema(
@@ -344,6 +361,9 @@ describe('any body', () => {
     });
     expect(() => readChat(tool(20))).not.toThrow();
     expect(refusal(readChat, tool(5_000)).status).toBe(400);
+    const chain = (levels: number): object => (levels === 0 ? { type: 'null' } : { allOf: [chain(levels - 1)] });
+    const format = { type: 'json_object', schema: chain(7_000) };
+    expect(refusal(readChat, { ...hi, response_format: format }).status).toBe(400);
     const value = (levels: number): unknown => (levels === 0 ? 1 : [value(levels - 1)]);
     expect(
       refusal(readChat, {

@@ -112,6 +112,17 @@ describe('decodeMessage', () => {
     ['options.stop', { options: { stop: Array(limits.maxStopStrings + 1).fill('x') } }],
     ['options.stop[0]', { options: { stop: [''] } }],
     ['options.jsonSchema', { options: { jsonSchema: [] } }],
+    ['options.jsonSchema.minLength', { options: { jsonSchema: { type: 'string', minLength: 5, maxLength: 3 } } }],
+    ['options.jsonSchema.oneOf[0].enum', { options: { jsonSchema: { oneOf: [{ enum: [] }] } } }],
+    [
+      'tools[1].parameters.properties.list.minItems',
+      {
+        tools: [
+          { name: 'plain', parameters: {} },
+          { name: 'wrong', parameters: { properties: { list: { type: 'array', minItems: -1 } } } },
+        ],
+      },
+    ],
     ['tools[0].name', { tools: [{ description: 'nameless' }] }],
     ['order.signature', { order: { ...(samples.prompt.order as object), signature: undefined } }],
     ['order', { order: { ...(samples.prompt.order as object), extra: 1 } }],
