@@ -1,10 +1,10 @@
 /**
  * The OpenAI-compatible server: HTTP on one side, a client of the mesh on the other. Lifecycle of a request:
  *
- * 1. access.ts checks Host, Origin and key; then it is checked that there is room (`maxChoicesOpen`).
- * 2. The body: at most a frame of the mesh, UTF-8, JSON without prototype keys. chat-request.ts or
- *    completion-request.ts parses it.
- * 3. choices.ts asks the mesh. If the program closes its connection, its requests there are cancelled.
+ * 1. access.ts checks Host, Origin and key.
+ * 2. The body: at most a frame of the mesh, UTF-8, JSON without prototype keys. If too many are on their way, the one
+ *    that has been so longest is given up. chat-request.ts or completion-request.ts parses it.
+ * 3. If there is room (`maxChoicesOpen`), choices.ts asks the mesh. If the program closes its connection, its requests there are cancelled.
  * 4. Whole: one JSON object. Streamed: nothing is sent before the first piece, so that an earlier failure gets the
  *    right status. Only after `heartbeatMs` of silence are the headers sent with what is known; a later failure becomes
  *    an event.
@@ -28,7 +28,7 @@ import { eventStream } from './event-stream.js';
 import { notHere } from './not-here.js';
 import { modelList, modelNamed, modelNotFound, servedBy } from './models.js';
 import { asApiError, maxBodyBytes, parseJson } from './body.js';
-import { onClientError, onUndecodable } from './unreadable.js';
+import { giveUp, onClientError, onUndecodable } from './unreadable.js';
 
 export interface GatewayOptions extends AccessRules {
   readonly client: MeshClient;
@@ -50,6 +50,8 @@ const headMs = 10_000;
 const requestMs = 30_000;
 const idleMs = 10_000;
 const maxConnections = 2_048;
+/** Bodies on their way at the same time. They take no places for answers, so this is what limits their memory. */
+const maxBodiesArriving = 256;
 const maxUrlChars = 1_024;
 /** From cancelling the last answer to closing all connections. */
 const flushMs = 1_000;
@@ -62,6 +64,8 @@ interface Exchange {
   readonly startedMs: number;
   /** Cancels its requests to the mesh. */
   readonly abort: AbortController;
+  /** Its body is not here yet. */
+  isArriving: boolean;
   /** Each occupies a place. */
   choices: number;
   /** For headers and the log. */
@@ -135,7 +139,12 @@ export class Gateway {
       }
       if (request.url !== healthPath) this.#access.checkKey(headers);
       if (this.#isClosing) throw isClosing();
-      this.#takePlaces(exchange, request.method === 'POST' ? 1 : 0); // before its body is read into memory
+      this.#giveUpSlowest();
+      done();
+    });
+    app.addHook('preValidation', (request, _, done) => {
+      const exchange = this.#exchanges.get(request);
+      if (exchange !== undefined) exchange.isArriving = false;
       done();
     });
     app.setErrorHandler((error, request, reply) => {
@@ -185,6 +194,7 @@ export class Gateway {
       id: this.#newId('req_'),
       startedMs: clock.monotonicMs(),
       abort: new AbortController(),
+      isArriving: true,
       choices: 0,
       note: {},
     };
@@ -205,6 +215,13 @@ export class Gateway {
       });
     });
     return exchange;
+  }
+
+  /** A program that sends a head and then nothing must not keep others out. */
+  #giveUpSlowest(): void {
+    const arriving = [...this.#exchanges].filter(([, { isArriving }]) => isArriving);
+    const [slowest] = arriving.length > maxBodiesArriving ? arriving : [];
+    if (slowest !== undefined) giveUp(slowest[0].raw.socket);
   }
 
   /** @throws ApiError 429 */

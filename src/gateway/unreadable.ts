@@ -4,13 +4,15 @@
  */
 import type { FastifyServerOptions } from 'fastify';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { ApiError } from './api-error.js';
 
 type ClientErrorHandler = NonNullable<FastifyServerOptions['clientErrorHandler']>;
 
+const tooSlow = new ApiError(408, 'The request did not arrive in time.', { code: 'request_timeout' });
 /** By Node's error code. Any other error means it is not HTTP. */
 const errors: Readonly<Record<string, ApiError>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: new ApiError(408, 'The request did not arrive in time.', { code: 'request_timeout' }),
+  ERR_HTTP_REQUEST_TIMEOUT: tooSlow,
   HPE_HEADER_OVERFLOW: new ApiError(431, 'The headers of the request are too long.', { code: 'headers_too_large' }),
 };
 const noHttp = new ApiError(400, 'This is not a request in HTTP.', { code: 'invalid_request' });
@@ -22,7 +24,17 @@ const type = 'application/json; charset=utf-8';
  */
 export const onClientError: ClientErrorHandler = (error, socket) => {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const { status, body } = errors[error.code] ?? noHttp;
+  lastWords(socket, errors[error.code] ?? noHttp);
+  socket.destroy(error);
+};
+
+/** Ends a connection whose request takes too long to arrive. */
+export function giveUp(socket: Socket): void {
+  lastWords(socket, tooSlow);
+  socket.destroy();
+}
+
+function lastWords(socket: Socket, { status, body }: ApiError): void {
   const text = JSON.stringify(body);
   if (socket.writable)
     socket.write(
@@ -35,8 +47,7 @@ export const onClientError: ClientErrorHandler = (error, socket) => {
         text,
       ].join('\r\n'),
     );
-  socket.destroy(error);
-};
+}
 
 /** A path with an invalid percent-encoding. */
 export function onUndecodable(response: ServerResponse): void {
